@@ -1,0 +1,136 @@
+"""Commands: a frozen dataclass becomes absl flags; a user's mistake becomes one line and an exit code.
+
+This is the only module that knows flags. Every command has its own `FlagValues`, so that several commands can live in
+one process, and nothing heavy is imported before the flags are known to be right.
+"""
+
+import dataclasses
+import os
+import sys
+import textwrap
+import types
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from absl import flags
+
+from bert_tf2 import __version__
+from bert_tf2.errors import JobError, UserError
+from bert_tf2.jobs.options import OptionInfo, check, info
+
+# What absl reads on its own account; they work but are not options of a job.
+_HELP_FLAGS = ("--help", "-h", "-help", "--helpfull", "--helpshort", "--help=true")
+
+
+def main(job: Callable[[Any], Any], options_class: type, description: str, argv: Sequence[str] | None = None) -> None:
+    """Parses the command line, runs the job and ends the process.
+
+    Args:
+      job: the function to call with an instance of `options_class`.
+      options_class: a frozen dataclass whose fields are made by `bert_tf2.jobs.options.option`.
+      description: what `--help` says first; usually the command's docstring.
+      argv: the command line with the program's name first; `sys.argv` when None.
+
+    The exit code is 0 for success and for `--help`, 2 for a wrong command, configuration or input file, 1 for a failed
+    job (or the code of the `JobError`: 11 directory in use, 12 loss not finite, 130 Ctrl-C, 143 SIGTERM).
+    """
+    sys.exit(run(job, options_class, description, sys.argv if argv is None else argv))
+
+
+def run(job: Callable[[Any], Any], options_class: type, description: str, argv: Sequence[str]) -> int:
+    """As `main`, but returns the exit code instead of ending the process."""
+    program = os.path.basename(argv[0])
+    if any(argument in _HELP_FLAGS for argument in argv[1:]):
+        print(help_text(program, description, options_class))
+        return 0
+    if "--version" in argv[1:]:
+        print(f"bert_tf2 {__version__}")
+        return 0
+    _quieten_tensorflow()
+    try:
+        options = parse(options_class, argv)
+        job(options)
+    except (UserError, JobError) as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("ERROR: interrupted before anything was saved", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    return 0
+
+
+def parse(options_class: type, argv: Sequence[str]) -> Any:
+    """Turns a command line into a checked instance of `options_class`.
+
+    Raises:
+      UserError: an unknown flag, a value of the wrong type, a refused value, or arguments that are no flags.
+    """
+    values = flags.FlagValues()
+    for field in dataclasses.fields(options_class):
+        _define(field, _value_type(options_class, field), values)
+    try:
+        rest = values(list(argv))
+    except flags.Error as error:
+        raise UserError(f"{str(error).rstrip('.')}. See --help") from None
+    if len(rest) > 1:
+        raise UserError(f"arguments must be flags (--name=value); got '{rest[1]}'")
+    given = {}
+    for field in dataclasses.fields(options_class):
+        value = values[field.name].value
+        given[field.name] = tuple(value) if info(field).multiple and value is not None else value
+    return check(options_class(**given))
+
+
+def help_text(program: str, description: str, options_class: type) -> str:
+    """What `--help` prints: the description, then the flags under their sections in the order of declaration."""
+    sections: dict[str, list[str]] = {}
+    for field in dataclasses.fields(options_class):
+        declared = info(field)
+        sections.setdefault(declared.section, []).append(_flag_help(field, declared, options_class))
+    lines = [textwrap.dedent(description).strip(), "", f"usage: {program} [--flag=value ...]"]
+    for section, entries in sections.items():
+        lines += ["", f"{section or 'Flags'}:", *entries]
+    return "\n".join(lines)
+
+
+def _flag_help(field: dataclasses.Field, declared: OptionInfo, options_class: type) -> str:
+    name = f"--{field.name}" + (f", -{declared.short_name}" if declared.short_name else "")
+    if declared.refused_because is not None:
+        return f"  {name}: {declared.refused_because}"
+    if _value_type(options_class, field) is bool:
+        name = name.replace("--", "--[no]", 1)
+    kind = "|".join(declared.choices) or _value_type(options_class, field).__name__
+    default = "" if field.default in (None, "", ()) else f" [default: {field.default}]"
+    text = f"{declared.help}{default}"
+    return f"  {name} <{kind}>\n" + textwrap.fill(text, 110, initial_indent="      ", subsequent_indent="      ")
+
+
+def _value_type(options_class: type, field: dataclasses.Field) -> type:
+    """The type of one value of the field: `int` for `int`, `int | None` and `tuple[int, ...]`."""
+    hint = typing.get_type_hints(options_class)[field.name]
+    if isinstance(hint, types.UnionType):
+        hint = next(part for part in typing.get_args(hint) if part is not types.NoneType)
+    return typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else hint
+
+
+def _define(field: dataclasses.Field, value_type: type, values: flags.FlagValues) -> None:
+    declared = info(field)
+    default = list(field.default) if declared.multiple and field.default is not None else field.default
+    define = {
+        (str, False): flags.DEFINE_string,
+        (int, False): flags.DEFINE_integer,
+        (float, False): flags.DEFINE_float,
+        (bool, False): flags.DEFINE_bool,
+        (str, True): flags.DEFINE_multi_string,
+    }[value_type, declared.multiple]
+    define(field.name, default, declared.help, short_name=declared.short_name, flag_values=values)
+
+
+def _quieten_tensorflow() -> None:
+    """Keeps TensorFlow's native start-up chatter off the terminal unless the user asked for it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")

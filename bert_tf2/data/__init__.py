@@ -1,0 +1,1 @@
+"""Floor 2: raw files to examples, records and batches."""

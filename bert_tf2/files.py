@@ -1,0 +1,178 @@
+"""Files that count only when they are whole: written under a temporary name, flushed to the disk, then renamed."""
+
+import contextlib
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from bert_tf2.errors import JobError, UserError
+
+INCOMPLETE = ".incomplete-"
+
+
+def is_remote(path: str) -> bool:
+    """Whether the path names an object store (`gs://…`) rather than a local file."""
+    return "://" in path
+
+
+def expand(path: str) -> str:
+    """Expands `~` in a local path; object-store paths stay as they are."""
+    return path if is_remote(path) else os.path.expanduser(path)
+
+
+def incomplete_name(path: str) -> str:
+    """A name beside `path` under which it is written before it is whole."""
+    return f"{path}{INCOMPLETE}{uuid.uuid4().hex[:8]}"
+
+
+def require_file(path: str, flag: str) -> str:
+    """Returns the expanded path of a file that exists.
+
+    Raises:
+      UserError: it does not; the message lists what lies in its directory.
+    """
+    path = expand(path)
+    if is_remote(path):
+        import tensorflow as tf
+
+        exists = tf.io.gfile.exists(path)
+    else:
+        exists = os.path.isfile(path)
+    if exists:
+        return path
+    raise UserError(f"--{flag}: no such file: {path}{_beside(path)}")
+
+
+def _beside(path: str) -> str:
+    directory = os.path.dirname(path) or "."
+    if is_remote(path):
+        return ""
+    if os.path.isdir(path):
+        return " (it is a directory)"
+    if not os.path.isdir(directory):
+        return f" (the directory {directory} does not exist)"
+    names = sorted(os.listdir(directory))
+    shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+    return f" (in {directory}: {shown or 'nothing'})"
+
+
+def make_directory(path: str) -> None:
+    """Creates a local or remote directory and its parents.
+
+    Raises:
+      UserError: it cannot be created or written to.
+    """
+    if is_remote(path):
+        import tensorflow as tf
+
+        tf.io.gfile.makedirs(path)
+        return
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot create the directory {path}: {error.strerror}") from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise UserError(f"the directory {path} is not writable; choose another or change its permissions")
+
+
+def sync(path: str) -> None:
+    """Flushes a local file or directory to the disk, so that a power failure cannot undo what follows."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def rename_whole(temporary: str, path: str) -> None:
+    """Flushes the finished file `temporary` and gives it its real name in one step."""
+    if is_remote(path):
+        import tensorflow as tf
+
+        tf.io.gfile.rename(temporary, path, overwrite=True)
+        return
+    sync(temporary)
+    os.replace(temporary, path)
+    sync(os.path.dirname(os.path.abspath(path)))
+
+
+@contextlib.contextmanager
+def written_whole(path: str) -> Iterator[str]:
+    """Yields a temporary name to write to; on success it becomes `path`, on any error it is removed.
+
+    Raises:
+      UserError: the directory is not writable.
+      JobError: the disk is full or fails.
+    """
+    make_directory(os.path.dirname(path) or ".")
+    temporary = incomplete_name(path)
+    try:
+        yield temporary
+        rename_whole(temporary, path)
+    except OSError as error:
+        raise JobError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        if not is_remote(path):
+            with contextlib.suppress(OSError):
+                os.remove(temporary)
+
+
+def write_text(path: str, text: str) -> None:
+    """Writes a UTF-8 text file, whole or not at all."""
+    with written_whole(path) as temporary:
+        if is_remote(path):
+            import tensorflow as tf
+
+            with tf.io.gfile.GFile(temporary, "w") as file:
+                file.write(text)
+        else:
+            with open(temporary, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+
+
+def write_json(path: str, value: Any) -> None:
+    """Writes a JSON file with an indent of four and a final newline (the model garden's format), whole or not at all."""
+    write_text(path, json.dumps(value, indent=4, ensure_ascii=False) + "\n")
+
+
+def read_json(path: str) -> Any:
+    """Reads a JSON file.
+
+    Raises:
+      UserError: it is not UTF-8 or not JSON; the message holds file, line and column.
+    """
+    try:
+        if is_remote(path):
+            import tensorflow as tf
+
+            with tf.io.gfile.GFile(path, "rb") as file:
+                text = file.read().decode("utf-8-sig")
+        else:
+            with open(path, encoding="utf-8-sig") as file:
+                text = file.read()
+        return json.loads(text)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not a JSON file (it is not UTF-8 text)") from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}:{error.lineno}:{error.colno}: not valid JSON: {error.msg}") from None
+
+
+def sha256_of_file(path: str) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    digest = hashlib.sha256()
+    if is_remote(path):
+        import tensorflow as tf
+
+        with tf.io.gfile.GFile(path, "rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    else:
+        with open(path, "rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,107 @@
+"""How a command's options are declared: a frozen dataclass whose fields carry help, choices and checks.
+
+`bert_tf2.cli` turns such a class into flags; a notebook builds it directly. `check(options)` applies the same checks to both.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import Any
+
+from bert_tf2.errors import UserError, did_you_mean
+
+
+@dataclasses.dataclass(frozen=True)
+class OptionInfo:
+    """What a field is besides its name, type and default."""
+
+    help: str
+    choices: tuple[str, ...] = ()
+    check: Callable[[Any], str | None] | None = None
+    section: str = ""
+    short_name: str | None = None
+    multiple: bool = False
+    refused_because: str | None = None
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    choices: tuple[str, ...] = (),
+    check: Callable[[Any], str | None] | None = None,
+    section: str = "",
+    short_name: str | None = None,
+    multiple: bool = False,
+) -> Any:
+    """A dataclass field that becomes a flag.
+
+    Args:
+      default: value when the flag is not given; `None` means not given.
+      help: one line for `--help`.
+      choices: the only values accepted, compared without regard to case.
+      check: returns what is wrong with a value ("must be at least 1"), or None.
+      section: heading under which `--help` lists the flag.
+      short_name: a second name, as in the model garden (`-ds`).
+      multiple: the flag may be repeated; the value is a tuple.
+    """
+    info = OptionInfo(help, choices, check, section, short_name, multiple)
+    return dataclasses.field(default=default, metadata={"option": info})
+
+
+def refused_option(default: Any, because: str, *, section: str = "Flags of the originals that are refused") -> Any:
+    """A flag of the originals that could do nothing here: its default is accepted, any other value is an error."""
+    return dataclasses.field(default=default, metadata={"option": OptionInfo(because, section=section, refused_because=because)})
+
+
+def info(field: dataclasses.Field) -> OptionInfo:
+    """The declaration made by `option` or `refused_option`."""
+    return field.metadata["option"]
+
+
+def check(options: Any) -> Any:
+    """Applies every field's checks and returns the options with choices in their canonical spelling.
+
+    Raises:
+      UserError: a value is refused; the message names the flag, the rule and the value.
+    """
+    canonical = {}
+    for field in dataclasses.fields(options):
+        declared, value = info(field), getattr(options, field.name)
+        if declared.refused_because is not None and value != field.default:
+            raise UserError(f"--{field.name}={value} is refused: {declared.refused_because}")
+        if value is None:
+            continue
+        if declared.choices:
+            canonical[field.name] = _choose(field.name, value, declared.choices)
+        complaint = declared.check(value) if declared.check else None
+        if complaint:
+            raise UserError(f"--{field.name} {complaint}; got {value}")
+    return dataclasses.replace(options, **canonical)
+
+
+def _choose(name: str, value: str, choices: tuple[str, ...]) -> str:
+    for choice in choices:
+        if choice.lower() == str(value).lower():
+            return choice
+    raise UserError(f"--{name} must be one of {', '.join(choices)}; got '{value}'.{did_you_mean(str(value), choices)}")
+
+
+def positive(value: float) -> str | None:
+    """Accepts finite numbers above zero."""
+    return None if math.isfinite(value) and value > 0 else "must be greater than 0"
+
+
+def not_negative(value: float) -> str | None:
+    """Accepts finite numbers from zero."""
+    return None if math.isfinite(value) and value >= 0 else "must be 0 or greater"
+
+
+def fraction(value: float) -> str | None:
+    """Accepts 0 to 1, both included."""
+    return None if 0 <= value <= 1 else "must be between 0 and 1"
+
+
+def at_least(minimum: int) -> Callable[[float], str | None]:
+    """Accepts numbers from `minimum`."""
+    return lambda value: None if math.isfinite(value) and value >= minimum else f"must be at least {minimum}"

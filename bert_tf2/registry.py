@@ -1,0 +1,116 @@
+"""Named plug-ins: a table that outside code adds to by being imported."""
+
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Generic, TypeVar
+
+from bert_tf2.errors import UserError, did_you_mean
+
+Plugin = TypeVar("Plugin")
+
+
+class Registry(Generic[Plugin]):
+    """Plug-ins of one kind by name; names are compared without regard to case.
+
+    Args:
+      kind: what a plug-in is called in messages, for example `task`.
+      entry_point_group: group in which installed packages announce modules or plug-ins of this kind.
+    """
+
+    def __init__(self, kind: str, entry_point_group: str | None = None):
+        self._kind = kind
+        self._entry_point_group = entry_point_group
+        self._entry_points_loaded = False
+        self._plugins: dict[str, tuple[str, Plugin]] = {}
+
+    def register(self, name: str) -> Callable[[Plugin], Plugin]:
+        """Returns a decorator that adds what it decorates under `name`.
+
+        Raises:
+          UserError: the name is taken by something else.
+        """
+
+        def add(plugin: Plugin) -> Plugin:
+            key = name.lower()
+            taken = self._plugins.get(key)
+            if taken is not None and not _same_source(taken[1], plugin):
+                raise UserError(f"the {self._kind} name '{name}' is registered twice; choose another name")
+            self._plugins[key] = (name, plugin)
+            return plugin
+
+        return add
+
+    def names(self) -> list[str]:
+        """All registered names, sorted."""
+        self._load_entry_points()
+        return sorted(name for name, _ in self._plugins.values())
+
+    def get(self, name: str) -> Plugin:
+        """Returns the plug-in called `name`.
+
+        Raises:
+          UserError: there is none; the message holds the nearest name, the known ones and how to add one.
+        """
+        if name.lower() not in self._plugins:
+            self._load_entry_points()
+        if name.lower() not in self._plugins:
+            raise UserError(
+                f"unknown {self._kind} '{name}'.{did_you_mean(name, self.names())} "
+                f"Known: {', '.join(self.names())}. Bring your own with --module_import=path/to/file.py"
+            )
+        return self._plugins[name.lower()][1]
+
+    def _load_entry_points(self) -> None:
+        if self._entry_points_loaded or self._entry_point_group is None:
+            return
+        self._entry_points_loaded = True
+        for entry_point in importlib.metadata.entry_points(group=self._entry_point_group):
+            loaded = entry_point.load()
+            if not isinstance(loaded, ModuleType) and entry_point.name.lower() not in self._plugins:
+                self._plugins[entry_point.name.lower()] = (entry_point.name, loaded)
+
+
+def import_module(path_or_name: str) -> ModuleType:
+    """Imports a user's module, given as a file (`path/to/file.py`) or a dotted name (`package.module`).
+
+    Raises:
+      UserError: there is no such file or module.
+    """
+    if path_or_name.endswith(".py") or os.sep in path_or_name:
+        path = os.path.abspath(os.path.expanduser(path_or_name))
+        if not os.path.isfile(path):
+            raise UserError(f"--module_import: no such file: {path}")
+        name = f"bert_tf2_user_{hashlib.sha256(path.encode()).hexdigest()[:12]}"
+        if name in sys.modules:
+            return sys.modules[name]
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+        return module
+    try:
+        return importlib.import_module(path_or_name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and not path_or_name.startswith(error.name):
+            raise
+        raise UserError(
+            f"--module_import: no module named '{path_or_name}' on the Python path; "
+            "give a file as path/to/file.py, or a dotted name that Python can import"
+        ) from None
+
+
+def _same_source(one: object, other: object) -> bool:
+    """Whether two plug-ins are the same definition, seen again because its module was imported again."""
+    return getattr(one, "__qualname__", one) == getattr(other, "__qualname__", other) and getattr(
+        one, "__module__", None
+    ) == getattr(other, "__module__", None)

@@ -1,0 +1,1 @@
+"""Floor 4: time and devices; knows no task by name."""
