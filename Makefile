@@ -1,0 +1,57 @@
+# The project's commands. The first one makes .venv (about 3 minutes, 3 GB); the others find it there.
+#
+#   make demo        fine-tune a real BERT on real movie reviews and look at what comes out
+#   make test        the quick tests
+#   make test-slow   the tests that take longer
+#   make check       lint and formatting
+#   make benchmark   speed beside the model garden (and Hugging Face, see benchmarks/README.md)
+#   make clean       remove .venv and demo_output
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help environment demo test test-slow check benchmark clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+RIGHT_VERSION := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+environment: $(INSTALLED)
+
+$(INSTALLED): setup.py pyproject.toml
+	@python=; \
+	for candidate in $(PYTHON) python3.12 python3.11 python3.10; do \
+	    if "$$candidate" -c '$(RIGHT_VERSION)' 2>/dev/null; then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo "ERROR: needs Python 3.10, 3.11 or 3.12; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 | head -1). Name one: make PYTHON=/path/to/python3.12" >&2; exit 2; \
+	fi; \
+	if ! $(BIN)/python -c '$(RIGHT_VERSION)' 2>/dev/null; then "$$python" -m venv --clear .venv; fi
+	@echo "Installing bert_tf2 and its dependencies into .venv with $$($(BIN)/python --version) (about 3 minutes, once)"
+	@$(PIP_INSTALL) --upgrade pip
+	@$(PIP_INSTALL) --editable '.[test]'
+	@touch $@
+
+demo: environment
+	@$(BIN)/python -m bert_tf2.demo
+
+test: environment
+	@$(BIN)/python -m pytest
+
+test-slow: environment
+	@$(BIN)/python -m pytest -m slow
+
+check: environment
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check .
+
+benchmark: environment
+	@$(BIN)/python benchmarks/classifier.py $(ARGS)
+
+clean:
+	rm -rf .venv demo_output

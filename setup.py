@@ -1,0 +1,58 @@
+"""Installs the library `bert_tf2` and its commands.
+
+The ranges are what the tests were run with: TensorFlow 2.20 is the newest release that tensorflow-text and
+tf-models-official follow, and the three must be of one minor version.
+"""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+HERE = pathlib.Path(__file__).resolve().parent
+README = HERE / "README.md"
+VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "bert_tf2" / "__init__.py").read_text(encoding="utf-8"), re.M).group(1)
+
+setup(
+    name="bert_tf2",
+    version=VERSION,
+    description="The BERT training toolkit for TensorFlow 2: fine-tuning and pre-training from raw text to predictions",
+    long_description=README.read_text(encoding="utf-8") if README.exists() else "",
+    long_description_content_type="text/markdown",
+    packages=find_packages(include=["bert_tf2", "bert_tf2.*"]),
+    package_data={"bert_tf2": ["py.typed"]},
+    python_requires=">=3.10,<3.13",
+    install_requires=[
+        "absl-py>=1.4,<3",
+        "matplotlib>=3.8,<4",
+        "numpy>=1.26,<3",
+        "safetensors>=0.4.5,<1",
+        "sentencepiece>=0.2,<0.3",
+        "tensorflow>=2.20,<2.21",
+        "tensorflow-hub>=0.16,<0.17",
+        "tensorflow-text>=2.20,<2.21",
+        "tf-keras>=2.20,<2.21",
+        "tf-models-official>=2.20,<2.21",
+        "tqdm>=4.66,<5",
+    ],
+    extras_require={
+        "gpu": ["tensorflow[and-cuda]>=2.20,<2.21"],
+        "test": ["pytest>=8,<10", "ruff>=0.12,<1"],
+    },
+    entry_points={
+        "console_scripts": [
+            "bert-tf2-classifier = bert_tf2.jobs.classifier:command",
+            "bert-tf2-convert-checkpoint = bert_tf2.jobs.convert_checkpoint:command",
+            "bert-tf2-create-finetuning-data = bert_tf2.jobs.finetuning_data:command",
+            "bert-tf2-demo = bert_tf2.jobs.demo:command",
+        ]
+    },
+    classifiers=[
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+)
