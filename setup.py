@@ -28,6 +28,7 @@ setup(
         "numpy>=1.26,<3",
         "safetensors>=0.4.5,<1",
         "sentencepiece>=0.2,<0.3",
+        "setuptools<81",  # tensorflow-hub imports pkg_resources, which later releases no longer hold
         "tensorflow>=2.20,<2.21",
         "tensorflow-hub>=0.16,<0.17",
         "tensorflow-text>=2.20,<2.21",
