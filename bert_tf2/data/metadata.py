@@ -1,0 +1,232 @@
+"""`meta_data.json`: what a trainer knows about its records, in the model garden's keys and a few more.
+
+With the record files it is the only thing that passes from data preparation to training. It is written last, so that
+records without metadata are known to be unfinished.
+"""
+
+import dataclasses
+import os
+from typing import Any
+
+from bert_tf2 import files
+from bert_tf2.errors import UserError
+
+FORMAT_VERSION = 1
+CLASSIFICATION = "bert_classification"
+REGRESSION = "bert_regression"
+_SIZE = "_data_size"
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordFile:
+    """A record file as it was written: base name, number of records, size in bytes, SHA-256 in hexadecimal."""
+
+    name: str
+    records: int
+    bytes: int
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class MetaData:
+    """What `meta_data.json` holds.
+
+    Attributes:
+      task_type: `bert_classification`, `bert_regression`, …
+      max_seq_length: the length at which texts were cut.
+      sizes: number of records by split (`train`, `eval`, `test`, further ones such as `eval_mismatched`); written as
+        `train_data_size` and so on. `train` is always there, 0 without training data.
+      processor_type: the name of the task or of the processor.
+      num_labels: number of classes; None for regression.
+      label_type: `float` for regression, None otherwise.
+      has_sample_weights: records hold a `weight`.
+      label_list: label names in the order of their ids; empty where another writer did not store them.
+      metrics: the task's metrics, as `accuracy`.
+      best_metric: the metric that names the best checkpoint; None leaves it to the trainer.
+      tokenization: `wordpiece` or `sentencepiece`.
+      do_lower_case, vocab_size, vocab_fingerprint: of the tokenizer that made the ids.
+      truncated_fraction: share of examples that were cut, by split.
+      files: the record files by split.
+      padded: the records have Google's fixed length.
+      format_version: None for metadata written by the model garden.
+      extra: all other keys, kept as they are.
+    """
+
+    task_type: str
+    max_seq_length: int
+    sizes: dict[str, int]
+    processor_type: str = ""
+    num_labels: int | None = None
+    label_type: str | None = None
+    has_sample_weights: bool = False
+    label_list: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    best_metric: str | None = None
+    tokenization: str | None = None
+    do_lower_case: bool | None = None
+    vocab_size: int | None = None
+    vocab_fingerprint: str | None = None
+    truncated_fraction: dict[str, float] = dataclasses.field(default_factory=dict)
+    files: dict[str, RecordFile] = dataclasses.field(default_factory=dict)
+    padded: bool | None = None
+    format_version: int | None = FORMAT_VERSION
+    extra: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def train_data_size(self) -> int:
+        """Number of training records; 0 without training data."""
+        return self.sizes.get("train", 0)
+
+    @property
+    def eval_data_size(self) -> int | None:
+        """Number of evaluation records; None without evaluation data."""
+        return self.sizes.get("eval")
+
+    @property
+    def test_data_size(self) -> int | None:
+        """Number of test records; None without test data."""
+        return self.sizes.get("test")
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether labels are numbers."""
+        return self.task_type == REGRESSION
+
+    def split_of(self, path: str) -> str | None:
+        """The split whose record file has the base name of `path`; None when the metadata lists no such file."""
+        name = os.path.basename(path)
+        return next((split for split, file in self.files.items() if file.name == name), None)
+
+
+# Optional keys and the type a value must have; `label_list` and the like are checked apart.
+_SIMPLE = {
+    "processor_type": str,
+    "num_labels": int,
+    "label_type": str,
+    "has_sample_weights": bool,
+    "best_metric": str,
+    "tokenization": str,
+    "do_lower_case": bool,
+    "vocab_size": int,
+    "vocab_fingerprint": str,
+    "padded": bool,
+}
+_REQUIRED = {"task_type": str, "max_seq_length": int, "train_data_size": int}
+
+
+def to_json(meta_data: MetaData) -> dict[str, Any]:
+    """The dictionary that is written: the garden's keys first, absent values left out."""
+    out: dict[str, Any] = {
+        "processor_type": meta_data.processor_type,
+        "train_data_size": meta_data.train_data_size,
+        "max_seq_length": meta_data.max_seq_length,
+        "task_type": meta_data.task_type,
+    }
+    out.update({f"{split}{_SIZE}": size for split, size in meta_data.sizes.items()})
+    out.update({key: getattr(meta_data, key) for key in _SIMPLE if getattr(meta_data, key) is not None})
+    if not meta_data.has_sample_weights:
+        del out["has_sample_weights"]
+    out["format_version"] = meta_data.format_version
+    if meta_data.label_list:
+        out["label_list"] = list(meta_data.label_list)
+    out["metrics"] = list(meta_data.metrics)
+    out["truncated_fraction"] = meta_data.truncated_fraction
+    out["files"] = {split: dataclasses.asdict(file) for split, file in meta_data.files.items()}
+    return out | meta_data.extra
+
+
+def write_meta_data(path: str, meta_data: MetaData) -> None:
+    """Writes `meta_data.json`, whole or not at all; the last act of a job that prepares data.
+
+    Raises:
+      UserError: the directory is not writable.
+      JobError: the disk is full or fails.
+    """
+    files.write_json(files.expand(path), to_json(meta_data))
+
+
+def read_meta_data(path: str) -> MetaData:
+    """Reads `meta_data.json`, ours or the model garden's.
+
+    Raises:
+      UserError: it does not exist, is not JSON, lacks a key, or a key has a value of the wrong kind.
+    """
+    path = files.require_file(path, "input_meta_data_path")
+    value = files.read_json(path)
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: not metadata: expected a JSON object, found {type(value).__name__}")
+    for key, kind in _REQUIRED.items():
+        if key not in value:
+            # The garden's metadata for tagging and retrieval lack some; those records are of no use here either.
+            raise UserError(f"{path}: the key '{key}' is missing; prepare the data again with create_finetuning_data.py")
+        _check(path, key, value[key], kind)
+    version = value.get("format_version")
+    if version is not None and (not _is(version, int) or version > FORMAT_VERSION):
+        raise UserError(f"{path}: format_version {version} is not known to this version (it writes {FORMAT_VERSION}); upgrade")
+    simple = {key: value[key] for key in _SIMPLE if value.get(key) is not None}
+    for key, entry in simple.items():
+        _check(path, key, entry, _SIMPLE[key])
+    known = {*_REQUIRED, *_SIMPLE, "format_version", "label_list", "metrics", "truncated_fraction", "files"}
+    sizes = {}
+    for key in value:
+        # The garden's tagging metadata holds a dictionary under `test_data_size`; only numbers are sizes.
+        if key.endswith(_SIZE) and _is(value[key], int):
+            sizes[key.removesuffix(_SIZE)] = _check(path, key, value[key], int)
+            known.add(key)
+    meta_data = MetaData(
+        task_type=value["task_type"],
+        max_seq_length=value["max_seq_length"],
+        sizes=sizes,
+        label_list=_names(path, value, "label_list"),
+        metrics=_names(path, value, "metrics"),
+        truncated_fraction=_check(path, "truncated_fraction", value.get("truncated_fraction", {}), dict),
+        files=_record_files(path, value.get("files", {})),
+        format_version=version,
+        extra={key: entry for key, entry in value.items() if key not in known},
+        **simple,
+    )
+    return _consistent(path, meta_data)
+
+
+def _is(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
+def _check(path: str, key: str, value: Any, kind: type) -> Any:
+    if not _is(value, kind):
+        raise UserError(f"{path}: '{key}' must be of type {kind.__name__}; got {value!r}")
+    if kind is int and value < 0:
+        raise UserError(f"{path}: '{key}' must be 0 or greater; got {value}")
+    return value
+
+
+def _names(path: str, value: dict, key: str) -> tuple[str, ...]:
+    names = _check(path, key, value.get(key, []), list)
+    return tuple(_check(path, key, name, str) for name in names)
+
+
+def _record_files(path: str, value: Any) -> dict[str, RecordFile]:
+    out = {}
+    for split, entry in _check(path, "files", value, dict).items():
+        entry = _check(path, f"files.{split}", entry, dict)
+        kinds = {"name": str, "records": int, "bytes": int, "sha256": str}
+        for key, kind in kinds.items():
+            _check(path, f"files.{split}.{key}", entry.get(key), kind)
+        out[split] = RecordFile(**{key: entry[key] for key in kinds})
+    return out
+
+
+def _consistent(path: str, meta_data: MetaData) -> MetaData:
+    """Checks what holds between the keys."""
+    if meta_data.max_seq_length < 1:
+        raise UserError(f"{path}: 'max_seq_length' must be at least 1; got {meta_data.max_seq_length}")
+    names = meta_data.label_list
+    if names and meta_data.num_labels != len(names):
+        raise UserError(f"{path}: 'num_labels' is {meta_data.num_labels} but 'label_list' names {len(names)} labels")
+    for split, file in meta_data.files.items():
+        if meta_data.sizes.get(split) != file.records:
+            raise UserError(
+                f"{path}: '{split}{_SIZE}' is {meta_data.sizes.get(split)} but 'files' counts {file.records} records; "
+                "prepare the data again"
+            )
+    return meta_data

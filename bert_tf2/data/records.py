@@ -1,0 +1,305 @@
+"""Records: `tf.train.Example` files written and parsed by the same list of features.
+
+A `FeatureSpec` names what a record holds; `RecordWriter` writes records by it and `parse_records` turns serialized records
+into dense batches by it. Records hold unpadded token ids unless `pad_to` asks for Google's fixed-length layout; the parser
+takes both.
+"""
+
+import contextlib
+import dataclasses
+import os
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+
+import tensorflow as tf
+
+from bert_tf2 import files
+from bert_tf2.data.metadata import RecordFile
+from bert_tf2.errors import JobError, UserError
+
+MASK_FEATURE = "input_mask"
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureSpec:
+    """One feature of a record.
+
+    Attributes:
+      name: the feature's name in the record.
+      dtype: `int64` or `float32`, the type in the record.
+      per_token: one value for each token; otherwise one value for each record.
+      batch_name: the tensor's name in a batch; `name` when None.
+      aliases: other names under which records of other writers hold the same feature; for features per token.
+      optional: records may lack it; `default` stands in.
+      default: the value of an optional feature that a record lacks.
+      batch_dtype: the tensor's type in a batch; None means int32 for int64 and float32 for float32.
+      in_batch: False for a feature that is written for other readers and that batches leave out.
+    """
+
+    name: str
+    dtype: str = "int64"
+    per_token: bool = False
+    batch_name: str | None = None
+    aliases: tuple[str, ...] = ()
+    optional: bool = False
+    default: float = 0
+    batch_dtype: str | None = None
+    in_batch: bool = True
+
+    def __post_init__(self):
+        assert self.per_token or not self.aliases, "only features per token have aliases"
+
+    @property
+    def key(self) -> str:
+        """The tensor's name in a batch."""
+        return self.batch_name or self.name
+
+
+class _Varints(dict):
+    """Protocol-buffer varints by value, made when first asked for."""
+
+    def __missing__(self, value: int) -> bytes:
+        rest, out = value & 0xFFFFFFFFFFFFFFFF, bytearray()
+        while rest > 0x7F:
+            out.append(rest & 0x7F | 0x80)
+            rest >>= 7
+        out.append(rest)
+        self[value] = encoded = bytes(out)
+        return encoded
+
+
+_varints = _Varints()
+
+
+class _FeatureEncoder:
+    """Encodes one feature as an entry of the map in `tf.train.Features`.
+
+    Everything before the values depends on their encoded length alone and is kept, so that a feature costs one join.
+    """
+
+    def __init__(self, spec: FeatureSpec, pad_to: int | None):
+        self._spec = spec
+        self._pad_to = pad_to if spec.per_token else None
+        name = spec.name.encode()
+        self._key = b"\x0a" + _varints[len(name)] + name
+        # Feature is a oneof: float_list = 2, int64_list = 3; both lists hold packed values in field 1.
+        self._kind = b"\x1a" if spec.dtype == "int64" else b"\x12"
+        self._heads: dict[int, bytes] = {}
+
+    def encode(self, values: Sequence[float] | bytes | float) -> bytes:
+        """The entry's bytes. `bytes` stand for small integers: each byte, at most 127, is one value."""
+        if not isinstance(values, (list, bytes, tuple)):
+            values = (values,) if not hasattr(values, "__len__") else list(values)
+        if self._spec.dtype == "float32":
+            payload = struct.pack(f"<{len(values)}f", *values)
+        elif isinstance(values, bytes):
+            payload = values
+        else:
+            payload = b"".join(map(_varints.__getitem__, values))
+        if self._pad_to is not None:
+            missing = self._pad_to - len(values)
+            if missing < 0:
+                raise ValueError(f"feature {self._spec.name} has {len(values)} values; the padded length is {self._pad_to}")
+            payload += bytes(missing * (4 if self._spec.dtype == "float32" else 1))
+        head = self._heads.get(len(payload))
+        return (head if head is not None else self._head(len(payload))) + payload
+
+    def _head(self, length: int) -> bytes:
+        head = b""
+        for tag in (b"\x0a", self._kind, self._key + b"\x12"):
+            head = tag + _varints[length + len(head)] + head
+        self._heads[length] = head = b"\x0a" + _varints[length + len(head)] + head
+        return head
+
+
+class ExampleEncoder:
+    """Serializes records as `tf.train.Example`, writing the wire format directly.
+
+    Args:
+      specs: the features.
+      pad_to: length to which features that are per token are padded with 0; None leaves them as they are.
+    """
+
+    def __init__(self, specs: Sequence[FeatureSpec], pad_to: int | None = None):
+        self._encoders = [(spec.name, spec.optional, _FeatureEncoder(spec, pad_to).encode) for spec in specs]
+
+    def encode(self, features: Mapping[str, Sequence[float] | bytes | float]) -> bytes:
+        """Returns the serialized `tf.train.Example`.
+
+        Args:
+          features: values by feature name: a number, a sequence of numbers, or for integers below 128 `bytes`.
+
+        Raises:
+          ValueError: a feature that is not optional is missing, or is longer than the padded length.
+        """
+        entries = []
+        for name, optional, encode in self._encoders:
+            values = features.get(name)
+            if values is not None:
+                entries.append(encode(values))
+            elif not optional:
+                raise ValueError(f"the record lacks the feature {name}")
+        body = b"".join(entries)
+        return b"\x0a" + _varints[len(body)] + body
+
+
+class RecordWriter:
+    """Writes a TFRecord file that has its name only when it is whole.
+
+    As a context manager it is finished and renamed at the end, or removed after an error. A job with several files calls
+    `finish` on all of them and then `publish` on all of them, so that a failure leaves none.
+
+    Args:
+      path: the file's final name.
+      specs: the features of a record.
+      pad_to: length to which features that are per token are padded; None writes them unpadded.
+      gzip: compress the file.
+
+    Raises:
+      UserError: the directory cannot be written to.
+    """
+
+    def __init__(self, path: str, specs: Sequence[FeatureSpec], pad_to: int | None = None, gzip: bool = False):
+        self.path = files.expand(path)
+        files.make_directory(os.path.dirname(self.path) or ".")
+        if not files.is_remote(self.path) and os.path.isdir(self.path):
+            raise UserError(f"cannot write {self.path}: it is a directory; name a file")
+        self._temporary = files.incomplete_name(self.path)
+        self._encode = ExampleEncoder(specs, pad_to).encode
+        with self._disk_errors():
+            self._writer = tf.io.TFRecordWriter(self._temporary, "GZIP" if gzip else None)
+        self._records = 0
+        self._finished: RecordFile | None = None
+
+    def write(self, features: Mapping[str, Sequence[float] | bytes | float]) -> None:
+        """Adds one record; see `ExampleEncoder.encode`."""
+        self.write_serialized(self._encode(features))
+
+    def write_serialized(self, record: bytes) -> None:
+        """Adds one record that is already serialized.
+
+        Raises:
+          JobError: the disk is full or fails.
+        """
+        try:
+            self._writer.write(record)
+        except (tf.errors.OpError, OSError) as error:
+            raise JobError(f"cannot write {self.path}: {_reason(error)}") from error
+        self._records += 1
+
+    def finish(self) -> RecordFile:
+        """Closes the file, still under its temporary name, and returns its size and digest.
+
+        Raises:
+          JobError: the disk is full or fails.
+        """
+        if self._finished is None:
+            with self._disk_errors():
+                self._writer.close()
+                size = tf.io.gfile.stat(self._temporary).length
+                digest = files.sha256_of_file(self._temporary)
+            self._finished = RecordFile(os.path.basename(self.path), self._records, size, digest)
+        return self._finished
+
+    def publish(self) -> RecordFile:
+        """Flushes the file to the disk and gives it its name."""
+        finished = self.finish()
+        with self._disk_errors():
+            files.rename_whole(self._temporary, self.path)
+        return finished
+
+    def discard(self) -> None:
+        """Removes what was written, unless it was published."""
+        with contextlib.suppress(tf.errors.OpError, OSError):
+            self._writer.close()
+        with contextlib.suppress(tf.errors.OpError, OSError):
+            tf.io.gfile.remove(self._temporary)
+
+    def __enter__(self) -> "RecordWriter":
+        return self
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self.publish()
+        finally:
+            self.discard()
+
+    @contextlib.contextmanager
+    def _disk_errors(self):
+        try:
+            yield
+        except (tf.errors.OpError, OSError) as error:
+            raise JobError(f"cannot write {self.path}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
+
+
+def parse_records(serialized: tf.Tensor, specs: Iterable[FeatureSpec], length: int | None = None) -> dict[str, tf.Tensor]:
+    """Turns serialized records into a dense batch.
+
+    Args:
+      serialized: string [B].
+      specs: the features to parse; those with `in_batch` False are left out.
+      length: the length of features that are per token; None means that of the longest record in the batch, where the
+        trailing padding of fixed-length records (`input_mask` 0) does not count.
+
+    Returns:
+      Tensors by batch name: [B, L] for features that are per token, padded with 0, and [B] for the others.
+
+    Raises (when the records are read):
+      tf.errors.InvalidArgumentError: a record is no `tf.train.Example`, lacks a feature, holds it with another type, or is
+        longer than `length`.
+    """
+    specs = [spec for spec in specs if spec.in_batch]
+    wanted = {name: _feature(spec, name) for spec in specs for name in (spec.name, *spec.aliases)}
+    parsed = tf.io.parse_example(serialized, wanted)
+    per_token = {spec.key: _first_present(parsed, spec) for spec in specs if spec.per_token}
+    if per_token:
+        per_token = _cut_and_pad(per_token, specs, length)
+    batch = {}
+    for spec in specs:
+        values = per_token[spec.key] if spec.per_token else parsed[spec.name]
+        batch[spec.key] = tf.cast(values, spec.batch_dtype or ("int32" if spec.dtype == "int64" else "float32"))
+    return batch
+
+
+def _feature(spec: FeatureSpec, name: str) -> tf.io.FixedLenFeature | tf.io.FixedLenSequenceFeature:
+    if spec.per_token:
+        return tf.io.FixedLenSequenceFeature([], spec.dtype, allow_missing=True, default_value=0)
+    default = tf.constant(spec.default, spec.dtype) if spec.optional else None
+    return tf.io.FixedLenFeature([], spec.dtype, default)
+
+
+def _first_present(parsed: dict[str, tf.Tensor], spec: FeatureSpec) -> tf.Tensor:
+    """The feature under whichever of its names a record holds it; a record holds one, the others parse as zeros."""
+    values = parsed[spec.name]
+    for alias in spec.aliases:
+        width = tf.maximum(tf.shape(values)[1], tf.shape(parsed[alias])[1])
+        values = _padded(values, width) + _padded(parsed[alias], width)
+    return values
+
+
+def _padded(values: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    return tf.pad(values, [[0, 0], [0, width - tf.shape(values)[1]]])
+
+
+def _cut_and_pad(per_token: dict[str, tf.Tensor], specs: list[FeatureSpec], length: int | None) -> dict[str, tf.Tensor]:
+    mask = next((per_token[spec.key] for spec in specs if spec.per_token and spec.name == MASK_FEATURE), None)
+    if mask is None:
+        longest = tf.reduce_max([tf.shape(values)[1] for values in per_token.values()])
+    else:
+        used = tf.cast(mask != 0, tf.int32) * (1 + tf.range(tf.shape(mask)[1]))
+        longest = tf.reduce_max(tf.concat([[0], tf.reshape(used, [-1])], 0))
+        # A record without tokens or without a mask is not padding to be cut away; it is a record of another kind.
+        fits = tf.debugging.Assert(longest > 0, ["the records hold no input_mask; were they written for another task?"])
+        with tf.control_dependencies([fits] if fits is not None else []):
+            longest = tf.identity(longest)
+    if length is not None:
+        message = f"a record is longer than {length} tokens, the length asked for"
+        with tf.control_dependencies([tf.debugging.assert_less_equal(longest, length, message)]):
+            longest = tf.constant(length)
+    cut = {key: _padded(values[:, :longest], longest) for key, values in per_token.items()}
+    return {key: tf.ensure_shape(values, [None, length]) for key, values in cut.items()}
