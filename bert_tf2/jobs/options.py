@@ -22,6 +22,7 @@ class OptionInfo:
     short_name: str | None = None
     multiple: bool = False
     refused_because: str | None = None
+    also_accepted: tuple[Any, ...] = ()
 
 
 def option(
@@ -49,9 +50,19 @@ def option(
     return dataclasses.field(default=default, metadata={"option": info})
 
 
-def refused_option(default: Any, because: str, *, section: str = "Flags of the originals that are refused") -> Any:
-    """A flag of the originals that could do nothing here: its default is accepted, any other value is an error."""
-    return dataclasses.field(default=default, metadata={"option": OptionInfo(because, section=section, refused_because=because)})
+def refused_option(
+    default: Any,
+    because: str,
+    *,
+    also_accepted: tuple[Any, ...] = (),
+    section: str = "Flags of the originals that are refused",
+) -> Any:
+    """A flag of the originals that could do nothing here: any value but its default and `also_accepted` is an error.
+
+    The accepted values describe what happens anyway, so that old shell scripts run unchanged.
+    """
+    info = OptionInfo(because, section=section, refused_because=because, also_accepted=also_accepted)
+    return dataclasses.field(default=default, metadata={"option": info})
 
 
 def info(field: dataclasses.Field) -> OptionInfo:
@@ -68,7 +79,7 @@ def check(options: Any) -> Any:
     canonical = {}
     for field in dataclasses.fields(options):
         declared, value = info(field), getattr(options, field.name)
-        if declared.refused_because is not None and value != field.default:
+        if declared.refused_because is not None and value not in (field.default, *declared.also_accepted):
             raise UserError(f"--{field.name}={value} is refused: {declared.refused_because}")
         if value is None:
             continue

@@ -1,0 +1,107 @@
+"""The options of `run_classifier.py`: the model garden's dialect, google-research/bert's, and what both lack."""
+
+import dataclasses
+
+from bert_tf2.errors import UserError
+from bert_tf2.jobs.options import at_least, option
+from bert_tf2.jobs.training_options import TrainingOptions
+
+DATA = "Data, from create_finetuning_data.py (model-garden dialect)"
+TF1 = "Data, from raw files (google-research/bert dialect)"
+
+MODES = ("train_and_eval", "train", "eval", "predict", "export_only")
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassifierOptions(TrainingOptions):
+    """What to train, evaluate, predict or export, on which data, to which directory."""
+
+    mode: str | None = option(None, "What to do [default: train_and_eval].", choices=MODES, section=DATA)
+    input_meta_data_path: str | None = option(None, "meta_data.json of the records.", section=DATA)
+    train_data_path: str | None = option(None, "Training records; comma-separated names and wildcards.", section=DATA)
+    eval_data_path: str | None = option(None, "Evaluation records.", section=DATA)
+    test_data_path: str | None = option(None, "Records to predict [default: --eval_data_path].", section=DATA)
+    train_data_size: int | None = option(
+        None, "Train on this many examples only, the first ones.", check=at_least(1), section=DATA
+    )
+    model_dir: str | None = option(None, "Directory of checkpoints and results.", short_name="md", section=DATA)
+    predict_checkpoint_path: str | None = option(
+        None, "Checkpoint to evaluate, predict with or export [default: the best in --model_dir, else the newest].", section=DATA
+    )
+    train_batch_size: int = option(32, "Examples per training step, over all replicas.", check=at_least(1), section=DATA)
+    eval_batch_size: int = option(32, "Examples per evaluation step; changes no result.", check=at_least(1), section=DATA)
+    predict_batch_size: int | None = option(
+        None, "Examples per prediction step [default: --eval_batch_size]; changes no result.", check=at_least(1), section=DATA
+    )
+
+    task_name: str | None = option(None, "A GLUE task or a registered processor, for example MRPC.", section=TF1)
+    data_dir: str | None = option(None, "Directory of the task's files.", section=TF1)
+    output_dir: str | None = option(None, "TF1 name for --model_dir; records are made here too.", section=TF1)
+    vocab_file: str | None = option(None, "WordPiece vocabulary.", section=TF1)
+    do_lower_case: bool = option(True, "Lower-case the text; right for uncased vocabularies.", section=TF1)
+    max_seq_length: int = option(128, "Longest example in tokens; longer ones are truncated.", check=at_least(3), section=TF1)
+    do_train: bool = option(False, "Train.", section=TF1)
+    do_eval: bool = option(False, "Evaluate on the development set.", section=TF1)
+    do_predict: bool = option(False, "Predict the test set.", section=TF1)
+    module_import: tuple[str, ...] = option(
+        (), "A file (path/to/file.py) or module that registers processors.", multiple=True, section=TF1
+    )
+
+    @property
+    def is_tf1_dialect(self) -> bool:
+        """Whether the command is google-research/bert's: raw files in, `--do_*` switches."""
+        return bool(self.task_name or self.data_dir or self.output_dir or self.do_train or self.do_eval or self.do_predict)
+
+    @property
+    def directory(self) -> str:
+        """`--model_dir` or `--output_dir`."""
+        return self.model_dir or self.output_dir
+
+
+def check_combination(options: ClassifierOptions) -> None:
+    """Checks what single flags cannot: that the flags of one dialect are complete and not mixed with the other's.
+
+    Raises:
+      UserError: a flag is missing or contradicts another.
+    """
+    if options.model_dir and options.output_dir:
+        raise UserError("--model_dir and --output_dir are two names of one thing; give one")
+    if not options.directory:
+        raise UserError("--model_dir (or --output_dir) is required: where checkpoints and results go")
+    if options.is_tf1_dialect:
+        _check_tf1(options)
+    else:
+        _check_garden(options)
+
+
+def _check_tf1(options: ClassifierOptions) -> None:
+    for flag in ("mode", "input_meta_data_path", "train_data_path", "eval_data_path", "test_data_path"):
+        if getattr(options, flag) is not None:
+            raise UserError(
+                f"--{flag} belongs to the model-garden dialect and --task_name/--data_dir/--output_dir/--do_* to the other; "
+                "use --mode with records, or --do_train/--do_eval/--do_predict with raw files"
+            )
+    if not (options.do_train or options.do_eval or options.do_predict):
+        raise UserError("nothing to do: give at least one of --do_train, --do_eval, --do_predict")
+    _require(options, "task_name", "data_dir", "vocab_file", "bert_config_file")
+
+
+def _check_garden(options: ClassifierOptions) -> None:
+    mode = options.mode or "train_and_eval"
+    _require(options, "bert_config_file", "input_meta_data_path")
+    if mode in ("train", "train_and_eval"):
+        _require(options, "train_data_path")
+    if mode == "eval":
+        _require(options, "eval_data_path")
+    if mode == "train_and_eval" and not options.eval_data_path:
+        raise UserError("--mode=train_and_eval needs --eval_data_path; to train only, use --mode=train")
+    if mode == "predict" and not (options.test_data_path or options.eval_data_path):
+        raise UserError("--mode=predict needs --test_data_path (or --eval_data_path)")
+    if mode == "export_only":
+        _require(options, "model_export_path")
+
+
+def _require(options: ClassifierOptions, *names: str) -> None:
+    for name in names:
+        if not getattr(options, name):
+            raise UserError(f"--{name} is required here; see --help")

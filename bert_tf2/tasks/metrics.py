@@ -1,0 +1,99 @@
+"""Metrics over whole data sets, in float64 NumPy: one function each from gold and predicted values to a number.
+
+Definitions are those of the GLUE benchmark (Wang et al. 2018, arXiv 1804.07461, table 1).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from bert_tf2.errors import UserError, did_you_mean
+
+
+def accuracy(gold: np.ndarray, predicted: np.ndarray) -> float:
+    """Share of label ids [N] that agree."""
+    return float(np.mean(gold == predicted))
+
+
+def f1(gold: np.ndarray, predicted: np.ndarray) -> float:
+    """F1 of label id 1 against the rest (MRPC, QQP); 0 when nothing is or is called positive."""
+    return _f1_of(1, gold, predicted)
+
+
+def macro_f1(gold: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean of the F1 of each label id that occurs in either array."""
+    return float(np.mean([_f1_of(label, gold, predicted) for label in np.union1d(gold, predicted)]))
+
+
+def matthews_corrcoef(gold: np.ndarray, predicted: np.ndarray) -> float:
+    """Matthews correlation of label ids, for any number of classes (Gorodkin 2004); 0 when either array is constant."""
+    size = int(max(gold.max(), predicted.max())) + 1
+    confusion = confusion_matrix(gold, predicted, size).astype(np.float64)
+    gold_counts, predicted_counts, total = confusion.sum(axis=1), confusion.sum(axis=0), confusion.sum()
+    covariance = np.trace(confusion) * total - gold_counts @ predicted_counts
+    spread = np.sqrt((total**2 - gold_counts @ gold_counts) * (total**2 - predicted_counts @ predicted_counts))
+    return float(covariance / spread) if spread > 0 else 0.0
+
+
+def pearson(gold: np.ndarray, predicted: np.ndarray) -> float:
+    """Pearson correlation of two float arrays [N]; 0 when either is constant."""
+    x, y = np.asarray(gold, np.float64), np.asarray(predicted, np.float64)
+    x, y = x - x.mean(), y - y.mean()
+    spread = np.sqrt((x @ x) * (y @ y))
+    return float(x @ y / spread) if spread > 0 else 0.0
+
+
+def spearman(gold: np.ndarray, predicted: np.ndarray) -> float:
+    """Spearman rank correlation of two float arrays [N]; ties share their mean rank."""
+    return pearson(_ranks(gold), _ranks(predicted))
+
+
+def mean_squared_error(gold: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean squared difference of two float arrays [N]."""
+    return float(np.mean(np.square(np.asarray(gold, np.float64) - np.asarray(predicted, np.float64))))
+
+
+CLASSIFICATION: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "accuracy": accuracy,
+    "f1": f1,
+    "macro_f1": macro_f1,
+    "matthews_corrcoef": matthews_corrcoef,
+}
+REGRESSION: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "pearson": pearson,
+    "spearman": spearman,
+    "mean_squared_error": mean_squared_error,
+}
+LOWER_IS_BETTER = frozenset({"loss", "mean_squared_error"})
+
+
+def select(names: list[str], is_regression: bool) -> dict[str, Callable[[np.ndarray, np.ndarray], float]]:
+    """The metric functions of the given names.
+
+    Raises:
+      UserError: a name is unknown or belongs to the other kind of task.
+    """
+    known = REGRESSION if is_regression else CLASSIFICATION
+    for name in names:
+        if name not in known:
+            kind = "regression" if is_regression else "classification"
+            raise UserError(f"unknown {kind} metric '{name}'.{did_you_mean(name, known)} Known: {', '.join(known)}")
+    return {name: known[name] for name in names}
+
+
+def confusion_matrix(gold: np.ndarray, predicted: np.ndarray, num_labels: int) -> np.ndarray:
+    """Counts [num_labels, num_labels]: gold label id by row, predicted label id by column."""
+    flat = np.asarray(gold, np.int64) * num_labels + np.asarray(predicted, np.int64)
+    return np.bincount(flat, minlength=num_labels * num_labels).reshape(num_labels, num_labels)
+
+
+def _f1_of(label: int, gold: np.ndarray, predicted: np.ndarray) -> float:
+    both = np.sum((gold == label) & (predicted == label))
+    either = np.sum(gold == label) + np.sum(predicted == label)
+    return float(2 * both / either) if both else 0.0
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last_rank = np.cumsum(counts)
+    return (last_rank - (counts - 1) / 2)[inverse.ravel()]

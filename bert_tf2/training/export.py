@@ -1,0 +1,105 @@
+"""SavedModels for serving: one that takes token ids, as the model garden's, and one that takes raw text."""
+
+import os
+import shutil
+from collections.abc import Callable
+
+import tensorflow as tf
+import tf_keras
+
+from bert_tf2.errors import UserError
+from bert_tf2.files import incomplete_name, is_remote, make_directory
+
+INPUT_NAMES = ("input_word_ids", "input_mask", "input_type_ids")
+
+Outputs = Callable[[tf.Tensor], dict[str, tf.Tensor]]
+Tokenize = Callable[[tf.Tensor, tf.Tensor | None], dict[str, tf.Tensor]]
+
+
+class _TokenIdsModule(tf.Module):
+    def __init__(self, model: tf_keras.Model, outputs: Outputs):
+        super().__init__()
+        self.model = model
+        self._outputs = outputs
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUT_NAMES])
+    def serve(self, input_word_ids: tf.Tensor, input_mask: tf.Tensor, input_type_ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        inputs = {"input_word_ids": input_word_ids, "input_mask": input_mask, "input_type_ids": input_type_ids}
+        return self._outputs(self.model(inputs, training=False))
+
+
+class _TextModule(tf.Module):
+    def __init__(self, model: tf_keras.Model, tokenize: Tokenize, outputs: Outputs):
+        super().__init__()
+        self.model = model
+        self.tokenize = tokenize
+        self._outputs = outputs
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._outputs(self.model(self.tokenize(text, None), training=False))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in ("text", "text_b")])
+    def serve_pairs(self, text: tf.Tensor, text_b: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._outputs(self.model(self.tokenize(text, text_b), training=False))
+
+
+def export_token_ids_model(model: tf_keras.Model, outputs: Outputs, path: str) -> None:
+    """Writes a SavedModel whose `serving_default` takes the three int32 [-1, -1] tensors of the model garden's signature.
+
+    Args:
+      model: maps the encoder's inputs to the head's outputs.
+      outputs: names what the model gives, for example `{"sentence_prediction": logits}`.
+      path: the SavedModel's directory; must not exist or be empty.
+
+    Raises:
+      UserError: the directory holds something.
+    """
+    module = _TokenIdsModule(model, outputs)
+    _save(module, path, {"serving_default": module.serve.get_concrete_function()})
+
+
+def export_text_model(model: tf_keras.Model, tokenize: Tokenize, outputs: Outputs, path: str) -> None:
+    """Writes a SavedModel that takes raw text: `serving_default` one string [-1] `text`, `pairs` also `text_b`.
+
+    A program that loads it imports `tensorflow_text` first: the tokenizer in the graph is made of its operations.
+
+    Args:
+      model: maps the encoder's inputs to the head's outputs.
+      tokenize: a `tf.Module` from texts to the encoder's inputs, such as `bert_tf2.text.in_graph.InGraphTokenizer`.
+      outputs: names what the model gives, for example label names and probabilities.
+      path: the SavedModel's directory; must not exist or be empty.
+
+    Raises:
+      UserError: the directory holds something.
+    """
+    module = _TextModule(model, tokenize, outputs)
+    signatures = {"serving_default": module.serve.get_concrete_function(), "pairs": module.serve_pairs.get_concrete_function()}
+    _save(module, path, signatures)
+
+
+def require_free_directory(path: str) -> None:
+    """Refuses to write over what is there.
+
+    Raises:
+      UserError: the directory exists and is not empty.
+    """
+    if tf.io.gfile.exists(path) and tf.io.gfile.listdir(path):
+        raise UserError(f"--model_export_path: {path} is not empty; name a new directory or remove it")
+
+
+def _save(module: tf.Module, path: str, signatures: dict[str, object]) -> None:
+    path = path.rstrip("/")
+    require_free_directory(path)
+    make_directory(os.path.dirname(os.path.abspath(path)) if not is_remote(path) else path)
+    if is_remote(path):
+        tf.saved_model.save(module, path, signatures)
+        return
+    temporary = incomplete_name(path)
+    try:
+        tf.saved_model.save(module, temporary, signatures)
+        if os.path.isdir(path):
+            os.rmdir(path)
+        os.rename(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

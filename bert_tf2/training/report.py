@@ -1,0 +1,90 @@
+"""What is left on disk after a job for a person to read: scores, a summary, the loss curve and a short report."""
+
+import json
+import os
+from collections.abc import Sequence
+
+from bert_tf2.files import write_json, write_text, written_whole
+
+LOSS_CURVE = "loss_curve.png"
+
+
+def write_eval_results(directory: str, metrics: dict[str, float], global_step: int, suffix: str = "") -> None:
+    """Writes `eval_results.txt` in Google's format (sorted `key = value` lines) and the same as `eval_results.json`.
+
+    Args:
+      directory: where the two files go.
+      metrics: values by name; `loss` is also written under Google's two names, `eval_loss` and `loss`.
+      global_step: the step of the evaluated checkpoint.
+      suffix: appended to the file names, for example `_mismatched`.
+    """
+    rows: dict[str, float] = {f"eval_{name}": value for name, value in metrics.items()}
+    rows |= {"loss": metrics["loss"], "global_step": global_step}
+    write_text(os.path.join(directory, f"eval_results{suffix}.txt"), "".join(f"{key} = {rows[key]}\n" for key in sorted(rows)))
+    write_json(os.path.join(directory, f"eval_results{suffix}.json"), {"global_step": global_step, **metrics})
+
+
+def write_training_summary(directory: str, summary: dict[str, object]) -> None:
+    """Writes `summaries/training_summary.txt`: one JSON object, as the model garden's training loop does."""
+    write_text(os.path.join(directory, "summaries", "training_summary.txt"), json.dumps(summary, indent=4) + "\n")
+
+
+def draw_loss_curve(
+    directory: str, train: Sequence[dict[str, float]], evaluations: Sequence[dict[str, float]], metric: str
+) -> str:
+    """Draws the training loss, the evaluations' loss and the named metric over the steps; returns the PNG's path.
+
+    Args:
+      directory: where `loss_curve.png` goes.
+      train: entries with `step` and `loss`.
+      evaluations: entries with `step`, `loss` and the metric.
+      metric: the metric on the right-hand axis.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([entry["step"] for entry in train], [entry["loss"] for entry in train], label="training loss", linewidth=1)
+    axes.set(xlabel="step", ylabel="loss")
+    axes.grid(alpha=0.3)
+    if evaluations:
+        steps = [entry["step"] for entry in evaluations]
+        axes.plot(steps, [entry["loss"] for entry in evaluations], "o--", label="evaluation loss")
+        if metric != "loss":
+            right = axes.twinx()
+            right.plot(steps, [entry[metric] for entry in evaluations], "s-", color="tab:green", label=f"evaluation {metric}")
+            right.set_ylabel(metric)
+            right.legend(loc="lower right")
+    axes.legend(loc="upper right")
+    path = os.path.join(directory, LOSS_CURVE)
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
+    return path
+
+
+def write_report(
+    directory: str,
+    title: str,
+    facts: Sequence[tuple[str, object]],
+    scores: Sequence[tuple[str, dict[str, float]]],
+    pictures: Sequence[tuple[str, str]],
+) -> str:
+    """Writes `report.md` and returns its path.
+
+    Args:
+      directory: where it goes; pictures are linked relative to it.
+      title: heading.
+      facts: name and value of what was run, in order.
+      scores: name of a data set and its metrics.
+      pictures: caption and path.
+    """
+    lines = [f"# {title}", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in facts]
+    for name, metrics in scores:
+        lines += ["", f"## {name}", "", "| metric | value |", "|---|---|"]
+        lines += [f"| {metric} | {value:.4f} |" for metric, value in metrics.items()]
+    for caption, path in pictures:
+        lines += ["", f"## {caption}", "", f"![{caption}]({os.path.relpath(path, directory)})"]
+    path = os.path.join(directory, "report.md")
+    write_text(path, "\n".join(lines) + "\n")
+    return path
