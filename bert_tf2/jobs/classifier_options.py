@@ -26,7 +26,13 @@ class ClassifierOptions(TrainingOptions):
     )
     model_dir: str | None = option(None, "Directory of checkpoints and results.", short_name="md", section=DATA)
     predict_checkpoint_path: str | None = option(
-        None, "Checkpoint to evaluate, predict with or export [default: the best in --model_dir, else the newest].", section=DATA
+        None, "Checkpoint to evaluate, predict with or export; instead of --load_checkpoint.", section=DATA
+    )
+    load_checkpoint: str = option(
+        "newest",
+        "Which checkpoint of --model_dir gives the scores, predictions and exports.",
+        choices=("newest", "best"),
+        section=DATA,
     )
     train_batch_size: int = option(32, "Examples per training step, over all replicas.", check=at_least(1), section=DATA)
     eval_batch_size: int = option(32, "Examples per evaluation step; changes no result.", check=at_least(1), section=DATA)
@@ -38,8 +44,15 @@ class ClassifierOptions(TrainingOptions):
     data_dir: str | None = option(None, "Directory of the task's files.", section=TF1)
     output_dir: str | None = option(None, "TF1 name for --model_dir; records are made here too.", section=TF1)
     vocab_file: str | None = option(None, "WordPiece vocabulary.", section=TF1)
-    do_lower_case: bool = option(True, "Lower-case the text; right for uncased vocabularies.", section=TF1)
-    max_seq_length: int = option(128, "Longest example in tokens; longer ones are truncated.", check=at_least(3), section=TF1)
+    do_lower_case: bool | None = option(
+        None, "Lower-case the text; right for uncased vocabularies [default: true, or what the records say].", section=TF1
+    )
+    max_seq_length: int | None = option(
+        None,
+        "Longest example in tokens; longer ones are truncated [default: 128, or what the records say].",
+        check=at_least(3),
+        section=TF1,
+    )
     do_train: bool = option(False, "Train.", section=TF1)
     do_eval: bool = option(False, "Evaluate on the development set.", section=TF1)
     do_predict: bool = option(False, "Predict the test set.", section=TF1)

@@ -1,0 +1,44 @@
+"""Plug-ins by name, and users' modules brought by path or dotted name."""
+
+import pytest
+
+from bert_tf2.errors import UserError
+from bert_tf2.registry import Registry, import_module
+
+
+def test_names_are_found_without_regard_to_case():
+    registry = Registry("task")
+    registry.register("MRPC")(1)
+    assert registry.get("mrpc") == 1
+    assert registry.names() == ["MRPC"]
+
+
+def test_an_unknown_name_says_what_to_do():
+    registry = Registry("task")
+    registry.register("MRPC")(1)
+    with pytest.raises(
+        UserError, match=r"unknown task 'MRCP'\. Did you mean 'MRPC'\? Known: MRPC\. Bring your own with --module_import"
+    ):
+        registry.get("MRCP")
+
+
+def test_a_name_is_registered_once():
+    registry = Registry("task")
+    registry.register("MRPC")(1)
+    with pytest.raises(UserError, match="registered twice"):
+        registry.register("mrpc")(2)
+
+
+def test_a_module_is_imported_once_by_path(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("VALUE = 7\n")
+    module = import_module(str(path))
+    assert module.VALUE == 7
+    assert import_module(str(path)) is module
+    assert import_module("json").loads("1") == 1
+
+
+@pytest.mark.parametrize("name", ["no/such/file.py", "no_such_module", "json.no_such_module"])
+def test_a_missing_module_is_a_users_mistake(name):
+    with pytest.raises(UserError, match="--module_import: no"):
+        import_module(name)
