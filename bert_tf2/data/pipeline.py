@@ -1,0 +1,217 @@
+"""Batches: which rows each step trains on, and the tensors of those rows.
+
+The order of the rows is a function of (seed, epoch) and of nothing else, so a step's batch is known from the step's number:
+a restored trainer continues at the right row without reading what came before, and every number of workers sees the same
+global batches.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from bert_tf2.data.record_set import RecordSet
+from bert_tf2.data.records import FeatureSpec, parse_records
+from bert_tf2.errors import UserError
+
+# Rows are sorted by length inside windows of this many batches: long enough that a batch's rows are of nearly one length,
+# short enough that which rows meet in a batch stays random.
+_WINDOW_BATCHES = 64
+
+EXAMPLE_WEIGHT = "example_weight"
+
+
+class BatchPlan:
+    """Which rows each training step takes; every row exactly once in an epoch.
+
+    Rows are shuffled, sorted by length inside windows, cut into batches, and the full batches shuffled. When the batch size
+    does not divide the number of rows, the last batch of an epoch holds the rest, drawn at random like every other row.
+
+    Args:
+      lengths: number of tokens of each row, int32 [N].
+      batch_size: rows of a global batch.
+      seed: with the epoch's number it decides the order.
+      sort_by_length: False leaves the rows as they were shuffled (fixed lengths).
+    """
+
+    def __init__(self, lengths: np.ndarray, batch_size: int, seed: int, sort_by_length: bool = True):
+        self._lengths = lengths
+        self.batch_size = batch_size
+        self._seed = seed
+        self._sort_by_length = sort_by_length
+        self._epoch: tuple[int, np.ndarray] = (-1, np.zeros(0, np.int64))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which every row is seen once, the partial batch included."""
+        return -(-len(self._lengths) // self.batch_size)
+
+    def rows(self, step: int) -> np.ndarray:
+        """Row numbers of the global batch of a step, counted from 0: int64 [at most batch_size]."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        known, order = self._epoch
+        if known != epoch:
+            order = self.order(epoch)
+            self._epoch = (epoch, order)
+        return order[position * self.batch_size : (position + 1) * self.batch_size]
+
+    def order(self, epoch: int) -> np.ndarray:
+        """All row numbers in the order of an epoch: int64 [N]."""
+        random = np.random.Generator(np.random.Philox(key=[self._seed & 0xFFFFFFFFFFFFFFFF, epoch]))
+        order = random.permutation(len(self._lengths))
+        if not self._sort_by_length:
+            return order
+        full = len(order) - len(order) % self.batch_size
+        window = _WINDOW_BATCHES * self.batch_size
+        for first in range(0, full, window):
+            part = order[first : min(first + window, full)]
+            order[first : first + len(part)] = part[np.argsort(self._lengths[part], kind="stable")]
+        batches = order[:full].reshape(-1, self.batch_size)
+        order[:full] = batches[random.permutation(len(batches))].reshape(-1)
+        return order
+
+
+class LengthSortedPlan:
+    """The batches of one evaluation: all rows once, longest first, so that too large a batch fails at once.
+
+    Args and methods as for `BatchPlan`; there is one epoch.
+    """
+
+    def __init__(self, lengths: np.ndarray, batch_size: int):
+        self.batch_size = batch_size
+        self._order = np.argsort(-lengths.astype(np.int64), kind="stable")
+        self.steps = -(-len(lengths) // batch_size)
+
+    def rows(self, step: int) -> np.ndarray:
+        """Row numbers of a batch: int64 [at most batch_size]."""
+        return self._order[step * self.batch_size : (step + 1) * self.batch_size]
+
+
+@dataclasses.dataclass(frozen=True)
+class Padding:
+    """What length batches get.
+
+    Attributes:
+      fixed_length: every batch has this length (TPU, XLA with one shape); None pads to the longest row of the global batch.
+      multiple_of: lengths are rounded up to a multiple, which bounds the number of shapes.
+      longest: a rounded length never exceeds this; usually `max_seq_length`.
+      full_batches: partial batches are filled to the full batch size with rows of weight 0, so that the shape is the same.
+    """
+
+    fixed_length: int | None = None
+    multiple_of: int = 1
+    longest: int | None = None
+    full_batches: bool = False
+
+    def length(self, lengths: np.ndarray) -> int:
+        """The length of a batch whose rows have these lengths."""
+        if self.fixed_length is not None:
+            return self.fixed_length
+        rounded = -(-int(lengths.max(initial=1)) // self.multiple_of) * self.multiple_of
+        return min(rounded, self.longest) if self.longest is not None else rounded
+
+    def rows(self, real: int, batch_size: int, parts: int) -> int:
+        """The number of rows of a batch with `real` real rows that is divided into `parts` equal parts."""
+        return batch_size if self.full_batches else -(-real // parts) * parts
+
+
+def check_divisible(batch_size: int, replicas: int, accumulation_steps: int = 1, flag: str = "train_batch_size") -> None:
+    """Raises a UserError when a batch cannot be divided equally."""
+    parts = replicas * accumulation_steps
+    if batch_size % parts == 0:
+        return
+    lower = batch_size // parts * parts
+    nearest = " or ".join(str(size) for size in (lower, lower + parts) if size > 0)
+    divided_by = (
+        f"{replicas} replicas" if accumulation_steps == 1 else f"{replicas} replicas x {accumulation_steps} accumulation steps"
+    )
+    raise UserError(f"--{flag}={batch_size} is not divisible by {divided_by}; use {nearest}")
+
+
+def distributed_batches(
+    strategy: tf.distribute.Strategy,
+    records: RecordSet,
+    plan: BatchPlan | LengthSortedPlan,
+    first_step: int,
+    padding: Padding,
+    accumulation_steps: int = 1,
+) -> tf.distribute.DistributedDataset:
+    """The batches of a plan from a step on, divided among the replicas, without end.
+
+    All replicas of a step get the same number of rows and the same length. Each worker reads its own share only.
+
+    Returns:
+      a dataset of batches as `parse_records` makes them, [rows of a replica, …], with `example_weight` float32
+      [rows of a replica]: the record's `weight` or 1 for a real row, 0 for a row that fills up.
+    """
+    replicas = strategy.num_replicas_in_sync
+    check_divisible(plan.batch_size, replicas, accumulation_steps)
+    share = _share_of(records, plan, padding, replicas, accumulation_steps)
+
+    def dataset_of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        local = replicas // context.num_input_pipelines
+
+        def read(index: np.int64) -> tuple:
+            step, replica = divmod(int(index), local)
+            return share(first_step + step, context.input_pipeline_id * local + replica)
+
+        per_replica = plan.batch_size // replicas if padding.full_batches else None
+        dataset = tf.data.Dataset.range(np.iinfo(np.int64).max).map(lambda index: _read_in_python(read, index, per_replica))
+        dataset = dataset.map(
+            lambda serialized, real, length: _tensors(serialized, real, length, records.specs, padding.fixed_length),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        # Without a known end no replica has to ask the others whether there is another batch.
+        return dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)).prefetch(4 * local)
+
+    return strategy.distribute_datasets_from_function(dataset_of_worker)
+
+
+def _share_of(
+    records: RecordSet, plan: BatchPlan | LengthSortedPlan, padding: Padding, replicas: int, accumulation_steps: int
+) -> Callable[[int, int], tuple]:
+    def share(step: int, replica: int) -> tuple[list[bytes], np.ndarray, np.int32]:
+        rows = plan.rows(step)
+        if len(rows) == 0:  # past the last batch of an evaluation; prefetched, never used
+            rows = plan.rows(0)[:1]
+        length = padding.length(records.lengths[rows])
+        size = padding.rows(len(rows), plan.batch_size, replicas * accumulation_steps) // replicas
+        positions = np.arange(replica * size, (replica + 1) * size)
+        chosen = rows[np.minimum(positions, len(rows) - 1)]
+        return [records.read(int(row)) for row in chosen], (positions < len(rows)).astype(np.float32), np.int32(length)
+
+    return share
+
+
+def _read_in_python(read: Callable, index: tf.Tensor, rows: int | None) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Slices the bytes of one replica's rows; the parsing is left to TensorFlow's own threads."""
+    serialized, real, length = tf.numpy_function(
+        lambda index: _as_arrays(*read(index)), [index], (tf.string, tf.float32, tf.int32), stateful=False
+    )
+    serialized.set_shape([rows])
+    real.set_shape([rows])
+    length.set_shape([])
+    return serialized, real, length
+
+
+def _as_arrays(serialized: list[bytes], real: np.ndarray, length: np.int32) -> tuple[np.ndarray, np.ndarray, np.int32]:
+    # An object array: NumPy's own bytes type would cut trailing zero bytes off.
+    return np.array(serialized, dtype=object), real, length
+
+
+def _tensors(
+    serialized: tf.Tensor, real: tf.Tensor, length: tf.Tensor, specs: Sequence[FeatureSpec], fixed_length: int | None
+) -> dict[str, tf.Tensor]:
+    batch = parse_records(serialized, specs, fixed_length)
+    if fixed_length is None:
+        # A replica's own longest row may be shorter than the global batch's.
+        for spec in specs:
+            if spec.per_token and spec.in_batch:
+                missing = length - tf.shape(batch[spec.key])[1]
+                batch[spec.key] = tf.pad(batch[spec.key], [[0, 0], [0, missing]])
+    batch[EXAMPLE_WEIGHT] = real * batch["weight"] if "weight" in batch else real
+    for name, value in batch.items():
+        batch[name] = tf.ensure_shape(value, serialized.shape[:1].concatenate(value.shape[1:]))
+    return batch

@@ -1,0 +1,273 @@
+"""Record files as one numbered sequence with random access: row `i` of an epoch is a slice of bytes.
+
+A TFRecord file is a row of frames: the length of the data (8 bytes, little-endian), its checksum (4), the data, its checksum
+(4). TensorFlow's reader takes a file that ends inside the first twelve bytes of a frame, or between two frames, for a
+shorter file; walking the frames here finds both.
+"""
+
+import gzip
+import mmap
+import os
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from bert_tf2 import files
+from bert_tf2.data.metadata import RecordFile
+from bert_tf2.data.records import MASK_FEATURE, FeatureSpec, parse_records
+from bert_tf2.errors import UserError, did_you_mean
+
+_HEADER = struct.Struct("<QI")
+_FOOTER_BYTES = 4
+_GZIP_MAGIC = b"\x1f\x8b\x08"
+_PARSE_AT_ONCE = 2048
+
+
+class RecordSet:
+    """All records of one or more files, in the order of the files.
+
+    Attributes:
+      paths: the files.
+      specs: what the records hold.
+    """
+
+    def __init__(self, paths: Sequence[str], specs: Sequence[FeatureSpec], contents: Sequence, starts: Sequence[np.ndarray]):
+        self.paths = list(paths)
+        self.specs = list(specs)
+        self._contents = list(contents)
+        self._first_row = np.cumsum([0] + [len(frames) for frames in starts])
+        frames = np.concatenate([*starts, np.zeros((0, 2), np.int64)])
+        self._begin, self._end = frames[:, 0], frames[:, 1]
+        self._lengths: np.ndarray | None = None
+
+    @classmethod
+    def open(
+        cls,
+        pattern: str,
+        specs: Sequence[FeatureSpec],
+        expected: RecordFile | None = None,
+        flag: str = "train_data_path",
+    ) -> "RecordSet":
+        """Opens record files and makes sure that they are whole.
+
+        Args:
+          pattern: files separated by commas, local or remote, GZIP or not; each may be a glob pattern.
+          specs: what the records hold.
+          expected: what the metadata says about the file, when there is one file. A file with the right digest is taken as
+            it is; otherwise the checksum of every record is read, and a disagreement is an error.
+          flag: the flag that the files come from, for messages.
+
+        Raises:
+          UserError: no such file, a truncated or corrupt record (file, record, byte), records of another task, or a file
+            other than the metadata describes.
+        """
+        paths = matching_files(pattern, flag)
+        contents = [_read(path) for path in paths]
+        known_whole = expected is not None and len(paths) == 1 and _has_digest(paths[0], expected)
+        starts = []
+        for path, content in zip(paths, contents):
+            frames = _frames(path, content)
+            if not known_whole:
+                _check_checksums(path, frames)
+            starts.append(frames)
+        records = cls(paths, specs, contents, starts)
+        if expected is not None and not known_whole:
+            _compare(records, expected)
+        if len(records) == 0:
+            raise UserError(f"--{flag}: {', '.join(paths)} holds no records")
+        _check_features(records)
+        return records
+
+    def __len__(self) -> int:
+        return len(self._begin)
+
+    def read(self, row: int) -> bytes:
+        """The serialized record of a row."""
+        file = int(np.searchsorted(self._first_row, row, side="right")) - 1
+        return self._contents[file][self._begin[row] : self._end[row]]
+
+    def location(self, row: int) -> str:
+        """Where a row comes from, for messages: `file, record n (byte b)`."""
+        file = int(np.searchsorted(self._first_row, row, side="right")) - 1
+        record = row - self._first_row[file]
+        return f"{self.paths[file]}, record {record} (byte {self._begin[row] - _HEADER.size})"
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Number of tokens of each row without padding: int32 [N]."""
+        if self._lengths is None:
+            self._lengths = self._count_tokens()
+        return self._lengths
+
+    def take(self, number: int) -> "RecordSet":
+        """The first `number` rows as a set of their own (`--train_data_size`)."""
+        taken = RecordSet(self.paths, self.specs, self._contents, [])
+        taken._first_row, taken._begin, taken._end = self._first_row, self._begin[:number], self._end[:number]
+        return taken
+
+    def check_longest(self, limit: int, flag: str = "max_seq_length") -> None:
+        """Raises a UserError when a row is longer than `limit` tokens."""
+        longest = int(self.lengths.argmax())
+        if self.lengths[longest] > limit:
+            raise UserError(
+                f"{self.location(longest)} has {self.lengths[longest]} tokens, more than --{flag}={limit}; "
+                "write the records again with that length, or raise the flag"
+            )
+
+    def parse(self, rows: Sequence[int]) -> dict[str, np.ndarray]:
+        """The features of some rows as arrays, by batch name."""
+        parsed = parse_records(tf.constant([self.read(int(row)) for row in rows]), self.specs)
+        return {name: value.numpy() for name, value in parsed.items()}
+
+    def _count_tokens(self) -> np.ndarray:
+        per_token = [spec for spec in self.specs if spec.per_token]
+        if not per_token:
+            return np.ones(len(self), np.int32)
+        mask = next((spec for spec in per_token if spec.name == MASK_FEATURE), None)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        def count(serialized: tf.Tensor) -> tf.Tensor:
+            features = parse_records(serialized, [mask or per_token[0]])
+            values = next(iter(features.values()))
+            if mask is None:
+                return tf.fill([tf.shape(values)[0]], tf.shape(values)[1])
+            return tf.reduce_max(tf.cast(values != 0, tf.int32) * (1 + tf.range(tf.shape(values)[1])), axis=1)
+
+        counted = [np.zeros(0, np.int32)]
+        for first in range(0, len(self), _PARSE_AT_ONCE):
+            rows = range(first, min(first + _PARSE_AT_ONCE, len(self)))
+            try:
+                counted.append(count(tf.constant([self.read(row) for row in rows])).numpy())
+            except tf.errors.InvalidArgumentError as error:
+                raise UserError(f"cannot parse the records in {self.location(first)} and after: {_first_line(error)}") from None
+        return np.concatenate(counted)
+
+
+def matching_files(pattern: str, flag: str) -> list[str]:
+    """The files of a comma list of paths and glob patterns, each pattern's files sorted.
+
+    Raises:
+      UserError: a path or a pattern matches nothing, or a directory.
+    """
+    paths = []
+    for part in filter(None, (part.strip() for part in pattern.split(","))):
+        part = files.expand(part)
+        # A path that exists is taken literally: a directory may be called `run[1]`.
+        if not any(sign in part for sign in "*?[") or (not files.is_remote(part) and os.path.exists(part)):
+            paths.append(files.require_file(part, flag))
+            continue
+        matched = sorted(tf.io.gfile.glob(part))
+        if not matched:
+            raise UserError(f"--{flag}: no file matches {part}")
+        paths += [path for path in matched if files.INCOMPLETE not in path]
+    if not paths:
+        raise UserError(f"--{flag} names no file; got '{pattern}'")
+    return paths
+
+
+def _read(path: str) -> bytes | mmap.mmap:
+    """The uncompressed bytes of a file; a local plain file is mapped, not read."""
+    try:
+        if files.is_remote(path):
+            with tf.io.gfile.GFile(path, "rb") as file:
+                content = file.read()
+        else:
+            with open(path, "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+    if content[:3] != _GZIP_MAGIC:
+        return content
+    try:
+        return gzip.decompress(content)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UserError(f"{path}: damaged GZIP file ({error}); write the records again") from None
+
+
+def _frames(path: str, content: bytes | mmap.mmap) -> np.ndarray:
+    """Where the data of each record begins and ends: int64 [N, 2]."""
+    frames, position, total = [], 0, len(content)
+    while position < total:
+        if position + _HEADER.size > total:
+            raise _damaged(path, len(frames), position, f"the file ends inside the record's header, after {total} bytes")
+        begin = position + _HEADER.size
+        length = _HEADER.unpack_from(content, position)[0]
+        if begin + length + _FOOTER_BYTES > total:
+            what = f"the record should have {length} bytes but the file ends after {total}"
+            raise _damaged(path, len(frames), position, what)
+        frames.append((begin, begin + length))
+        position = begin + length + _FOOTER_BYTES
+    return np.array(frames, np.int64).reshape(-1, 2)
+
+
+def _check_checksums(path: str, frames: np.ndarray) -> None:
+    """Reads every record through TensorFlow's reader, which verifies the checksums in C++."""
+    compression = _compression(path)
+    try:
+        number = tf.data.TFRecordDataset(path, compression).reduce(np.int64(0), lambda count, _: count + 1).numpy()
+    except tf.errors.DataLossError:
+        number = 0
+        try:
+            for _ in tf.data.TFRecordDataset(path, compression):
+                number += 1
+        except tf.errors.DataLossError:
+            position = frames[number][0] - _HEADER.size if number < len(frames) else 0
+            raise _damaged(path, number, position, "its checksum does not match") from None
+    assert number == len(frames), (path, number, len(frames))
+
+
+def _compression(path: str) -> str:
+    with tf.io.gfile.GFile(path, "rb") as file:
+        return "GZIP" if file.read(3) == _GZIP_MAGIC else ""
+
+
+def _damaged(path: str, record: int, position: int, what: str) -> UserError:
+    if record == 0:
+        return UserError(f"{path}: not a whole TFRecord file: record 0 at byte {position}: {what}; write the records again")
+    return UserError(f"{path}: record {record} at byte {position} is damaged: {what}; write the records again")
+
+
+def _has_digest(path: str, expected: RecordFile) -> bool:
+    return tf.io.gfile.stat(path).length == expected.bytes and files.sha256_of_file(path) == expected.sha256
+
+
+def _compare(records: RecordSet, expected: RecordFile) -> None:
+    for what, found, written in (
+        ("records", len(records), expected.records),
+        ("bytes", sum(tf.io.gfile.stat(path).length for path in records.paths), expected.bytes),
+    ):
+        if found != written:
+            where = records.paths[0] if len(records.paths) == 1 else f"the {len(records.paths)} files of {records.paths[0]} …"
+            raise UserError(
+                f"{where}: {found} {what}, but the metadata says {written}; the file was cut or replaced: "
+                "write the records and their metadata again"
+            )
+    if len(records.paths) == 1 and expected.sha256:
+        raise UserError(
+            f"{records.paths[0]}: its SHA-256 is not that of the metadata: the records were replaced; "
+            "write the records and their metadata again"
+        )
+
+
+def _check_features(records: RecordSet) -> None:
+    """Compares the first record's features with the specs, so that records of another task are named as such."""
+    first = tf.train.Example()
+    try:
+        first.ParseFromString(records.read(0))
+    except Exception:
+        raise UserError(f"{records.location(0)}: not a tf.train.Example") from None
+    held: Mapping = first.features.feature
+    for spec in records.specs:
+        if spec.in_batch and not spec.optional and not any(name in held for name in (spec.name, *spec.aliases)):
+            raise UserError(
+                f"{records.location(0)} has no feature '{spec.name}'.{did_you_mean(spec.name, held)} "
+                f"It holds {', '.join(sorted(held))}; were these records written for another task or for prediction?"
+            )
+
+
+def _first_line(error: tf.errors.OpError) -> str:
+    return error.message.strip().splitlines()[0]
