@@ -3,6 +3,8 @@
 import functools
 import hashlib
 import re
+from collections.abc import Callable
+from typing import Any
 
 from bert_tf2.text.normalization import CJK_BLOCKS, basic_tokens
 from bert_tf2.text.vocabulary import CLASSIFICATION, PADDING, SEPARATOR, UNKNOWN, load_vocabulary
@@ -10,9 +12,13 @@ from bert_tf2.text.vocabulary import CLASSIFICATION, PADDING, SEPARATOR, UNKNOWN
 # Longer words become [UNK], as in the model garden (google-research/bert: 200).
 MAX_CHARACTERS_PER_WORD = 400
 
-# Signs that BERT sets apart from whatever surrounds them: the ideographs and the punctuation of ASCII and of Chinese text.
-_SIGNS = "".join(f"{chr(first)}-{chr(last)}" for first, last in CJK_BLOCKS) + "!-/:-@\\[-`{-~、。《》「」『』【】！，：；？"
-_SIGN_OR_RUN = re.compile(f"[{_SIGNS}]|[^{_SIGNS}]+")
+_ASCII_WORDS = re.compile(r"[A-Za-z0-9]+|[!-/:-@\[-`{-~]")
+# Runs of what is not a sign. Signs are characters that BERT sets apart from whatever surrounds them and that give one id
+# each: ideographs, and (not all, but the common) punctuation marks.
+_SIGNS = (
+    "".join(f"{chr(first)}-{chr(last)}" for first, last in CJK_BLOCKS) + r"!-/:-@\[-`{-~、。《》「」『』【】！（），：；？‘’“”…—·"
+)
+_BETWEEN_SIGNS = re.compile(f"([^{_SIGNS}]+)")
 # Its lower case depends on neighbours even across punctuation, so text with it is never cut at punctuation.
 _CAPITAL_SIGMA = "Σ"
 
@@ -46,6 +52,7 @@ class WordPieceTokenizer:
         self.pad_id = self.vocabulary.get(PADDING, 0)
         self._longest_token = max(map(len, self._tokens))
         self._ids = _Memory(self._encode_stretch)
+        self._sign_id = _Memory(self._encode_sign)
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -68,52 +75,68 @@ class WordPieceTokenizer:
         """The token with this id."""
         return self._tokens[id]
 
-    def _encode_stretch(self, stretch: str) -> tuple[int, ...]:
-        """The ids of a stretch of text without spaces, computed afresh (long ones from remembered parts)."""
-        if stretch.isascii() and stretch.isalnum():
-            return self._word_ids(stretch.lower() if self.do_lower_case else stretch)
-        if len(stretch) > _Memory.LONGEST and _CAPITAL_SIGMA not in stretch:
-            parts = _SIGN_OR_RUN.findall(stretch)
-            if len(parts) > 1:
-                known = self._ids
-                return tuple([i for part in parts for i in known[part]])
-        return tuple([i for word in basic_tokens(stretch, self.do_lower_case) for i in self._word_ids(word)])
+    def _encode_stretch(self, stretch: str) -> list[int]:
+        """The ids of a stretch of text without spaces."""
+        if stretch.isascii() and stretch.isprintable():
+            words = _ASCII_WORDS.findall(stretch.lower() if self.do_lower_case else stretch)
+        else:
+            runs = [] if _CAPITAL_SIGMA in stretch else _BETWEEN_SIGNS.split(stretch)
+            if runs and runs[1:] != [stretch, ""]:
+                return self._encode_runs(runs)
+            words = basic_tokens(stretch, self.do_lower_case)
+        ids: list[int] = []
+        for word in words:
+            ids += self._word_ids(word)
+        return ids
 
-    def _word_ids(self, word: str) -> tuple[int, ...]:
+    def _encode_sign(self, sign: str) -> int:
+        (word,) = basic_tokens(sign, self.do_lower_case)
+        return self._word_ids(word)[0]
+
+    def _encode_runs(self, runs: list[str]) -> list[int]:
+        """The ids of runs of signs and of other characters in turn; a run of signs may be empty."""
+        ids = list(map(self._sign_id.__getitem__, runs[0]))
+        for i in range(1, len(runs), 2):
+            ids += self._ids[runs[i]]
+            ids += map(self._sign_id.__getitem__, runs[i + 1])
+        return ids
+
+    def _word_ids(self, word: str) -> list[int]:
         """Greedy longest match first; a word that cannot be spelled is one [UNK]."""
-        vocabulary = self.vocabulary
-        if word in vocabulary and len(word) <= MAX_CHARACTERS_PER_WORD:
-            return (vocabulary[word],)
-        if len(word) > MAX_CHARACTERS_PER_WORD:
-            return (self.unk_id,)
+        vocabulary, length = self.vocabulary, len(word)
+        if length > MAX_CHARACTERS_PER_WORD:
+            return [self.unk_id]
+        whole = vocabulary.get(word)
+        if whole is not None:
+            return [whole]
         ids = []
-        start, length, prefix = 0, len(word), ""
+        start, prefix = 0, ""
         while start < length:
             for end in range(min(length, start + self._longest_token), start, -1):
                 id = vocabulary.get(prefix + word[start:end])
                 if id is not None:
                     break
             else:
-                return (self.unk_id,)
+                return [self.unk_id]
             ids.append(id)
             start, prefix = end, "##"
-        return tuple(ids)
+        return ids
 
 
 class _Memory(dict):
-    """Remembers the ids of stretches of text, up to a size; full, it starts anew."""
+    """Remembers what a function gave for short stretches of text, up to a number of them; full, it starts anew."""
 
     LONGEST = 24
     MOST = 1 << 17
 
-    def __init__(self, encode):
+    def __init__(self, function: Callable[[str], Any]):
         super().__init__()
-        self._encode = encode
+        self._function = function
 
-    def __missing__(self, stretch: str) -> tuple[int, ...]:
-        ids = self._encode(stretch)
+    def __missing__(self, stretch: str) -> Any:
+        result = self._function(stretch)
         if len(stretch) <= self.LONGEST:
             if len(self) >= self.MOST:
                 self.clear()
-            self[stretch] = ids
-        return ids
+            self[stretch] = result
+        return result
