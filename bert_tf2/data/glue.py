@@ -1,0 +1,203 @@
+"""The published data sets as rows of one table: files, columns, labels, metrics.
+
+Column names and label orders are those of the published files and of the model garden's processors; text_a and text_b follow
+google-research/bert (premise first). Benchmark: Wang et al. 2018, https://arxiv.org/abs/1804.07461
+"""
+
+import os
+from collections.abc import Iterator
+
+from bert_tf2.data.examples import InputExample
+from bert_tf2.data.processors import DataProcessor, data_path, make, processors
+from bert_tf2.data.table import Column, Dataset, Layout, TableProcessor
+from bert_tf2.errors import UserError
+
+
+def _layouts(file: str, text_a: Column, text_b: Column | None = None, label: Column | None = None, **other) -> tuple[Layout, ...]:
+    return (Layout(file, text_a, text_b, label, **other),)
+
+
+def _pairs(
+    name: str,
+    labels: tuple[str, ...],
+    metrics: tuple[str, ...],
+    first: str,
+    second: str,
+    label: str = "label",
+    at: int = 1,
+    label_at: int = 3,
+    test_at: int | None = None,
+) -> Dataset:
+    """A data set of the usual files: index, the two texts from column `at`, and the label."""
+    a, b, c = (at, first), (at + 1, second), (label_at, label)
+    return Dataset(
+        name,
+        labels,
+        metrics,
+        _layouts("train.tsv", a, b, c),
+        _layouts("dev.tsv", a, b, c),
+        _layouts("test.tsv", (test_at or at, first), ((test_at or at) + 1, second)),
+    )
+
+
+_BINARY = ("0", "1")
+_NLI = ("contradiction", "entailment", "neutral")
+_ACCURACY = ("accuracy",)
+_F1 = ("accuracy", "f1")
+_SENTENCES = ((8, "sentence1"), (9, "sentence2"))
+_GOLD = (-1, "gold_label")
+_MSR = ((3, "#1 String"), (4, "#2 String"), (0, "Quality"))
+_XNLI_ROW = {"text_a": (6, "sentence1"), "text_b": (7, "sentence2"), "label": (1, "gold_label"), "language": (0, "language")}
+_PAWS_ROW = ((1, "sentence1"), (2, "sentence2"), (3, "label"))
+_SNLI_ROW = ((5, "sentence1"), (6, "sentence2"), (0, "gold_label"))
+_SNLI_GLUE_ROW = ((7, "sentence1"), (8, "sentence2"), _GOLD)
+_COLA = {"text_a": (3, "sentence"), "label": (1, "label"), "header": False, "columns": 4}
+
+
+def _mnli(name: str, dev: str, test: str, extra: dict[str, Layout]) -> Dataset:
+    train = _layouts("train.tsv", *_SENTENCES, _GOLD)
+    return Dataset(name, _NLI, _ACCURACY, train, _layouts(dev, *_SENTENCES, _GOLD), _layouts(test, *_SENTENCES), extra)
+
+
+_MNLI_MATCHED = _mnli(
+    "MNLI",
+    "dev_matched.tsv",
+    "test_matched.tsv",
+    {
+        "eval_mismatched": Layout("dev_mismatched.tsv", *_SENTENCES, _GOLD),
+        "test_mismatched": Layout("test_mismatched.tsv", *_SENTENCES),
+    },
+)
+MNLI = {"matched": _MNLI_MATCHED, "mismatched": _mnli("MNLI", "dev_mismatched.tsv", "test_mismatched.tsv", {})}
+
+TABLE: tuple[Dataset, ...] = (
+    Dataset(
+        "CoLA",
+        _BINARY,
+        ("matthews_corrcoef", "accuracy"),
+        (Layout("train.tsv", **_COLA),),
+        (Layout("dev.tsv", **_COLA),),
+        _layouts("test.tsv", (1, "sentence")),
+    ),
+    Dataset(
+        "SST-2",
+        _BINARY,
+        _ACCURACY,
+        _layouts("train.tsv", (0, "sentence"), None, (1, "label")),
+        _layouts("dev.tsv", (0, "sentence"), None, (1, "label")),
+        _layouts("test.tsv", (1, "sentence")),
+    ),
+    Dataset(
+        "MRPC",
+        _BINARY,
+        _F1,
+        (Layout("train.tsv", *_MSR), Layout("msr_paraphrase_train.txt", *_MSR, id_file="mrpc_dev_ids.tsv")),
+        (Layout("dev.tsv", *_MSR), Layout("msr_paraphrase_train.txt", *_MSR, id_file="mrpc_dev_ids.tsv", in_id_file=True)),
+        (Layout("test.tsv", *_MSR[:2]), Layout("msr_paraphrase_test.txt", *_MSR)),
+    ),
+    _pairs("QQP", _BINARY, _F1, "question1", "question2", "is_duplicate", at=3, label_at=5, test_at=1),
+    _pairs("STS-B", (), ("pearson", "spearman"), "sentence1", "sentence2", "score", at=7, label_at=9),
+    _MNLI_MATCHED,
+    _pairs("QNLI", ("entailment", "not_entailment"), _ACCURACY, "question", "sentence"),
+    _pairs("RTE", ("entailment", "not_entailment"), _ACCURACY, "sentence1", "sentence2"),
+    _pairs("WNLI", _BINARY, _ACCURACY, "sentence1", "sentence2"),
+    Dataset(
+        "AX",
+        _NLI,
+        ("matthews_corrcoef", "accuracy"),
+        (Layout("train.tsv", *_SENTENCES, _GOLD), Layout("../MNLI/train.tsv", *_SENTENCES, _GOLD)),
+        (Layout("dev_matched.tsv", *_SENTENCES, _GOLD), Layout("../MNLI/dev_matched.tsv", *_SENTENCES, _GOLD)),
+        tuple(Layout(f"{name}.tsv", (1, "sentence1"), (2, "sentence2")) for name in ("AX", "ax", "diagnostic", "test")),
+    ),
+    Dataset(
+        "SNLI",
+        _NLI,
+        _ACCURACY,
+        (Layout("snli_1.0_train.txt", *_SNLI_ROW), Layout("train.tsv", *_SNLI_GLUE_ROW)),
+        (Layout("snli_1.0_dev.txt", *_SNLI_ROW), Layout("dev.tsv", *_SNLI_GLUE_ROW)),
+        (Layout("snli_1.0_test.txt", *_SNLI_ROW), Layout("test.tsv", *_SNLI_GLUE_ROW)),
+        unlabelled="-",
+    ),
+    Dataset(
+        "XNLI",
+        _NLI,
+        _ACCURACY,
+        _layouts("multinli/multinli.train.{language}.tsv", (0, "premise"), (1, "hypo"), (2, "label")),
+        (Layout("xnli.dev.tsv", **_XNLI_ROW),),
+        (Layout("xnli.test.tsv", **_XNLI_ROW),),
+        renamed_labels={"contradictory": "contradiction"},
+        languages=("ar", "bg", "de", "el", "en", "es", "fr", "hi", "ru", "sw", "th", "tr", "ur", "vi", "zh"),
+    ),
+    Dataset(
+        "PAWS-X",
+        _BINARY,
+        _ACCURACY,
+        (Layout("{language}/train.tsv", *_PAWS_ROW), Layout("{language}/translated_train.tsv", *_PAWS_ROW)),
+        _layouts("{language}/dev_2k.tsv", *_PAWS_ROW),
+        _layouts("{language}/test_2k.tsv", *_PAWS_ROW),
+        languages=("de", "en", "es", "fr", "ja", "ko", "zh"),
+    ),
+)
+
+
+class ImdbProcessor(DataProcessor):
+    """IMDB reviews (Maas et al. 2011): `{train,test}/{neg,pos}/*.txt`; the test directory serves for evaluation."""
+
+    metrics = _ACCURACY
+
+    @staticmethod
+    def get_processor_name() -> str:
+        return "IMDB"
+
+    def get_labels(self) -> list[str]:
+        return ["neg", "pos"]
+
+    def get_train_examples(self, data_dir: str) -> Iterator[InputExample]:
+        return self._examples(data_dir, "train")
+
+    def get_dev_examples(self, data_dir: str) -> Iterator[InputExample]:
+        return self._examples(data_dir, "test")
+
+    def _examples(self, data_dir: str, split: str) -> Iterator[InputExample]:
+        for label in self.get_labels():
+            directory = data_path(data_dir, split, label)
+            if not os.path.isdir(directory):
+                raise UserError(f"no such directory: {directory}; IMDB is expected as {split}/neg/*.txt and {split}/pos/*.txt")
+            for name in sorted(name for name in os.listdir(directory) if name.endswith(".txt")):
+                path = os.path.join(directory, name)
+                try:
+                    with open(path, encoding="utf-8-sig") as file:
+                        text = file.read().strip().replace("<br />", " ")
+                except UnicodeDecodeError as error:
+                    raise UserError(f"{path}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
+                yield InputExample(f"{split}-{label}-{name}", text, None, label, origin=(path, 1))
+
+
+NOT_HERE = ("XTREME-XNLI", "XTREME-PAWS-X", "AX-g", "SUPERGLUE-RTE", "CB", "BoolQ", "WIC")
+"""Tasks of the model garden that this version does not read."""
+
+
+def create_processor(
+    name: str, *, mnli_type: str = "matched", xnli_language: str = "en", pawsx_language: str = "en"
+) -> DataProcessor:
+    """The processor of a task by name: a data set of the table or one that was registered.
+
+    Raises:
+      UserError: an unknown task or language.
+    """
+    if name.lower() in (other.lower() for other in NOT_HERE):
+        raise UserError(
+            f"the task '{name}' of the model garden is not in this version; bring its files with --train_file and "
+            "--text_column, or a processor with --module_import=path/to/file.py"
+        )
+    found = processors.get(name)
+    if not isinstance(found, Dataset):
+        return make(found)
+    if found.name == "MNLI":
+        found = MNLI[mnli_type]
+    return TableProcessor(found, {"XNLI": xnli_language, "PAWS-X": pawsx_language}.get(found.name, "en"))
+
+
+for _dataset in TABLE:
+    processors.register(_dataset.name)(_dataset)
+processors.register("IMDB")(ImdbProcessor)

@@ -1,0 +1,330 @@
+"""Examples -> records and metadata: reads, checks, encodes and writes in one pass, in memory that does not grow with the rows."""
+
+import dataclasses
+import itertools
+import logging
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from bert_tf2 import files
+from bert_tf2.data import metadata
+from bert_tf2.data.bad_rows import BadRows
+from bert_tf2.data.examples import InputExample, pack_ids
+from bert_tf2.data.features import classification_features
+from bert_tf2.data.metadata import MetaData
+from bert_tf2.data.processors import DataProcessor, check_labels, checked
+from bert_tf2.data.records import RecordWriter
+from bert_tf2.data.statistics import MOST_COMPARED, SplitStatistics, comparison_warnings, split_warnings
+from bert_tf2.errors import UserError, did_you_mean
+
+logger = logging.getLogger(__name__)
+
+_LARGEST_FLOAT32 = 3.4028234e38
+_DEFAULT_METRICS = {True: ("pearson", "spearman"), False: ("accuracy", "macro_f1")}
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordOptions:
+    """How records are written.
+
+    Attributes:
+      max_seq_length: longer inputs are cut to it.
+      pad_to_max_length: write Google's fixed-length records instead of unpadded ones.
+      gzip: compress the files.
+      skip_bad_rows: leave out rows that cannot be used and list them in `<output>.rejects.jsonl`; otherwise they are errors.
+    """
+
+    max_seq_length: int = 128
+    pad_to_max_length: bool = False
+    gzip: bool = False
+    skip_bad_rows: bool = False
+
+
+@dataclasses.dataclass
+class Split:
+    """One split on its way: where its examples come from and where its records go."""
+
+    name: str
+    path: str
+    read: Callable[[], Iterable[InputExample]]
+    examples: Iterator[InputExample]
+    bad_rows: BadRows
+    statistics: SplitStatistics
+    labelled: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """What data preparation has written."""
+
+    meta_data: MetaData
+    meta_data_path: str
+    splits: list[Split]
+    warnings: list[str]
+
+
+def prepare(
+    processor: DataProcessor,
+    data_dir: str | None,
+    tokenizer: Any,
+    outputs: dict[str, str | None],
+    meta_data_path: str,
+    options: RecordOptions,
+) -> Prepared:
+    """Writes the records of each split and then the metadata; all of it or, after an error, nothing.
+
+    Args:
+      processor: gives the examples.
+      data_dir: handed to the processor.
+      tokenizer: a `bert_tf2.text.tokenizer.Tokenizer`.
+      outputs: record file by split: `train`, `eval`, `test`; None or absent splits are not read. With language-specific test
+        data the test path holds `{}` for the language.
+      meta_data_path: where `meta_data.json` goes.
+      options: how records are written.
+
+    Raises:
+      UserError: data or settings that cannot be used; the message names file and line where there is one.
+      JobError: writing failed.
+    """
+    labels = [] if processor.is_regression else check_labels(processor)
+    splits = list(_splits(processor, data_dir, outputs, options, labels))
+    _check_paths([*[split.path for split in splits], meta_data_path])
+    meta_data_path = files.expand(meta_data_path)
+    specs = classification_features(regression=processor.is_regression, weighted=bool(processor.weight_key))
+    for split in splits:
+        _start(split, processor)
+    pad_to = options.max_seq_length if options.pad_to_max_length else None
+    writers: dict[str, RecordWriter] = {}
+    try:
+        for split in splits:
+            processor.bad_rows = split.bad_rows
+            writers[split.name] = writer = RecordWriter(split.path, specs, pad_to, options.gzip)
+            _write(split, writer, processor, tokenizer, options.max_seq_length)
+            _check_written(split, processor)
+        record_files = {name: writer.finish() for name, writer in writers.items()}
+        meta_data = _meta_data(processor, tokenizer, splits, options, labels, record_files)
+        files.make_directory(os.path.dirname(meta_data_path) or ".")
+        # From here to the new metadata the records count as unfinished.
+        _remove(meta_data_path)
+        for writer in writers.values():
+            writer.publish()
+        for split in splits:
+            split.bad_rows.publish()
+        metadata.write_meta_data(meta_data_path, meta_data)
+    finally:
+        for writer in writers.values():
+            writer.discard()
+        for split in splits:
+            split.bad_rows.discard()
+    return Prepared(meta_data, meta_data_path, splits, _warnings(processor, splits))
+
+
+def _splits(
+    processor: DataProcessor, data_dir: str | None, outputs: dict[str, str | None], options: RecordOptions, labels: list[str]
+) -> Iterator[Split]:
+    def split(name: str, path: str, read: Callable[[], Iterable[InputExample]]) -> Split:
+        path = files.expand(path)
+        bad_rows = BadRows(options.skip_bad_rows, f"{path}.rejects.jsonl")
+        return Split(name, path, read, iter(()), bad_rows, SplitStatistics(options.max_seq_length, labels))
+
+    methods = {"train": processor.get_train_examples, "eval": processor.get_dev_examples, "test": processor.get_test_examples}
+    extra = processor.extra_splits(data_dir) if any(outputs.values()) else {}
+    for name, method in methods.items():
+        path = outputs.get(name)
+        if not path:
+            continue
+        given = method(data_dir) if name == "test" else None
+        if isinstance(given, dict):
+            if "{}" not in path:
+                raise UserError(
+                    f"{processor.name()} has test data in {len(given)} languages; --test_data_output_path must hold {{}} where "
+                    f"the language goes, as in test_{{}}.tf_record; got {path}"
+                )
+            for language, examples in given.items():
+                yield split(f"test_{language}", path.replace("{}", language), lambda examples=examples: examples)
+        else:
+            yield split(name, path, lambda given=given, method=method: method(data_dir) if given is None else given)
+        for extra_name, read in extra.items():
+            if extra_name.startswith(f"{name}_"):
+                root, extension = os.path.splitext(path)
+                yield split(extra_name, f"{root}_{extra_name.removeprefix(f'{name}_')}{extension}", read)
+
+
+def _check_paths(paths: list[str]) -> None:
+    seen = set()
+    for path in paths:
+        whole = path if files.is_remote(path) else os.path.realpath(files.expand(path))
+        if whole in seen:
+            raise UserError(f"two outputs have the same path: {path}")
+        seen.add(whole)
+
+
+def _start(split: Split, processor: DataProcessor) -> None:
+    """Reads the first example, so that a missing or empty file is known before anything is written."""
+    processor.bad_rows = split.bad_rows
+    examples = iter(checked(split.read(), split.name))
+    first = next(examples, None)
+    if first is None:
+        skipped = (
+            f" ({split.bad_rows.count} rows were skipped, the first: {split.bad_rows.first})" if split.bad_rows.count else ""
+        )
+        raise UserError(f"{split.name}: 0 examples: the data holds no row that can be used{skipped}")
+    split.examples = itertools.chain([first], examples)
+
+
+def _write(split: Split, writer: RecordWriter, processor: DataProcessor, tokenizer: Any, max_seq_length: int) -> None:
+    """Encodes and writes all examples of a split."""
+    counts, encode, unknown = split.statistics, tokenizer.encode, tokenizer.unk_id
+    cls_id, sep_id, most = tokenizer.cls_id, tokenizer.sep_id, max_seq_length
+    lengths, hashes, hashed_labels = counts.length_counts, counts.text_hashes, counts.text_labels
+    label_id = _label_reader(split, processor)
+    weighted = bool(processor.weight_key)
+    for index, example in enumerate(split.examples):
+        text_a, text_b = example.text_a, example.text_b
+        label, complaint = label_id(example.label)
+        ids_a = encode(text_a)
+        ids_b = encode(text_b) if text_b else None
+        if text_b is not None and most < 4:
+            raise UserError(f"--max_seq_length={most} leaves no room for a pair of texts; it must be at least 4")
+        if not ids_a or (text_b is not None and not ids_b):
+            if ids_a or ids_b:
+                counts.empty_sides += 1
+            else:
+                complaint = complaint or "empty text"
+        weight = _weight(example) if weighted else None
+        if complaint or (weighted and weight is None):
+            complaint = complaint or f"weight '{example.weight}' is not a finite number from 0"
+            split.bad_rows.report(example.where(), complaint, [text_a, text_b, example.label])
+            continue
+        ids, first, cut = pack_ids(ids_a, ids_b, cls_id, sep_id, most)
+        length = len(ids)
+        record = {
+            "input_ids": ids,
+            "input_mask": b"\x01" * length,
+            "segment_ids": bytes(first) + b"\x01" * (length - first),
+            "label_ids": label,
+            "is_real_example": 1,
+            "example_id": index if example.example_id is None else example.example_id,
+        }
+        if weighted:
+            record["weight"] = weight
+        writer.write(record)
+        lengths[length] += 1
+        counts.truncated += cut
+        counts.unknown_tokens += ids.count(unknown)
+        if len(hashes) < MOST_COMPARED:
+            hashes.append(hash((text_a, text_b)))
+            hashed_labels.append(int(label) if counts.label_counts else 0)
+    counts.rows = sum(lengths)
+
+
+def _label_reader(split: Split, processor: DataProcessor) -> Callable[[Any], tuple[float, str | None]]:
+    """A function from an example's label to its value in the record and what is wrong with it, if anything."""
+    counts = split.statistics
+    optional = split.name.startswith("test")
+    ids = {name: id for id, name in enumerate(counts.label_names)}
+
+    def class_id(label: Any) -> tuple[int, str | None]:
+        if label is None and optional:
+            return 0, None
+        id = ids.get(label)
+        if id is None:
+            id = ids.get(stripped := str(label).strip()) if label is not None else None
+            if id is None:
+                return 0, _unknown_label(label, counts.label_names)
+            counts.stripped_labels += stripped != label and isinstance(label, str)
+        counts.label_counts[id] += 1
+        counts.labelled += 1
+        return id, None
+
+    def number(label: Any) -> tuple[float, str | None]:
+        if label is None and optional:
+            return 0.0, None
+        try:
+            value = float(label)
+        except (TypeError, ValueError):
+            return 0.0, f"label '{label}' is not a number"
+        if not math.isfinite(value) or abs(value) > _LARGEST_FLOAT32:
+            return 0.0, f"label '{label}' is not a finite float32 number"
+        counts.labelled += 1
+        return value, None
+
+    return number if processor.is_regression else class_id
+
+
+def _unknown_label(label: Any, known: Iterable[str]) -> str:
+    if label is None or not str(label).strip():
+        return "the label is missing"
+    names = list(known)
+    shown = ", ".join(names[:20]) + (f", … ({len(names)} in all)" if len(names) > 20 else "")
+    return f"unknown label {str(label)[:60]!r}.{did_you_mean(str(label), names[:1000])} Known labels: {shown}"
+
+
+def _weight(example: InputExample) -> float | None:
+    try:
+        value = float(1 if example.weight is None else example.weight)
+    except (TypeError, ValueError):
+        return None
+    return value if math.isfinite(value) and 0 <= value <= _LARGEST_FLOAT32 else None
+
+
+def _check_written(split: Split, processor: DataProcessor) -> None:
+    counts = split.statistics
+    if not counts.rows:
+        raise UserError(
+            f"{split.name}: 0 examples: all {split.bad_rows.count} rows were skipped, the first: {split.bad_rows.first}"
+        )
+    if 0 < counts.labelled < counts.rows:
+        raise UserError(f"{split.name}: {counts.rows - counts.labelled} of {counts.rows} rows have no label; give all or none")
+    split.labelled = counts.labelled > 0
+    if split.name.startswith("test") and processor.test_labels_may_be_placeholders and len(counts.present_labels()) == 1:
+        split.labelled = False
+
+
+def _meta_data(
+    processor: DataProcessor, tokenizer: Any, splits: list[Split], options: RecordOptions, labels: list[str], record_files: dict
+) -> MetaData:
+    metrics = tuple(processor.metrics or _DEFAULT_METRICS[processor.is_regression])
+    extra = {}
+    tests = [split.labelled for split in splits if split.name.startswith("test")]
+    if tests:
+        extra["test_has_labels"] = all(tests)
+    return MetaData(
+        task_type=metadata.REGRESSION if processor.is_regression else metadata.CLASSIFICATION,
+        max_seq_length=options.max_seq_length,
+        sizes={"train": 0} | {split.name: split.statistics.rows for split in splits},
+        processor_type=processor.name(),
+        num_labels=len(labels) or None,
+        label_type="float" if processor.is_regression else None,
+        has_sample_weights=bool(processor.weight_key),
+        label_list=tuple(labels),
+        metrics=metrics,
+        best_metric=metrics[0],
+        tokenization=tokenizer.kind,
+        do_lower_case=tokenizer.do_lower_case,
+        vocab_size=tokenizer.vocab_size,
+        vocab_fingerprint=tokenizer.fingerprint,
+        truncated_fraction={split.name: round(split.statistics.truncated_fraction, 6) for split in splits},
+        files=record_files,
+        padded=options.pad_to_max_length,
+        extra=extra,
+    )
+
+
+def _warnings(processor: DataProcessor, splits: list[Split]) -> list[str]:
+    found = list(getattr(processor, "notices", []))
+    for split in splits:
+        found += split_warnings(split.name, split.statistics, split.labelled)
+        if split.bad_rows.count:
+            found.append(f"{split.name}: {split.bad_rows.count} rows were left out; the first: {split.bad_rows.first}")
+    by_name = {split.name: split.statistics for split in splits}
+    return found + comparison_warnings(by_name, {split.name: split.labelled for split in splits})
+
+
+def _remove(path: str) -> None:
+    import tensorflow as tf
+
+    if tf.io.gfile.exists(path):
+        tf.io.gfile.remove(path)

@@ -1,0 +1,239 @@
+"""Reading published data sets that are described by rows of a table (`bert_tf2.data.glue`)."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterator
+
+from bert_tf2 import files
+from bert_tf2.data.examples import InputExample
+from bert_tf2.data.processors import DataProcessor, data_path, require_data_file
+from bert_tf2.data.text_files import read_tsv
+from bert_tf2.errors import UserError, did_you_mean
+
+Column = tuple[int, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """One file of a data set.
+
+    Attributes:
+      file: its name; `{language}` is filled in.
+      text_a, text_b, label: place (from 0) and name in the header of each column; no `label` for unlabelled files.
+      header: the first row names the columns.
+      columns: number of columns of a file without header.
+      id_file: file of row ids; with `in_id_file` the rows listed there are taken, else the others (columns 1 and 2).
+      language: column that holds the row's language.
+    """
+
+    file: str
+    text_a: Column
+    text_b: Column | None = None
+    label: Column | None = None
+    header: bool = True
+    columns: int = 0
+    id_file: str | None = None
+    in_id_file: bool = False
+    language: Column | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """One data set of the table.
+
+    Attributes:
+      name: as in `--classification_task_name`.
+      labels: label names in id order; empty for regression.
+      metrics: what its benchmark reports; the first names the best checkpoint.
+      train, dev, test: layouts of each split; of several, the first whose file is there is read.
+      extra: further splits that are written where their file is there.
+      renamed_labels: labels as some files spell them.
+      unlabelled: a label that means none was agreed on; such rows are left out and counted.
+      languages: the languages of a multilingual data set.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    metrics: tuple[str, ...]
+    train: tuple[Layout, ...]
+    dev: tuple[Layout, ...]
+    test: tuple[Layout, ...]
+    extra: dict[str, Layout] = dataclasses.field(default_factory=dict)
+    renamed_labels: dict[str, str] = dataclasses.field(default_factory=dict)
+    unlabelled: str | None = None
+    languages: tuple[str, ...] = ()
+
+
+class TableProcessor(DataProcessor):
+    """Reads a data set of the table.
+
+    Args:
+      dataset: its row in the table.
+      language: language of the training data of a multilingual data set, or `all`.
+
+    Raises:
+      UserError: an unknown language.
+    """
+
+    def __init__(self, dataset: Dataset, language: str = "en"):
+        super().__init__()
+        self.dataset = dataset
+        self.metrics = dataset.metrics
+        self.is_regression = not dataset.labels
+        self.label_type = float if self.is_regression else None
+        self._label_of = {label: label for label in dataset.labels} | dataset.renamed_labels
+        self.notices: list[str] = []
+        self._train_languages: tuple[str, ...] = ()
+        if dataset.languages:
+            if language != "all" and language not in dataset.languages:
+                known = ", ".join([*dataset.languages, "all"])
+                raise UserError(
+                    f"{dataset.name} has no language '{language}'.{did_you_mean(language, dataset.languages)} Known: {known}"
+                )
+            self._train_languages = dataset.languages if language == "all" else (language,)
+
+    def get_processor_name(self) -> str:
+        return self.dataset.name
+
+    def get_labels(self) -> list[str]:
+        return list(self.dataset.labels)
+
+    def get_train_examples(self, data_dir: str) -> Iterator[InputExample]:
+        return self._each_language(data_dir, self.dataset.train, "train", self._train_languages)
+
+    def get_dev_examples(self, data_dir: str) -> Iterator[InputExample]:
+        return self._each_language(data_dir, self.dataset.dev, "dev", self.dataset.languages)
+
+    def get_test_examples(self, data_dir: str) -> Iterator[InputExample] | dict[str, Iterator[InputExample]]:
+        if not self.dataset.languages:
+            return self._each_language(data_dir, self.dataset.test, "test", ())
+        return {
+            language: self._each_language(data_dir, self.dataset.test, "test", (language,)) for language in self.dataset.languages
+        }
+
+    def extra_splits(self, data_dir: str) -> dict[str, Callable[[], Iterator[InputExample]]]:
+        """The splits of the table's `extra` whose files are there."""
+        present = {}
+        for split, layout in self.dataset.extra.items():
+            path = data_path(data_dir, layout.file)
+            if _exists(path):
+                present[split] = lambda path=path, layout=layout, split=split: self._examples(path, layout, split, data_dir)
+        return present
+
+    def _each_language(
+        self, data_dir: str, layouts: tuple[Layout, ...], split: str, languages: tuple[str, ...]
+    ) -> Iterator[InputExample]:
+        """The split's examples; files that hold one language are read one after the other."""
+        if not languages or layouts[0].language is not None:
+            path, layout = _find(data_dir, layouts, "")
+            yield from self._examples(path, layout, split, data_dir, languages)
+            return
+        count = 0
+        for language in languages:
+            path, layout = _find(data_dir, layouts, language)
+            for count, example in enumerate(self._examples(path, layout, split, data_dir), count):  # noqa: B020
+                example.example_id = count
+                yield example
+            count += 1
+
+    def _examples(
+        self, path: str, layout: Layout, split: str, data_dir: str, languages: tuple[str, ...] = ()
+    ) -> Iterator[InputExample]:
+        rows = read_tsv(path)
+        expected, text_a, text_b, label = _places(layout, rows, path, self._label_of) if layout.header else _fixed_places(layout)
+        language = layout.language[0] if layout.language and languages else None
+        listed = _ids(data_path(data_dir, layout.id_file)) if layout.id_file else None
+        regression, label_of, unlabelled, left_out = self.is_regression, self._label_of, self.dataset.unlabelled, 0
+        for index, (line, row) in enumerate(rows):
+            if len(row) != expected:
+                self.bad_rows.report(f"{path}:{line}", _column_count(row, expected, layout), row)
+                continue
+            if listed is not None and ((row[1], row[2]) in listed) != layout.in_id_file:
+                continue
+            if language is not None and row[language] not in languages:
+                continue
+            name = None
+            if label is not None:
+                name = row[label]
+                if name == unlabelled:
+                    left_out += 1
+                    continue
+                if not regression:
+                    name = label_of.get(name, name)
+            second = row[text_b] if text_b is not None else None
+            yield InputExample(f"{split}-{index}", row[text_a], second, name, None, index, (path, line))
+        if left_out:
+            self.notices.append(f"{path}: {left_out} rows labelled '{unlabelled}' (the annotators did not agree) are left out")
+
+
+def _find(data_dir: str, layouts: tuple[Layout, ...], language: str) -> tuple[str, Layout]:
+    """The first layout whose file is there."""
+    if not data_dir:
+        raise UserError("--input_data_dir is needed: the directory that holds the task's files")
+    for layout in layouts:
+        path = data_path(data_dir, layout.file.format(language=language))
+        if _exists(path):
+            return path, layout
+    names = " or ".join(dict.fromkeys(layout.file.format(language=language) for layout in layouts))
+    if len(layouts) == 1:
+        require_data_file(data_path(data_dir, names))
+    shown = ", ".join(sorted(os.listdir(data_dir))[:8]) if os.path.isdir(data_dir) else "no such directory"
+    raise UserError(f"no {names} in {data_dir} ({shown or 'it is empty'})")
+
+
+def _exists(path: str) -> bool:
+    if files.is_remote(path):
+        import tensorflow as tf
+
+        return tf.io.gfile.exists(path)
+    return os.path.isfile(path)
+
+
+def _places(layout: Layout, rows: Iterator, path: str, labels: dict[str, str]) -> tuple[int, int, int | None, int | None]:
+    """Number of columns, and the places of text_a, text_b and label, from the header."""
+    first = next(rows, None)
+    if first is None:
+        raise UserError(f"{path}: the file is empty; expected a header and rows")
+    line, header = first
+    names = [name.strip() for name in header]
+
+    def place(column: Column | None) -> int | None:
+        if column is None:
+            return None
+        at, name = column
+        if name in names:
+            return names.index(name)
+        at = at if at >= 0 else len(header) + at
+        # A file with other column names is read by place; a file without a header would lose its first row.
+        if not 0 <= at < len(header) or (column == layout.label and header[at].strip() in labels):
+            raise UserError(f"{path}:{line}: the first row is not the header: no column '{name}' ({len(header)} columns)")
+        return at
+
+    return len(header), place(layout.text_a), place(layout.text_b), place(layout.label)
+
+
+def _fixed_places(layout: Layout) -> tuple[int, int, int | None, int | None]:
+    return (
+        layout.columns,
+        layout.text_a[0],
+        layout.text_b[0] if layout.text_b else None,
+        layout.label[0] if layout.label else None,
+    )
+
+
+def _column_count(row: list[str], expected: int, layout: Layout) -> str:
+    if not row:
+        return "empty line"
+    names = ", ".join(column[1] for column in (layout.text_a, layout.text_b, layout.label) if column)
+    advice = "; a tab inside the text?" if len(row) > expected else ""
+    return f"{len(row)} columns, expected {expected} (with {names}){advice}"
+
+
+def _ids(path: str) -> set[tuple[str, str]]:
+    """The pairs of ids in `mrpc_dev_ids.tsv`."""
+    pairs = set()
+    for line, row in read_tsv(require_data_file(path)):
+        if len(row) < 2:
+            raise UserError(f"{path}:{line}: expected two ids separated by a tab")
+        pairs.add((row[0].strip(), row[1].strip()))
+    return pairs
