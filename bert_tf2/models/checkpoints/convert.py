@@ -1,0 +1,132 @@
+"""Conversion between the formats, verified by reading back."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from bert_tf2.errors import JobError, UserError
+from bert_tf2.models.checkpoints import bundle, formats, hugging_face, names
+from bert_tf2.models.checkpoints.loading import check_architecture
+from bert_tf2.models.checkpoints.source import Source, StoredTensor
+from bert_tf2.models.checkpoints.tf1 import write_tf1
+from bert_tf2.models.checkpoints.tf2 import write_tf2
+from bert_tf2.models.config import BertConfig
+
+HEADS_OF = {
+    "encoder": (),
+    "pretrainer": ("masked_lm", "next_sentence"),
+    "classifier": ("classifier",),
+    "span": ("span",),
+}
+"""What a converted model holds besides the encoder."""
+
+_REQUIRED_HEAD = {"pretrainer": "masked_lm", "classifier": "classifier", "span": "span"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Converted:
+    """What was written: the format, the kind of model, the path, the weights by plain names, and what was left out."""
+
+    format: str
+    kind: str
+    path: str
+    weights: list[str]
+    unused: list[str]
+
+
+def convert(
+    source: Source,
+    config: BertConfig,
+    path: str,
+    to: str,
+    *,
+    kind: str | None = None,
+    root_name: str = "encoder",
+    vocab_file: str | None = None,
+    do_lower_case: bool = True,
+) -> Converted:
+    """Writes a checkpoint in another format, reads it back and compares every tensor bit for bit.
+
+    Args:
+      source: an opened checkpoint.
+      config: its shape.
+      path: exactly this prefix (`tf2`, `tf1`) or folder (`huggingface`) is written, whole or not at all.
+      to: `tf2`, `tf1` or `huggingface`.
+      kind: one of `HEADS_OF`; None for whatever the source holds.
+      root_name: what the encoder is called in a `tf2` checkpoint.
+      vocab_file: copied into a Hugging Face folder.
+      do_lower_case: how that vocabulary was made.
+
+    Raises:
+      UserError: the configuration is not the checkpoint's, the source lacks something, or the target exists.
+      JobError: the target could not be written.
+    """
+    check_architecture(source, config)
+    kind = kind or _kind(source)
+    tensors = select(source, config, kind)
+    with _target(path, to) as temporary:
+        if to == "tf2":
+            write_tf2(temporary, tensors, config.num_attention_heads, kind, root_name)
+        elif to == "tf1":
+            write_tf1(temporary, tensors)
+        else:
+            hugging_face.write_hugging_face(temporary, tensors, config, kind, vocab_file, do_lower_case)
+        verify(temporary, tensors)
+    unused = [tensor.stored_name for name, tensor in source.tensors.items() if name not in tensors] + source.others
+    return Converted(to, kind, path, list(tensors), unused)
+
+
+def _kind(source: Source) -> str:
+    """The fullest model that the source holds."""
+    for kind, head in _REQUIRED_HEAD.items():
+        if source.head(head):
+            return kind
+    return "encoder"
+
+
+def select(source: Source, config: BertConfig, kind: str) -> dict[str, StoredTensor]:
+    """The weights that a model of the given kind holds.
+
+    Raises:
+      UserError: the source lacks some of the encoder or the head.
+    """
+    weights = names.encoder(config.num_hidden_layers)
+    absent = [weight.name for weight in weights if weight.name not in source.tensors and not names.is_pooler(weight.name)]
+    if absent:
+        raise UserError(f"{source.path}: weights of the encoder are missing: {', '.join(absent[:6])}")
+    required = _REQUIRED_HEAD.get(kind)
+    if required is not None and not source.head(required):
+        present = [name for name in names.HEADS if source.head(name)] or ["none"]
+        raise UserError(
+            f"--converted_model={kind} needs a {required} head; {source.path} holds these heads: {', '.join(present)}"
+        )
+    tensors = {weight.name: source.tensors[weight.name] for weight in weights if weight.name in source.tensors}
+    for head in HEADS_OF[kind]:
+        # Without a pooler there is nothing that the next-sentence head could stand on.
+        if head != "next_sentence" or "bert/pooler/dense/kernel" in tensors:
+            tensors |= source.head(head)
+    return tensors
+
+
+@contextlib.contextmanager
+def _target(path: str, to: str) -> Iterator[str]:
+    written_whole = hugging_face.written_whole if to == "huggingface" else bundle.written_whole
+    with written_whole(path) as temporary:
+        yield temporary
+
+
+def verify(path: str, expected: dict[str, StoredTensor]) -> None:
+    """Reads a written checkpoint and compares it with what it was made from, bit for bit.
+
+    Raises:
+      JobError: a tensor is absent, or differs.
+    """
+    written = formats.open_source(path).tensors
+    if set(written) != set(expected):
+        raise JobError(f"reading back what was written found other tensors: {sorted(set(written) ^ set(expected))[:6]}")
+    for name, tensor in expected.items():
+        one, other = tensor.read(), written[name].read()
+        if one.shape != other.shape or not np.array_equal(one.view(np.uint32), other.view(np.uint32)):
+            raise JobError(f"reading back what was written found another value for {name}; the disk or the source is faulty")

@@ -1,0 +1,269 @@
+"""Finds an encoder and its heads in a graph of objects: a saved one (`tf.train.Checkpoint`) or a living model.
+
+The keys of a TF2 checkpoint are only the shortest paths at the time of saving: a pre-training checkpoint keeps the word
+embeddings under the masked-LM head. What holds is the graph, in which every object is reached by every name it ever had.
+The model garden's layouts since 2019 differ in those names; `_parts` knows them all.
+"""
+
+import collections
+import dataclasses
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any, Protocol
+
+import tensorflow as tf
+from tensorflow.core.protobuf import trackable_object_graph_pb2
+
+
+class Node(Protocol):
+    """An object of either graph."""
+
+    key: Hashable
+    """Equal for the same object, by whatever path it was reached."""
+
+    variable: Any
+    """The variable (living) or its key in the file (saved); None for other objects."""
+
+    def children(self) -> Mapping[str, "Node"]:
+        """The objects it refers to, by the names of the references."""
+
+
+class SavedNode:
+    """An object in the graph that a TF2 checkpoint holds."""
+
+    def __init__(self, graph: trackable_object_graph_pb2.TrackableObjectGraph, index: int = 0):
+        self._graph = graph
+        self.key = index
+        values = [entry.checkpoint_key for entry in graph.nodes[index].attributes if entry.name == "VARIABLE_VALUE"]
+        self.variable = values[0] if values else None
+
+    def children(self) -> dict[str, "SavedNode"]:
+        """The objects it refers to."""
+        size = len(self._graph.nodes)
+        references = self._graph.nodes[self.key].children
+        return {child.local_name: SavedNode(self._graph, child.node_id) for child in references if 0 <= child.node_id < size}
+
+
+class LiveNode:
+    """An object of a living model."""
+
+    def __init__(self, trackable: Any, view: tf.train.TrackableView | None = None):
+        self._view = view or tf.train.TrackableView(trackable)
+        self._trackable = trackable
+        self.key = id(trackable)
+        self.variable = trackable if isinstance(trackable, tf.Variable) else None
+
+    def children(self) -> dict[str, "LiveNode"]:
+        """The objects it refers to."""
+        if self.variable is not None:
+            return {}
+        return {name: LiveNode(child, self._view) for name, child in self._view.children(self._trackable).items()}
+
+
+@dataclasses.dataclass
+class Found:
+    """What `find` found: the variables by plain names, and remarks for a person."""
+
+    variables: dict[str, Node] = dataclasses.field(default_factory=dict)
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+
+def find(root: Node) -> Found:
+    """Finds the encoder nearest to `root`, and the heads.
+
+    Args:
+      root: the root of a graph.
+
+    Returns:
+      Variables by the names of `names.Weight`; none of the encoder's if there is no encoder. The layers of logits are found
+      as the garden has them, [hidden size, classes]: the transpose of the plain form.
+    """
+    found = Found()
+    encoders = [(node, parts) for node in _walk(root) if (parts := _parts(node)) is not None]
+    if encoders:
+        encoder, parts = encoders[0]
+        _add_encoder(found, parts)
+        if len(encoders) > 1:
+            found.notes.append(f"it holds {len(encoders)} encoders; the one nearest to the root was taken")
+    for node in _walk(root):
+        children = _plain_children(node)
+        if encoders and _same(children.get("layer_with_weights-0"), encoder):
+            _add_head_on(found, children)
+        if "output_bias/bias" in children and "dense" in children and "layer_norm" in children:
+            _add_masked_lm(found, children)
+    _add_pretrainer_items(found, root)
+    return found
+
+
+def is_logits_kernel(name: str) -> bool:
+    """Whether the garden stores the weight transposed: the kernels of classification layers."""
+    return name.endswith("output_weights")
+
+
+def _walk(root: Node) -> Iterator[Node]:
+    """All objects, the nearest first, each once."""
+    # The nodes themselves are kept: a living object that nothing refers to any more would free its key for another.
+    queue, seen = collections.deque([root]), {root.key: root}
+    while queue:
+        node = queue.popleft()
+        yield node
+        for child in node.children().values():
+            if child.key not in seen:
+                seen[child.key] = child
+                queue.append(child)
+
+
+def _same(one: Node | None, other: Node) -> bool:
+    return one is not None and one.key == other.key
+
+
+def _plain_children(node: Node) -> dict[str, Node]:
+    """Children by name without the leading underscore that marks private attributes."""
+    return {name.lstrip("_"): child for name, child in node.children().items()}
+
+
+def _list(node: Node | None) -> list[Node]:
+    """The items of a list in the graph."""
+    children = node.children() if node is not None else {}
+    return [children[str(index)] for index in range(len(children)) if str(index) in children]
+
+
+@dataclasses.dataclass
+class _Parts:
+    """The parts of an encoder in any layout."""
+
+    word: Node | None
+    position: Node | None
+    token_type: Node | None
+    norm: Node | None
+    blocks: list[Node]
+    pooler: Node | None
+
+
+def _parts(node: Node) -> _Parts | None:
+    """The parts of the encoder that `node` is, or None."""
+    children = _plain_children(node)
+    if "embedding_layer" in children and "transformer_layers" in children:
+        parts = _Parts(
+            _table(children.get("embedding_layer")),
+            _table(children.get("position_embedding_layer")),
+            _table(children.get("type_embedding_layer")),
+            children.get("embedding_norm_layer"),
+            _list(children["transformer_layers"]),
+            children.get("pooler_layer"),
+        )
+    elif "embedding_lookup" in children and "embedding_postprocessor" in children:
+        # The subclassed model of 2019 (gs://cloud-tpu-checkpoints/bert/tf_20).
+        post = _plain_children(children["embedding_postprocessor"])
+        encoder = _plain_children(children["encoder"]) if "encoder" in children else {}
+        parts = _Parts(
+            _table(children["embedding_lookup"]),
+            post.get("position_embeddings"),
+            post.get("type_embeddings"),
+            post.get("output_layer_norm"),
+            _list(encoder.get("layers")),
+            children.get("pooler_transform"),
+        )
+    else:
+        layers = []
+        while f"layer_with_weights-{len(layers)}" in children:
+            layers.append(children[f"layer_with_weights-{len(layers)}"])
+        blocks = [layer for layer in layers[4:] if _is_block(layer)]
+        pooler = layers[4 + len(blocks)] if len(layers) > 4 + len(blocks) else None
+        if len(layers) < 5 or not _is_block(layers[4]):
+            return None
+        word, position, token_type, norm = layers[:4]
+        parts = _Parts(_table(word), _table(position), _table(token_type), norm, blocks, pooler)
+    return parts if parts.blocks and all(map(_is_block, parts.blocks)) else None
+
+
+def _is_block(node: Node) -> bool:
+    children = _plain_children(node)
+    return "attention_layer" in children and "intermediate_dense" in children
+
+
+def _table(node: Node | None) -> Node | None:
+    """The variable of an embedding layer."""
+    if node is None:
+        return None
+    children = node.children()
+    variables = [child for child in children.values() if child.variable is not None]
+    return children.get("embeddings") or (variables[0] if variables else None)
+
+
+def _add(found: Found, name: str, variable: Node | None) -> None:
+    if variable is not None and variable.variable is not None:
+        found.variables[name] = variable
+
+
+def _add_all(found: Found, name: str, node: Node | None, parts: tuple[str, ...] = ("kernel", "bias")) -> None:
+    children = node.children() if node is not None else {}
+    for part in parts:
+        _add(found, f"{name}/{part}", children.get(part))
+
+
+def _add_encoder(found: Found, parts: _Parts) -> None:
+    _add(found, "bert/embeddings/word_embeddings", parts.word)
+    _add(found, "bert/embeddings/position_embeddings", parts.position)
+    _add(found, "bert/embeddings/token_type_embeddings", parts.token_type)
+    _add_all(found, "bert/embeddings/LayerNorm", parts.norm, ("gamma", "beta"))
+    for index, node in enumerate(parts.blocks):
+        name, children = f"bert/encoder/layer_{index}", _plain_children(node)
+        attention = _plain_children(children["attention_layer"])
+        for part in ("query", "key", "value"):
+            _add_all(found, f"{name}/attention/self/{part}", attention.get(f"{part}_dense"))
+        # Until mid-2020 the attention's output was a layer of the block.
+        _add_all(found, f"{name}/attention/output/dense", attention.get("output_dense") or children.get("attention_output_dense"))
+        _add_all(found, f"{name}/attention/output/LayerNorm", children.get("attention_layer_norm"), ("gamma", "beta"))
+        _add_all(found, f"{name}/intermediate/dense", children.get("intermediate_dense"))
+        _add_all(found, f"{name}/output/dense", children.get("output_dense"))
+        _add_all(found, f"{name}/output/LayerNorm", children.get("output_layer_norm"), ("gamma", "beta"))
+    _add_all(found, "bert/pooler/dense", parts.pooler)
+
+
+def _add_logits(found: Found, name: str, node: Node | None) -> None:
+    children = node.children() if node is not None else {}
+    _add(found, f"{name}output_weights", children.get("kernel"))
+    _add(found, f"{name}output_bias", children.get("bias"))
+
+
+def _add_masked_lm(found: Found, children: dict[str, Node]) -> None:
+    _add_all(found, "cls/predictions/transform/dense", children["dense"])
+    _add_all(found, "cls/predictions/transform/LayerNorm", children["layer_norm"], ("gamma", "beta"))
+    _add(found, "cls/predictions/output_bias", children["output_bias/bias"])
+
+
+def _add_head_on(found: Found, children: dict[str, Node]) -> None:
+    """Adds the head of a functional model whose first layer is the encoder."""
+    head = children.get("layer_with_weights-1")
+    layers = _plain_children(head) if head is not None else {}
+    if "out_proj" in layers:
+        _add_logits(found, "", layers["out_proj"])
+        _take_pooler(found, layers.get("dense"), "the classification head, which was trained instead of the encoder's")
+    elif "span_labeling" in children:
+        _add_logits(found, "cls/squad/", layers.get("layer_with_weights-0"))
+    elif "masked_lm" in children:
+        _add_logits(found, "cls/seq_relationship/", layers.get("layer_with_weights-0"))
+    elif "classifier" in children:
+        _add_logits(found, "", layers.get("layer_with_weights-0"))
+
+
+def _add_pretrainer_items(found: Found, root: Node) -> None:
+    """Adds what the garden's `BertPretrainerV2` saves beside its encoder: the heads' own poolers."""
+    children = root.children()
+    dense = children.get("next_sentence.pooler_dense")
+    _take_pooler(found, dense, "next_sentence.pooler_dense, which was trained instead of the encoder's")
+    _add_logits(found, "cls/seq_relationship/", children.get("next_sentence.out_proj"))
+    if dense is None:
+        return
+    for node in _walk(root):
+        layers = _plain_children(node)
+        if _same(layers.get("dense"), dense):
+            _add_logits(found, "cls/seq_relationship/", layers.get("out_proj"))
+
+
+def _take_pooler(found: Found, dense: Node | None, where: str) -> None:
+    kernel = dense.children().get("kernel") if dense is not None else None
+    if kernel is None or _same(found.variables.get("bert/pooler/dense/kernel"), kernel):
+        return
+    _add_all(found, "bert/pooler/dense", dense)
+    found.notes.append(f"the pooler was taken from {where}")

@@ -1,0 +1,197 @@
+"""TF2 checkpoints: objects and their variables, in every layout of the model garden and in our own."""
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import trackable_object_graph_pb2
+
+from bert_tf2.errors import UserError
+from bert_tf2.models.checkpoints import names, object_graph
+from bert_tf2.models.checkpoints.bundle import OBJECT_GRAPH, Bundle
+from bert_tf2.models.checkpoints.source import Source, StoredTensor, in_table_order, no_encoder
+
+_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
+_SLOT = "/.OPTIMIZER_SLOT/"
+_BOOKKEEPING = ("save_counter", "global_step", "step", "optimizer", "iterations")
+
+
+def open_tf2(bundle: Bundle) -> Source:
+    """Reads the table of a TF2 checkpoint by walking its object graph.
+
+    Raises:
+      UserError: its object graph is damaged, or holds no BERT encoder.
+    """
+    graph = trackable_object_graph_pb2.TrackableObjectGraph()
+    try:
+        graph.ParseFromString(bundle.read(OBJECT_GRAPH))
+    except (DecodeError, TypeError):
+        raise UserError(f"{bundle.prefix}: its object graph is damaged; copy it again or take another checkpoint") from None
+    stored_names = [key for key in bundle.shapes if key != OBJECT_GRAPH]
+    found = object_graph.find(object_graph.SavedNode(graph)) if graph.nodes else object_graph.Found()
+    tensors = {}
+    for name, node in found.variables.items():
+        key = node.variable
+        if key in bundle.shapes and bundle.is_floating(key):
+            tensors[name] = _tensor(bundle, name, key)
+    if not any(name.startswith("bert/encoder/layer_") for name in tensors):
+        raise no_encoder(bundle.prefix, stored_names)
+    used = {node.variable for node in found.variables.values()}
+    others = [key for key in stored_names if key not in used and not _is_slot(key)]
+    return Source(
+        "tf2",
+        bundle.prefix,
+        in_table_order(tensors),
+        sorted(key.removesuffix(_VALUE) for key in others if key.split("/")[0] not in _BOOKKEEPING),
+        optimizer_slots=sum(map(_is_slot, stored_names)),
+        num_attention_heads=_num_attention_heads(bundle, found),
+        notes=found.notes,
+    )
+
+
+def _is_slot(key: str) -> bool:
+    return _SLOT in key or key.startswith("optimizer/_variables/")
+
+
+def _tensor(bundle: Bundle, name: str, key: str) -> StoredTensor:
+    shape = names.plain_shape(name, bundle.shapes[key])
+    if object_graph.is_logits_kernel(name):
+        # The garden's layers of logits are [hidden size, classes].
+        return StoredTensor(
+            key.removesuffix(_VALUE), shape[::-1], lambda: np.ascontiguousarray(bundle.read_float32(key, shape).T)
+        )
+    return StoredTensor(key.removesuffix(_VALUE), shape, lambda: bundle.read_float32(key, shape))
+
+
+def _num_attention_heads(bundle: Bundle, found: object_graph.Found) -> int | None:
+    query = found.variables.get("bert/encoder/layer_0/attention/self/query/kernel")
+    shape = bundle.shapes.get(query.variable, ()) if query is not None else ()
+    return shape[1] if len(shape) == 3 else None
+
+
+def write_tf2(
+    prefix: str, tensors: dict[str, StoredTensor], num_attention_heads: int, kind: str, root_name: str = "encoder"
+) -> None:
+    """Writes the weights in the layout of the model garden's functional models.
+
+    Args:
+      prefix: path without `.index`; overwritten.
+      tensors: by the names of `names.Weight`, with an encoder.
+      num_attention_heads: the garden gives the heads an axis of their own.
+      kind: `encoder` (also `Checkpoint(model=encoder)`), `pretrainer` (the items of `BertPretrainerV2`), `classifier` or
+        `span` (`Checkpoint(model=…)` as the garden's run_classifier and run_squad write them).
+      root_name: name of the encoder in the checkpoint, for `encoder` and `pretrainer`.
+    """
+    builder = _Builder(tensors, num_attention_heads)
+    encoder = builder.encoder()
+    root = tf.train.Checkpoint()
+    if kind in ("classifier", "span"):
+        root.model = builder.model_with_head(encoder, kind)
+    else:
+        setattr(root, root_name, encoder)
+        if kind == "pretrainer":
+            builder.add_pretrainer_items(root, encoder)
+        elif root_name != "model":
+            root.model = encoder
+    root.write(prefix)
+
+
+class _Builder:
+    """Builds the objects of the garden's models: the same edges in the same order, with bare nodes for their layers."""
+
+    def __init__(self, tensors: dict[str, StoredTensor], num_attention_heads: int):
+        self._tensors = tensors
+        self._heads = num_attention_heads
+
+    def encoder(self) -> tf.Module:
+        layers = names.sizes({name: tensor.shape for name, tensor in self._tensors.items()})["num_hidden_layers"]
+        word, position, token_type = (
+            _node(embeddings=self._variable(f"bert/embeddings/{kind}"))
+            for kind in ("word_embeddings", "position_embeddings", "token_type_embeddings")
+        )
+        norm = self._layer("bert/embeddings/LayerNorm", "gamma", "beta")
+        blocks = [self._block(f"bert/encoder/layer_{index}") for index in range(layers)]
+        # The place of every layer in the functional model; None for the input, dropout and mask layers, which hold nothing
+        # but have to be there for `assert_consumed()`.
+        order = [None, word, None, position, token_type, None, norm, None, None, None, *blocks, None]
+        pooler = self._layer("bert/pooler/dense") if "bert/pooler/dense/kernel" in self._tensors else None
+        if pooler is not None:
+            order.append(pooler)
+        return _functional(
+            order,
+            _transformer_layers=blocks,
+            _embedding_norm_layer=norm,
+            _embedding_layer=word,
+            _position_embedding_layer=position,
+            _type_embedding_layer=token_type,
+            **({"_pooler_layer": pooler} if pooler is not None else {}),
+        )
+
+    def _block(self, name: str) -> tf.Module:
+        attention = _node(
+            **{f"_{part}_dense": self._layer(f"{name}/attention/self/{part}") for part in ("query", "key", "value")},
+            _softmax=_node(),
+            _dropout_layer=_node(),
+            _output_dense=self._layer(f"{name}/attention/output/dense"),
+        )
+        return _node(
+            _attention_layer=attention,
+            _attention_dropout=_node(),
+            _attention_layer_norm=self._layer(f"{name}/attention/output/LayerNorm", "gamma", "beta"),
+            _intermediate_dense=self._layer(f"{name}/intermediate/dense"),
+            _intermediate_activation_layer=_node(),
+            _inner_dropout_layer=_node(),
+            _output_dense=self._layer(f"{name}/output/dense"),
+            _output_dropout=_node(),
+            _output_layer_norm=self._layer(f"{name}/output/LayerNorm", "gamma", "beta"),
+        )
+
+    def model_with_head(self, encoder: tf.Module, kind: str) -> tf.Module:
+        if kind == "classifier":
+            head = _node(dropout=_node(), out_proj=self._logits(""))
+            return _functional([None, None, None, encoder, None, head], classifier=head)
+        head = _functional([None, self._logits("cls/squad/"), None, None])
+        return _functional([None, None, None, encoder, head, None, None], span_labeling=head)
+
+    def add_pretrainer_items(self, root: tf.train.Checkpoint, encoder: tf.Module) -> None:
+        masked_lm = _node(
+            embedding_table=encoder._embedding_layer.embeddings,
+            dense=self._layer("cls/predictions/transform/dense"),
+            layer_norm=self._layer("cls/predictions/transform/LayerNorm", "gamma", "beta"),
+        )
+        setattr(masked_lm, "output_bias/bias", self._variable("cls/predictions/output_bias"))
+        masked_lm.bias = getattr(masked_lm, "output_bias/bias")
+        root.masked_lm = masked_lm
+        if "cls/seq_relationship/output_weights" in self._tensors:
+            setattr(root, "next_sentence.pooler_dense", encoder._pooler_layer)
+            setattr(root, "next_sentence.out_proj", self._logits("cls/seq_relationship/"))
+
+    def _layer(self, name: str, *parts: str) -> tf.Module:
+        return _node(**{part: self._variable(f"{name}/{part}") for part in parts or ("kernel", "bias")})
+
+    def _logits(self, name: str) -> tf.Module:
+        kernel = self._tensors[f"{name}output_weights"].read().T
+        return _node(kernel=tf.Variable(kernel), bias=self._variable(f"{name}output_bias"))
+
+    def _variable(self, name: str) -> tf.Variable:
+        tensor = self._tensors[name]
+        return tf.Variable(tensor.read().reshape(names.garden_shape(name, tensor.shape, self._heads)))
+
+
+def _node(**children) -> tf.Module:
+    node = tf.Module()
+    for name, child in children.items():
+        setattr(node, name, child)
+    return node
+
+
+def _functional(layers: list[tf.Module | None], **attributes) -> tf.Module:
+    """The edges of a functional Keras model: its layers by place, those with weights also by their own count."""
+    model, with_weights = tf.Module(), 0
+    for index, layer in enumerate(layers):
+        if layer is not None:
+            setattr(model, f"layer_with_weights-{with_weights}", layer)
+            with_weights += 1
+        setattr(model, f"layer-{index}", layer or tf.Module())
+    for name, value in attributes.items():
+        setattr(model, name, value)
+    return model
