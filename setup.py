@@ -30,6 +30,9 @@ setup(
         "sentencepiece>=0.2,<0.3",
         "setuptools<81",  # tensorflow-hub imports pkg_resources, which later releases no longer hold
         "tensorflow>=2.20,<2.21",
+        # tf-models-official asks for any release of these two; without a floor pip on Python 3.10 downloads forty of them.
+        "tensorflow-datasets>=4.9.7",
+        "tensorflow-model-optimization>=0.8",
         "tensorflow-hub>=0.16,<0.17",
         "tensorflow-text>=2.20,<2.21",
         "tf-keras>=2.20,<2.21",
