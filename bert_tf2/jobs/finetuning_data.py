@@ -1,0 +1,274 @@
+"""Makes records and metadata for fine-tuning: the model garden's flags, and a user's own files without code."""
+
+import dataclasses
+import logging
+from typing import TYPE_CHECKING
+
+from bert_tf2.errors import UserError
+from bert_tf2.jobs.options import at_least, check, option, refused_option
+
+if TYPE_CHECKING:
+    from bert_tf2.data.preparation import Prepared
+    from bert_tf2.data.processors import DataProcessor
+    from bert_tf2.data.statistics import SplitStatistics
+
+TASK = "A task with published files, or your own processor"
+OWN_FILES = "Your own files, without code"
+OUTPUT = "Output"
+TEXT = "Text"
+
+_NOT_HERE = "only classification and regression data are made by this version"
+_XTREME = "belongs to the XTREME tasks, which are not in this version"
+
+
+@dataclasses.dataclass(frozen=True)
+class FinetuningDataOptions:
+    """What to read, how to cut and write it, and where to."""
+
+    fine_tuning_task_type: str = option(
+        "classification",
+        "Kind of labels: classes or numbers (squad, retrieval and tagging are not in this version).",
+        choices=("classification", "regression", "squad", "retrieval", "tagging"),
+        section=TASK,
+    )
+    classification_task_name: str | None = option(
+        None,
+        "AX, CoLA, IMDB, MNLI, MRPC, PAWS-X, QNLI, QQP, RTE, SNLI, SST-2, STS-B, WNLI, XNLI or a registered processor.",
+        section=TASK,
+    )
+    input_data_dir: str | None = option(None, "Directory of the task's files.", section=TASK)
+    module_import: tuple[str, ...] = option(
+        (), "A file (path/to/file.py) or module that registers processors; may be repeated.", multiple=True, section=TASK
+    )
+    mnli_type: str = option(
+        "matched",
+        "Which MNLI sets to take; matched also writes the mismatched ones beside them where their files are there.",
+        choices=("matched", "mismatched"),
+        section=TASK,
+    )
+    xnli_language: str = option("en", "Language of XNLI training data, or all.", section=TASK)
+    pawsx_language: str = option("en", "Language of PAWS-X training data, or all.", section=TASK)
+
+    train_file: str | None = option(None, "Training rows: TSV, CSV or JSONL.", section=OWN_FILES)
+    eval_file: str | None = option(None, "Rows to evaluate on.", section=OWN_FILES)
+    test_file: str | None = option(None, "Rows to predict; they need no label.", section=OWN_FILES)
+    text_column: str | None = option(None, "Name or place (from 0) of the text [default: text, sentence, …].", section=OWN_FILES)
+    text_b_column: str | None = option(None, "Name or place of the second text of a pair.", section=OWN_FILES)
+    label_column: str | None = option(None, "Name or place of the label [default: label, …].", section=OWN_FILES)
+    weight_column: str | None = option(None, "Name or place of the weight of a training row.", section=OWN_FILES)
+    header: str = option(
+        "auto",
+        "Whether the first row names the columns; auto: yes if a column is given by name or none is given, no if all are places.",
+        choices=("auto", "yes", "no"),
+        section=OWN_FILES,
+    )
+    data_format: str = option(
+        "auto", "What the files are; auto goes by their names.", choices=("auto", "tsv", "csv", "jsonl"), section=OWN_FILES
+    )
+    quotechar: str = option("", "Character that encloses cells of a TSV file; by default quotes are text.", section=OWN_FILES)
+    labels: str | None = option(
+        None, "Label names in id order, comma-separated [default: collected from all files and sorted].", section=OWN_FILES
+    )
+
+    vocab_file: str | None = option(None, "WordPiece vocabulary of the model.", section=TEXT)
+    tokenization: str = option("WordPiece", "Tokenizer.", choices=("WordPiece", "SentencePiece"), section=TEXT)
+    sp_model_file: str = option("", "SentencePiece model.", section=TEXT)
+    do_lower_case: bool = option(True, "Lower-case the text; right for uncased models.", section=TEXT)
+    max_seq_length: int = option(128, "Longest input in tokens; longer ones are cut.", check=at_least(3), section=TEXT)
+
+    train_data_output_path: str | None = option(None, "Training records to write.", section=OUTPUT)
+    eval_data_output_path: str | None = option(None, "Evaluation records to write.", section=OUTPUT)
+    test_data_output_path: str | None = option(
+        None, "Records to predict; holds {} for the language where test data comes by language.", section=OUTPUT
+    )
+    meta_data_file_path: str | None = option(None, "meta_data.json to write.", section=OUTPUT)
+    pad_to_max_length: bool = option(
+        False, "Write fixed-length records for the model garden's reader; ours needs none.", section=OUTPUT
+    )
+    gzip_compress: bool = option(False, "Compress the records.", section=OUTPUT)
+    on_bad_row: str = option(
+        "fail",
+        "What to do with a row that cannot be used: end, or leave it out, count it and list it in <output>.rejects.jsonl.",
+        choices=("fail", "skip"),
+        section=OUTPUT,
+    )
+
+    tfds_params: str = refused_option("", "data comes from local files here; export the TFDS splits and pass --train_file")
+    translated_input_data_dir: str | None = refused_option(None, _XTREME)
+    only_use_en_dev: bool = refused_option(True, _XTREME)
+    squad_data_file: str | None = refused_option(None, _NOT_HERE)
+    translated_squad_data_folder: str | None = refused_option(None, _NOT_HERE)
+    version_2_with_negative: bool = refused_option(False, _NOT_HERE)
+    doc_stride: int = refused_option(128, _NOT_HERE)
+    max_query_length: int = refused_option(64, _NOT_HERE)
+    xlnet_format: bool = refused_option(False, "the records are BERT's; XLNet is not in this version")
+    retrieval_task_name: str = refused_option("bucc", _NOT_HERE)
+    tagging_task_name: str = refused_option("panx", _NOT_HERE)
+    tagging_only_use_en_train: bool = refused_option(True, _NOT_HERE)
+
+
+def check_finetuning_data_options(options: FinetuningDataOptions) -> FinetuningDataOptions:
+    """Applies the checks of each option and those between them; heavy imports come after it.
+
+    Raises:
+      UserError: a value is refused, something needed is not given, or two things are that exclude each other.
+    """
+    options = check(options)
+    if options.fine_tuning_task_type not in ("classification", "regression"):
+        raise UserError(f"--fine_tuning_task_type={options.fine_tuning_task_type} is not in this version; {_NOT_HERE}")
+    own = [flag for flag in ("train_file", "eval_file", "test_file") if getattr(options, flag)]
+    if own and options.classification_task_name:
+        raise UserError(f"--{own[0]} and --classification_task_name exclude each other; give your own files or a task")
+    if not own and not options.classification_task_name:
+        raise UserError("what data? Pass --classification_task_name and --input_data_dir, or --train_file and --text_column")
+    if not options.meta_data_file_path:
+        raise UserError("--meta_data_file_path is needed: the meta_data.json that training reads")
+    if not _outputs(options):
+        raise UserError("nothing to write: pass --train_data_output_path, --eval_data_output_path or --test_data_output_path")
+    for split in ("train", "eval", "test"):
+        file, output = getattr(options, f"{split}_file"), getattr(options, f"{split}_data_output_path")
+        if own and bool(file) != bool(output):
+            given, missing = (
+                (f"{split}_file", f"{split}_data_output_path") if file else (f"{split}_data_output_path", f"{split}_file")
+            )
+            raise UserError(f"--{given} needs --{missing}")
+    if not own:
+        named = [flag for flag in _OWN_FILE_FLAGS if getattr(options, flag) != _default(flag)]
+        if named:
+            raise UserError(f"--{named[0]} belongs to --train_file, --eval_file and --test_file; a task knows its own columns")
+    if len(options.quotechar) > 1:
+        raise UserError(f"--quotechar must be one character; got '{options.quotechar}'")
+    if options.tokenization == "WordPiece" and not options.vocab_file:
+        raise UserError("--vocab_file is needed: the vocabulary of the model that will be fine-tuned")
+    if options.tokenization == "SentencePiece" and not options.sp_model_file:
+        raise UserError("--sp_model_file is needed with --tokenization=SentencePiece")
+    return options
+
+
+_OWN_FILE_FLAGS = (
+    "text_column",
+    "text_b_column",
+    "label_column",
+    "weight_column",
+    "header",
+    "data_format",
+    "quotechar",
+    "labels",
+)
+
+
+def _default(flag: str) -> object:
+    return next(field.default for field in dataclasses.fields(FinetuningDataOptions) if field.name == flag)
+
+
+def _outputs(options: FinetuningDataOptions) -> dict[str, str]:
+    paths = {split: getattr(options, f"{split}_data_output_path") for split in ("train", "eval", "test")}
+    return {split: path for split, path in paths.items() if path}
+
+
+def create_finetuning_data(options: FinetuningDataOptions) -> "Prepared":
+    """Writes the records and the metadata, prints a summary and returns what was written.
+
+    Raises:
+      UserError: options, files or rows that cannot be used.
+      JobError: writing failed.
+    """
+    options = check_finetuning_data_options(options)
+    from bert_tf2.jobs.runtime import configure_logging
+    from bert_tf2.registry import import_module
+    from bert_tf2.text.tokenizer import casing_warning, load_tokenizer
+
+    configure_logging()
+    logger = logging.getLogger(__name__)
+    for path in options.module_import:
+        import_module(path)
+    processor = _processor(options)
+    tokenizer = load_tokenizer(
+        vocab_file=options.vocab_file,
+        sp_model_file=options.sp_model_file or None,
+        tokenization=options.tokenization,
+        do_lower_case=options.do_lower_case,
+    )
+    if warning := casing_warning(tokenizer):
+        logger.warning(warning)
+
+    from bert_tf2.data.preparation import RecordOptions, prepare
+
+    record_options = RecordOptions(
+        options.max_seq_length, options.pad_to_max_length, options.gzip_compress, options.on_bad_row == "skip"
+    )
+    prepared = prepare(
+        processor, options.input_data_dir, tokenizer, _outputs(options), options.meta_data_file_path, record_options
+    )
+    for warning in prepared.warnings:
+        logger.warning(warning)
+    print(summary(prepared))
+    return prepared
+
+
+def _processor(options: FinetuningDataOptions) -> "DataProcessor":
+    regression = options.fine_tuning_task_type == "regression"
+    if options.classification_task_name:
+        from bert_tf2.data.glue import create_processor
+
+        processor = create_processor(
+            options.classification_task_name,
+            mnli_type=options.mnli_type,
+            xnli_language=options.xnli_language,
+            pawsx_language=options.pawsx_language,
+        )
+        if regression and not processor.is_regression:
+            raise UserError(f"{processor.name()} has classes, not numbers; leave --fine_tuning_task_type=regression out")
+        return processor
+    from bert_tf2.data.tabular import TabularOptions, TabularProcessor
+
+    given = {
+        field.name: getattr(options, field.name) for field in dataclasses.fields(TabularOptions) if hasattr(options, field.name)
+    }
+    names = tuple(name.strip() for name in options.labels.split(",")) if options.labels else ()
+    return TabularProcessor(TabularOptions(**given | {"labels": names, "is_regression": regression}))
+
+
+def summary(prepared: "Prepared") -> str:
+    """What was written, split by split, and what to run next."""
+    lines = []
+    for split in prepared.splits:
+        counts = split.statistics
+        lines.append(
+            f"{split.name}: {counts.rows:,} rows, {counts.mean_length:.1f} tokens on average, 95% up to "
+            f"{counts.length_at(0.95)}, longest {counts.max_length}, {counts.truncated_fraction:.1%} cut"
+        )
+        if split.labelled and counts.label_names:
+            lines.append(f"  labels: {_histogram(counts)}")
+        lines.append(f"  {split.path}")
+    lines.append(f"metadata: {prepared.meta_data_path}")
+    return "\n".join([*lines, "", "Next:", _next_command(prepared)])
+
+
+def _histogram(counts: "SplitStatistics") -> str:
+    pairs = list(zip(counts.label_names, counts.label_counts))
+    shown = ", ".join(f"{name} {count:,} ({count / max(counts.rows, 1):.1%})" for name, count in pairs[:20])
+    return shown + (f", … ({len(pairs)} labels)" if len(pairs) > 20 else "")
+
+
+def _next_command(prepared: "Prepared") -> str:
+    paths = {split.name: split.path for split in prepared.splits}
+    modes = {(True, True): "train_and_eval", (True, False): "train", (False, True): "eval", (False, False): "predict"}
+    parts = [
+        f"  python run_classifier.py --mode={modes['train' in paths, 'eval' in paths]}",
+        f"--input_meta_data_path={prepared.meta_data_path}",
+    ]
+    parts += [f"--{name}_data_path={paths[name]}" for name in ("train", "eval", "test") if name in paths]
+    parts += [
+        "--bert_config_file=<model>/bert_config.json",
+        "--init_checkpoint=<model>/bert_model.ckpt",
+        "--model_dir=<where to>",
+    ]
+    return " \\\n    ".join(parts)
+
+
+def command(description: str) -> None:
+    """Runs the command line."""
+    from bert_tf2 import cli
+
+    cli.main(create_finetuning_data, FinetuningDataOptions, description)
