@@ -35,12 +35,9 @@ def is_punctuation(character: str) -> bool:
 
 def cleaned(character: str) -> str:
     """The first step for one character: nothing for a control character, a space for white space, spaces around CJK."""
-    if character in "\t\n\r":
-        return " "
-    category = unicodedata.category(character)
-    if category in ("Cc", "Cf") or character == "\ufffd":
+    if character not in "\t\n\r" and (unicodedata.category(character) in ("Cc", "Cf") or character == "\ufffd"):
         return ""
-    if category == "Zs":
+    if character.isspace():
         return " "
     return f" {character} " if is_cjk(character) else character
 

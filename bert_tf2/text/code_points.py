@@ -1,0 +1,159 @@
+"""Texts as code points inside a TensorFlow graph: what Python's `str` methods do, from tables made when the graph is built.
+
+TensorFlow's own operations (`tf.strings.lower`, `normalize_utf8`) follow another Unicode version and other rules than the
+Python that prepared the training data; the tables are made by that Python. A text is a row of a ragged int32 tensor
+[B, (characters)].
+"""
+
+import functools
+import unicodedata
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+_CODE_POINTS = 0x110000
+# Planes 4 to 13 hold no characters and 15 and 16 are for private use: nothing is done to them.
+_USED = (*range(0x40000), *range(0xE0000, 0xF0000))
+_PAGE_BITS = 8
+# Marks in the rows of a `Mapping`: the code point itself, and no character at all.
+_ITSELF, _NOTHING = -1, -2
+_CAPITAL_SIGMA, _FINAL_SIGMA = 0x3A3, 0x3C2
+_TRANSPARENT, _CASED = 2, 1
+
+
+class Property(tf.Module):
+    """An integer for every code point, kept as the few pages of 256 that differ from each other.
+
+    Args:
+      values: int32 [0x110000].
+    """
+
+    def __init__(self, values: np.ndarray):
+        super().__init__()
+        pages, page_of = np.unique(values.reshape(-1, 1 << _PAGE_BITS), axis=0, return_inverse=True)
+        self._pages = tf.constant(pages.reshape(-1), tf.int32)
+        self._page_of = tf.constant(page_of.reshape(-1), tf.int32)
+
+    def __call__(self, code_points: tf.Tensor) -> tf.Tensor:
+        """int32 [N] -> int32 [N]."""
+        page = tf.gather(self._page_of, tf.bitwise.right_shift(code_points, _PAGE_BITS))
+        return tf.gather(self._pages, page * (1 << _PAGE_BITS) + tf.bitwise.bitwise_and(code_points, (1 << _PAGE_BITS) - 1))
+
+
+class Mapping(tf.Module):
+    """Replaces every character by none, one or several, whatever stands beside it.
+
+    Args:
+      function: from one character to the string that replaces it.
+    """
+
+    def __init__(self, function: Callable[[str], str]):
+        super().__init__()
+        rows: dict[tuple[int, ...], int] = {(_ITSELF,): 0}
+        indices = np.zeros(_CODE_POINTS, np.int32)
+        for code_point in _USED:
+            character = chr(code_point)
+            replacement = function(character)
+            if replacement != character:
+                row = tuple(_ITSELF if other == character else ord(other) for other in replacement)
+                indices[code_point] = rows.setdefault(row, len(rows))
+        width = max(map(len, rows))
+        padded = [row + (_NOTHING,) * (width - len(row)) for row in rows]
+        self._row_index = Property(indices)
+        self._rows = tf.constant(padded, tf.int32)
+
+    def __call__(self, texts: tf.RaggedTensor) -> tf.RaggedTensor:
+        """int32 [B, (n)] -> int32 [B, (m)]."""
+        flat = texts.flat_values
+        replacements = tf.gather(self._rows, self._row_index(flat))
+        replacements = tf.where(replacements == _ITSELF, flat[:, tf.newaxis], replacements)
+        kept = replacements != _NOTHING
+        lengths = tf.reduce_sum(tf.cast(kept, texts.row_splits.dtype), axis=1)
+        ends = tf.concat([tf.zeros([1], lengths.dtype), tf.cumsum(lengths)], axis=0)
+        splits = tf.gather(ends, texts.row_splits)
+        return tf.RaggedTensor.from_row_splits(tf.boolean_mask(replacements, kept), splits, validate=False)
+
+
+class FinalSigmas(tf.Module):
+    """Makes a capital sigma the final small one where `str.lower` would; it leaves the other characters to a `Mapping`.
+
+    Final means: after a cased character and not before one, characters that are ignored for case passed over (Unicode,
+    section 3.13, `Final_Sigma`).
+    """
+
+    def __init__(self):
+        super().__init__()
+        self._kind = Property(_kinds_for_sigma())
+
+    def __call__(self, texts: tf.RaggedTensor) -> tf.RaggedTensor:
+        """int32 [B, (n)] -> int32 [B, (n)]."""
+        flat = texts.flat_values
+        found = tf.reduce_any(flat == _CAPITAL_SIGMA)
+        return texts.with_flat_values(tf.cond(found, lambda: self._with_final_sigmas(texts), lambda: flat))
+
+    def _with_final_sigmas(self, texts: tf.RaggedTensor) -> tf.Tensor:
+        space = tf.fill([texts.nrows(), 1], ord(" "))
+        spaced = tf.concat([space, texts, space], axis=1)
+        flat = spaced.flat_values
+        kind = self._kind(flat)
+        visible = kind != _TRANSPARENT
+        cased = tf.boolean_mask(kind == _CASED, visible)
+        place = tf.cumsum(tf.cast(visible, tf.int32)) - 1
+        before = tf.gather(cased, tf.maximum(place - 1, 0))
+        after = tf.gather(cased, tf.minimum(place + 1, tf.size(cased) - 1))
+        final = (flat == _CAPITAL_SIGMA) & before & ~after
+        return spaced.with_flat_values(tf.where(final, _FINAL_SIGMA, flat))[:, 1:-1].flat_values
+
+
+class CanonicalOrder(tf.Module):
+    """Sorts neighbouring combining marks as normalization does (Unicode, section 3.11, Canonical Ordering Algorithm).
+
+    Only marks that are not stripped as accents (category Mn) can make a difference to BERT; texts without them pass through.
+    """
+
+    def __init__(self):
+        super().__init__()
+        classes, may_matter = np.zeros([2, _CODE_POINTS], np.int32)
+        for code_point in _USED:
+            classes[code_point] = unicodedata.combining(chr(code_point))
+            may_matter[code_point] = classes[code_point] and unicodedata.category(chr(code_point)) != "Mn"
+        self._combining_class = Property(classes)
+        self._may_matter = Property(may_matter)
+
+    def __call__(self, texts: tf.RaggedTensor) -> tf.RaggedTensor:
+        """int32 [B, (n)] -> int32 [B, (n)], every row a permutation."""
+        flat = texts.flat_values
+        found = tf.reduce_any(self._may_matter(flat) != 0)
+        return texts.with_flat_values(tf.cond(found, lambda: self._sorted(texts), lambda: flat))
+
+    def _sorted(self, texts: tf.RaggedTensor) -> tf.Tensor:
+        flat = texts.flat_values
+        combining_class = self._combining_class(flat)
+        # Every character that does not combine, and every text, begins a new run; runs stay in their order.
+        run = tf.cumsum(tf.cast(combining_class == 0, tf.int64)) + tf.cast(texts.value_rowids(), tf.int64)
+        key = run * 256 + tf.cast(combining_class, tf.int64)
+        return tf.gather(flat, tf.argsort(key, stable=True))
+
+
+def decode(texts: tf.Tensor) -> tf.RaggedTensor:
+    """string [B] -> int32 [B, (n)]; bytes that are not UTF-8 are left out, as by Python's `decode(errors="ignore")`."""
+    return tf.strings.unicode_decode(texts, "UTF-8", errors="ignore")
+
+
+def encode(texts: tf.RaggedTensor) -> tf.Tensor:
+    """int32 [B, (n)] -> string [B]."""
+    return tf.strings.unicode_encode(texts, "UTF-8", errors="ignore")
+
+
+@functools.lru_cache(maxsize=1)
+def _kinds_for_sigma() -> np.ndarray:
+    """What `str.lower` sees in a character beside a sigma: 1 cased, 2 passed over, 0 anything else. int32 [0x110000]."""
+    kinds = np.zeros(_CODE_POINTS, np.int32)
+    for code_point in _USED:
+        character = chr(code_point)
+        if (character + "Σ").lower().endswith("ς"):
+            kinds[code_point] = _CASED
+        elif ("A" + character + "Σ").lower().endswith("ς"):
+            kinds[code_point] = _TRANSPARENT
+    return kinds

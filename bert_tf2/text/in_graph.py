@@ -1,0 +1,133 @@
+"""The tokenizer inside a TensorFlow graph, for models that take raw text: the same ids as in training."""
+
+import unicodedata
+
+import tensorflow as tf
+import tensorflow_text
+
+from bert_tf2.text import code_points
+from bert_tf2.text.normalization import cleaned, punctuation_apart, without_accent
+from bert_tf2.text.sentencepiece import SentencePieceTokenizer
+from bert_tf2.text.tokenizer import Tokenizer
+from bert_tf2.text.vocabulary import UNKNOWN
+from bert_tf2.text.wordpiece import MAX_CHARACTERS_PER_WORD, WordPieceTokenizer
+
+
+class InGraphTokenizer(tf.Module):
+    """Texts -> the encoder's inputs, with the ids and the truncation of data preparation.
+
+    Bytes that are not UTF-8 are left out. A program that loads a SavedModel with this module imports `tensorflow_text` first.
+
+    Args:
+      tokenizer: the tokenizer that prepared the training data.
+      max_seq_length: the most ids a row may have, special tokens included.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, max_seq_length: int):
+        super().__init__()
+        self._cls_id, self._sep_id = tokenizer.cls_id, tokenizer.sep_id
+        self._max_seq_length = max_seq_length
+        in_graph = {WordPieceTokenizer.kind: _WordPiece, SentencePieceTokenizer.kind: _SentencePiece}[tokenizer.kind]
+        self._tokenize = in_graph(tokenizer)
+
+    def __call__(self, text: tf.Tensor, text_b: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        """Packs `[CLS] text [SEP]`, or `[CLS] text [SEP] text_b [SEP]` in rows whose second text has tokens.
+
+        Args:
+          text, text_b: string [B].
+
+        Returns:
+          `input_word_ids`, `input_mask`, `input_type_ids`: int32 [B, L], L the length of the longest row; padding is 0.
+        """
+        ids = self.ids(text)
+        ids_b = self.ids(tf.fill(tf.shape(text), "") if text_b is None else text_b)
+        kept, kept_b = self._kept_lengths(ids.row_lengths(), ids_b.row_lengths())
+        has_b = tf.cast(kept_b > 0, tf.int64)
+        cls, sep = (tf.fill([ids.nrows(), 1], id) for id in (self._cls_id, self._sep_id))
+        last_sep = tf.RaggedTensor.from_row_lengths(tf.fill([tf.reduce_sum(has_b)], self._sep_id), has_b)
+        packed = tf.concat([cls, _head(ids, kept), sep, _head(ids_b, kept_b), last_sep], axis=1)
+        second = tf.ragged.range(packed.row_lengths()) >= (kept + 2)[:, tf.newaxis]
+        return {
+            "input_word_ids": packed.to_tensor(),
+            "input_mask": tf.ones_like(packed).to_tensor(),
+            "input_type_ids": tf.cast(second, tf.int32).to_tensor(),
+        }
+
+    def ids(self, text: tf.Tensor) -> tf.RaggedTensor:
+        """The ids of texts without special tokens: string [B] -> int32 [B, (n)]."""
+        return self._tokenize(text)
+
+    def _kept_lengths(self, length: tf.Tensor, length_b: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Where taking tokens from the end of the longer text, from the second of two equally long ones, comes to rest."""
+        most = tf.cast(tf.where(length_b > 0, self._max_seq_length - 3, self._max_seq_length - 2), tf.int64)
+        most = tf.maximum(most, 0)
+        kept = tf.minimum(length, tf.maximum(most - length_b, tf.where(length_b > 0, (most + 1) // 2, most)))
+        return kept, tf.minimum(length_b, tf.maximum(most - length, most // 2))
+
+
+def _head(ids: tf.RaggedTensor, lengths: tf.Tensor) -> tf.RaggedTensor:
+    """The first `lengths` [B] ids of each row."""
+    return tf.ragged.boolean_mask(ids, tf.ragged.range(ids.row_lengths()) < lengths[:, tf.newaxis])
+
+
+class _WordPiece(tf.Module):
+    """`WordPieceTokenizer` in the graph: the steps of `normalization.basic_tokens`, then the longest pieces."""
+
+    def __init__(self, tokenizer: WordPieceTokenizer):
+        super().__init__()
+        if tokenizer.do_lower_case:
+            self._steps = [
+                code_points.Mapping(cleaned),
+                code_points.FinalSigmas(),
+                code_points.Mapping(lambda character: unicodedata.normalize("NFD", character.lower())),
+                code_points.CanonicalOrder(),
+                code_points.Mapping(without_accent),
+            ]
+        else:
+            self._steps = [code_points.Mapping(lambda character: "".join(map(punctuation_apart, cleaned(character))))]
+        self._pieces = tensorflow_text.FastWordpieceTokenizer(
+            vocab=list(tokenizer.vocabulary),
+            token_out_type=tf.int32,
+            unknown_token=UNKNOWN,
+            no_pretokenization=True,
+            # Length is judged in characters below; in UTF-8 none has more than four bytes.
+            max_bytes_per_word=4 * MAX_CHARACTERS_PER_WORD,
+        )
+
+    def __call__(self, text: tf.Tensor) -> tf.RaggedTensor:
+        characters = code_points.decode(text)
+        for step in self._steps:
+            characters = step(characters)
+        words = tf.strings.split(code_points.encode(characters))
+        too_long = tf.strings.length(words.flat_values, unit="UTF8_CHAR") > MAX_CHARACTERS_PER_WORD
+        words = words.with_flat_values(tf.where(too_long, UNKNOWN, words.flat_values))
+        return self._pieces.tokenize(words).merge_dims(1, 2)
+
+
+class _SentencePiece(tf.Module):
+    """`SentencePieceTokenizer` in the graph: the steps of `sentencepiece.prepared`, then the model."""
+
+    def __init__(self, tokenizer: SentencePieceTokenizer):
+        super().__init__()
+        self._pieces = tensorflow_text.SentencepieceTokenizer(model=tokenizer.model, out_type=tf.int32)
+        self._steps: list[tf.Module] = []
+        if tokenizer.do_lower_case:
+            self._space = code_points.Mapping(lambda character: " " if character.isspace() else character)
+            self._steps = [
+                code_points.Mapping(_decomposed_without_marks),
+                code_points.FinalSigmas(),
+                code_points.Mapping(str.lower),
+            ]
+
+    def __call__(self, text: tf.Tensor) -> tf.RaggedTensor:
+        if not self._steps:
+            return self._pieces.tokenize(tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="ignore"))
+        spaced = code_points.encode(self._space(code_points.decode(text)))
+        characters = code_points.decode(tf.strings.regex_replace(tf.strings.strip(spaced), " +", " "))
+        for step in self._steps:
+            characters = step(characters)
+        return self._pieces.tokenize(code_points.encode(characters))
+
+
+def _decomposed_without_marks(character: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c))
