@@ -1,0 +1,101 @@
+"""The model's outputs for every record, in the order of the files."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from bert_tf2.data.pipeline import LengthSortedPlan, Padding, check_divisible, distributed_batches
+from bert_tf2.data.record_set import RecordSet
+from bert_tf2.errors import JobError
+from bert_tf2.tasks.base import Batch, Task
+from bert_tf2.training.distribution import is_multi_worker
+from bert_tf2.training.train_step import model_inputs
+
+# The last traced function and what it was traced for: an evaluation in every epoch must not trace the model every time.
+_latest: list[tuple[tuple, Callable]] = []
+
+
+def predict_all(
+    task: Task,
+    model: tf_keras.Model,
+    strategy: tf.distribute.Strategy,
+    records: RecordSet,
+    batch_size: int,
+    padding: Padding | None = None,
+    enable_xla: bool = False,
+) -> dict[str, np.ndarray]:
+    """Collects `task.predictions` for every record, whatever the batch size.
+
+    Records go through the model in order of length, which wastes no padding; the results come back in file order.
+
+    Args:
+      task: what to collect.
+      model: made under the strategy's scope.
+      strategy: where the model lives; all workers get all results.
+      records: the records.
+      batch_size: rows of a global batch.
+      padding: the lengths of batches.
+      enable_xla: compile the model.
+
+    Returns:
+      arrays by name with one row per record. Where a further dimension differs between batches (one value for each token),
+      rows are filled up with zeros.
+
+    Raises:
+      UserError: the replicas do not divide the batch size.
+      JobError: the batches do not fit into memory.
+    """
+    check_divisible(batch_size, strategy.num_replicas_in_sync, flag="eval_batch_size")
+    plan = LengthSortedPlan(records.lengths, batch_size)
+    iterator = iter(distributed_batches(strategy, records, plan, 0, padding or Padding()))
+    predict = _predict_function(task, model, strategy, enable_xla)
+    collected: dict[str, list[np.ndarray]] = {}
+    for step in range(plan.steps):
+        try:
+            results = {name: value.numpy() for name, value in predict(iterator).items()}
+        except tf.errors.ResourceExhaustedError as error:
+            raise JobError(f"out of memory with a batch of {batch_size}: use a smaller --eval_batch_size") from error
+        real = len(plan.rows(step))
+        for name, values in results.items():
+            collected.setdefault(name, []).append(values[:real])
+    order = np.concatenate([plan.rows(step) for step in range(plan.steps)])
+    return {name: _in_file_order(parts, order) for name, parts in collected.items()}
+
+
+def _predict_function(task: Task, model: tf_keras.Model, strategy: tf.distribute.Strategy, enable_xla: bool) -> Callable:
+    wanted = (task, model, strategy, enable_xla)
+    if _latest and all(one is other for one, other in zip(_latest[0][0], wanted)):
+        return _latest[0][1]
+
+    def on_replica(batch: Batch) -> Batch:
+        return task.predictions(model(model_inputs(model, batch), training=False), batch)
+
+    compiled = tf.function(on_replica, jit_compile=True) if enable_xla else on_replica
+
+    @tf.function
+    def predict(iterator: tf.distribute.DistributedIterator) -> Batch:
+        per_replica = strategy.run(compiled, args=(next(iterator),))
+        return {name: _joined(strategy, value) for name, value in per_replica.items()}
+
+    _latest[:] = [(wanted, predict)]
+    return predict
+
+
+def _joined(strategy: tf.distribute.Strategy, value: tf.Tensor) -> tf.Tensor:
+    """The rows of all replicas, in their order."""
+    if is_multi_worker(strategy):
+        return strategy.gather(value, axis=0)
+    return tf.concat(strategy.experimental_local_results(value), axis=0)
+
+
+def _in_file_order(parts: list[np.ndarray], order: np.ndarray) -> np.ndarray:
+    tail = tuple(np.max([part.shape[1:] for part in parts], axis=0).astype(int)) if parts[0].ndim > 1 else ()
+    result = np.zeros((len(order), *tail), parts[0].dtype)
+    first = 0
+    for part in parts:
+        rows = order[first : first + len(part)]
+        result[(rows, *(slice(size) for size in part.shape[1:]))] = part
+        first += len(part)
+    return result

@@ -1,0 +1,99 @@
+"""What a run measured, kept in its directory so that a resumed run, and the report after it, see all of it."""
+
+import json
+import math
+import os
+from typing import Any
+
+from bert_tf2 import files
+from bert_tf2.errors import JobError
+
+FILE_NAME = "training_history.jsonl"
+
+
+class History:
+    """Entries `{"kind": "train" | "eval", "step": …, …}` in the order of the steps.
+
+    Args:
+      directory: where `training_history.jsonl` is kept.
+      writes: False for workers other than the chief.
+    """
+
+    def __init__(self, directory: str, writes: bool = True):
+        self._path = f"{directory}/{FILE_NAME}" if files.is_remote(directory) else os.path.join(directory, FILE_NAME)
+        self._writes = writes
+        self.entries = _read(self._path)
+
+    def continue_from(self, step: int) -> None:
+        """Forgets what was measured after `step`; those steps are run again."""
+        kept = [entry for entry in self.entries if entry["step"] <= step]
+        if len(kept) != len(self.entries):
+            self.entries = kept
+            self._rewrite()
+
+    def add(self, kind: str, step: int, values: dict[str, float]) -> None:
+        """Adds an entry and makes sure that it is on the disk.
+
+        Raises:
+          JobError: it cannot be written.
+        """
+        self.entries.append({"kind": kind, "step": step, **values})
+        if not self._writes:
+            return
+        if files.is_remote(self._path):
+            self._rewrite()
+            return
+        try:
+            with open(self._path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(self.entries[-1]) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise JobError(f"cannot write {self._path}: {error.strerror}") from error
+
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        """The entries of one kind."""
+        return [entry for entry in self.entries if entry["kind"] == kind]
+
+    def has_evaluation(self, step: int) -> bool:
+        """Whether the model was evaluated after `step` steps."""
+        return any(entry["kind"] == "eval" and entry["step"] == step for entry in reversed(self.entries))
+
+    def best(self, metric: str, higher_is_better: bool) -> tuple[int | None, float | None, int]:
+        """Step and value of the best evaluation, the earliest of equals, and how many followed it."""
+        step, best, since = None, None, 0
+        for entry in self.of_kind("eval"):
+            value = entry.get(metric, math.nan)
+            better = not math.isnan(value) and (best is None or (value > best if higher_is_better else value < best))
+            since += 1
+            if better:
+                step, best, since = entry["step"], value, 0
+        return step, best, since
+
+    def _rewrite(self) -> None:
+        if self._writes:
+            files.write_text(self._path, "".join(json.dumps(entry) + "\n" for entry in self.entries))
+
+
+def _read(path: str) -> list[dict[str, Any]]:
+    try:
+        if files.is_remote(path):
+            import tensorflow as tf
+
+            if not tf.io.gfile.exists(path):
+                return []
+            with tf.io.gfile.GFile(path) as file:
+                lines = file.read().splitlines()
+        else:
+            with open(path, encoding="utf-8") as file:
+                lines = file.read().splitlines()
+    except FileNotFoundError:
+        return []
+    entries = []
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            entries.append({**entry, "step": int(entry["step"]), "kind": str(entry["kind"])})
+        except (ValueError, KeyError, TypeError):
+            continue  # a line that a killed process did not finish; its step is run again
+    return entries

@@ -1,0 +1,139 @@
+"""A run's directory: one trainer at a time, and one run for ever."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import logging
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bert_tf2 import files
+from bert_tf2.errors import DirectoryInUseError, UserError
+
+logger = logging.getLogger(__name__)
+
+RUN_CONFIG = "run_config.json"
+_LOCK = ".trainer.lock"
+
+
+class RunDirectory:
+    """The directory that a run owns.
+
+    Args:
+      path: `--model_dir`; made when it is not there.
+
+    Raises:
+      UserError: it cannot be made or written to.
+    """
+
+    _held: dict[str, int] = {}  # noqa: RUF012 (locks that this process holds: the job and the trainer both enter)
+
+    def __init__(self, path: str):
+        self.path = files.expand(path)
+        files.make_directory(self.path)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other trainers out. The lock belongs to the process: however that ends, the lock goes with it.
+
+        Raises:
+          DirectoryInUseError: another process holds it.
+        """
+        if files.is_remote(self.path):
+            logger.warning("%s: object stores have no locks; make sure that no second trainer writes there", self.path)
+            yield
+            return
+        key = os.path.realpath(self.path)
+        if self._held.get(key):
+            self._held[key] += 1
+            try:
+                yield
+            finally:
+                self._held[key] -= 1
+            return
+        with open(os.path.join(self.path, _LOCK), "a+", encoding="utf-8") as file:
+            self._acquire(file)
+            self._held[key] = 1
+            try:
+                yield
+            finally:
+                self._held[key] -= 1
+
+    def identify(self, run: Mapping[str, Any], about: Mapping[str, Any] | None = None) -> None:
+        """Makes this the directory of a run, or makes sure that it is.
+
+        Args:
+          run: what defines the result: data, initial weights, hyper-parameters. JSON values.
+          about: what is worth knowing but may change when the run is resumed (versions, threads, paths); the last is kept.
+
+        Raises:
+          UserError: the directory belongs to another run (the message lists what differs), or holds checkpoints that
+            nothing is known about.
+        """
+        path = os.path.join(self.path, RUN_CONFIG)
+        run = json.loads(json.dumps(run))
+        if not _exists(path):
+            self._refuse_unknown_checkpoints()
+            files.write_json(path, {"run": run, "about": dict(about or {})})
+            return
+        known = files.read_json(path)
+        former = known.get("run", {}) if isinstance(known, dict) else {}
+        differing = [key for key in sorted({*former, *run}) if former.get(key) != run.get(key)]
+        if differing:
+            shown = "; ".join(f"{key}: {_short(former.get(key))} there, {_short(run.get(key))} now" for key in differing[:6])
+            more = f"; and {len(differing) - 6} more" if len(differing) > 6 else ""
+            raise UserError(f"{self.path} belongs to another run ({shown}{more}); use another --model_dir, or the same flags")
+        self._warn_of_changes(known.get("about", {}), dict(about or {}))
+        files.write_json(path, {"run": run, "about": dict(about or {})})
+
+    def _acquire(self, file: Any) -> None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                logger.warning(
+                    "%s cannot be locked (%s); make sure that no second trainer writes there", self.path, error.strerror
+                )
+                return
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise DirectoryInUseError(f"{self.path} is in use by {holder}; wait for it, or use another --model_dir") from None
+        file.seek(0)
+        file.truncate()
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+
+    def _refuse_unknown_checkpoints(self) -> None:
+        if files.is_remote(self.path):
+            return
+        found = sorted(name for name in os.listdir(self.path) if name.endswith(".index"))
+        if found:
+            raise UserError(
+                f"{self.path} holds checkpoints ({found[0]}, …) of a run that is not known ({RUN_CONFIG} is missing); "
+                "use another --model_dir, and --init_checkpoint to start from them"
+            )
+
+    def _warn_of_changes(self, former: dict[str, Any], now: dict[str, Any]) -> None:
+        changed = [
+            f"{key} {_short(former[key])} -> {_short(now[key])}" for key in former if key in now and former[key] != now[key]
+        ]
+        if changed:
+            logger.warning(
+                "%s: changed since the run began: %s; results may differ in the last bits", self.path, ", ".join(changed)
+            )
+
+
+def _exists(path: str) -> bool:
+    if files.is_remote(path):
+        import tensorflow as tf
+
+        return tf.io.gfile.exists(path)
+    return os.path.exists(path)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,167 @@
+"""One training step as a graph: forward, backward, sum over replicas, clip, apply.
+
+Everything random is drawn from (seed, step, replica, micro-batch), so a step that is run again gives the same result.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+import tf_keras
+
+from bert_tf2.models.dropout import dropout_seed
+from bert_tf2.tasks.base import Batch, Task
+from bert_tf2.training.optimization import Optimizer, clip_by_global_norm, dense, is_dynamically_scaled
+
+
+@dataclasses.dataclass(frozen=True)
+class LoopResult:
+    """What some steps gave; the tensors are fetched only when they are looked at.
+
+    Attributes:
+      steps: number of steps.
+      loss_sum: sum of their losses, float32.
+      gradient_norm: of the last step before clipping, float32.
+      first_bad_step: number of the first step whose loss or gradient was not finite, or -1; int64.
+    """
+
+    steps: int
+    loss_sum: tf.Tensor
+    gradient_norm: tf.Tensor
+    first_bad_step: tf.Tensor
+
+
+def model_inputs(model: tf_keras.Model, batch: Batch) -> Batch:
+    """The part of a batch that the model takes."""
+    return {name: batch[name] for name in model.input} if isinstance(model.input, dict) else batch
+
+
+class TrainStep:
+    """Runs training steps on all replicas.
+
+    Args:
+      task: gives the loss.
+      model: made under the strategy's scope.
+      optimizer: made under the strategy's scope.
+      strategy: where the model lives.
+      seed: the run's seed.
+      accumulation_steps: a replica's rows go through the model in this many parts of equal size; the gradient is that of the
+        whole batch.
+      clip_norm: joint L2 norm that the summed gradient is clipped to; 0 leaves it.
+      enable_xla: compile forward and backward pass.
+      bytes_per_pack: gradients are summed over replicas in packs of this size; 0 for one pack.
+      single_steps: calls run one step each; otherwise a loop in the graph.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        model: tf_keras.Model,
+        optimizer: Optimizer,
+        strategy: tf.distribute.Strategy,
+        *,
+        seed: int,
+        accumulation_steps: int = 1,
+        clip_norm: float = 1.0,
+        enable_xla: bool = False,
+        bytes_per_pack: int = 0,
+        single_steps: bool = True,
+    ):
+        self._task, self._model, self._optimizer, self._strategy = task, model, optimizer, strategy
+        # int32 [2] for the stateless generators; a seed may have up to 64 bits.
+        self._seed = [part - (1 << 32) if part >> 31 else part for part in (seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF)]
+        self._accumulation_steps = accumulation_steps
+        self._clip_norm = clip_norm
+        self._scaled = isinstance(optimizer, tf_keras.mixed_precision.LossScaleOptimizer)
+        self._skips_steps = is_dynamically_scaled(optimizer)
+        self._options = tf.distribute.experimental.CommunicationOptions(bytes_per_pack=bytes_per_pack)
+        self._loss_and_gradients = tf.function(self._accumulated, jit_compile=True) if enable_xla else self._accumulated
+        self._loop = tf.function(self._one if single_steps else self._many)
+
+    def run(self, iterator: tf.distribute.DistributedIterator, first_step: int, steps: int) -> LoopResult:
+        """Trains `steps` steps; the first has the number `first_step`, counted from 0."""
+        numbers = tf.constant(first_step, tf.int64), tf.constant(first_step + steps, tf.int64)
+        return LoopResult(steps, *self._loop(iterator, *numbers))
+
+    def _one(self, iterator: tf.distribute.DistributedIterator, step: tf.Tensor, end: tf.Tensor) -> tuple:
+        del end
+        loss, norm = self._step(next(iterator), step)
+        return loss, norm, tf.where(self._is_good(loss, norm), tf.constant(-1, tf.int64), step)
+
+    def _many(self, iterator: tf.distribute.DistributedIterator, first: tf.Tensor, end: tf.Tensor) -> tuple:
+        loss_sum, norm, bad = tf.constant(0.0), tf.constant(0.0), tf.constant(-1, tf.int64)
+        for step in tf.range(first, end):
+            tf.autograph.experimental.set_loop_options(parallel_iterations=1)
+            loss, norm = self._step(next(iterator), step)
+            bad = tf.where(tf.logical_or(bad >= 0, self._is_good(loss, norm)), bad, step)
+            loss_sum += loss
+        return loss_sum, norm, bad
+
+    def _is_good(self, loss: tf.Tensor, norm: tf.Tensor) -> tf.Tensor:
+        # Under a dynamic loss scale an infinite gradient is how the scale is found; its step is skipped.
+        return tf.math.is_finite(loss) if self._skips_steps else tf.logical_and(tf.math.is_finite(loss), tf.math.is_finite(norm))
+
+    def _step(self, batch: Batch, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Loss and gradient norm of a step, the same on all replicas."""
+        per_replica = self._strategy.run(self._replica_step, args=(batch, step))
+        return tuple(self._strategy.experimental_local_results(value)[0] for value in per_replica)
+
+    def _replica_step(self, batch: Batch, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        replica = tf.distribute.get_replica_context()
+        alone = replica.num_replicas_in_sync == 1
+        denominators = self._task.loss_denominators(batch)
+        if not alone:
+            denominators = replica.all_reduce(tf.distribute.ReduceOp.SUM, denominators)
+        seed = _fold(_fold(tf.constant(self._seed), step), replica.replica_id_in_sync_group)
+        loss, gradients = self._loss_and_gradients(batch, denominators, seed)
+        variables = self._model.trainable_variables
+        variables = [variable for variable, gradient in zip(variables, gradients) if gradient is not None]
+        gradients = [gradient for gradient in gradients if gradient is not None]
+        if self._scaled:
+            gradients = self._optimizer.get_unscaled_gradients(gradients)
+        if not alone:
+            loss, *gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, [loss, *gradients], options=self._options)
+        gradients, norm = clip_by_global_norm(gradients, self._clip_norm)
+        self._optimizer.apply_gradients(zip(gradients, variables), experimental_aggregate_gradients=False)
+        return loss, norm
+
+    def _accumulated(self, batch: Batch, denominators: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, list]:
+        """This replica's share of the loss and its gradients (None for variables that the loss does not touch)."""
+        if self._accumulation_steps == 1:
+            return self._part(batch, denominators, seed)
+        parts = {name: _in_parts(value, self._accumulation_steps) for name, value in batch.items()}
+        variables = self._model.trainable_variables
+        touched = [False] * len(variables)
+
+        def add_part(number: tf.Tensor, loss: tf.Tensor, sums: list) -> tuple:
+            part = {name: tf.gather(value, number) for name, value in parts.items()}
+            share, gradients = self._part(part, denominators, _fold(seed, number))
+            touched[:] = [gradient is not None for gradient in gradients]
+            sums = [old if new is None else old + new for old, new in zip(sums, gradients)]
+            return number + 1, loss + share, sums
+
+        start = tf.constant(0), tf.constant(0.0), [tf.zeros(variable.shape, variable.dtype) for variable in variables]
+        _, loss, sums = tf.while_loop(
+            lambda number, *_: number < self._accumulation_steps,
+            add_part,
+            start,
+            parallel_iterations=1,
+            maximum_iterations=self._accumulation_steps,
+        )
+        return loss, [total if is_touched else None for total, is_touched in zip(sums, touched)]
+
+    def _part(self, batch: Batch, denominators: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, list]:
+        with dropout_seed(seed), tf.GradientTape() as tape:
+            outputs = self._model(model_inputs(self._model, batch), training=True)
+            loss = self._task.loss(outputs, batch, denominators)
+            scaled = self._optimizer.get_scaled_loss(loss) if self._scaled else loss
+        gradients = tape.gradient(scaled, self._model.trainable_variables)
+        return loss, [dense(gradient) for gradient in gradients]
+
+
+def _in_parts(values: tf.Tensor, parts: int) -> tf.Tensor:
+    """[B, …] as [parts, B / parts, …]."""
+    return tf.reshape(values, tf.concat([[parts, tf.shape(values)[0] // parts], tf.shape(values)[1:]], 0))
+
+
+def _fold(seed: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
+    return tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int32))

@@ -1,0 +1,374 @@
+"""The one training loop: steps, checkpoints, evaluation, early stopping, exact resumption. It knows no task by name."""
+
+import dataclasses
+import logging
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from bert_tf2.data.pipeline import BatchPlan, Padding, check_divisible, distributed_batches
+from bert_tf2.data.record_set import RecordSet
+from bert_tf2.errors import Interrupted, JobError, NonFiniteLossError
+from bert_tf2.files import write_json
+from bert_tf2.tasks.base import Task
+from bert_tf2.training.checkpointing import CheckpointDirectory
+from bert_tf2.training.distribution import is_chief, is_multi_worker
+from bert_tf2.training.history import History
+from bert_tf2.training.interruption import StoppedNow, StopRequest
+from bert_tf2.training.optimization import Optimizer
+from bert_tf2.training.progress import Progress, Summaries
+from bert_tf2.training.run_directory import RunDirectory
+from bert_tf2.training.train_step import LoopResult, TrainStep
+
+logger = logging.getLogger(__name__)
+
+BEST_CHECKPOINT = "best_checkpoint.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainerConfig:
+    """How long and how to train.
+
+    Attributes:
+      model_dir: the run's directory.
+      train_steps: total number of steps.
+      seed: decides dropout; with the plan's seed it decides the result.
+      steps_per_loop: steps in one call of the graph; signals and failures are looked at between calls.
+      save_checkpoints_steps: a checkpoint is written after every so many steps, and at the end; 0 for the end only.
+      keep_checkpoint_max: how many of the newest are kept besides the best; 0 keeps all.
+      eval_every_steps: `evaluate` is called after every so many steps, and at the end; 0 for the end only.
+      log_steps: the mean loss is reported after every so many steps.
+      best_metric: the metric of `evaluate` that names the best checkpoint; None for no best checkpoint.
+      early_stopping_patience: training ends after so many evaluations in a row without a new best; 0 never.
+      gradient_accumulation_steps: parts in which a batch goes through the model.
+      clip_norm: joint L2 norm that gradients are clipped to; 0 for none.
+      enable_xla: compile forward and backward pass.
+      allreduce_bytes_per_pack: gradients are summed over replicas in packs of this size; 0 for one pack.
+      on_corrupt_checkpoint: `fail`, or `previous` to go back to the checkpoint before.
+    """
+
+    model_dir: str
+    train_steps: int
+    seed: int = 0
+    steps_per_loop: int = 1
+    save_checkpoints_steps: int = 0
+    keep_checkpoint_max: int = 5
+    eval_every_steps: int = 0
+    log_steps: int = 100
+    best_metric: str | None = None
+    early_stopping_patience: int = 0
+    gradient_accumulation_steps: int = 1
+    clip_norm: float = 1.0
+    enable_xla: bool = False
+    allreduce_bytes_per_pack: int = 0
+    on_corrupt_checkpoint: str = "fail"
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingResult:
+    """How a training ended.
+
+    Attributes:
+      history: entries `{"kind": "train" | "eval", "step": …}` from the first step on, resumed or not.
+      final_step: the step of the weights that the model has now.
+      best_step: the step of the best evaluation, whose checkpoint is kept; None without evaluation.
+      best_value: its value of the best metric.
+      stopped_early: the patience was used up.
+      already_finished: the directory held the finished run; nothing was trained.
+    """
+
+    history: list[dict[str, Any]]
+    final_step: int
+    best_step: int | None
+    best_value: float | None
+    stopped_early: bool
+    already_finished: bool
+
+
+class Trainer:
+    """Trains a model.
+
+    Args:
+      task: loss and metrics.
+      model: made under the strategy's scope.
+      optimizer: made under the strategy's scope, by `create_optimizer`.
+      strategy: where the model lives.
+      config: how long and how.
+    """
+
+    def __init__(
+        self, task: Task, model: tf_keras.Model, optimizer: Optimizer, strategy: tf.distribute.Strategy, config: TrainerConfig
+    ):
+        self._task, self._model, self._optimizer, self._strategy, self._config = task, model, optimizer, strategy, config
+        self._chief = is_chief(strategy)
+        with strategy.scope():
+            # The slots must exist before a checkpoint is read, so that a missing one is noticed.
+            optimizer._create_all_weights(model.trainable_variables)
+            self._global_step = tf.Variable(
+                0, dtype=tf.int64, trainable=False, name="global_step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+            )
+        self._checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, global_step=self._global_step)
+
+    def train(
+        self,
+        records: RecordSet,
+        plan: BatchPlan,
+        evaluate: Callable[[tf_keras.Model], dict[str, float]] | None = None,
+        padding: Padding | None = None,
+    ) -> TrainingResult:
+        """Trains from where the directory stands to the end.
+
+        Args:
+          records: the training records.
+          plan: which rows each step takes.
+          evaluate: returns metrics of the model; called with the model on every worker.
+          padding: the lengths of batches.
+
+        Raises:
+          UserError: the batch cannot be divided among the replicas.
+          DirectoryInUseError: another process trains in the directory.
+          NonFiniteLossError: the loss or the gradient became nan or infinite.
+          Interrupted: SIGTERM or Ctrl-C; the state was saved.
+          JobError: a checkpoint cannot be written or read, or memory does not suffice.
+        """
+        config = self._config
+        check_divisible(plan.batch_size, self._strategy.num_replicas_in_sync, config.gradient_accumulation_steps)
+        directory = RunDirectory(config.model_dir)
+        # Workers share the directory; the chief's lock stands for all.
+        if not self._chief:
+            return _Run(self, directory.path, records, plan, evaluate, padding or Padding()).complete()
+        with directory.locked():
+            return _Run(self, directory.path, records, plan, evaluate, padding or Padding()).complete()
+
+
+class _Run:
+    """One call of `Trainer.train`."""
+
+    def __init__(self, trainer: Trainer, directory: str, records: RecordSet, plan: BatchPlan, evaluate, padding: Padding):
+        self._config, self._strategy, self._chief = trainer._config, trainer._strategy, trainer._chief
+        self._model, self._optimizer, self._task = trainer._model, trainer._optimizer, trainer._task
+        self._checkpoint, self._global_step = trainer._checkpoint, trainer._global_step
+        self._directory, self._records, self._plan, self._padding = directory, records, plan, padding
+        self._evaluate = evaluate
+        self._checkpoints = CheckpointDirectory(directory, self._config.keep_checkpoint_max, self._chief)
+        self._history = History(directory, self._chief)
+        self._summaries = Summaries(directory, self._chief)
+        self._step = 0
+        self._saved_step: int | None = None
+        self._unreported: list[LoopResult] = []
+
+    def complete(self) -> TrainingResult:
+        """Restores, trains to the end and returns the result."""
+        self._restore()
+        started_at = self._step
+        self._progress = Progress(self._step, self._config.train_steps, self._plan.batch_size, self._chief)
+        with StopRequest() as self._stop:
+            try:
+                if self._step > 0:
+                    self._at_boundary()  # an evaluation that was due when the run was stopped
+                finished = self._is_finished()
+                if not finished:
+                    self._loop()
+            except StoppedNow:
+                self._save_and_stop()
+            except tf.errors.ResourceExhaustedError as error:
+                raise JobError(
+                    f"out of memory in a step with {self._plan.batch_size} examples "
+                    f"({_first_line(error)}): use a smaller --train_batch_size or --max_seq_length, "
+                    "--gradient_accumulation_steps=2 or more for the same result in parts, or --dtype=bf16"
+                ) from error
+            finally:
+                self._progress.close()
+                self._summaries.close()
+        if finished:
+            logger.info("%s: the training is already finished (step %d); nothing to do", self._directory, self._step)
+        elif self._step > started_at:
+            logger.info("training finished at step %d; checkpoint %s", self._step, self._checkpoints.prefix(self._step))
+        best_step, best_value, _ = self._best()
+        return TrainingResult(self._history.entries, self._step, best_step, best_value, self._is_stopped_early(), finished)
+
+    def _restore(self) -> None:
+        self._checkpoints.sweep()
+        step = self._checkpoints.restore_newest(self._checkpoint, self._config.on_corrupt_checkpoint)
+        if step is not None:
+            self._step, self._saved_step = int(self._global_step.numpy()), step
+            logger.info("continuing from step %d (%s)", self._step, self._checkpoints.prefix(step))
+        if is_multi_worker(self._strategy) and self._sum_over_workers(self._step) != self._step * self._workers():
+            raise JobError(
+                f"the workers continue from different steps: {self._directory} must be a directory that all of them share"
+            )
+        self._history.continue_from(self._step)
+
+    def _loop(self) -> None:
+        config = self._config
+        train_step = TrainStep(
+            self._task,
+            self._model,
+            self._optimizer,
+            self._strategy,
+            seed=config.seed,
+            accumulation_steps=config.gradient_accumulation_steps,
+            clip_norm=config.clip_norm,
+            enable_xla=config.enable_xla,
+            bytes_per_pack=config.allreduce_bytes_per_pack,
+            single_steps=config.steps_per_loop == 1,
+        )
+        batches = distributed_batches(
+            self._strategy, self._records, self._plan, self._step, self._padding, config.gradient_accumulation_steps
+        )
+        iterator = iter(batches)
+        first_loop = True
+        while not self._is_finished():
+            steps = self._next_stop() - self._step
+            self._unreported.append(train_step.run(iterator, self._step, steps))
+            self._step += steps
+            self._progress.advance(steps)
+            if first_loop or self._step % config.log_steps == 0 or self._is_boundary():
+                # Looking at the loss waits for the device; the first look keeps the compilation out of the rate.
+                self._check_finite()
+            if first_loop:
+                self._progress.restart_clock(self._step)
+                first_loop = False
+            if self._step % config.log_steps == 0 or self._step == config.train_steps:
+                self._report()
+            if self._stop_agreed():
+                self._save_and_stop()
+            if self._is_boundary():
+                self._at_boundary()
+                self._progress.restart_clock(self._step)
+        self._save()
+
+    def _next_stop(self) -> int:
+        """The step at which the next call of the graph ends."""
+        stop = min(self._step + self._config.steps_per_loop, self._config.train_steps)
+        for every in (self._config.save_checkpoints_steps, self._config.eval_every_steps):
+            if every > 0:
+                stop = min(stop, self._step - self._step % every + every)
+        return stop
+
+    def _is_due(self, every: int) -> bool:
+        return self._step == self._config.train_steps or (every > 0 and self._step % every == 0)
+
+    def _is_boundary(self) -> bool:
+        return self._is_due(self._config.save_checkpoints_steps) or self._is_due(self._config.eval_every_steps)
+
+    def _at_boundary(self) -> None:
+        """What is due after this step and not done yet: saving, then evaluation, then keeping a new best."""
+        if self._is_due(self._config.save_checkpoints_steps):
+            self._save()
+        if self._evaluate is None or not self._is_due(self._config.eval_every_steps) or self._history.has_evaluation(self._step):
+            return
+        with self._stop.immediate():
+            metrics = {name: float(value) for name, value in self._evaluate(self._model).items()}
+        self._history.add("eval", self._step, metrics)
+        self._summaries.write("eval", self._step, metrics)
+        logger.info("evaluation at step %d: %s", self._step, ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+        best_step, best_value, _ = self._best()
+        if self._config.best_metric is not None and best_step == self._step:
+            self._save()
+            if self._chief:
+                best = {
+                    "step": best_step,
+                    "metric": self._config.best_metric,
+                    "value": best_value,
+                    "checkpoint": f"ckpt-{best_step}",
+                }
+                write_json(f"{self._directory}/{BEST_CHECKPOINT}", best)
+        self._checkpoints.retain(best_step)
+
+    def _best(self) -> tuple[int | None, float | None, int]:
+        metric = self._config.best_metric
+        if metric is None:
+            return None, None, 0
+        return self._history.best(metric, self._task.higher_is_better(metric))
+
+    def _is_stopped_early(self) -> bool:
+        patience = self._config.early_stopping_patience
+        return patience > 0 and self._config.best_metric is not None and self._best()[2] >= patience
+
+    def _is_finished(self) -> bool:
+        return self._step >= self._config.train_steps or self._is_stopped_early()
+
+    def _save(self) -> None:
+        if self._saved_step == self._step:
+            return
+        self._check_finite()
+        self._global_step.assign(self._step)
+        self._checkpoints.save(self._checkpoint, self._step, self._best()[0])
+        self._saved_step = self._step
+
+    def _save_and_stop(self) -> None:
+        self._save()
+        number = self._stop.signal or 15
+        raise Interrupted(
+            f"stopped by {'Ctrl-C' if number == 2 else 'SIGTERM'} after step {self._step} of {self._config.train_steps}; saved "
+            f"{self._checkpoints.prefix(self._step)}; run the same command again to go on",
+            128 + number,
+        )
+
+    def _stop_agreed(self) -> bool:
+        """Whether to stop; workers stop together, because none can take a step without the others."""
+        asked = self._stop.signal is not None
+        return self._sum_over_workers(int(asked)) > 0 if is_multi_worker(self._strategy) else asked
+
+    def _workers(self) -> int:
+        return self._strategy.num_replicas_in_sync // self._strategy.extended._num_devices_per_worker
+
+    def _sum_over_workers(self, value: int) -> int:
+        local = self._strategy.extended._num_devices_per_worker
+
+        @tf.function
+        def total(value: tf.Tensor) -> tf.Tensor:
+            def on_replica() -> tf.Tensor:
+                return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+            return self._strategy.experimental_local_results(self._strategy.run(on_replica))[0]
+
+        return int(total(tf.constant(value, tf.int64)).numpy()) // local
+
+    def _check_finite(self) -> None:
+        bad = next((int(step) for step in (result.first_bad_step.numpy() for result in self._unreported) if step >= 0), None)
+        if bad is None:
+            return
+        last = self._checkpoints.steps()
+        kept = f"the last good checkpoint is {self._checkpoints.prefix(last[-1])}" if last else "no checkpoint was written yet"
+        raise NonFiniteLossError(
+            f"the loss or its gradient is not finite at step {bad + 1} (learning rate {self._learning_rate(bad):.3g}, "
+            f"examples {self._example_ids(bad)}); {kept}. Lower --learning_rate, raise --warmup_steps, or look at these examples"
+        )
+
+    def _example_ids(self, step: int) -> str:
+        rows = self._plan.rows(step)
+        ids = rows
+        if any(spec.key == "example_id" for spec in self._records.specs):
+            ids = self._records.parse(rows)["example_id"]
+        return ", ".join(str(number) for number in ids[:16]) + (", …" if len(ids) > 16 else "")
+
+    def _learning_rate(self, step: int) -> float:
+        rate = getattr(self._optimizer, "inner_optimizer", self._optimizer).learning_rate
+        return float(rate(step)) if callable(rate) and not isinstance(rate, tf.Variable) else float(rate)
+
+    def _report(self) -> None:
+        """Reports the mean loss of the steps since the last report."""
+        steps = sum(result.steps for result in self._unreported)
+        if steps == 0:
+            return
+        loss = float(np.sum([result.loss_sum.numpy() for result in self._unreported], dtype=np.float64)) / steps
+        rate = self._progress.rate(self._step)
+        # A skipped float16 step does not move the schedule, so the optimizer's own count decides.
+        learning_rate = self._learning_rate(max(int(self._optimizer.iterations.numpy()) - 1, 0))
+        norm = float(self._unreported[-1].gradient_norm.numpy())
+        self._unreported.clear()
+        values = {"loss": loss, "learning_rate": learning_rate, "examples_per_second": rate}
+        self._progress.report(self._step, loss, learning_rate, rate)
+        self._history.add("train", self._step, values)
+        self._summaries.write("train", self._step, {**values, "gradient_norm": norm} if math.isfinite(norm) else values)
+        self._progress.restart_clock(self._step)
+
+
+def _first_line(error: tf.errors.OpError) -> str:
+    return error.message.strip().splitlines()[0][:160]
