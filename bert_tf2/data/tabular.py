@@ -140,7 +140,9 @@ class TabularProcessor(DataProcessor):
         else:
             header = self._has_header(given)
             names = [cell.strip() for cell in row] if header else []
-            places, count = {name: place for place, name in reversed(list(enumerate(names)))}, len(row)
+            places, count = {}, len(row)
+            for place, name in enumerate(names):
+                places.setdefault(name, place)
         optional = {"label_column": split == "test", "weight_column": split != "train"}
         found = {
             name: _place(name, value, places, count, f"{path}:{line}", optional.get(name, False)) for name, value in given.items()

@@ -267,8 +267,8 @@ def _next_command(prepared: "Prepared") -> str:
     return " \\\n    ".join(parts)
 
 
-def command(description: str) -> None:
-    """Runs the command line."""
+def command(description: str = "Makes TFRecords and meta_data.json for fine-tuning, from local files.") -> None:
+    """Runs the command line and ends the process; `description` is what `--help` says first."""
     from bert_tf2 import cli
 
     cli.main(create_finetuning_data, FinetuningDataOptions, description)
