@@ -3,7 +3,6 @@
 import dataclasses
 import logging
 import os
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bert_tf2 import cli, files
@@ -53,9 +52,9 @@ class ConvertCheckpointOptions:
     do_lower_case: bool = option(True, "Whether that vocabulary is for lower-cased text.")
 
 
-def command(description: str, argv: Sequence[str] | None = None) -> None:
-    """Runs the job from a command line."""
-    cli.main(convert_checkpoint, ConvertCheckpointOptions, description, argv)
+def command(description: str = "Converts a BERT checkpoint between TF2, TF1 and Hugging Face.") -> None:
+    """Runs the job from the command line; `description` is what `--help` says first."""
+    cli.main(convert_checkpoint, ConvertCheckpointOptions, description)
 
 
 def convert_checkpoint(options: ConvertCheckpointOptions) -> "Converted":

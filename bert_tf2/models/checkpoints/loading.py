@@ -95,7 +95,16 @@ def load_encoder_weights(
     unused = [tensor.stored_name for name, tensor in source.tensors.items() if name not in variables] + source.others
     if any(map(names.is_pooler, missing)):
         logger.warning("%s has no pooler; it starts from random values", source.path)
-    return LoadReport(source.format, source.path, loaded, missing, unused, mismatched_lines, source.optimizer_slots, source.notes)
+    return LoadReport(
+        source.format,
+        source.path,
+        loaded,
+        missing,
+        unused,
+        [f"{name} {shapes}" for name, shapes in mismatched.items()],
+        source.optimizer_slots,
+        source.notes,
+    )
 
 
 def _variables(model: tf_keras.Model, weights) -> dict[str, tf.Variable]:

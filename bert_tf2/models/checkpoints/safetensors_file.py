@@ -143,6 +143,6 @@ def write(path: str, tensors: Mapping[str, tuple[tuple[int, ...], object]]) -> N
     with open(path, "wb") as file:
         file.write(struct.pack("<Q", len(content)) + content)
         for shape, read in tensors.values():
-            array = np.ascontiguousarray(read(), dtype="<f4")
+            array = np.asarray(read(), dtype="<f4", order="C")
             assert array.shape == tuple(shape)
             file.write(array.data)

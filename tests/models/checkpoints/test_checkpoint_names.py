@@ -1,0 +1,26 @@
+import garden_checkpoints as garden
+import pytest
+
+from bert_tf2.models.checkpoints import names
+
+
+def test_every_weight_has_one_name_in_each_format():
+    weights = [*names.encoder(3), *(weight for head in names.HEADS.values() for weight in head)]
+    assert len({weight.name for weight in weights}) == len({weight.hugging_face for weight in weights}) == len(weights)
+    assert len(names.encoder(12)) == 5 + 12 * 16 + 2
+
+
+def test_heads_are_divided_and_joined_again():
+    for weight in names.encoder(1):
+        shape = tuple(getattr(garden.CONFIG, field) for field in weight.shape)
+        divided = names.garden_shape(weight.name, shape, 2)
+        assert names.plain_shape(weight.name, divided) == shape
+        assert (len(divided) > len(shape)) == ("/self/" in weight.name or "attention/output/dense/kernel" in weight.name)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 11])
+def test_the_sizes_of_a_configuration_are_told_by_the_shapes(layers):
+    fields = ("vocab_size", "hidden_size", "intermediate_size", "max_position_embeddings", "type_vocab_size")
+    sizes = {field: 10 + index for index, field in enumerate(fields)}
+    shapes = {weight.name: tuple(sizes[field] for field in weight.shape) for weight in names.encoder(layers)}
+    assert names.sizes(shapes) == sizes | {"num_hidden_layers": layers}
