@@ -39,6 +39,7 @@ class CheckpointDirectory:
         self._directory = files.expand(directory)
         self._keep_max = keep_max
         self._writes = writes
+        self._listed: list[int] | None = None
 
     def prefix(self, step: int) -> str:
         """The path that names the checkpoint of a step."""
@@ -143,10 +144,11 @@ class CheckpointDirectory:
 
     def _write_state(self, steps: list[int]) -> None:
         """The `checkpoint` file that `tf.train.latest_checkpoint` reads, with paths that survive a move."""
-        if not steps:
+        if not steps or steps == self._listed:
             return
         lines = [f'model_checkpoint_path: "ckpt-{steps[-1]}"'] + [f'all_model_checkpoint_paths: "ckpt-{step}"' for step in steps]
         files.write_text(os.path.join(self._directory, "checkpoint"), "\n".join(lines) + "\n")
+        self._listed = steps
 
     def _set_aside(self, step: int) -> None:
         if not self._writes:

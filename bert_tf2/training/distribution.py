@@ -26,6 +26,8 @@ def create_strategy(
     worker_hosts: str | None = None,
     task_index: int = -1,
     tpu: str | None = None,
+    tpu_zone: str | None = None,
+    gcp_project: str | None = None,
     model_dir: str | None = None,
 ) -> tf.distribute.Strategy:
     """Creates a strategy.
@@ -38,6 +40,8 @@ def create_strategy(
       worker_hosts: `host:port,host:port` of all workers, instead of TF_CONFIG.
       task_index: which of them this one is.
       tpu: name or address of the TPU; `local` or empty for the one attached.
+      tpu_zone: zone of the TPU, when it is not this machine's.
+      gcp_project: Google Cloud project of the TPU, when it is not this machine's.
       model_dir: a TPU writes there from its own host, so it must not be local.
 
     Raises:
@@ -54,7 +58,7 @@ def create_strategy(
             "use multi_worker_mirrored"
         )
     if name == "tpu":
-        return _tpu_strategy(tpu, model_dir)
+        return _tpu_strategy(tpu, tpu_zone, gcp_project, model_dir)
     if name == "multi_worker_mirrored":
         # Before any device is looked at: a multi-worker strategy must be the first thing that TensorFlow sees.
         return _multi_worker_strategy(worker_hosts, task_index, all_reduce_alg)
@@ -165,12 +169,12 @@ def _check_tf_config(text: str | None) -> None:
         raise UserError(f"TF_CONFIG: task index {index} of type '{kind}', but the cluster has {len(hosts)} of them")
 
 
-def _tpu_strategy(tpu: str | None, model_dir: str | None) -> tf.distribute.Strategy:
+def _tpu_strategy(tpu: str | None, zone: str | None, project: str | None, model_dir: str | None) -> tf.distribute.Strategy:
     local = tpu in (None, "", "local")
     if not local and model_dir and not files.is_remote(model_dir):
         raise UserError(f"--model_dir={model_dir}: a Cloud TPU cannot write to a local directory; use gs://bucket/directory")
     try:
-        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu="local" if local else tpu)
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu="local" if local else tpu, zone=zone, project=project)
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except Exception as error:  # whatever the resolver's transport raises: URLError, ValueError, NotFoundError …

@@ -1,28 +1,29 @@
 """The one training loop: steps, checkpoints, evaluation, early stopping, exact resumption. It knows no task by name."""
 
+import contextlib
 import dataclasses
 import logging
-import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import tf_keras
 
 from bert_tf2.data.pipeline import BatchPlan, Padding, check_divisible, distributed_batches
 from bert_tf2.data.record_set import RecordSet
-from bert_tf2.errors import Interrupted, JobError, NonFiniteLossError
+from bert_tf2.errors import Interrupted, JobError
 from bert_tf2.files import write_json
 from bert_tf2.tasks.base import Task
+from bert_tf2.training.agreement import Agreement
 from bert_tf2.training.checkpointing import CheckpointDirectory
-from bert_tf2.training.distribution import is_chief, is_multi_worker
+from bert_tf2.training.distribution import is_chief
 from bert_tf2.training.history import History
 from bert_tf2.training.interruption import StoppedNow, StopRequest
+from bert_tf2.training.measurements import Measurements
 from bert_tf2.training.optimization import Optimizer
 from bert_tf2.training.progress import Progress, Summaries
 from bert_tf2.training.run_directory import RunDirectory
-from bert_tf2.training.train_step import LoopResult, TrainStep
+from bert_tf2.training.train_step import TrainStep
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +106,7 @@ class Trainer:
     ):
         self._task, self._model, self._optimizer, self._strategy, self._config = task, model, optimizer, strategy, config
         self._chief = is_chief(strategy)
+        self._agreement = Agreement(strategy)
         with strategy.scope():
             # The slots must exist before a checkpoint is read, so that a missing one is noticed.
             optimizer._create_all_weights(model.trainable_variables)
@@ -139,19 +141,26 @@ class Trainer:
         check_divisible(plan.batch_size, self._strategy.num_replicas_in_sync, config.gradient_accumulation_steps)
         directory = RunDirectory(config.model_dir)
         # Workers share the directory; the chief's lock stands for all.
-        if not self._chief:
-            return _Run(self, directory.path, records, plan, evaluate, padding or Padding()).complete()
-        with directory.locked():
+        with directory.locked() if self._chief else contextlib.nullcontext():
             return _Run(self, directory.path, records, plan, evaluate, padding or Padding()).complete()
 
 
 class _Run:
     """One call of `Trainer.train`."""
 
-    def __init__(self, trainer: Trainer, directory: str, records: RecordSet, plan: BatchPlan, evaluate, padding: Padding):
+    def __init__(
+        self,
+        trainer: Trainer,
+        directory: str,
+        records: RecordSet,
+        plan: BatchPlan,
+        evaluate: Callable[[tf_keras.Model], dict[str, float]] | None,
+        padding: Padding,
+    ):
         self._config, self._strategy, self._chief = trainer._config, trainer._strategy, trainer._chief
         self._model, self._optimizer, self._task = trainer._model, trainer._optimizer, trainer._task
         self._checkpoint, self._global_step = trainer._checkpoint, trainer._global_step
+        self._agreement = trainer._agreement
         self._directory, self._records, self._plan, self._padding = directory, records, plan, padding
         self._evaluate = evaluate
         self._checkpoints = CheckpointDirectory(directory, self._config.keep_checkpoint_max, self._chief)
@@ -159,13 +168,15 @@ class _Run:
         self._summaries = Summaries(directory, self._chief)
         self._step = 0
         self._saved_step: int | None = None
-        self._unreported: list[LoopResult] = []
 
     def complete(self) -> TrainingResult:
         """Restores, trains to the end and returns the result."""
         self._restore()
         started_at = self._step
         self._progress = Progress(self._step, self._config.train_steps, self._plan.batch_size, self._chief)
+        self._measurements = Measurements(
+            self._optimizer, self._plan, self._records, self._history, self._summaries, self._progress
+        )
         with StopRequest() as self._stop:
             try:
                 if self._step > 0:
@@ -188,6 +199,7 @@ class _Run:
             logger.info("%s: the training is already finished (step %d); nothing to do", self._directory, self._step)
         elif self._step > started_at:
             logger.info("training finished at step %d; checkpoint %s", self._step, self._checkpoints.prefix(self._step))
+        self._name_best()
         best_step, best_value, _ = self._best()
         return TrainingResult(self._history.entries, self._step, best_step, best_value, self._is_stopped_early(), finished)
 
@@ -197,7 +209,7 @@ class _Run:
         if step is not None:
             self._step, self._saved_step = int(self._global_step.numpy()), step
             logger.info("continuing from step %d (%s)", self._step, self._checkpoints.prefix(step))
-        if is_multi_worker(self._strategy) and self._sum_over_workers(self._step) != self._step * self._workers():
+        if not self._agreement.same(self._step):
             raise JobError(
                 f"the workers continue from different steps: {self._directory} must be a directory that all of them share"
             )
@@ -224,18 +236,19 @@ class _Run:
         first_loop = True
         while not self._is_finished():
             steps = self._next_stop() - self._step
-            self._unreported.append(train_step.run(iterator, self._step, steps))
+            self._measurements.add(train_step.run(iterator, self._step, steps))
             self._step += steps
             self._progress.advance(steps)
-            if first_loop or self._step % config.log_steps == 0 or self._is_boundary():
+            report = self._step % config.log_steps < steps or self._step == config.train_steps
+            if first_loop or report or self._is_boundary():
                 # Looking at the loss waits for the device; the first look keeps the compilation out of the rate.
                 self._check_finite()
             if first_loop:
                 self._progress.restart_clock(self._step)
                 first_loop = False
-            if self._step % config.log_steps == 0 or self._step == config.train_steps:
-                self._report()
-            if self._stop_agreed():
+            if report:
+                self._measurements.report(self._step)
+            if self._agreement.any(self._stop.signal is not None):
                 self._save_and_stop()
             if self._is_boundary():
                 self._at_boundary()
@@ -267,18 +280,17 @@ class _Run:
         self._history.add("eval", self._step, metrics)
         self._summaries.write("eval", self._step, metrics)
         logger.info("evaluation at step %d: %s", self._step, ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
-        best_step, best_value, _ = self._best()
-        if self._config.best_metric is not None and best_step == self._step:
+        best_step = self._best()[0]
+        if best_step == self._step:
             self._save()
-            if self._chief:
-                best = {
-                    "step": best_step,
-                    "metric": self._config.best_metric,
-                    "value": best_value,
-                    "checkpoint": f"ckpt-{best_step}",
-                }
-                write_json(f"{self._directory}/{BEST_CHECKPOINT}", best)
+            self._name_best()
         self._checkpoints.retain(best_step)
+
+    def _name_best(self) -> None:
+        step, value, _ = self._best()
+        if step is not None and self._chief:
+            best = {"step": step, "metric": self._config.best_metric, "value": value, "checkpoint": f"ckpt-{step}"}
+            write_json(f"{self._directory}/{BEST_CHECKPOINT}", best)
 
     def _best(self) -> tuple[int | None, float | None, int]:
         metric = self._config.best_metric
@@ -310,64 +322,9 @@ class _Run:
             128 + number,
         )
 
-    def _stop_agreed(self) -> bool:
-        """Whether to stop; workers stop together, because none can take a step without the others."""
-        asked = self._stop.signal is not None
-        return self._sum_over_workers(int(asked)) > 0 if is_multi_worker(self._strategy) else asked
-
-    def _workers(self) -> int:
-        return self._strategy.num_replicas_in_sync // self._strategy.extended._num_devices_per_worker
-
-    def _sum_over_workers(self, value: int) -> int:
-        local = self._strategy.extended._num_devices_per_worker
-
-        @tf.function
-        def total(value: tf.Tensor) -> tf.Tensor:
-            def on_replica() -> tf.Tensor:
-                return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
-
-            return self._strategy.experimental_local_results(self._strategy.run(on_replica))[0]
-
-        return int(total(tf.constant(value, tf.int64)).numpy()) // local
-
     def _check_finite(self) -> None:
-        bad = next((int(step) for step in (result.first_bad_step.numpy() for result in self._unreported) if step >= 0), None)
-        if bad is None:
-            return
-        last = self._checkpoints.steps()
-        kept = f"the last good checkpoint is {self._checkpoints.prefix(last[-1])}" if last else "no checkpoint was written yet"
-        raise NonFiniteLossError(
-            f"the loss or its gradient is not finite at step {bad + 1} (learning rate {self._learning_rate(bad):.3g}, "
-            f"examples {self._example_ids(bad)}); {kept}. Lower --learning_rate, raise --warmup_steps, or look at these examples"
-        )
-
-    def _example_ids(self, step: int) -> str:
-        rows = self._plan.rows(step)
-        ids = rows
-        if any(spec.key == "example_id" for spec in self._records.specs):
-            ids = self._records.parse(rows)["example_id"]
-        return ", ".join(str(number) for number in ids[:16]) + (", …" if len(ids) > 16 else "")
-
-    def _learning_rate(self, step: int) -> float:
-        rate = getattr(self._optimizer, "inner_optimizer", self._optimizer).learning_rate
-        return float(rate(step)) if callable(rate) and not isinstance(rate, tf.Variable) else float(rate)
-
-    def _report(self) -> None:
-        """Reports the mean loss of the steps since the last report."""
-        steps = sum(result.steps for result in self._unreported)
-        if steps == 0:
-            return
-        loss = float(np.sum([result.loss_sum.numpy() for result in self._unreported], dtype=np.float64)) / steps
-        rate = self._progress.rate(self._step)
-        # A skipped float16 step does not move the schedule, so the optimizer's own count decides.
-        learning_rate = self._learning_rate(max(int(self._optimizer.iterations.numpy()) - 1, 0))
-        norm = float(self._unreported[-1].gradient_norm.numpy())
-        self._unreported.clear()
-        values = {"loss": loss, "learning_rate": learning_rate, "examples_per_second": rate}
-        self._progress.report(self._step, loss, learning_rate, rate)
-        self._history.add("train", self._step, values)
-        self._summaries.write("train", self._step, {**values, "gradient_norm": norm} if math.isfinite(norm) else values)
-        self._progress.restart_clock(self._step)
+        steps = self._checkpoints.steps()
+        self._measurements.check_finite(self._checkpoints.prefix(steps[-1]) if steps else None)
 
 
 def _first_line(error: tf.errors.OpError) -> str:

@@ -1,0 +1,39 @@
+"""What workers that train together must agree on: none can take a step without the others."""
+
+import tensorflow as tf
+
+from bert_tf2.training.distribution import is_multi_worker
+
+
+class Agreement:
+    """Sums numbers over the workers; with one worker there is nothing to ask.
+
+    Args:
+      strategy: the strategy they train under.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy):
+        self._strategy = strategy
+        self._several = is_multi_worker(strategy)
+        self._total = tf.function(self._sum_over_replicas)
+
+    def any(self, condition: bool) -> bool:
+        """Whether the condition holds on a worker."""
+        return self._sum(int(condition)) > 0 if self._several else condition
+
+    def same(self, number: int) -> bool:
+        """Whether the number, 0 or more, is the same on all workers."""
+        if not self._several:
+            return True
+        count, total = self._sum(1), self._sum(number)
+        # Equal numbers have the least sum of squares for their sum.
+        return total == number * count and self._sum(number * number) * count == total * total
+
+    def _sum(self, number: int) -> int:
+        return int(self._total(tf.constant(number, tf.int64)).numpy())
+
+    def _sum_over_replicas(self, number: tf.Tensor) -> tf.Tensor:
+        def on_replica() -> tf.Tensor:
+            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, number)
+
+        return self._strategy.experimental_local_results(self._strategy.run(on_replica))[0]
