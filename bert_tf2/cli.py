@@ -132,5 +132,6 @@ def _define(field: dataclasses.Field, value_type: type, values: flags.FlagValues
 
 def _quieten_tensorflow() -> None:
     """Keeps TensorFlow's native start-up chatter off the terminal unless the user asked for it."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Without a driver TensorFlow reports the failed start of CUDA as an error, at the level of real ones.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if os.path.exists("/dev/nvidiactl") else "3")
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")

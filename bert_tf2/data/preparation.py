@@ -21,6 +21,9 @@ from bert_tf2.errors import UserError, did_you_mean
 
 logger = logging.getLogger(__name__)
 
+# [CLS] a [SEP] [SEP]: with less there is no room for a token between the special ones.
+_SHORTEST_PAIR = 4
+_MOST_KEPT = 1 << 15
 _LARGEST_FLOAT32 = 3.4028234e38
 _DEFAULT_METRICS = {True: ("pearson", "spearman"), False: ("accuracy", "macro_f1")}
 
@@ -72,6 +75,7 @@ def prepare(
     outputs: dict[str, str | None],
     meta_data_path: str,
     options: RecordOptions,
+    extra: dict[str, Any] | None = None,
 ) -> Prepared:
     """Writes the records of each split and then the metadata; all of it or, after an error, nothing.
 
@@ -83,6 +87,7 @@ def prepare(
         data the test path holds `{}` for the language.
       meta_data_path: where `meta_data.json` goes.
       options: how records are written.
+      extra: further keys for the metadata.
 
     Raises:
       UserError: data or settings that cannot be used; the message names file and line where there is one.
@@ -105,6 +110,7 @@ def prepare(
             _check_written(split, processor)
         record_files = {name: writer.finish() for name, writer in writers.items()}
         meta_data = _meta_data(processor, tokenizer, splits, options, labels, record_files)
+        meta_data.extra.update(extra or {})
         files.make_directory(os.path.dirname(meta_data_path) or ".")
         # From here to the new metadata the records count as unfinished.
         _remove(meta_data_path)
@@ -179,45 +185,63 @@ def _write(split: Split, writer: RecordWriter, processor: DataProcessor, tokeniz
     counts, encode, unknown = split.statistics, tokenizer.encode, tokenizer.unk_id
     cls_id, sep_id, most = tokenizer.cls_id, tokenizer.sep_id, max_seq_length
     lengths, hashes, hashed_labels = counts.length_counts, counts.text_hashes, counts.text_labels
-    label_id = _label_reader(split, processor)
-    weighted = bool(processor.weight_key)
+    label_value = _label_reader(split, processor)
+    serialize = _serializer(writer, regression=processor.is_regression)
+    weighted, is_class = bool(processor.weight_key), not processor.is_regression
     for index, example in enumerate(split.examples):
         text_a, text_b = example.text_a, example.text_b
-        label, complaint = label_id(example.label)
+        label, complaint = label_value(example.label)
         ids_a = encode(text_a)
-        ids_b = encode(text_b) if text_b else None
-        if text_b is not None and most < 4:
-            raise UserError(f"--max_seq_length={most} leaves no room for a pair of texts; it must be at least 4")
-        if not ids_a or (text_b is not None and not ids_b):
-            if ids_a or ids_b:
+        ids_b = None
+        if text_b is not None:
+            ids_b = encode(text_b)
+            if most < _SHORTEST_PAIR:
+                raise UserError(f"--max_seq_length={most} is too small for pairs of texts; it must be at least {_SHORTEST_PAIR}")
+            if bool(ids_a) != bool(ids_b):
                 counts.empty_sides += 1
-            else:
-                complaint = complaint or "empty text"
-        weight = _weight(example) if weighted else None
-        if complaint or (weighted and weight is None):
-            complaint = complaint or f"weight '{example.weight}' is not a finite number from 0"
+        weight = _weight(example) if weighted else 1
+        if complaint or weight is None or not (ids_a or ids_b):
+            complaint = complaint or ("empty text" if weight is not None else f"weight '{example.weight}' is not a number from 0")
             split.bad_rows.report(example.where(), complaint, [text_a, text_b, example.label])
             continue
         ids, first, cut = pack_ids(ids_a, ids_b, cls_id, sep_id, most)
-        length = len(ids)
-        record = {
-            "input_ids": ids,
-            "input_mask": b"\x01" * length,
-            "segment_ids": bytes(first) + b"\x01" * (length - first),
-            "label_ids": label,
-            "is_real_example": 1,
-            "example_id": index if example.example_id is None else example.example_id,
-        }
-        if weighted:
-            record["weight"] = weight
-        writer.write(record)
-        lengths[length] += 1
+        serialized = serialize(ids, first, label, index if example.example_id is None else example.example_id, weight)
+        writer.write_serialized(serialized)
+        lengths[len(ids)] += 1
         counts.truncated += cut
         counts.unknown_tokens += ids.count(unknown)
         if len(hashes) < MOST_COMPARED:
             hashes.append(hash((text_a, text_b)))
-            hashed_labels.append(int(label) if counts.label_counts else 0)
+            hashed_labels.append(label if is_class else 0)
     counts.rows = sum(lengths)
+
+
+def _serializer(writer: RecordWriter, regression: bool) -> Callable[..., bytes]:
+    """A function from ids, length of the first segment, label, example id and weight to the serialized record.
+
+    There are few lengths and labels but many records, so what depends on them alone is encoded once.
+    """
+    encoder = writer.encoder
+    input_ids, label_ids, example_ids = (encoder.encoder(name) for name in ("input_ids", "label_ids", "example_id"))
+    weights = encoder.encoder("weight") if encoder.has("weight") else None
+    kept: dict[tuple[int, int, float], bytes] = {}
+
+    def serialize(ids: list[int], first: int, label: float, example_id: int, weight: float) -> bytes:
+        length = len(ids)
+        key = (length, first, 0 if regression else label)
+        entries = kept.get(key)
+        if entries is None:
+            segment_ids = bytes(first) + b"\x01" * (length - first)
+            fixed = {"input_mask": b"\x01" * length, "segment_ids": segment_ids, "is_real_example": 1}
+            entries = encoder.entries(fixed if regression else fixed | {"label_ids": label})
+            if len(kept) < _MOST_KEPT:
+                kept[key] = entries
+        entries = input_ids(ids) + entries + example_ids(example_id)
+        if regression:
+            entries += label_ids(label)
+        return encoder.example(entries if weights is None else entries + weights(weight))
+
+    return serialize
 
 
 def _label_reader(split: Split, processor: DataProcessor) -> Callable[[Any], tuple[float, str | None]]:

@@ -43,7 +43,8 @@ class ClassifierOptions(TrainingOptions):
     task_name: str | None = option(None, "A GLUE task or a registered processor, for example MRPC.", section=TF1)
     data_dir: str | None = option(None, "Directory of the task's files.", section=TF1)
     output_dir: str | None = option(None, "TF1 name for --model_dir; records are made here too.", section=TF1)
-    vocab_file: str | None = option(None, "WordPiece vocabulary.", section=TF1)
+    vocab_file: str | None = option(None, "WordPiece vocabulary; with records, for the raw-text export.", section=TF1)
+    sp_model_file: str | None = option(None, "SentencePiece model, instead of --vocab_file.", section=TF1)
     do_lower_case: bool | None = option(
         None, "Lower-case the text; right for uncased vocabularies [default: true, or what the records say].", section=TF1
     )
@@ -81,6 +82,16 @@ def check_combination(options: ClassifierOptions) -> None:
         raise UserError("--model_dir and --output_dir are two names of one thing; give one")
     if not options.directory:
         raise UserError("--model_dir (or --output_dir) is required: where checkpoints and results go")
+    if options.vocab_file and options.sp_model_file:
+        raise UserError("--vocab_file and --sp_model_file are two kinds of vocabulary; give the one of the model")
+    if (
+        options.predict_checkpoint_path
+        and (options.do_train or (options.mode or MODES[0]) in MODES[:2])
+        and not (options.is_tf1_dialect and not options.do_train)
+    ):
+        raise UserError(
+            "--predict_checkpoint_path names the checkpoint to evaluate, predict with or export; with training use --init_checkpoint"
+        )
     if options.is_tf1_dialect:
         _check_tf1(options)
     else:
@@ -96,7 +107,9 @@ def _check_tf1(options: ClassifierOptions) -> None:
             )
     if not (options.do_train or options.do_eval or options.do_predict):
         raise UserError("nothing to do: give at least one of --do_train, --do_eval, --do_predict")
-    _require(options, "task_name", "data_dir", "vocab_file", "bert_config_file")
+    _require(options, "task_name", "data_dir", "bert_config_file")
+    if not options.vocab_file and not options.sp_model_file:
+        raise UserError("--vocab_file (or --sp_model_file) is required to make records from raw files")
 
 
 def _check_garden(options: ClassifierOptions) -> None:

@@ -37,11 +37,11 @@ class TrainingOptions:
     learning_rate_schedule: str = option(
         "linear",
         "How the learning rate falls after the warm-up.",
-        choices=("linear", "cosine", "cosine_with_restarts", "polynomial", "constant"),
+        choices=("linear", "cosine", "cosine_restarts", "polynomial", "constant"),
         section=OPTIMIZATION,
     )
     polynomial_power: float = option(1.0, "Power of the polynomial schedule.", check=positive, section=OPTIMIZATION)
-    num_restart_cycles: int = option(1, "Cycles of cosine_with_restarts.", check=at_least(1), section=OPTIMIZATION)
+    num_restart_cycles: int = option(1, "Cycles of cosine_restarts.", check=at_least(1), section=OPTIMIZATION)
     warmup_proportion: float = option(
         0.1, "Share of the training steps over which the learning rate rises from 0.", check=fraction, section=OPTIMIZATION
     )
@@ -83,9 +83,10 @@ class TrainingOptions:
         short_name="ds",
         section=DEVICES,
     )
-    num_gpus: int | None = option(
-        None, "GPUs to use; -1 is all. Default: 1 where there is one, else the CPU.", short_name="ng", section=DEVICES
-    )
+    num_gpus: int = option(
+        1, "GPUs of this machine to use; -1 is all, 0 the CPU. Without a GPU, 1 trains on the CPU and says so.", short_name="ng",
+        check=at_least(-1), section=DEVICES,
+    )  # fmt: skip
     num_logical_cpus: int = option(
         1, "Without GPUs: divide the CPU into this many replicas, to try a distributed job.", check=at_least(1), section=DEVICES
     )

@@ -100,8 +100,8 @@ class ClassificationTask:
         return tf.math.divide_no_nan(tf.reduce_sum(losses * batch["example_weight"]), denominators["example_weight"])
 
     def predictions(self, outputs: tf.Tensor, batch: Batch) -> Batch:
-        """Logits [B, C] float32 and the gold `label_ids` [B]."""
-        return {"logits": outputs, "label_ids": batch["label_ids"]}
+        """Logits [B, C] float32, the gold `label_ids` [B] and `example_id` int64 [B], -1 where the records have none."""
+        return {"logits": outputs, "label_ids": batch["label_ids"], "example_id": batch["example_id"]}
 
     def metrics(self, collected: dict[str, np.ndarray]) -> dict[str, float]:
         """The task's metrics and the mean loss over all examples."""

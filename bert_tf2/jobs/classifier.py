@@ -1,0 +1,115 @@
+"""The job behind `run_classifier.py`: composes data, model, task and trainer. See `ClassifierOptions` for what it takes."""
+
+import contextlib
+import dataclasses
+import logging
+import os
+from typing import Any
+
+from bert_tf2 import cli, files
+from bert_tf2.errors import UserError
+from bert_tf2.jobs import training_setup
+from bert_tf2.jobs.classifier_checks import check_metadata, label_names
+from bert_tf2.jobs.classifier_data import ClassifierData, given_records, made_records
+from bert_tf2.jobs.classifier_options import ClassifierOptions, check_combination
+from bert_tf2.jobs.runtime import configure_logging, configure_tensorflow
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Phases:
+    """What a command asks for."""
+
+    train: bool = False
+    evaluate: bool = False
+    evaluate_while_training: bool = False
+    predict: bool = False
+
+
+def command(description: str | None = None) -> None:
+    """Runs the job from the command line."""
+    cli.main(run_classifier, ClassifierOptions, description or __doc__)
+
+
+def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
+    """Trains, evaluates, predicts and exports as the options say.
+
+    Args:
+      options: what to do; `bert_tf2.jobs.options.check` applies the checks of single options.
+
+    Returns:
+      `training`: the `TrainingResult`, when there was training; `evaluation`: metrics by evaluation set.
+
+    Raises:
+      UserError: options or input files that cannot be used.
+      JobError: training failed, or was interrupted after saving its state.
+    """
+    check_combination(options)
+    training_setup.check_training_options(options)
+    from bert_tf2.models.config import BertConfig
+
+    config = BertConfig.from_json_file(files.require_file(options.bert_config_file, "bert_config_file"))
+    data = None if options.is_tf1_dialect else given_records(options)
+    if data is not None:
+        check_metadata(options, data.meta, config)
+    configure_logging()
+    configure_tensorflow(options)
+    model_dir = files.expand(options.directory)
+    strategy = training_setup.create_strategy(options, model_dir)
+
+    from bert_tf2.jobs.classifier_run import ClassifierRun
+    from bert_tf2.training.distribution import is_chief
+    from bert_tf2.training.run_directory import RunDirectory
+
+    phases = phases_of(options)
+    if not phases.train:
+        _require_trained(model_dir, options)
+    directory = RunDirectory(model_dir)
+    with directory.locked() if phases.train and is_chief(strategy) else contextlib.nullcontext():
+        if data is None:
+            data = _made_on_the_way(options, strategy)
+            check_metadata(options, data.meta, config)
+        return ClassifierRun(options, phases, config, data, strategy, directory, label_names(data.meta)).complete()
+
+
+def phases_of(options: ClassifierOptions) -> Phases:
+    """What to do, in terms of both dialects."""
+    watches = options.best_metric is not None or options.early_stopping_patience > 0 or options.num_eval_per_epoch > 1
+    if options.is_tf1_dialect:
+        return Phases(options.do_train, options.do_eval, options.do_train and watches, options.do_predict)
+    mode = options.mode or "train_and_eval"
+    if mode == "train" and watches and not options.eval_data_path:
+        raise UserError(
+            "--best_metric, --early_stopping_patience and --num_eval_per_epoch need evaluation data: give --eval_data_path"
+        )
+    return Phases(
+        train=mode in ("train", "train_and_eval"),
+        evaluate=mode in ("eval", "train_and_eval"),
+        evaluate_while_training=mode == "train_and_eval" or (mode == "train" and watches),
+        predict=mode == "predict",
+    )
+
+
+def _made_on_the_way(options: ClassifierOptions, strategy) -> ClassifierData:
+    from bert_tf2.training.distribution import is_multi_worker
+
+    if is_multi_worker(strategy):
+        raise UserError(
+            "several workers cannot each make the records; make them once with create_finetuning_data.py and give "
+            "--input_meta_data_path and --train_data_path"
+        )
+    return made_records(options)
+
+
+def _require_trained(model_dir: str, options: ClassifierOptions) -> None:
+    """Without training there must be something to load; an empty directory must never give predictions."""
+    if options.predict_checkpoint_path:
+        return
+    from bert_tf2.training.checkpointing import latest_step
+
+    if latest_step(model_dir) is None:
+        found = "is empty" if os.path.isdir(model_dir) and not os.listdir(model_dir) else "holds no checkpoint"
+        if not files.is_remote(model_dir) and not os.path.isdir(model_dir):
+            found = "does not exist"
+        raise UserError(f"--model_dir={model_dir} {found}; train first, or name a checkpoint with --predict_checkpoint_path")

@@ -1,0 +1,182 @@
+"""Where the classifier's records are: given by the command, or made on the way from raw files."""
+
+import dataclasses
+import hashlib
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from bert_tf2 import __version__, files
+from bert_tf2.data.metadata import MetaData, RecordFile, read_meta_data
+from bert_tf2.errors import UserError
+from bert_tf2.jobs.classifier_checks import check_vocabulary
+from bert_tf2.jobs.classifier_options import ClassifierOptions
+
+logger = logging.getLogger(__name__)
+
+_RECORD_NAMES = {"train": "train.tf_record", "eval": "eval.tf_record", "test": "predict.tf_record"}
+_FINGERPRINT = "source_fingerprint"
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassifierData:
+    """Records by split, their metadata, and the tokenizer that made them where it is at hand.
+
+    Attributes:
+      meta: the metadata.
+      paths: record files by split: `train`, `eval`, further evaluation sets (`eval_mismatched`), `test`.
+      tokenizer: None when the command names no vocabulary.
+      processor: gives the texts; None when only records are at hand.
+      data_dir: handed to the processor.
+    """
+
+    meta: MetaData
+    paths: dict[str, str]
+    tokenizer: Any = None
+    processor: Any = None
+    data_dir: str | None = None
+
+    def expected(self, split: str) -> RecordFile | None:
+        """What the metadata says about a split's file; None for several files and where it says nothing."""
+        path = self.paths[split]
+        if any(sign in path for sign in ",*?["):
+            return None
+        return self.meta.files.get(self.meta.split_of(path) or split)
+
+    def is_labelled(self, split: str) -> bool:
+        """Whether the split's labels are real ones; test data often holds placeholders."""
+        named = self.meta.split_of(self.paths[split]) or split
+        return not named.startswith("test") or bool(self.meta.extra.get("test_has_labels"))
+
+    def texts(self) -> list[tuple[str, str | None]] | None:
+        """The texts of the test split, in order; None when only records are at hand."""
+        if self.processor is None:
+            return None
+        return [(example.text_a, example.text_b) for example in self.processor.get_test_examples(self.data_dir)]
+
+
+def given_records(options: ClassifierOptions) -> ClassifierData:
+    """The records that a command in the model garden's dialect names.
+
+    Raises:
+      UserError: the metadata is unusable, or the vocabulary is not the records'.
+    """
+    meta = read_meta_data(options.input_meta_data_path)
+    paths = {"train": options.train_data_path, "eval": options.eval_data_path, "test": options.test_data_path}
+    paths = {split: files.expand(path) for split, path in paths.items() if path}
+    if "eval" in paths:
+        for split, record_file in meta.files.items():
+            beside = os.path.join(os.path.dirname(paths["eval"]), record_file.name)
+            if split.startswith("eval_") and os.path.exists(beside) and beside != paths["eval"]:
+                paths[split] = beside
+    tokenizer = None
+    if options.vocab_file or options.sp_model_file:
+        lower_case = meta.do_lower_case if options.do_lower_case is None else options.do_lower_case
+        tokenizer = _tokenizer(options, lower_case is not False)
+        check_vocabulary(meta, tokenizer)
+    return ClassifierData(meta, paths, tokenizer)
+
+
+def made_records(options: ClassifierOptions) -> ClassifierData:
+    """Makes records from raw files in `--output_dir`, unless those there are of the same data, vocabulary and flags.
+
+    Raises:
+      UserError: data or flags that cannot be used.
+    """
+    from bert_tf2.data.glue import create_processor
+    from bert_tf2.data.preparation import RecordOptions, prepare
+    from bert_tf2.registry import import_module
+    from bert_tf2.text.tokenizer import casing_warning
+
+    modules = [import_module(module) for module in options.module_import]
+    processor = create_processor(options.task_name)
+    tokenizer = _tokenizer(options, options.do_lower_case is not False)
+    advice = casing_warning(tokenizer)
+    if advice:
+        logger.warning("%s", advice)
+    data_dir, directory = files.expand(options.data_dir), files.expand(options.directory)
+    if not files.is_remote(data_dir) and not os.path.isdir(data_dir):
+        raise UserError(f"--data_dir: no such directory: {data_dir}")
+    meta_path = os.path.join(directory, "meta_data.json")
+    wanted = [split for split, asked in _asked_splits(options).items() if asked]
+    fingerprint = _fingerprint(options, data_dir, directory, tokenizer, modules)
+    meta = _reusable(meta_path, fingerprint, wanted)
+    if meta is None:
+        present = _present_splits(meta_path)
+        outputs = {split: os.path.join(directory, name) for split, name in _RECORD_NAMES.items() if split in {*wanted, *present}}
+        record_options = RecordOptions(max_seq_length=options.max_seq_length or 128)
+        prepared = prepare(processor, data_dir, tokenizer, outputs, meta_path, record_options, extra={_FINGERPRINT: fingerprint})
+        for warning in prepared.warnings:
+            logger.warning("%s", warning)
+        meta = prepared.meta_data
+    else:
+        logger.info("using the records in %s: data, vocabulary and flags are the same", directory)
+    paths = {split: os.path.join(directory, record_file.name) for split, record_file in meta.files.items()}
+    kept = {split: path for split, path in paths.items() if split.split("_")[0] in wanted}
+    return ClassifierData(meta, kept, tokenizer, processor, data_dir)
+
+
+def _asked_splits(options: ClassifierOptions) -> dict[str, bool]:
+    watches = options.best_metric is not None or options.early_stopping_patience > 0
+    return {
+        "train": options.do_train,
+        "eval": options.do_eval or (options.do_train and watches),
+        "test": options.do_predict,
+    }
+
+
+def _tokenizer(options: ClassifierOptions, do_lower_case: bool):
+    from bert_tf2.text.tokenizer import load_tokenizer
+
+    return load_tokenizer(
+        vocab_file=options.vocab_file,
+        sp_model_file=options.sp_model_file,
+        tokenization="SentencePiece" if options.sp_model_file else "WordPiece",
+        do_lower_case=do_lower_case,
+    )
+
+
+def _reusable(meta_path: str, fingerprint: str, wanted: list[str]) -> MetaData | None:
+    if files.is_remote(meta_path) or not os.path.exists(meta_path):
+        return None
+    meta = read_meta_data(meta_path)
+    present = all(os.path.exists(os.path.join(os.path.dirname(meta_path), file.name)) for file in meta.files.values())
+    if not present or meta.extra.get(_FINGERPRINT) != fingerprint or any(split not in meta.files for split in wanted):
+        return None
+    return meta
+
+
+def _present_splits(meta_path: str) -> list[str]:
+    if files.is_remote(meta_path) or not os.path.exists(meta_path):
+        return []
+    return list(read_meta_data(meta_path).files)
+
+
+def _fingerprint(options: ClassifierOptions, data_dir: str, output_dir: str, tokenizer, modules: list) -> str:
+    """SHA-256 over everything that decides what the records hold: the data files' bytes, vocabulary, flags and code."""
+    digest = hashlib.sha256()
+    settings = (
+        __version__,
+        options.task_name.lower(),
+        options.max_seq_length or 128,
+        tokenizer.do_lower_case,
+        tokenizer.fingerprint,
+    )
+    digest.update(repr(settings).encode())
+    for path in [*_data_files(data_dir, output_dir), *(module.__file__ for module in modules if module.__file__)]:
+        digest.update(f"{os.path.basename(path)}\0{files.sha256_of_file(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def _data_files(data_dir: str, output_dir: str) -> Iterator[str]:
+    if files.is_remote(data_dir):
+        import tensorflow as tf
+
+        yield from sorted(tf.io.gfile.glob(os.path.join(data_dir, "*")))
+        return
+    output_dir = os.path.realpath(output_dir)
+    for directory, below, names in os.walk(data_dir):
+        below[:] = sorted(name for name in below if os.path.realpath(os.path.join(directory, name)) != output_dir)
+        if os.path.realpath(directory) != output_dir:
+            yield from (os.path.join(directory, name) for name in sorted(names))

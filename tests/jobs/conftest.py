@@ -1,0 +1,70 @@
+"""A small task that a tiny model learns: the label says which of two words a sentence holds."""
+
+import json
+import pathlib
+import random
+
+import pytest
+
+from bert_tf2 import cli
+from bert_tf2.jobs.classifier import run_classifier
+from bert_tf2.jobs.classifier_options import ClassifierOptions
+from bert_tf2.jobs.finetuning_data import FinetuningDataOptions, create_finetuning_data
+
+
+def write_rows(path: pathlib.Path, rows: int, seed: int) -> None:
+    """Writes a TSV with a header, labels `negative` and `positive`."""
+    chosen = random.Random(seed)
+    lines = ["text\tlabel"]
+    for _ in range(rows):
+        label = chosen.choice(["negative", "positive"])
+        words = ["the", "movie", "was"] + ["very"] * chosen.randrange(8) + ["bad" if label == "negative" else "good"]
+        chosen.shuffle(words)
+        lines.append(f"{' '.join(words)}\t{label}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+class Workplace:
+    """A directory with records, metadata and a configuration, and the command line that uses them."""
+
+    def __init__(self, directory: pathlib.Path, vocab_file: str, config: dict):
+        self.directory, self.vocab_file = directory, vocab_file
+        self.config_file = directory / "bert_config.json"
+        # A wider start than BERT's lets sixteen units learn in a few dozen steps.
+        self.config_file.write_text(json.dumps(config | {"initializer_range": 0.2, "hidden_dropout_prob": 0.0}))
+        self.model_dir = directory / "model"
+
+    def prepare(self, *flags: str) -> int:
+        """Makes records of the TSV files."""
+        arguments = [f"--{split}_file={self.directory / split}.tsv" for split in ("train", "eval", "test")]
+        arguments += [f"--{split}_data_output_path={self.directory / split}.tf_record" for split in ("train", "eval", "test")]
+        arguments += [f"--meta_data_file_path={self.directory / 'meta_data.json'}", f"--vocab_file={self.vocab_file}"]
+        return cli.run(create_finetuning_data, FinetuningDataOptions, "", ["prepare", *arguments, "--max_seq_length=32", *flags])
+
+    def arguments(self, *flags: str) -> list[str]:
+        """The command line of a run on the records; later flags win."""
+        return [
+            f"--input_meta_data_path={self.directory / 'meta_data.json'}",
+            *(f"--{split}_data_path={self.directory / split}.tf_record" for split in ("train", "eval", "test")),
+            f"--bert_config_file={self.config_file}",
+            f"--model_dir={self.model_dir}",
+            "--num_gpus=0",
+            "--seed=1",
+            "--train_batch_size=16",
+            "--learning_rate=0.01",
+            *flags,
+        ]
+
+    def run(self, *flags: str) -> int:
+        """Runs the classifier and returns the exit code."""
+        return cli.run(run_classifier, ClassifierOptions, "", ["run_classifier.py", *self.arguments(*flags)])
+
+
+@pytest.fixture
+def workplace(tmp_path, tiny_vocab_file, tiny_config_dict) -> Workplace:
+    """Rows, records and a configuration; nothing is trained yet."""
+    for seed, (split, rows) in enumerate((("train", 150), ("eval", 41), ("test", 23))):
+        write_rows(tmp_path / f"{split}.tsv", rows, seed)
+    place = Workplace(tmp_path, tiny_vocab_file, tiny_config_dict)
+    assert place.prepare() == 0
+    return place
