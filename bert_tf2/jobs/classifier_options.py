@@ -84,14 +84,9 @@ def check_combination(options: ClassifierOptions) -> None:
         raise UserError("--model_dir (or --output_dir) is required: where checkpoints and results go")
     if options.vocab_file and options.sp_model_file:
         raise UserError("--vocab_file and --sp_model_file are two kinds of vocabulary; give the one of the model")
-    if (
-        options.predict_checkpoint_path
-        and (options.do_train or (options.mode or MODES[0]) in MODES[:2])
-        and not (options.is_tf1_dialect and not options.do_train)
-    ):
-        raise UserError(
-            "--predict_checkpoint_path names the checkpoint to evaluate, predict with or export; with training use --init_checkpoint"
-        )
+    trains = options.do_train if options.is_tf1_dialect else options.mode in (None, "train", "train_and_eval")
+    if options.predict_checkpoint_path and trains:
+        raise UserError("--predict_checkpoint_path is for evaluation, prediction and export; with training use --init_checkpoint")
     if options.is_tf1_dialect:
         _check_tf1(options)
     else:

@@ -104,7 +104,7 @@ def test_tf1_dialect_makes_records_and_reuses_them(workplace, capsys):
         f"--output_dir={output_dir}",
         "--max_seq_length=32",
         "--learning_rate=0.01",
-        "--num_train_epochs=3.0",
+        "--num_train_epochs=10.0",
         "--do_train=true",
         "--do_eval=true",
         "--num_gpus=0",
