@@ -26,6 +26,7 @@ setup(
         "absl-py>=1.4,<3",
         "matplotlib>=3.8,<4",
         "numpy>=1.26,<3",
+        "protobuf>=5.28,<8",
         "safetensors>=0.4.5,<1",
         "sentencepiece>=0.2,<0.3",
         "setuptools<81",  # tensorflow-hub imports pkg_resources, which later releases no longer hold
