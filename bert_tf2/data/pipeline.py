@@ -157,12 +157,17 @@ def distributed_batches(
             return share(first_step + step, context.input_pipeline_id * local + replica)
 
         per_replica = plan.batch_size // replicas if padding.full_batches else None
-        dataset = tf.data.Dataset.range(np.iinfo(np.int64).max).map(lambda index: _read_in_python(read, index, per_replica))
-        dataset = dataset.map(
-            lambda serialized, real, length: _tensors(serialized, real, length, records.specs, padding.fixed_length),
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
-        )
+
+        @tf.autograph.experimental.do_not_convert
+        def read_in_python(index: tf.Tensor) -> tuple:
+            return _read_in_python(read, index, per_replica)
+
+        @tf.autograph.experimental.do_not_convert
+        def parse(serialized: tf.Tensor, real: tf.Tensor, length: tf.Tensor) -> dict[str, tf.Tensor]:
+            return _tensors(serialized, real, length, records.specs, padding.fixed_length)
+
+        dataset = tf.data.Dataset.range(np.iinfo(np.int64).max).map(read_in_python)
+        dataset = dataset.map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         # Without a known end no replica has to ask the others whether there is another batch.
         return dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)).prefetch(4 * local)
 

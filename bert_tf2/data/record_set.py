@@ -128,7 +128,7 @@ class RecordSet:
             return np.ones(len(self), np.int32)
         mask = next((spec for spec in per_token if spec.name == MASK_FEATURE), None)
 
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
         def count(serialized: tf.Tensor) -> tf.Tensor:
             features = parse_records(serialized, [mask or per_token[0]])
             values = next(iter(features.values()))

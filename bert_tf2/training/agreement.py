@@ -15,7 +15,7 @@ class Agreement:
     def __init__(self, strategy: tf.distribute.Strategy):
         self._strategy = strategy
         self._several = is_multi_worker(strategy)
-        self._total = tf.function(self._sum_over_replicas)
+        self._total = tf.function(self._sum_over_replicas, autograph=False)
 
     def any(self, condition: bool) -> bool:
         """Whether the condition holds on a worker."""

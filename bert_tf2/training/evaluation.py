@@ -72,9 +72,9 @@ def _predict_function(task: Task, model: tf_keras.Model, strategy: tf.distribute
     def on_replica(batch: Batch) -> Batch:
         return task.predictions(model(model_inputs(model, batch), training=False), batch)
 
-    compiled = tf.function(on_replica, jit_compile=True) if enable_xla else on_replica
+    compiled = tf.function(on_replica, jit_compile=True, autograph=False) if enable_xla else on_replica
 
-    @tf.function
+    @tf.function(autograph=False)
     def predict(iterator: tf.distribute.DistributedIterator) -> Batch:
         per_replica = strategy.run(compiled, args=(next(iterator),))
         return {name: _joined(strategy, value) for name, value in per_replica.items()}

@@ -74,8 +74,10 @@ class TrainStep:
         self._scaled = isinstance(optimizer, tf_keras.mixed_precision.LossScaleOptimizer)
         self._skips_steps = is_dynamically_scaled(optimizer)
         self._options = tf.distribute.experimental.CommunicationOptions(bytes_per_pack=bytes_per_pack)
-        self._loss_and_gradients = tf.function(self._accumulated, jit_compile=True) if enable_xla else self._accumulated
-        self._loop = tf.function(self._one if single_steps else self._many)
+        # Without AutoGraph: nothing here needs it, and tracing is faster.
+        compiled = tf.function(self._accumulated, jit_compile=True, autograph=False)
+        self._loss_and_gradients = compiled if enable_xla else self._accumulated
+        self._loop = tf.function(self._one if single_steps else self._many, autograph=False)
 
     def run(self, iterator: tf.distribute.DistributedIterator, first_step: int, steps: int) -> LoopResult:
         """Trains `steps` steps; the first has the number `first_step`, counted from 0."""
@@ -88,13 +90,14 @@ class TrainStep:
         return loss, norm, tf.where(self._is_good(loss, norm), tf.constant(-1, tf.int64), step)
 
     def _many(self, iterator: tf.distribute.DistributedIterator, first: tf.Tensor, end: tf.Tensor) -> tuple:
-        loss_sum, norm, bad = tf.constant(0.0), tf.constant(0.0), tf.constant(-1, tf.int64)
-        for step in tf.range(first, end):
-            tf.autograph.experimental.set_loop_options(parallel_iterations=1)
+        def add_step(step: tf.Tensor, loss_sum: tf.Tensor, norm: tf.Tensor, bad: tf.Tensor) -> tuple:
+            del norm
             loss, norm = self._step(next(iterator), step)
             bad = tf.where(tf.logical_or(bad >= 0, self._is_good(loss, norm)), bad, step)
-            loss_sum += loss
-        return loss_sum, norm, bad
+            return step + 1, loss_sum + loss, norm, bad
+
+        start = first, tf.constant(0.0), tf.constant(0.0), tf.constant(-1, tf.int64)
+        return tf.while_loop(lambda step, *_: step < end, add_step, start, parallel_iterations=1)[1:]
 
     def _is_good(self, loss: tf.Tensor, norm: tf.Tensor) -> tf.Tensor:
         # Under a dynamic loss scale an infinite gradient is how the scale is found; its step is skipped.

@@ -88,13 +88,14 @@ def make_trainer(
     learning_rate=0.01,
     loss_scale=None,
     optimizer_type="adamw",
+    width=8,
     task=None,
     **config,
 ):
     """A trainer of the toy and its model."""
     strategy = strategy or tf.distribute.get_strategy()
     with strategy.scope():
-        model = build_model(dropout)
+        model = build_model(dropout, width)
         schedule = WarmUpThenDecay(learning_rate, train_steps, warmup_steps=2)
         optimizer = create_optimizer(schedule, optimizer_type, loss_scale=loss_scale)
     config = TrainerConfig(model_dir=str(model_dir), train_steps=train_steps, seed=7, **{"log_steps": 5, **config})
