@@ -82,7 +82,8 @@ class RunDirectory:
         known = files.read_json(path)
         former = known.get("run", {}) if isinstance(known, dict) else {}
         differing = [key for key in sorted({*former, *run}) if former.get(key) != run.get(key)]
-        if differing:
+        # A run that failed before its first checkpoint left nothing that another could be mistaken for.
+        if differing and self._checkpoints():
             shown = "; ".join(f"{key}: {_short(former.get(key))} there, {_short(run.get(key))} now" for key in differing[:6])
             more = f"; and {len(differing) - 6} more" if len(differing) > 6 else ""
             raise UserError(f"{self.path} belongs to another run ({shown}{more}); use another --model_dir, or the same flags")
@@ -107,14 +108,21 @@ class RunDirectory:
         file.flush()
 
     def _refuse_unknown_checkpoints(self) -> None:
-        if files.is_remote(self.path):
-            return
-        found = sorted(name for name in os.listdir(self.path) if name.endswith(".index"))
+        found = self._checkpoints()
         if found:
             raise UserError(
                 f"{self.path} holds checkpoints ({found[0]}, …) of a run that is not known ({RUN_CONFIG} is missing); "
                 "use another --model_dir, and --init_checkpoint to start from them"
             )
+
+    def _checkpoints(self) -> list[str]:
+        if files.is_remote(self.path):
+            import tensorflow as tf
+
+            names = tf.io.gfile.listdir(self.path)
+        else:
+            names = os.listdir(self.path)
+        return sorted(name for name in names if name.endswith(".index"))
 
     def _warn_of_changes(self, former: dict[str, Any], now: dict[str, Any]) -> None:
         changed = [
