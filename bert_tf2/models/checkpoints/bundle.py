@@ -27,6 +27,8 @@ class Bundle:
 
     def __init__(self, prefix: str):
         self.prefix = prefix
+        if any(letter in prefix for letter in "*?["):
+            raise UserError(f"{prefix}: TensorFlow takes *, ? and [ in the path of a checkpoint for a pattern; rename it")
         try:
             self._reader = tf.train.load_checkpoint(prefix)
             self.shapes = {name: tuple(shape) for name, shape in self._reader.get_variable_to_shape_map().items()}
@@ -56,7 +58,10 @@ class Bundle:
         """
         try:
             return self._reader.get_tensor(name)
-        except (tf.errors.OpError, IndexError, ValueError) as error:
+        except IndexError:
+            sizes = ", ".join(f"{data} has {tf.io.gfile.stat(data).length} bytes" for data in data_files(self.prefix))
+            raise UserError(f"{sizes} and ends before its entry {name} does: truncated or incomplete; copy it again") from None
+        except (tf.errors.OpError, ValueError) as error:
             raise UserError(
                 f"{self.prefix}: damaged at the entry {name} ({_first_line(error)}); copy it again or take another checkpoint"
             ) from None
@@ -114,7 +119,7 @@ def latest_in(directory: str) -> str | None:
 
 def missing(path: str) -> UserError:
     """The error for a checkpoint that is not there: it lists the nearest names in the directory."""
-    directory, base = os.path.split(path.rstrip("/"))
+    directory, base = (path, "") if tf.io.gfile.isdir(path) else os.path.split(path)
     directory = directory or "."
     if not tf.io.gfile.isdir(directory):
         return UserError(f"no checkpoint at {path}: the directory {directory} does not exist")

@@ -94,7 +94,7 @@ def _locate_in(directory: str) -> tuple[str, str]:
         raise UserError(f"{os.path.join(directory, 'pytorch_model.bin')} {_PICKLE}")
     if "tf_model.h5" in names:
         raise UserError(f"{os.path.join(directory, 'tf_model.h5')} {_HDF5}")
-    raise bundle.missing(os.path.join(directory, ""))
+    raise bundle.missing(directory)
 
 
 def _recognised_file(path: str) -> str:

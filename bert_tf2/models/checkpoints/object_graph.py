@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import tensorflow as tf
 from tensorflow.core.protobuf import trackable_object_graph_pb2
 
+from bert_tf2.models.checkpoints import names
+
 
 class Node(Protocol):
     """An object of either graph."""
@@ -61,10 +63,18 @@ class LiveNode:
 
 @dataclasses.dataclass
 class Found:
-    """What `find` found: the variables by plain names, and remarks for a person."""
+    """What `find` found.
+
+    Attributes:
+      variables: by plain names.
+      notes: remarks for a person.
+      pooler_source: where the pooler was found if not in the encoder; the encoder's own is then in `encoder_pooler`.
+    """
 
     variables: dict[str, Node] = dataclasses.field(default_factory=dict)
     notes: list[str] = dataclasses.field(default_factory=list)
+    pooler_source: str | None = None
+    encoder_pooler: dict[str, Node] = dataclasses.field(default_factory=dict)
 
 
 def find(root: Node) -> Found:
@@ -238,7 +248,7 @@ def _add_head_on(found: Found, children: dict[str, Node]) -> None:
     layers = _plain_children(head) if head is not None else {}
     if "out_proj" in layers:
         _add_logits(found, "", layers["out_proj"])
-        _take_pooler(found, layers.get("dense"), "the classification head, which was trained instead of the encoder's")
+        _take_pooler(found, layers.get("dense"), "the classification head")
     elif "span_labeling" in children:
         _add_logits(found, "cls/squad/", layers.get("layer_with_weights-0"))
     elif "masked_lm" in children:
@@ -251,7 +261,7 @@ def _add_pretrainer_items(found: Found, root: Node) -> None:
     """Adds what the garden's `BertPretrainerV2` saves beside its encoder: the heads' own poolers."""
     children = root.children()
     dense = children.get("next_sentence.pooler_dense")
-    _take_pooler(found, dense, "next_sentence.pooler_dense, which was trained instead of the encoder's")
+    _take_pooler(found, dense, "next_sentence.pooler_dense")
     _add_logits(found, "cls/seq_relationship/", children.get("next_sentence.out_proj"))
     if dense is None:
         return
@@ -262,8 +272,10 @@ def _add_pretrainer_items(found: Found, root: Node) -> None:
 
 
 def _take_pooler(found: Found, dense: Node | None, where: str) -> None:
-    kernel = dense.children().get("kernel") if dense is not None else None
-    if kernel is None or _same(found.variables.get("bert/pooler/dense/kernel"), kernel):
+    """Prefers the pooler of a head: the garden trains it instead of the encoder's."""
+    children = dense.children() if dense is not None else {}
+    own = {name: node for name, node in found.variables.items() if names.is_pooler(name)}
+    if "kernel" not in children or _same(own.get("bert/pooler/dense/kernel"), children["kernel"]):
         return
     _add_all(found, "bert/pooler/dense", dense)
-    found.notes.append(f"the pooler was taken from {where}")
+    found.pooler_source, found.encoder_pooler = where, own

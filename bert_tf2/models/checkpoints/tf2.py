@@ -35,7 +35,10 @@ def open_tf2(bundle: Bundle) -> Source:
             tensors[name] = _tensor(bundle, name, key)
     if not any(name.startswith("bert/encoder/layer_") for name in tensors):
         raise no_encoder(bundle.prefix, stored_names)
-    used = {node.variable for node in found.variables.values()}
+    used = {node.variable for node in found.variables.values()} | _pooler_again(bundle, found)
+    notes = found.notes
+    if found.pooler_source is not None and not _pooler_again(bundle, found):
+        notes = [*notes, f"the pooler was taken from {found.pooler_source}, which was trained instead of the encoder's"]
     others = [key for key in stored_names if key not in used and not _is_slot(key)]
     return Source(
         "tf2",
@@ -44,8 +47,21 @@ def open_tf2(bundle: Bundle) -> Source:
         sorted(key.removesuffix(_VALUE) for key in others if key.split("/")[0] not in _BOOKKEEPING),
         optimizer_slots=sum(map(_is_slot, stored_names)),
         num_attention_heads=_num_attention_heads(bundle, found),
-        notes=found.notes,
+        notes=notes,
     )
+
+
+def _pooler_again(bundle: Bundle, found: object_graph.Found) -> set[str]:
+    """The keys of the encoder's pooler where a head's pooler was preferred, if both are the same anyway."""
+    keys = set()
+    for name, node in found.encoder_pooler.items():
+        other = found.variables[name].variable
+        if bundle.shapes[node.variable] != bundle.shapes[other]:
+            return set()
+        if bundle.read(node.variable).tobytes() != bundle.read(other).tobytes():
+            return set()
+        keys.add(node.variable)
+    return keys
 
 
 def _is_slot(key: str) -> bool:
@@ -162,7 +178,9 @@ class _Builder:
         masked_lm.bias = getattr(masked_lm, "output_bias/bias")
         root.masked_lm = masked_lm
         if "cls/seq_relationship/output_weights" in self._tensors:
-            setattr(root, "next_sentence.pooler_dense", encoder._pooler_layer)
+            # Written again: in the garden's model it is another layer than the encoder's pooler, and one saved object
+            # restores one layer only.
+            setattr(root, "next_sentence.pooler_dense", self._layer("bert/pooler/dense"))
             setattr(root, "next_sentence.out_proj", self._logits("cls/seq_relationship/"))
 
     def _layer(self, name: str, *parts: str) -> tf.Module:

@@ -174,7 +174,7 @@ def test_the_functional_models_of_2020(tmp_path, alias):
 
     model = tf.Module()
     plain = [encoder.get_embedding_layer(), encoder._position_embedding_layer, encoder._type_embedding_layer]
-    layers = [_node(embeddings=layer.embeddings) for layer in plain] + [copy(encoder._embedding_norm_layer)]
+    layers = [_node(embeddings=layer.variables[0]) for layer in plain] + [copy(encoder._embedding_norm_layer)]
     for block in encoder._transformer_layers:
         attention = block._attention_layer
         inner = {f"_{part}_dense": copy(getattr(attention, f"_{part}_dense")) for part in ("query", "key", "value")}
