@@ -86,15 +86,21 @@ def parse(options_class: type, argv: Sequence[str]) -> Any:
 
 
 def help_text(program: str, description: str, options_class: type) -> str:
-    """What `--help` prints: the description, then the flags under their sections in the order of declaration."""
+    """What `--help` prints: the description, then the flags under their sections, the command's own before inherited ones."""
     sections: dict[str, list[str]] = {}
-    for field in dataclasses.fields(options_class):
+    for field in sorted(dataclasses.fields(options_class), key=lambda field: _help_rank(field, options_class)):
         declared = info(field)
         sections.setdefault(declared.section, []).append(_flag_help(field, declared, options_class))
     lines = [textwrap.dedent(description).strip(), "", f"usage: {program} [--flag=value ...]"]
     for section, entries in sections.items():
         lines += ["", f"{section or 'Flags'}:", *entries]
     return "\n".join(lines)
+
+
+def _help_rank(field: dataclasses.Field, options_class: type) -> int:
+    if info(field).refused_because is not None:
+        return 2
+    return 0 if field.name in options_class.__annotations__ else 1
 
 
 def _flag_help(field: dataclasses.Field, declared: OptionInfo, options_class: type) -> str:

@@ -1,0 +1,29 @@
+"""Writes docs/flags.md: what `--help` of every command says. Run it after a change of flags: python docs/make_flags.py"""
+
+import pathlib
+
+from bert_tf2 import cli
+from bert_tf2.jobs.classifier_options import ClassifierOptions
+from bert_tf2.jobs.convert_checkpoint import ConvertCheckpointOptions
+from bert_tf2.jobs.demo import DemoOptions
+from bert_tf2.jobs.finetuning_data import FinetuningDataOptions
+
+COMMANDS = {
+    "data_prep/create_finetuning_data.py": FinetuningDataOptions,
+    "run_classifier.py": ClassifierOptions,
+    "python -m bert_tf2.convert_checkpoint": ConvertCheckpointOptions,
+    "python -m bert_tf2.demo": DemoOptions,
+}
+
+
+def flags_page() -> str:
+    """The page's text."""
+    parts = ["# Flags\n\nMade by `python docs/make_flags.py` from the options themselves.\n"]
+    for command, options_class in COMMANDS.items():
+        flags = cli.help_text(command, "", options_class).strip()
+        parts.append(f"## {command}\n\n```\n{flags}\n```\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    (pathlib.Path(__file__).parent / "flags.md").write_text(flags_page(), encoding="utf-8")
