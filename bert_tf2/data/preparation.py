@@ -5,13 +5,14 @@ import itertools
 import logging
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from bert_tf2 import files
 from bert_tf2.data import metadata
 from bert_tf2.data.bad_rows import BadRows
-from bert_tf2.data.examples import InputExample, pack_ids
+from bert_tf2.data.encoding import InputEncoder
+from bert_tf2.data.examples import InputExample
 from bert_tf2.data.features import classification_features
 from bert_tf2.data.metadata import MetaData
 from bert_tf2.data.processors import DataProcessor, check_labels, checked
@@ -23,7 +24,10 @@ logger = logging.getLogger(__name__)
 
 # [CLS] a [SEP] [SEP]: with less there is no room for a token between the special ones.
 _SHORTEST_PAIR = 4
+_NO_TOKENS = 2
 _MOST_KEPT = 1 << 15
+# Unknown tokens are counted in the first rows and then in every sixteenth.
+_ALL_COUNTED = 256
 _LARGEST_FLOAT32 = 3.4028234e38
 _DEFAULT_METRICS = {True: ("pearson", "spearman"), False: ("accuracy", "macro_f1")}
 
@@ -170,7 +174,8 @@ def _check_paths(paths: list[str]) -> None:
 def _start(split: Split, processor: DataProcessor) -> None:
     """Reads the first example, so that a missing or empty file is known before anything is written."""
     processor.bad_rows = split.bad_rows
-    examples = iter(checked(split.read(), split.name))
+    given = split.read()
+    examples = iter(given if processor.examples_are_checked else checked(given, split.name))
     first = next(examples, None)
     if first is None:
         skipped = (
@@ -182,52 +187,70 @@ def _start(split: Split, processor: DataProcessor) -> None:
 
 def _write(split: Split, writer: RecordWriter, processor: DataProcessor, tokenizer: Any, max_seq_length: int) -> None:
     """Encodes and writes all examples of a split."""
-    counts, encode, unknown = split.statistics, tokenizer.encode, tokenizer.unk_id
-    cls_id, sep_id, most = tokenizer.cls_id, tokenizer.sep_id, max_seq_length
-    lengths, hashes, hashed_labels = counts.length_counts, counts.text_hashes, counts.text_labels
-    label_value = _label_reader(split, processor)
-    serialize = _serializer(writer, regression=processor.is_regression)
-    weighted, is_class = bool(processor.weight_key), not processor.is_regression
+    counts = split.statistics
+    encode = InputEncoder(tokenizer, max_seq_length).encode
+    serialize = _serializer(writer, processor)
+    known_label, read_label = counts.label_ids.get, _label_reader(split, processor)
+    lengths, hashes, hashed_labels, label_counts = (
+        counts.length_counts,
+        counts.text_hashes,
+        counts.text_labels,
+        counts.label_counts,
+    )
+    weighted, truncated, unlabelled = bool(processor.weight_key), 0, 0
     for index, example in enumerate(split.examples):
         text_a, text_b = example.text_a, example.text_b
-        label, complaint = label_value(example.label)
-        ids_a = encode(text_a)
-        ids_b = None
+        payload, length, first, cut = encode(text_a, text_b)
+        label, complaint, weight = known_label(example.label), None, 1
+        if label is None:
+            label, complaint = read_label(example.label)
+        if weighted:
+            weight, complaint = _weight(example.weight, complaint)
         if text_b is not None:
-            ids_b = encode(text_b)
-            if most < _SHORTEST_PAIR:
-                raise UserError(f"--max_seq_length={most} is too small for pairs of texts; it must be at least {_SHORTEST_PAIR}")
-            if bool(ids_a) != bool(ids_b):
-                counts.empty_sides += 1
-        weight = _weight(example) if weighted else 1
-        if complaint or weight is None or not (ids_a or ids_b):
-            complaint = complaint or ("empty text" if weight is not None else f"weight '{example.weight}' is not a number from 0")
+            _check_pair(counts, length, first, max_seq_length)
+        if length == _NO_TOKENS:
+            complaint = complaint or "empty text"
+        if complaint:
             split.bad_rows.report(example.where(), complaint, [text_a, text_b, example.label])
             continue
-        ids, first, cut = pack_ids(ids_a, ids_b, cls_id, sep_id, most)
-        serialized = serialize(ids, first, label, index if example.example_id is None else example.example_id, weight)
-        writer.write_serialized(serialized)
-        lengths[len(ids)] += 1
-        counts.truncated += cut
-        counts.unknown_tokens += ids.count(unknown)
+        example_id = index if example.example_id is None else example.example_id
+        writer.write_serialized(serialize(payload, length, first, label, example_id, weight))
+        lengths[length] += 1
+        truncated += cut
+        if example.label is None:
+            unlabelled += 1
+        elif label_counts:
+            label_counts[label] += 1
+        if index < _ALL_COUNTED or not index & 15:
+            counts.count_unknown(tokenizer, text_a, text_b)
         if len(hashes) < MOST_COMPARED:
-            hashes.append(hash((text_a, text_b)))
-            hashed_labels.append(label if is_class else 0)
-    counts.rows = sum(lengths)
+            hashes.append(hash(text_a if text_b is None else (text_a, text_b)))
+            hashed_labels.append(label if label_counts else 0)
+    counts.rows, counts.truncated = sum(lengths), truncated
+    counts.labelled = counts.rows - unlabelled
 
 
-def _serializer(writer: RecordWriter, regression: bool) -> Callable[..., bytes]:
-    """A function from ids, length of the first segment, label, example id and weight to the serialized record.
+def _check_pair(counts: SplitStatistics, length: int, first: int, max_seq_length: int) -> None:
+    if max_seq_length < _SHORTEST_PAIR:
+        raise UserError(
+            f"--max_seq_length={max_seq_length} is too small for pairs of texts; it must be at least {_SHORTEST_PAIR}"
+        )
+    counts.empty_sides += length > _NO_TOKENS and first in (_NO_TOKENS, length)
+
+
+def _serializer(writer: RecordWriter, processor: DataProcessor) -> Callable[..., bytes]:
+    """A function from an input's encoded ids, their number, the length of the first segment, label, example id and weight to
+    the serialized record.
 
     There are few lengths and labels but many records, so what depends on them alone is encoded once.
     """
-    encoder = writer.encoder
-    input_ids, label_ids, example_ids = (encoder.encoder(name) for name in ("input_ids", "label_ids", "example_id"))
-    weights = encoder.encoder("weight") if encoder.has("weight") else None
+    encoder, regression = writer.encoder, processor.is_regression
+    input_ids = encoder.of_packed_feature("input_ids")
+    label_ids, example_ids = encoder.of_feature("label_ids"), encoder.of_feature("example_id")
+    weights = encoder.of_feature("weight") if processor.weight_key else None
     kept: dict[tuple[int, int, float], bytes] = {}
 
-    def serialize(ids: list[int], first: int, label: float, example_id: int, weight: float) -> bytes:
-        length = len(ids)
+    def serialize(payload: bytes, length: int, first: int, label: float, example_id: int, weight: float) -> bytes:
         key = (length, first, 0 if regression else label)
         entries = kept.get(key)
         if entries is None:
@@ -236,7 +259,7 @@ def _serializer(writer: RecordWriter, regression: bool) -> Callable[..., bytes]:
             entries = encoder.entries(fixed if regression else fixed | {"label_ids": label})
             if len(kept) < _MOST_KEPT:
                 kept[key] = entries
-        entries = input_ids(ids) + entries + example_ids(example_id)
+        entries = input_ids(payload, length) + entries + example_ids(example_id)
         if regression:
             entries += label_ids(label)
         return encoder.example(entries if weights is None else entries + weights(weight))
@@ -245,53 +268,48 @@ def _serializer(writer: RecordWriter, regression: bool) -> Callable[..., bytes]:
 
 
 def _label_reader(split: Split, processor: DataProcessor) -> Callable[[Any], tuple[float, str | None]]:
-    """A function from an example's label to its value in the record and what is wrong with it, if anything."""
-    counts = split.statistics
-    optional = split.name.startswith("test")
-    ids = {name: id for id, name in enumerate(counts.label_names)}
+    """A function from a label that is no class name as it stands to its value in the record and what is wrong with it."""
+    counts, optional = split.statistics, split.name.startswith("test")
 
     def class_id(label: Any) -> tuple[int, str | None]:
-        if label is None and optional:
-            return 0, None
-        id = ids.get(label)
-        if id is None:
-            id = ids.get(stripped := str(label).strip()) if label is not None else None
-            if id is None:
-                return 0, _unknown_label(label, counts.label_names)
-            counts.stripped_labels += stripped != label and isinstance(label, str)
-        counts.label_counts[id] += 1
-        counts.labelled += 1
-        return id, None
+        if label is None:
+            return 0, None if optional else "the label is missing"
+        stripped = str(label).strip()
+        if stripped not in counts.label_ids:
+            return 0, _unknown_label(stripped, counts.label_names)
+        counts.stripped_labels += isinstance(label, str)
+        return counts.label_ids[stripped], None
 
     def number(label: Any) -> tuple[float, str | None]:
-        if label is None and optional:
-            return 0.0, None
+        if label is None:
+            return 0.0, None if optional else "the label is missing"
         try:
             value = float(label)
         except (TypeError, ValueError):
-            return 0.0, f"label '{label}' is not a number"
+            return 0.0, f"label {str(label)[:60]!r} is not a number"
         if not math.isfinite(value) or abs(value) > _LARGEST_FLOAT32:
             return 0.0, f"label '{label}' is not a finite float32 number"
-        counts.labelled += 1
         return value, None
 
     return number if processor.is_regression else class_id
 
 
-def _unknown_label(label: Any, known: Iterable[str]) -> str:
-    if label is None or not str(label).strip():
+def _unknown_label(label: str, known: Sequence[str]) -> str:
+    if not label:
         return "the label is missing"
-    names = list(known)
-    shown = ", ".join(names[:20]) + (f", … ({len(names)} in all)" if len(names) > 20 else "")
-    return f"unknown label {str(label)[:60]!r}.{did_you_mean(str(label), names[:1000])} Known labels: {shown}"
+    shown = ", ".join(known[:20]) + (f", … ({len(known)} in all)" if len(known) > 20 else "")
+    return f"unknown label {label[:60]!r}.{did_you_mean(label, known[:1000])} Known labels: {shown}"
 
 
-def _weight(example: InputExample) -> float | None:
+def _weight(weight: Any, complaint: str | None) -> tuple[float, str | None]:
+    """An example's weight, 1 when it gives none, and what is wrong with it."""
     try:
-        value = float(1 if example.weight is None else example.weight)
+        value = float(1 if weight is None else weight)
     except (TypeError, ValueError):
-        return None
-    return value if math.isfinite(value) and 0 <= value <= _LARGEST_FLOAT32 else None
+        value = math.nan
+    if 0 <= value <= _LARGEST_FLOAT32:
+        return value, complaint
+    return 1, complaint or f"weight {str(weight)[:60]!r} is not a finite number from 0"
 
 
 def _check_written(split: Split, processor: DataProcessor) -> None:

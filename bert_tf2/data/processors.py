@@ -44,6 +44,7 @@ class DataProcessor:
       metrics: names of the metrics to report; None takes those of the kind of task.
       test_labels_may_be_placeholders: test rows that all have one label are taken as unlabelled, since the classic processors
         give them a placeholder.
+      examples_are_checked: the processor gives nothing but `InputExample`s with texts.
       bad_rows: what to do with rows that cannot be used; set by data preparation.
     """
 
@@ -52,6 +53,7 @@ class DataProcessor:
     weight_key: str | bool | None = None
     metrics: tuple[str, ...] | None = None
     test_labels_may_be_placeholders: bool = True
+    examples_are_checked: bool = False
     process_text_fn: Callable[[Any], str] = str
     bad_rows: BadRows = BadRows()
 

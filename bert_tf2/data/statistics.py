@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +21,10 @@ class SplitStatistics:
 
     def __init__(self, max_seq_length: int, label_names: Sequence[str]):
         self.label_names = label_names
+        self.label_ids = {name: id for id, name in enumerate(label_names)}
         self.rows = 0
         self.truncated = 0
+        self.counted_tokens = 0
         self.unknown_tokens = 0
         self.labelled = 0
         self.stripped_labels = 0
@@ -30,6 +33,18 @@ class SplitStatistics:
         self.length_counts = [0] * (max_seq_length + 1)
         self.text_hashes = array("q")
         self.text_labels = array("i")
+
+    def count_unknown(self, tokenizer: Any, *texts: str | None) -> None:
+        """Counts the tokens of some texts, and those of them that are [UNK]."""
+        for text in texts:
+            ids = tokenizer.encode(text or "")
+            self.counted_tokens += len(ids)
+            self.unknown_tokens += ids.count(tokenizer.unk_id)
+
+    @property
+    def unknown_fraction(self) -> float:
+        """Share of [UNK] among the counted tokens."""
+        return self.unknown_tokens / max(self.counted_tokens, 1)
 
     @property
     def tokens(self) -> int:
@@ -79,7 +94,7 @@ def split_warnings(name: str, statistics: SplitStatistics, labelled: bool) -> li
         found.append(f"{name}: {statistics.stripped_labels} labels had spaces around them; the spaces were removed")
     if statistics.empty_sides:
         found.append(f"{name}: {statistics.empty_sides} pairs have an empty text on one side")
-    share = statistics.unknown_tokens / max(statistics.tokens - 2 * statistics.rows, 1)
+    share = statistics.unknown_fraction
     if share > _MOST_UNKNOWN:
         found.append(
             f"{name}: {share:.1%} of the tokens are [UNK] (more than {_MOST_UNKNOWN:.0%}); does the vocabulary fit the "

@@ -75,6 +75,8 @@ class TableProcessor(DataProcessor):
       UserError: an unknown language.
     """
 
+    examples_are_checked = True
+
     def __init__(self, dataset: Dataset, language: str = "en"):
         super().__init__()
         self.dataset = dataset

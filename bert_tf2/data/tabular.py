@@ -77,6 +77,7 @@ class TabularProcessor(DataProcessor):
     """
 
     test_labels_may_be_placeholders = False
+    examples_are_checked = True
 
     def __init__(self, options: TabularOptions):
         super().__init__()

@@ -11,34 +11,80 @@ from bert_tf2.errors import UserError
 Row = tuple[int, list[str]]
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BOM = b"\xef\xbb\xbf"
+_BLOCK = 1 << 18
+_LONGEST_LINE = 1 << 26
 
 
 def read_lines(path: str) -> Iterator[tuple[int, str]]:
-    """Yields line numbers from 1 and lines without their ends (`\\n` or `\\r\\n`); a byte-order mark is left out.
+    """Yields line numbers from 1 and lines without their ends (`\\n` or `\\r\\n`).
 
-    Lines end at `\\n` only: U+2028, U+0085 and the like are text.
+    A byte-order mark and blank lines at the end are left out; a blank line before others is yielded empty. Lines end at `\\n`
+    only: U+2028, U+0085 and the like are text.
 
     Raises:
-      UserError: the file cannot be read, is not UTF-8 or holds a NUL byte.
+      UserError: the file cannot be read, is not UTF-8, holds a NUL byte or a line that no text has.
     """
-    number = 0
+    number, blank = 0, 0
+    for block in _whole_lines(path):
+        text = _decode(path, number, block)
+        lines = text.split("\n")
+        if not lines[-1]:
+            lines.pop()
+        has_returns = "\r" in text
+        for line in lines:
+            number += 1
+            if has_returns and line.endswith("\r"):
+                line = line[:-1]
+            if not line or line.isspace():
+                blank += 1
+                continue
+            if blank:
+                yield from ((earlier, "") for earlier in range(number - blank, number))
+                blank = 0
+            yield number, line
+
+
+def _whole_lines(path: str) -> Iterator[bytes]:
+    """The file in blocks that end where a line ends."""
+    rest, first = b"", True
     with _open(path) as file:
-        for number, line in enumerate(file, 1):
-            if number == 1:
-                if line.startswith(_UTF16):
+        while block := _read(file, path):
+            if first:
+                if block.startswith(_UTF16):
                     raise UserError(f"{path}:1: the file is UTF-16; save it as UTF-8")
-                line = line.removeprefix(_BOM)
-            if b"\0" in line:
-                raise UserError(f"{path}:{number}: NUL byte at column {line.index(0) + 1}; text files hold none, remove it")
-            try:
-                text = line.decode("utf-8")
-            except UnicodeDecodeError as error:
-                place = f"byte {error.start + 1} (0x{line[error.start]:02X})"
-                raise UserError(f"{path}:{number}: {place} is not UTF-8 (latin-1 or GBK?); save the file as UTF-8") from None
-            yield number, text.rstrip("\n").removesuffix("\r")
+                block, first = block.removeprefix(_BOM), False
+            block = rest + block
+            end = block.rfind(b"\n") + 1
+            if not end and len(block) > _LONGEST_LINE:
+                raise UserError(f"{path}: a line longer than {_LONGEST_LINE:,} bytes; is it a text file?")
+            rest = block[end:]
+            if end:
+                yield block[:end]
+    if rest:
+        yield rest
 
 
-def _open(path: str):
+def _decode(path: str, lines_before: int, block: bytes) -> str:
+    """The block as text, or an error with the line and the byte."""
+    try:
+        text = block.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line, column = _line_and_column(block, error.start)
+        raise UserError(
+            f"{path}:{lines_before + line}: byte {column} (0x{block[error.start]:02X}) is not UTF-8 (latin-1 or GBK?); "
+            "save the file as UTF-8"
+        ) from None
+    if "\0" in text:
+        line, column = _line_and_column(block, block.index(0))
+        raise UserError(f"{path}:{lines_before + line}: NUL byte at byte {column}; text files hold none, remove it")
+    return text
+
+
+def _line_and_column(block: bytes, position: int) -> tuple[int, int]:
+    return block.count(b"\n", 0, position) + 1, position - block.rfind(b"\n", 0, position)
+
+
+def _open(path: str) -> Any:
     if files.is_remote(path):
         import tensorflow as tf
 
@@ -49,20 +95,11 @@ def _open(path: str):
         raise UserError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _without_trailing_blanks(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """Leaves out blank lines at the end; a blank line between others is the caller's to judge."""
-    blank = []
-    for number, line in lines:
-        if not line.strip():
-            blank.append((number, ""))
-            # A file that ends in a million blank lines need not be held in memory to be refused.
-            if len(blank) > 1000:
-                yield from blank
-                blank.clear()
-            continue
-        yield from blank
-        blank.clear()
-        yield number, line
+def _read(file: Any, path: str) -> bytes:
+    try:
+        return file.read(_BLOCK)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from None
 
 
 def read_tsv(path: str, quotechar: str | None = None) -> Iterator[Row]:
@@ -75,11 +112,10 @@ def read_tsv(path: str, quotechar: str | None = None) -> Iterator[Row]:
     Raises:
       UserError: as `read_lines`, or a quote that never closes.
     """
-    lines = _without_trailing_blanks(read_lines(path))
     if quotechar:
-        yield from _read_quoted(path, lines, "\t", quotechar)
+        yield from _read_quoted(path, read_lines(path), "\t", quotechar)
         return
-    for number, line in lines:
+    for number, line in read_lines(path):
         yield number, line.split("\t") if line else []
 
 
@@ -89,7 +125,7 @@ def read_csv(path: str) -> Iterator[Row]:
     Raises:
       UserError: as `read_lines`, or wrong quoting.
     """
-    yield from _read_quoted(path, _without_trailing_blanks(read_lines(path)), ",", '"')
+    yield from _read_quoted(path, read_lines(path), ",", '"')
 
 
 def _read_quoted(path: str, lines: Iterator[tuple[int, str]], delimiter: str, quotechar: str) -> Iterator[Row]:
@@ -128,7 +164,7 @@ def read_jsonl(path: str) -> Iterator[tuple[int, dict[str, Any] | None, str]]:
     Raises:
       UserError: as `read_lines`.
     """
-    for number, line in _without_trailing_blanks(read_lines(path)):
+    for number, line in read_lines(path):
         try:
             value = json.loads(line)
         except (json.JSONDecodeError, RecursionError):

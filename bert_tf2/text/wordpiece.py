@@ -39,6 +39,7 @@ class WordPieceTokenizer:
     """
 
     kind = "wordpiece"
+    splits_at_spaces = True  # the ids of a text are those of its stretches between spaces, joined
 
     def __init__(self, vocab_file: str, do_lower_case: bool = True):
         self.file = vocab_file
