@@ -27,9 +27,8 @@ setup(
         "matplotlib>=3.8,<4",
         "numpy>=1.26,<3",
         "protobuf>=5.28,<8",
-        "safetensors>=0.4.5,<1",
         "sentencepiece>=0.2,<0.3",
-        "setuptools<81",  # tensorflow-hub imports pkg_resources, which later releases no longer hold
+        "setuptools>=70.1,<81",  # tensorflow-hub imports pkg_resources, which later releases no longer hold
         "tensorflow>=2.20,<2.21",
         # tf-models-official asks for any release of these two; without a floor pip on Python 3.10 downloads forty of them.
         "tensorflow-datasets>=4.9.7",
@@ -42,7 +41,7 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.21"],
-        "test": ["pytest>=8,<10", "ruff>=0.12,<1"],
+        "test": ["pytest>=8,<10", "ruff>=0.12,<1", "safetensors>=0.4.5,<1"],
     },
     entry_points={
         "console_scripts": [

@@ -3,15 +3,17 @@
 import importlib
 import importlib.metadata
 import os
+import pathlib
 import re
 import subprocess
 import sys
 import time
 
 import pytest
-from conftest import ROOT
 
 import bert_tf2
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 COMMANDS = [
     ["run_classifier.py"],
