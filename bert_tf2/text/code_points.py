@@ -45,23 +45,14 @@ class Mapping(tf.Module):
     """Replaces every character by none, one or several, whatever stands beside it.
 
     Args:
-      function: from one character to the string that replaces it.
+      function: from one character to the string that replaces it; a module's function, since its table is made once.
     """
 
     def __init__(self, function: Callable[[str], str]):
         super().__init__()
-        rows: dict[tuple[int, ...], int] = {(_ITSELF,): 0}
-        indices = np.zeros(_CODE_POINTS, np.int32)
-        for code_point in _USED:
-            character = chr(code_point)
-            replacement = function(character)
-            if replacement != character:
-                row = tuple(_ITSELF if other == character else ord(other) for other in replacement)
-                indices[code_point] = rows.setdefault(row, len(rows))
-        width = max(map(len, rows))
-        padded = [row + (_NOTHING,) * (width - len(row)) for row in rows]
-        self._row_index = Property(indices)
-        self._rows = tf.constant(padded, tf.int32)
+        row_indices, rows = _replacements(function)
+        self._row_index = Property(row_indices)
+        self._rows = tf.constant(rows, tf.int32)
 
     def __call__(self, texts: tf.RaggedTensor) -> tf.RaggedTensor:
         """int32 [B, (n)] -> int32 [B, (m)]."""
@@ -114,10 +105,7 @@ class CanonicalOrder(tf.Module):
 
     def __init__(self):
         super().__init__()
-        classes, may_matter = np.zeros([2, _CODE_POINTS], np.int32)
-        for code_point in _USED:
-            classes[code_point] = unicodedata.combining(chr(code_point))
-            may_matter[code_point] = classes[code_point] and unicodedata.category(chr(code_point)) != "Mn"
+        classes, may_matter = _combining_classes()
         self._combining_class = Property(classes)
         self._may_matter = Property(may_matter)
 
@@ -157,3 +145,28 @@ def _kinds_for_sigma() -> np.ndarray:
         elif ("A" + character + "Σ").lower().endswith("ς"):
             kinds[code_point] = _TRANSPARENT
     return kinds
+
+
+@functools.lru_cache(maxsize=1)
+def _combining_classes() -> tuple[np.ndarray, np.ndarray]:
+    """The canonical combining class of every code point, and 1 for those that combine and are not stripped. int32 [0x110000]."""
+    classes, may_matter = np.zeros([2, _CODE_POINTS], np.int32)
+    for code_point in _USED:
+        classes[code_point] = unicodedata.combining(chr(code_point))
+        may_matter[code_point] = classes[code_point] and unicodedata.category(chr(code_point)) != "Mn"
+    return classes, may_matter
+
+
+@functools.lru_cache(maxsize=16)
+def _replacements(function: Callable[[str], str]) -> tuple[np.ndarray, np.ndarray]:
+    """For every code point the row of its replacement, int32 [0x110000], and the rows, int32 [R, longest replacement]."""
+    rows: dict[tuple[int, ...], int] = {(_ITSELF,): 0}
+    indices = np.zeros(_CODE_POINTS, np.int32)
+    for code_point in _USED:
+        character = chr(code_point)
+        replacement = function(character)
+        if replacement != character:
+            row = tuple(_ITSELF if other == character else ord(other) for other in replacement)
+            indices[code_point] = rows.setdefault(row, len(rows))
+    width = max(map(len, rows))
+    return indices, np.array([row + (_NOTHING,) * (width - len(row)) for row in rows], np.int32)

@@ -4,8 +4,9 @@ import unicodedata
 
 import tensorflow as tf
 import tensorflow_text
+from sentencepiece import sentencepiece_model_pb2
 
-from bert_tf2.text import code_points
+from bert_tf2.text import code_points, unigram
 from bert_tf2.text.normalization import cleaned, punctuation_apart, without_accent
 from bert_tf2.text.sentencepiece import SentencePieceTokenizer
 from bert_tf2.text.tokenizer import Tokenizer
@@ -79,12 +80,12 @@ class _WordPiece(tf.Module):
             self._steps = [
                 code_points.Mapping(cleaned),
                 code_points.FinalSigmas(),
-                code_points.Mapping(lambda character: unicodedata.normalize("NFD", character.lower())),
+                code_points.Mapping(_lower_case_decomposed),
                 code_points.CanonicalOrder(),
                 code_points.Mapping(without_accent),
             ]
         else:
-            self._steps = [code_points.Mapping(lambda character: "".join(map(punctuation_apart, cleaned(character))))]
+            self._steps = [code_points.Mapping(_cleaned_with_punctuation_apart)]
         self._pieces = tensorflow_text.FastWordpieceTokenizer(
             vocab=list(tokenizer.vocabulary),
             token_out_type=tf.int32,
@@ -109,24 +110,45 @@ class _SentencePiece(tf.Module):
 
     def __init__(self, tokenizer: SentencePieceTokenizer):
         super().__init__()
-        self._pieces = tensorflow_text.SentencepieceTokenizer(model=tokenizer.model, out_type=tf.int32)
         self._steps: list[tf.Module] = []
         if tokenizer.do_lower_case:
-            self._space = code_points.Mapping(lambda character: " " if character.isspace() else character)
+            self._space = code_points.Mapping(_space_as_space)
             self._steps = [
                 code_points.Mapping(_decomposed_without_marks),
                 code_points.FinalSigmas(),
                 code_points.Mapping(str.lower),
             ]
+        model = sentencepiece_model_pb2.ModelProto.FromString(tokenizer.model)
+        self._segmenter = unigram.UnigramSegmenter(model) if unigram.is_needed(model) else None
+        self._pieces = tensorflow_text.SentencepieceTokenizer(tokenizer.model, tf.string if self._segmenter else tf.int32)
 
     def __call__(self, text: tf.Tensor) -> tf.RaggedTensor:
+        pieces = self._pieces.tokenize(self._prepared(text))
+        if self._segmenter is None:
+            return pieces
+        # The pieces' surfaces joined are the normalized text.
+        return self._segmenter(code_points.decode(tf.strings.reduce_join(pieces, axis=-1)))
+
+    def _prepared(self, text: tf.Tensor) -> tf.Tensor:
         if not self._steps:
-            return self._pieces.tokenize(tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="ignore"))
+            return tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="ignore")
         spaced = code_points.encode(self._space(code_points.decode(text)))
         characters = code_points.decode(tf.strings.regex_replace(tf.strings.strip(spaced), " +", " "))
         for step in self._steps:
             characters = step(characters)
-        return self._pieces.tokenize(code_points.encode(characters))
+        return code_points.encode(characters)
+
+
+def _lower_case_decomposed(character: str) -> str:
+    return unicodedata.normalize("NFD", character.lower())
+
+
+def _cleaned_with_punctuation_apart(character: str) -> str:
+    return "".join(map(punctuation_apart, cleaned(character)))
+
+
+def _space_as_space(character: str) -> str:
+    return " " if character.isspace() else character
 
 
 def _decomposed_without_marks(character: str) -> str:

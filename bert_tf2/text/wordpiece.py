@@ -39,7 +39,6 @@ class WordPieceTokenizer:
     """
 
     kind = "wordpiece"
-    splits_at_spaces = True  # the ids of a text are those of its stretches between spaces, joined
 
     def __init__(self, vocab_file: str, do_lower_case: bool = True):
         self.file = vocab_file
@@ -52,7 +51,7 @@ class WordPieceTokenizer:
         self.sep_id = self.vocabulary[SEPARATOR]
         self.pad_id = self.vocabulary.get(PADDING, 0)
         self._longest_token = max(map(len, self._tokens))
-        self._ids = _Memory(self._encode_stretch)
+        self._ids = _Memory(self.encode_stretch)
         self._sign_id = _Memory(self._encode_sign)
 
     @functools.cached_property
@@ -76,8 +75,10 @@ class WordPieceTokenizer:
         """The token with this id."""
         return self._tokens[id]
 
-    def _encode_stretch(self, stretch: str) -> list[int]:
-        """The ids of a stretch of text without spaces."""
+    def encode_stretch(self, stretch: str) -> list[int]:
+        """The ids of a stretch of text without spaces, computed afresh; the ids of a text are those of its stretches, joined."""
+        if stretch.isalnum() and stretch.isascii():
+            return self._word_ids(stretch.lower() if self.do_lower_case else stretch)
         if stretch.isascii() and stretch.isprintable():
             words = _ASCII_WORDS.findall(stretch.lower() if self.do_lower_case else stretch)
         else:

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable
 
 import pytest
+import sentencepiece
 
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
@@ -112,3 +113,32 @@ def rich_vocab_file(tmp_path_factory) -> str:
 def rich_tokenizer(request, rich_vocab_file) -> WordPieceTokenizer:
     """A tokenizer over `rich_vocab_file`, lower-casing or not."""
     return WordPieceTokenizer(rich_vocab_file, do_lower_case=request.param)
+
+
+@pytest.fixture(scope="session")
+def train_sentencepiece() -> Callable[..., str]:
+    """A function that trains a small unigram model on the hand-made lines and writes it to a path."""
+
+    def train(path: pathlib.Path, control_symbols: list[str]) -> str:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter([line for line in NASTY if 0 < len(line) < 300 and "\x00" not in line] * 3),
+            model_prefix=str(path.with_suffix("")),
+            vocab_size=300,
+            hard_vocab_limit=False,
+            pad_id=0,
+            unk_id=1,
+            bos_id=-1,
+            eos_id=-1,
+            control_symbols=control_symbols,
+            user_defined_symbols=["(", ")", "-", "€"],
+            minloglevel=2,
+        )
+        return str(path)
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def sp_model_file(tmp_path_factory, train_sentencepiece) -> str:
+    """A SentencePiece model of some 300 pieces, with ALBERT's special pieces."""
+    return train_sentencepiece(tmp_path_factory.mktemp("pieces") / "spiece.model", ["[CLS]", "[SEP]", "[MASK]"])
