@@ -4,6 +4,7 @@ A record holds ids as varints one after the other, so the bytes of a text are th
 for each stretch between two spaces, which saves going through lists of ids for all that was seen before.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ class InputEncoder:
     def __init__(self, tokenizer: Any, max_seq_length: int):
         self._cls, self._sep = varints([tokenizer.cls_id]), varints([tokenizer.sep_id])
         self._most = max_seq_length
-        self._text = _whole_text(tokenizer) if not getattr(tokenizer, "splits_at_spaces", False) else _by_stretches(tokenizer)
+        self._text = _by_stretches(tokenizer) if hasattr(tokenizer, "encode_stretch") else _whole_text(tokenizer)
 
     def encode(self, text_a: str, text_b: str | None) -> tuple[bytes, int, int, bool]:
         """Returns the input's ids as varints, their number, how many belong to the first segment, and whether any were cut.
@@ -62,13 +63,13 @@ def _first(encoded: bytes, count: int) -> bytes:
     return encoded[: ends[count - 1] + 1] if count < len(ends) else encoded
 
 
-def _whole_text(tokenizer: Any):
+def _whole_text(tokenizer: Any) -> Callable[[str], bytes]:
     encode = tokenizer.encode
     return lambda text: varints(encode(text))
 
 
-def _by_stretches(tokenizer: Any):
-    known, join = _Stretches(tokenizer.encode).__getitem__, b"".join
+def _by_stretches(tokenizer: Any) -> Callable[[str], bytes]:
+    known, join = _Stretches(tokenizer.encode_stretch).__getitem__, b"".join
     return lambda text: join(map(known, text.split(" ")))
 
 
@@ -78,12 +79,12 @@ class _Stretches(dict):
     _LONGEST = 24
     _MOST = 1 << 16
 
-    def __init__(self, encode):
+    def __init__(self, encode_stretch: Callable[[str], list[int]]):
         super().__init__()
-        self._encode = encode
+        self._encode_stretch = encode_stretch
 
     def __missing__(self, stretch: str) -> bytes:
-        encoded = varints(self._encode(stretch))
+        encoded = varints(self._encode_stretch(stretch))
         if len(stretch) <= self._LONGEST:
             if len(self) >= self._MOST:
                 self.clear()

@@ -189,7 +189,7 @@ def _write(split: Split, writer: RecordWriter, processor: DataProcessor, tokeniz
     """Encodes and writes all examples of a split."""
     counts = split.statistics
     encode = InputEncoder(tokenizer, max_seq_length).encode
-    serialize = _serializer(writer, processor)
+    serialize = _serializer(writer, processor, max_seq_length)
     known_label, read_label = counts.label_ids.get, _label_reader(split, processor)
     lengths, hashes, hashed_labels, label_counts = (
         counts.length_counts,
@@ -238,28 +238,29 @@ def _check_pair(counts: SplitStatistics, length: int, first: int, max_seq_length
     counts.empty_sides += length > _NO_TOKENS and first in (_NO_TOKENS, length)
 
 
-def _serializer(writer: RecordWriter, processor: DataProcessor) -> Callable[..., bytes]:
+def _serializer(writer: RecordWriter, processor: DataProcessor, max_seq_length: int) -> Callable[..., bytes]:
     """A function from an input's encoded ids, their number, the length of the first segment, label, example id and weight to
     the serialized record.
 
     There are few lengths and labels but many records, so what depends on them alone is encoded once.
     """
     encoder, regression = writer.encoder, processor.is_regression
-    input_ids = encoder.of_packed_feature("input_ids")
+    input_ids, segment_ids = encoder.of_packed_feature("input_ids"), encoder.of_packed_feature("segment_ids")
     label_ids, example_ids = encoder.of_feature("label_ids"), encoder.of_feature("example_id")
     weights = encoder.of_feature("weight") if processor.weight_key else None
-    kept: dict[tuple[int, int, float], bytes] = {}
+    zeros, ones = b"\x00" * max_seq_length, b"\x01" * max_seq_length
+    kept: dict[tuple[int, float], bytes] = {}
 
     def serialize(payload: bytes, length: int, first: int, label: float, example_id: int, weight: float) -> bytes:
-        key = (length, first, 0 if regression else label)
+        key = (length, 0 if regression else label)
         entries = kept.get(key)
         if entries is None:
-            segment_ids = bytes(first) + b"\x01" * (length - first)
-            fixed = {"input_mask": b"\x01" * length, "segment_ids": segment_ids, "is_real_example": 1}
+            fixed = {"input_mask": ones[:length], "is_real_example": 1}
             entries = encoder.entries(fixed if regression else fixed | {"label_ids": label})
             if len(kept) < _MOST_KEPT:
                 kept[key] = entries
-        entries = input_ids(payload, length) + entries + example_ids(example_id)
+        segments = segment_ids(zeros[:first] + ones[first:length], length)
+        entries = b"".join((input_ids(payload, length), segments, entries, example_ids(example_id)))
         if regression:
             entries += label_ids(label)
         return encoder.example(entries if weights is None else entries + weights(weight))
