@@ -1,0 +1,128 @@
+"""Multi-head self-attention (https://arxiv.org/abs/1706.03762)."""
+
+import math
+
+import tensorflow as tf
+import tf_keras
+
+from bert_tf2.models.config import BertConfig
+from bert_tf2.models.dropout import Dropout, kept
+from bert_tf2.models.layers import Projection, build_under_name, initializer
+
+
+class AttentionMask(tf_keras.layers.Layer):
+    """What is added to the attention scores: 0 for a real token, -1e9 for padding."""
+
+    def __init__(self, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+
+    def call(self, embeddings: tf.Tensor, input_mask: tf.Tensor) -> tf.Tensor:
+        """([B, L, H] which is not read, int32 [B, L]) -> float32 [B, 1, 1, L]."""
+        del embeddings
+        return ((1.0 - tf.cast(input_mask, tf.float32)) * -1e9)[:, tf.newaxis, tf.newaxis, :]
+
+
+class SelfAttention(tf_keras.layers.Layer):
+    """Multi-head self-attention with its output projection.
+
+    Args:
+      config: shape of the encoder.
+      salt: of the dropout on the attention probabilities.
+    """
+
+    def __init__(self, config: BertConfig, salt: int, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self._heads, self._head_size, self._width = config.num_attention_heads, config.head_size, config.hidden_size
+        split = [self._heads, self._head_size]
+
+        def projection(name: str) -> Projection:
+            return Projection([self._width, *split], split, [self._width] * 2, initializer(config), name=name)
+
+        self._query_dense = projection("query")
+        self._key_dense = projection("key")
+        self._value_dense = projection("value")
+        self._output_dense = Projection(
+            [*split, self._width], [self._width], [self._width] * 2, initializer(config), name="attention_output"
+        )
+        self._dropout_layer = Dropout(config.attention_probs_dropout_prob, salt, name="dropout")
+
+    def build(self, input_shape):
+        """Builds the four projections."""
+        for layer in (self._query_dense, self._key_dense, self._value_dense, self._output_dense):
+            build_under_name(layer, input_shape)
+        super().build(input_shape)
+
+    def call(self, hidden: tf.Tensor, adder: tf.Tensor, outputs_per_row: int | None = None, training=None) -> tf.Tensor:
+        """Attends within each row.
+
+        Args:
+          hidden: [B, L, H] in the dtype of the products.
+          adder: float32 [B, 1, 1, L], added to the scores.
+          outputs_per_row: how many tokens of each row ask (the first ones); None for all.
+          training: whether attention probabilities are dropped out.
+
+        Returns:
+          [B * L, H], or [B * outputs_per_row, H].
+        """
+        rows, length = tf.shape(hidden)[0], tf.shape(hidden)[1]
+        # The scale of the scores and that of the dropout are put into the kernels, which are smaller than what they produce.
+        query_layer = (self._query_dense, 1 / math.sqrt(self._head_size))
+        key_layer = (self._key_dense, 1.0)
+        value_layer = (self._value_dense, self._dropout_layer.scale if training else 1.0)
+        if outputs_per_row is None:
+            query, key, value = self._project(hidden, [query_layer, key_layer, value_layer])
+        else:
+            (query,) = self._project(hidden[:, :outputs_per_row], [query_layer])
+            key, value = self._project(hidden, [key_layer, value_layer])
+        draws = self._dropout_layer.draws(tf.stack([rows, self._heads, tf.shape(query)[2], length]), training)
+        context = attend(query, key, value, adder, draws, self._dropout_layer.lowest_kept)
+        return self._output_dense(tf.reshape(tf.transpose(context, [0, 2, 1, 3]), [-1, self._width]))
+
+    def _project(self, hidden: tf.Tensor, layers: list[tuple[Projection, float]]) -> list[tf.Tensor]:
+        """Applies several projections as one product, then parts the heads: [B, L, H] -> [B, N, L, D] for each."""
+        kernel = tf.concat([layer.matrix(hidden.dtype, scale) for layer, scale in layers], axis=1)
+        bias = tf.concat([layer.vector(hidden.dtype, scale) for layer, scale in layers], axis=0)
+        product = tf.nn.bias_add(tf.matmul(tf.reshape(hidden, [-1, self._width]), kernel), bias)
+        parted = tf.reshape(product, [*tf.unstack(tf.shape(hidden)[:2]), len(layers), self._heads, self._head_size])
+        return tf.unstack(tf.transpose(parted, [2, 0, 3, 1, 4]))
+
+
+def attend(
+    query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, adder: tf.Tensor, draws: tf.Tensor | None, lowest_kept: int
+) -> tf.Tensor:
+    """Dropout(softmax(query key^T + adder)) value, the softmax in float32.
+
+    Args:
+      query: [B, N, F, D], scaled.
+      key: [B, N, L, D].
+      value: [B, N, L, D], scaled by the dropout's factor.
+      adder: float32 [B, 1, 1, L].
+      draws: int16 [B, N, F, L] that decide what is dropped, or None.
+      lowest_kept: the threshold of `draws`.
+
+    Returns:
+      [B, N, F, D].
+    """
+
+    @tf.custom_gradient
+    def apply(query, key, value):
+        dtype = query.dtype
+        scores = tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32) + adder
+        probabilities = tf.cast(tf.nn.softmax(scores), dtype)
+        dropped = probabilities if draws is None else probabilities * kept(draws, lowest_kept, dtype)
+        context = tf.matmul(dropped, value)
+
+        def gradient(upstream):
+            # The softmax's gradient needs each row's sum of probability times its gradient, which is also the sum of output
+            # times its gradient (https://arxiv.org/abs/2205.14135, appendix B) and that is the smaller tensor.
+            total = tf.reduce_sum(tf.cast(upstream * context, tf.float32), axis=-1, keepdims=True)
+            of_scores = dropped * tf.matmul(upstream, value, transpose_b=True) - probabilities * tf.cast(total, dtype)
+            return (
+                tf.matmul(of_scores, key),
+                tf.matmul(of_scores, query, transpose_a=True),
+                tf.matmul(dropped, upstream, transpose_a=True),
+            )
+
+        return context, gradient
+
+    return apply(query, key, value)

@@ -1,0 +1,80 @@
+"""One block of the encoder.
+
+It works on the flat matrix of tokens [B * L, H], so that every product with a kernel is of rank 2: TF 2.20 on CPU can corrupt its
+heap in rank-4 by rank-2 products (tensorflow#117700), and rank 2 is also what oneDNN is fastest at.
+"""
+
+import tensorflow as tf
+import tf_keras
+
+from bert_tf2.models.activations import get_activation
+from bert_tf2.models.attention import SelfAttention
+from bert_tf2.models.config import BertConfig
+from bert_tf2.models.dropout import Dropout
+from bert_tf2.models.layers import Projection, build_under_name, initializer
+from bert_tf2.models.normalization import LayerNormalization
+
+
+class TransformerBlock(tf_keras.layers.Layer):
+    """Self-attention and a feed-forward network, each with dropout, residual connection and layer normalisation.
+
+    Args:
+      config: shape of the encoder.
+      salt: the first of three numbers for the block's dropouts.
+      compute_dtype: of the matrix products.
+      compiled: whether chains of elementwise operations are compiled (`kernels.worth_compiling`).
+    """
+
+    def __init__(self, config: BertConfig, salt: int, compute_dtype: tf.DType, compiled: bool, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self._config = config
+        self._product_dtype = compute_dtype
+        self._activation = get_activation(config.hidden_act, compiled)
+        width, inner = config.hidden_size, config.intermediate_size
+        self._attention_layer = SelfAttention(config, salt, name="self_attention")
+        self._attention_dropout = Dropout(config.hidden_dropout_prob, salt + 1, name="attention_dropout")
+        self._attention_layer_norm = LayerNormalization(config.layer_norm_eps, compiled, name="self_attention_layer_norm")
+        self._intermediate_dense = Projection([width, inner], [inner], [width, inner], initializer(config), name="intermediate")
+        self._output_dense = Projection([inner, width], [width], [inner, width], initializer(config), name="output")
+        self._output_dropout = Dropout(config.hidden_dropout_prob, salt + 2, name="output_dropout")
+        self._output_layer_norm = LayerNormalization(config.layer_norm_eps, compiled, name="output_layer_norm")
+
+    def build(self, input_shape):
+        """Builds the parts in the garden's order."""
+        for layer in (
+            self._attention_layer,
+            self._attention_layer_norm,
+            self._intermediate_dense,
+            self._output_dense,
+            self._output_layer_norm,
+        ):
+            build_under_name(layer, input_shape)
+        super().build(input_shape)
+
+    def call(self, hidden: tf.Tensor, adder: tf.Tensor, outputs_per_row: int | None = None, training=None) -> tf.Tensor:
+        """Transforms each row.
+
+        Args:
+          hidden: float32 [B, L, H].
+          adder: float32 [B, 1, 1, L], added to the attention scores.
+          outputs_per_row: how many tokens of each row are computed (the first ones); None for all.
+          training: whether there is dropout.
+
+        Returns:
+          float32 [B, L, H], or [B, outputs_per_row, H].
+        """
+        dtype = self._product_dtype
+        attended = self._attention_layer(tf.cast(hidden, dtype), adder, outputs_per_row, training=training)
+        kept = hidden if outputs_per_row is None else hidden[:, :outputs_per_row]
+        flat = tf.reshape(kept, [-1, self._config.hidden_size])
+        flat = self._attention_layer_norm.after(flat, attended, self._attention_dropout, training)
+        inner = self._activation(self._intermediate_dense(tf.cast(flat, dtype)))
+        flat = self._output_layer_norm.after(flat, self._output_dense(inner), self._output_dropout, training)
+        return tf.reshape(flat, tf.shape(kept))
+
+    def _lookup_dependency(self, name, *args, **kwargs):
+        # Checkpoints of 2020 keep the attention's output projection on the block itself; found here when they are restored,
+        # and absent from what we save.
+        if name == "_attention_output_dense":
+            return self._attention_layer._output_dense
+        return super()._lookup_dependency(name, *args, **kwargs)
