@@ -69,7 +69,7 @@ def convert_checkpoint(options: ConvertCheckpointOptions) -> "Converted":
     from bert_tf2.models.checkpoints.formats import TITLES, open_source
 
     source = open_source(options.checkpoint_to_convert)
-    config = _config(options, source.path)
+    config, config_path = _config(options, source.path)
     path = files.expand(options.converted_checkpoint_path)
     converted = convert(
         source,
@@ -92,8 +92,11 @@ def convert_checkpoint(options: ConvertCheckpointOptions) -> "Converted":
         f"wrote {path} ({TITLES[options.to]}, {converted.kind}) from {source.path} ({TITLES[source.format]}): "
         f"{len(converted.weights)} tensors, read back and equal bit for bit"
     )
-    config_file = os.path.join(path, "config.json") if options.to == "huggingface" else _write_config(path, config)
-    print(f"use it with: --init_checkpoint={path} --bert_config_file={config_file}")
+    if options.to == "huggingface":
+        config_path = os.path.join(path, "config.json")
+    elif _write_config(path, config):
+        config_path = _config_beside(path)
+    print(f"use it with: --init_checkpoint={path} --bert_config_file={config_path}")
     return converted
 
 
@@ -113,16 +116,18 @@ def _check(options: ConvertCheckpointOptions) -> None:
         )
 
 
-def _config(options: ConvertCheckpointOptions, source_path: str) -> "BertConfig":
-    """The configuration that was given, or the one beside the source."""
+def _config(options: ConvertCheckpointOptions, source_path: str) -> tuple["BertConfig", str]:
+    """The configuration that was given, or the one beside the source; and its path."""
     from bert_tf2.models.config import BertConfig
 
     if options.bert_config_file is not None:
-        return BertConfig.from_json_file(files.require_file(options.bert_config_file, "bert_config_file"))
+        path = files.require_file(options.bert_config_file, "bert_config_file")
+        return BertConfig.from_json_file(path), path
     directory = os.path.dirname(source_path) or "."
     for name in _CONFIG_NAMES:
-        if os.path.isfile(os.path.join(directory, name)):
-            return BertConfig.from_json_file(os.path.join(directory, name))
+        path = os.path.join(directory, name)
+        if os.path.isfile(path):
+            return BertConfig.from_json_file(path), path
     raise UserError(f"--bert_config_file is required: there is no {' or '.join(_CONFIG_NAMES)} in {directory}")
 
 
@@ -138,15 +143,28 @@ def _vocabulary(options: ConvertCheckpointOptions, config: "BertConfig") -> str 
     return path
 
 
-def _write_config(prefix: str, config: "BertConfig") -> str:
-    """Puts bert_config.json beside a TensorFlow checkpoint unless one is there."""
-    path = os.path.join(os.path.dirname(prefix), "bert_config.json")
-    if not (os.path.isfile(path) and not files.is_remote(path)):
-        files.write_json(path, config.to_dict())
-        if config.hidden_act == "gelu_exact":
-            logger.warning(
-                "%s: hidden_act is 'gelu_exact', which Google's own programs do not know; for them write 'gelu' "
-                "(the tanh approximation; each activation changes by up to 5e-4)",
-                path,
-            )
-    return path
+def _config_beside(prefix: str) -> str:
+    return os.path.join(os.path.dirname(prefix), "bert_config.json")
+
+
+def _write_config(prefix: str, config: "BertConfig") -> bool:
+    """Puts bert_config.json beside a TensorFlow checkpoint; returns whether what lies there is this configuration."""
+    from bert_tf2.models.config import BertConfig
+
+    path = _config_beside(prefix)
+    if os.path.isfile(path):
+        try:
+            same = BertConfig.from_json_file(path) == config
+        except UserError:
+            same = False
+        if not same:
+            logger.warning("%s is of another model and was left as it is", path)
+        return same
+    files.write_json(path, config.to_dict())
+    if config.hidden_act == "gelu_exact":
+        logger.warning(
+            "%s: hidden_act is 'gelu_exact', which Google's own programs do not know; for them write 'gelu' "
+            "(the tanh approximation; each activation changes by up to 5e-4)",
+            path,
+        )
+    return True
