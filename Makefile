@@ -13,6 +13,8 @@ SHELL := /bin/bash
 .PHONY: help environment demo test test-slow check benchmark clean
 
 PYTHON ?= python3
+# A Python that was named is the only one that will do.
+CANDIDATES := $(if $(filter file,$(origin PYTHON)),python3 python3.12 python3.11 python3.10,$(PYTHON))
 BIN := .venv/bin
 INSTALLED := .venv/installed
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
@@ -25,16 +27,17 @@ environment: $(INSTALLED)
 
 $(INSTALLED): setup.py pyproject.toml
 	@python=; \
-	for candidate in $(PYTHON) python3.12 python3.11 python3.10; do \
+	for candidate in $(CANDIDATES); do \
 	    if "$$candidate" -c '$(RIGHT_VERSION)' 2>/dev/null; then python=$$candidate; break; fi; \
 	done; \
 	if [ -z "$$python" ]; then \
-	    echo "ERROR: needs Python 3.10, 3.11 or 3.12; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 | head -1). Name one: make PYTHON=/path/to/python3.12" >&2; exit 2; \
+	    found=$$($(PYTHON) --version 2>/dev/null) || found="not there"; \
+	    echo "ERROR: needs Python 3.10, 3.11 or 3.12; $(PYTHON) is $$found. Name one: make PYTHON=/path/to/python3.12" >&2; exit 2; \
 	fi; \
 	if ! $(BIN)/python -c '$(RIGHT_VERSION)' 2>/dev/null; then "$$python" -m venv --clear .venv; fi
 	@echo "Installing bert_tf2 and its dependencies into .venv with $$($(BIN)/python --version) (about 3 minutes, once)"
 	@$(PIP_INSTALL) --upgrade pip
-	@$(PIP_INSTALL) --editable '.[test]'
+	@PYTHONWARNINGS=ignore $(PIP_INSTALL) --editable '.[test]'
 	@touch $@
 
 demo: environment
