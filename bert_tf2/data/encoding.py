@@ -4,6 +4,7 @@ A record holds ids as varints one after the other, so the bytes of a text are th
 for each stretch between two spaces, which saves going through lists of ids for all that was seen before.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,43 +17,52 @@ from bert_tf2.data.records import varints
 _NOT_LAST = bytes(range(128, 256))
 
 
-class InputEncoder:
-    """Encodes a text or a pair of texts, packed and cut as `bert_tf2.data.examples.pack_ids` does.
+Encoded = tuple[bytes, int, int, bool]
+
+
+def input_encoder(tokenizer: Any, max_seq_length: int) -> Callable[[str, str | None], Encoded]:
+    """A function that encodes a text or a pair of texts, packed and cut as `bert_tf2.data.examples.pack_ids` does.
 
     Args:
       tokenizer: a `bert_tf2.text.tokenizer.Tokenizer`.
       max_seq_length: the most ids an input may have, at least 3.
+
+    Returns:
+      A function from the texts to the input's ids as varints, their number, how many belong to the first segment, and whether
+      any were cut. Texts without any token give `[CLS] [SEP]`: 2 ids.
     """
+    cls, sep, most = varints([tokenizer.cls_id]), varints([tokenizer.sep_id]), max_seq_length
+    encode_text = _by_stretches(tokenizer) if hasattr(tokenizer, "encode_stretch") else _whole_text(tokenizer)
 
-    def __init__(self, tokenizer: Any, max_seq_length: int):
-        self._cls, self._sep = varints([tokenizer.cls_id]), varints([tokenizer.sep_id])
-        self._most = max_seq_length
-        self._text = _by_stretches(tokenizer) if hasattr(tokenizer, "encode_stretch") else _whole_text(tokenizer)
-
-    def encode(self, text_a: str, text_b: str | None) -> tuple[bytes, int, int, bool]:
-        """Returns the input's ids as varints, their number, how many belong to the first segment, and whether any were cut.
-
-        Texts without any token give `[CLS] [SEP]`: 2 ids.
-        """
-        a = self._text(text_a)
-        length_a = len(a.translate(None, _NOT_LAST))
+    def encode(text_a: str, text_b: str | None) -> Encoded:
+        a = encode_text(text_a)
+        length = len(a.translate(None, _NOT_LAST)) + 2
         if text_b:
-            b = self._text(text_b)
-            length_b = len(b.translate(None, _NOT_LAST))
-            if length_b:
-                return self._pair(a, length_a, b, length_b)
-        if length_a <= self._most - 2:
-            return self._cls + a + self._sep, length_a + 2, length_a + 2, False
-        return self._cls + _first(a, self._most - 2) + self._sep, self._most, self._most, True
+            b = encode_text(text_b)
+            if b:
+                return pair(a, length - 2, b, len(b.translate(None, _NOT_LAST)))
+        if length <= most:
+            return cls + a + sep, length, length, False
+        return cls + _first(a, most - 2) + sep, most, most, True
 
-    def _pair(self, a: bytes, length_a: int, b: bytes, length_b: int) -> tuple[bytes, int, int, bool]:
-        cut = length_a + length_b > self._most - 3
+    def pair(a: bytes, length_a: int, b: bytes, length_b: int) -> Encoded:
+        cut = length_a + length_b > most - 3
         if cut:
-            length_a, length_b = kept_lengths(length_a, length_b, self._most - 3)
+            length_a, length_b = kept_lengths(length_a, length_b, most - 3)
             a, b = _first(a, length_a), _first(b, length_b)
             if not length_b:
-                return self._cls + a + self._sep, length_a + 2, length_a + 2, True
-        return self._cls + a + self._sep + b + self._sep, length_a + length_b + 3, length_a + 2, cut
+                return cls + a + sep, length_a + 2, length_a + 2, True
+        return cls + a + sep + b + sep, length_a + length_b + 3, length_a + 2, cut
+
+    return encode
+
+
+def unknown_counter(tokenizer: Any) -> Callable[[bytes], int]:
+    """A function that counts the [UNK] in an input's encoded ids."""
+    unknown = varints([tokenizer.unk_id])
+    # The same bytes may end a longer varint; then the byte before them has the high bit.
+    occurrences = re.compile(b"(?<![\x80-\xff])" + re.escape(unknown), re.DOTALL).findall
+    return lambda encoded: len(occurrences(encoded)) if unknown in encoded else 0
 
 
 def _first(encoded: bytes, count: int) -> bytes:

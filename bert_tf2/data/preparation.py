@@ -11,7 +11,7 @@ from typing import Any
 from bert_tf2 import files
 from bert_tf2.data import metadata
 from bert_tf2.data.bad_rows import BadRows
-from bert_tf2.data.encoding import InputEncoder
+from bert_tf2.data.encoding import input_encoder, unknown_counter
 from bert_tf2.data.examples import InputExample
 from bert_tf2.data.features import classification_features
 from bert_tf2.data.metadata import MetaData
@@ -26,8 +26,6 @@ logger = logging.getLogger(__name__)
 _SHORTEST_PAIR = 4
 _NO_TOKENS = 2
 _MOST_KEPT = 1 << 15
-# Unknown tokens are counted in the first rows and then in every sixteenth.
-_ALL_COUNTED = 256
 _LARGEST_FLOAT32 = 3.4028234e38
 _DEFAULT_METRICS = {True: ("pearson", "spearman"), False: ("accuracy", "macro_f1")}
 
@@ -188,7 +186,7 @@ def _start(split: Split, processor: DataProcessor) -> None:
 def _write(split: Split, writer: RecordWriter, processor: DataProcessor, tokenizer: Any, max_seq_length: int) -> None:
     """Encodes and writes all examples of a split."""
     counts = split.statistics
-    encode = InputEncoder(tokenizer, max_seq_length).encode
+    encode, count_unknown = input_encoder(tokenizer, max_seq_length), unknown_counter(tokenizer)
     serialize = _serializer(writer, processor, max_seq_length)
     known_label, read_label = counts.label_ids.get, _label_reader(split, processor)
     lengths, hashes, hashed_labels, label_counts = (
@@ -197,7 +195,8 @@ def _write(split: Split, writer: RecordWriter, processor: DataProcessor, tokeniz
         counts.text_labels,
         counts.label_counts,
     )
-    weighted, truncated, unlabelled = bool(processor.weight_key), 0, 0
+    weighted, write = bool(processor.weight_key), writer.write_serialized
+    truncated = unlabelled = unknown = 0
     for index, example in enumerate(split.examples):
         text_a, text_b = example.text_a, example.text_b
         payload, length, first, cut = encode(text_a, text_b)
@@ -214,19 +213,18 @@ def _write(split: Split, writer: RecordWriter, processor: DataProcessor, tokeniz
             split.bad_rows.report(example.where(), complaint, [text_a, text_b, example.label])
             continue
         example_id = index if example.example_id is None else example.example_id
-        writer.write_serialized(serialize(payload, length, first, label, example_id, weight))
+        write(serialize(payload, length, first, label, example_id, weight))
         lengths[length] += 1
         truncated += cut
         if example.label is None:
             unlabelled += 1
         elif label_counts:
             label_counts[label] += 1
-        if index < _ALL_COUNTED or not index & 15:
-            counts.count_unknown(tokenizer, text_a, text_b)
+        unknown += count_unknown(payload)
         if len(hashes) < MOST_COMPARED:
             hashes.append(hash(text_a if text_b is None else (text_a, text_b)))
             hashed_labels.append(label if label_counts else 0)
-    counts.rows, counts.truncated = sum(lengths), truncated
+    counts.rows, counts.truncated, counts.unknown_tokens = sum(lengths), truncated, unknown
     counts.labelled = counts.rows - unlabelled
 
 

@@ -2,7 +2,6 @@
 
 from array import array
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -24,7 +23,6 @@ class SplitStatistics:
         self.label_ids = {name: id for id, name in enumerate(label_names)}
         self.rows = 0
         self.truncated = 0
-        self.counted_tokens = 0
         self.unknown_tokens = 0
         self.labelled = 0
         self.stripped_labels = 0
@@ -34,17 +32,10 @@ class SplitStatistics:
         self.text_hashes = array("q")
         self.text_labels = array("i")
 
-    def count_unknown(self, tokenizer: Any, *texts: str | None) -> None:
-        """Counts the tokens of some texts, and those of them that are [UNK]."""
-        for text in texts:
-            ids = tokenizer.encode(text or "")
-            self.counted_tokens += len(ids)
-            self.unknown_tokens += ids.count(tokenizer.unk_id)
-
     @property
     def unknown_fraction(self) -> float:
-        """Share of [UNK] among the counted tokens."""
-        return self.unknown_tokens / max(self.counted_tokens, 1)
+        """Share of [UNK] among the tokens that are not [CLS] or [SEP]."""
+        return self.unknown_tokens / max(self.tokens - 2 * self.rows, 1)
 
     @property
     def tokens(self) -> int:
