@@ -1,0 +1,125 @@
+"""Flags of the classifier that change how it trains: each does what it says, end to end."""
+
+import json
+import math
+
+import pytest
+
+from bert_tf2 import cli
+from bert_tf2.jobs.classifier import run_classifier
+from bert_tf2.jobs.classifier_options import ClassifierOptions
+
+
+def scores(model_dir, suffix: str = "") -> dict[str, float]:
+    return json.loads((model_dir / f"eval_results{suffix}.json").read_text())
+
+
+def history(model_dir, kind: str) -> list[dict]:
+    lines = (model_dir / "training_history.jsonl").read_text().splitlines()
+    return [entry for entry in map(json.loads, lines) if entry["kind"] == kind]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--dtype=bf16"],
+        ["--dtype=fp16"],
+        ["--dtype=fp16", "--loss_scale=128"],
+        ["--enable_xla"],
+        ["--optimizer_type=lamb", "--learning_rate=0.02"],
+        ["--noadam_bias_correction", "--learning_rate_schedule=cosine_restarts", "--num_restart_cycles=2"],
+        ["--learning_rate_schedule=polynomial", "--polynomial_power=2", "--warmup_steps=5", "--end_lr=0.001"],
+        ["--gradient_accumulation_steps=4", "--steps_per_loop=7"],
+        ["--nobucket_by_length"],
+        ["--distribution_strategy=one_device"],
+        ["--distribution_strategy=off"],
+    ],
+    ids=" ".join,
+)
+def test_training_learns_with(workplace, flags):
+    assert workplace.run("--mode=train_and_eval", "--num_train_epochs=5", *flags) == 0
+    assert scores(workplace.model_dir)["accuracy"] > 0.9
+
+
+@pytest.mark.slow
+def test_gradient_accumulation_and_buckets_change_no_result(workplace):
+    """Without dropout the update is the same sum however the batch is divided."""
+    config = json.loads(workplace.config_file.read_text()) | {"attention_probs_dropout_prob": 0.0}
+    workplace.config_file.write_text(json.dumps(config))
+    losses = []
+    for number, flags in enumerate(([], ["--gradient_accumulation_steps=4"], ["--enable_xla"])):
+        model_dir = workplace.directory / f"model_{number}"
+        assert workplace.run("--mode=train", "--num_train_epochs=1", "--log_steps=1", f"--model_dir={model_dir}", *flags) == 0
+        losses.append([entry["loss"] for entry in history(model_dir, "train")])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    assert losses[2] == pytest.approx(losses[0], rel=1e-3)
+
+
+def test_the_best_checkpoint_is_kept_and_training_stops_early(workplace, capsys):
+    flags = ["--num_train_epochs=30", "--early_stopping_patience=2", "--best_metric=loss", "--keep_checkpoint_max=1"]
+    assert workplace.run("--mode=train_and_eval", *flags, "--learning_rate=0.05") == 0
+    evaluations = history(workplace.model_dir, "eval")
+    best = min(evaluations, key=lambda entry: entry["loss"])
+    assert evaluations[-1]["step"] < 300
+    assert len(evaluations) - 1 - evaluations.index(best) == 2
+    kept = sorted(path.name for path in workplace.model_dir.glob("ckpt-*.index"))
+    assert kept == sorted({f"ckpt-{best['step']}.index", f"ckpt-{evaluations[-1]['step']}.index"})
+    capsys.readouterr()
+    assert workplace.run("--mode=eval", "--load_checkpoint=best") == 0
+    assert scores(workplace.model_dir)["loss"] == pytest.approx(best["loss"], rel=1e-5)
+    assert scores(workplace.model_dir)["global_step"] == best["step"]
+
+
+def test_the_learning_rate_follows_the_schedule(workplace):
+    assert workplace.run("--mode=train", "--num_train_epochs=1", "--log_steps=1", "--warmup_proportion=0.2") == 0
+    rates = [entry["learning_rate"] for entry in history(workplace.model_dir, "train")]
+    assert rates == pytest.approx([0.01 * factor for factor in (0, 0.5, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)], rel=1e-4)
+
+
+def test_regression(workplace):
+    for split in ("train", "eval", "test"):
+        path = workplace.directory / f"{split}.tsv"
+        rows = [line.split("\t")[0] for line in path.read_text().splitlines()[1:]]
+        path.write_text("".join(f"{text}\t{len(text.split()) / 4:.3f}\n" for text in rows))
+    assert workplace.prepare("--fine_tuning_task_type=regression", "--text_column=0", "--label_column=1") == 0
+    assert workplace.run("--mode=train_and_eval", "--num_train_epochs=20") == 0
+    assert scores(workplace.model_dir)["pearson"] > 0.8
+    assert (workplace.model_dir / "predicted_against_gold.png").exists()
+    assert workplace.run("--mode=predict") == 0
+    rows = [line.split("\t") for line in (workplace.model_dir / "predictions.tsv").read_text().splitlines()]
+    results = (workplace.model_dir / "test_results.tsv").read_text().splitlines()
+    assert rows[0] == ["id", "label", "prediction"]
+    assert [float(row[2]) for row in rows[1:]] == pytest.approx([float(value) for value in results], rel=1e-4)
+    assert all(math.isfinite(float(value)) for value in results)
+
+
+def test_mnli_is_evaluated_matched_and_mismatched(workplace, tmp_path):
+    data_dir = tmp_path / "MNLI"
+    data_dir.mkdir()
+    header = "\t".join(
+        ["index", "promptID", "pairID", *(f"parse{i}" for i in range(5)), "sentence1", "sentence2", "label1", "gold_label"]
+    )
+    labels = ["contradiction", "entailment", "neutral"]
+    for name, rows in (("train", 30), ("dev_matched", 11), ("dev_mismatched", 7)):
+        lines = [header]
+        for number in range(rows):
+            label = labels[number % 3]
+            cells = [number, number, number, *"abcde", f"the movie was {'very ' * (number % 5)}", label, label, label]
+            lines.append("\t".join(map(str, cells)))
+        (data_dir / f"{name}.tsv").write_text("\n".join(lines) + "\n")
+    output_dir = tmp_path / "out"
+    arguments = {
+        "task_name": "MNLI",
+        "data_dir": data_dir,
+        "vocab_file": workplace.vocab_file,
+        "bert_config_file": workplace.config_file,
+        "output_dir": output_dir,
+        "num_train_epochs": 1.0,
+        "max_seq_length": 32,
+    }
+    flags = [f"--{name}={value}" for name, value in arguments.items()]
+    assert cli.run(run_classifier, ClassifierOptions, "", ["run_classifier.py", *flags, "--do_train", "--do_eval"]) == 0
+    assert set(scores(output_dir)) == {"global_step", "accuracy", "loss"}
+    assert set(scores(output_dir, "_mismatched")) == {"global_step", "accuracy", "loss"}
+    assert len((output_dir / "eval_predictions_mismatched.tsv").read_text().splitlines()) == 8
