@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import socket
 
 import tensorflow as tf
 
@@ -15,6 +16,7 @@ STRATEGIES = ("off", "one_device", "mirrored", "multi_worker_mirrored", "paramet
 
 _MIRRORED_ALGORITHMS = ("nccl", "hierarchical_copy")
 _COLLECTIVE_ALGORITHMS = ("ring", "nccl")
+_TPU_PORT = 8470
 
 
 def create_strategy(
@@ -174,6 +176,8 @@ def _tpu_strategy(tpu: str | None, zone: str | None, project: str | None, model_
     if not local and model_dir and not files.is_remote(model_dir):
         raise UserError(f"--model_dir={model_dir}: a Cloud TPU cannot write to a local directory; use gs://bucket/directory")
     try:
+        if tpu is not None and tpu.startswith("grpc://"):
+            _try_connection(tpu.removeprefix("grpc://"))
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu="local" if local else tpu, zone=zone, project=project)
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
@@ -184,3 +188,9 @@ def _tpu_strategy(tpu: str | None, zone: str | None, project: str | None, model_
             "(gcloud auth application-default login), and that it is running"
         ) from None
     return tf.distribute.TPUStrategy(resolver)
+
+
+def _try_connection(address: str) -> None:
+    """TensorFlow itself waits for ever for an address at which nobody answers."""
+    host, _, port = address.partition(":")
+    socket.create_connection((host, int(port or _TPU_PORT)), timeout=10).close()

@@ -22,12 +22,12 @@ class History:
     def __init__(self, directory: str, writes: bool = True):
         self._path = f"{directory}/{FILE_NAME}" if files.is_remote(directory) else os.path.join(directory, FILE_NAME)
         self._writes = writes
-        self.entries = _read(self._path)
+        self.entries, self._is_whole = _read(self._path)
 
     def continue_from(self, step: int) -> None:
         """Forgets what was measured after `step`; those steps are run again."""
         kept = [entry for entry in self.entries if entry["step"] <= step]
-        if len(kept) != len(self.entries):
+        if len(kept) != len(self.entries) or not self._is_whole:
             self.entries = kept
             self._rewrite()
 
@@ -75,25 +75,26 @@ class History:
             files.write_text(self._path, "".join(json.dumps(entry) + "\n" for entry in self.entries))
 
 
-def _read(path: str) -> list[dict[str, Any]]:
+def _read(path: str) -> tuple[list[dict[str, Any]], bool]:
+    """The entries, and whether the file ends where an entry does."""
     try:
         if files.is_remote(path):
             import tensorflow as tf
 
             if not tf.io.gfile.exists(path):
-                return []
+                return [], True
             with tf.io.gfile.GFile(path) as file:
-                lines = file.read().splitlines()
+                text = file.read()
         else:
             with open(path, encoding="utf-8") as file:
-                lines = file.read().splitlines()
+                text = file.read()
     except FileNotFoundError:
-        return []
+        return [], True
     entries = []
-    for line in lines:
+    for line in text.splitlines():
         try:
             entry = json.loads(line)
             entries.append({**entry, "step": int(entry["step"]), "kind": str(entry["kind"])})
         except (ValueError, KeyError, TypeError):
             continue  # a line that a killed process did not finish; its step is run again
-    return entries
+    return entries, not text or text.endswith("\n")
