@@ -28,6 +28,27 @@ def incomplete_name(path: str) -> str:
     return f"{path}{INCOMPLETE}{uuid.uuid4().hex[:8]}"
 
 
+@contextlib.contextmanager
+def remote_errors(path: str) -> Iterator[None]:
+    """Turns what TensorFlow says of an object store that cannot be used into one line.
+
+    Raises:
+      UserError: the scheme is unknown, the credentials are missing or do not suffice, or the network is down.
+    """
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.UnimplementedError:
+        raise UserError(f"{path}: this kind of address is not known here; use a local path or gs://bucket/path") from None
+    except tf.errors.OpError as error:
+        reason = (error.message or type(error).__name__).strip().splitlines()[0][:200]
+        raise UserError(
+            f"cannot use {path}: {reason}; check the bucket's name, the network and the credentials "
+            "(gcloud auth application-default login)"
+        ) from None
+
+
 def require_file(path: str, flag: str) -> str:
     """Returns the expanded path of a file that exists.
 
@@ -38,7 +59,8 @@ def require_file(path: str, flag: str) -> str:
     if is_remote(path):
         import tensorflow as tf
 
-        exists = tf.io.gfile.exists(path)
+        with remote_errors(path):
+            exists = tf.io.gfile.exists(path)
     else:
         exists = os.path.isfile(path)
     if exists:
@@ -68,7 +90,8 @@ def make_directory(path: str) -> None:
     if is_remote(path):
         import tensorflow as tf
 
-        tf.io.gfile.makedirs(path)
+        with remote_errors(path):
+            tf.io.gfile.makedirs(path)
         return
     try:
         os.makedirs(path, exist_ok=True)

@@ -58,3 +58,10 @@ def test_a_directory_under_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot create the directory"):
         files.make_directory(str(tmp_path / "file" / "sub"))
+
+
+def test_an_address_that_cannot_be_used_is_one_line():
+    with pytest.raises(UserError, match=r"s3://bucket/x: this kind of address is not known here; use a local path or gs://"):
+        files.require_file("s3://bucket/x", "train_file")
+    with pytest.raises(UserError, match="this kind of address is not known here"):
+        files.make_directory("hdfs://host/x")
