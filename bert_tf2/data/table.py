@@ -133,10 +133,10 @@ class TableProcessor(DataProcessor):
         count = 0
         for language in languages:
             path, layout = _find(data_dir, layouts, language)
-            for count, example in enumerate(self._examples(path, layout, split, data_dir), count):  # noqa: B020
+            for example in self._examples(path, layout, split, data_dir):
                 example.example_id = count
+                count += 1
                 yield example
-            count += 1
 
     def _examples(
         self, path: str, layout: Layout, split: str, data_dir: str, languages: tuple[str, ...] = ()
