@@ -1,14 +1,14 @@
 """SentencePiece: text -> ids, equal to the `sentencepiece` library."""
 
 import functools
+import hashlib
 import unicodedata
 
 import sentencepiece
 
 from bert_tf2.errors import UserError
-from bert_tf2.files import is_remote, require_file, sha256_of_file
-
-CLASSIFICATION, SEPARATOR = "[CLS]", "[SEP]"
+from bert_tf2.files import require_file
+from bert_tf2.text.vocabulary import CLASSIFICATION, SEPARATOR, read_bytes
 
 
 class SentencePieceTokenizer:
@@ -33,7 +33,7 @@ class SentencePieceTokenizer:
         self.file = require_file(sp_model_file, "sp_model_file")
         self.do_lower_case = do_lower_case
         self._processor = sentencepiece.SentencePieceProcessor()
-        self.model = _read_bytes(self.file)
+        self.model = read_bytes(self.file, "sp_model_file")
         try:
             loaded = bool(self.model) and self._processor.LoadFromSerializedProto(self.model)
         except RuntimeError:
@@ -54,7 +54,7 @@ class SentencePieceTokenizer:
     @functools.cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the model file."""
-        return sha256_of_file(self.file)
+        return hashlib.sha256(self.model).hexdigest()
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, without [CLS] and [SEP]."""
@@ -75,13 +75,3 @@ def prepared(text: str) -> str:
     if not text.isascii():
         text = "".join([c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)])
     return text.lower()
-
-
-def _read_bytes(path: str) -> bytes:
-    if is_remote(path):
-        import tensorflow as tf
-
-        with tf.io.gfile.GFile(path, "rb") as file:
-            return file.read()
-    with open(path, "rb") as file:
-        return file.read()

@@ -18,11 +18,9 @@ def load_vocabulary(path: str) -> dict[str, int]:
     """
     path = require_file(path, "vocab_file")
     try:
-        lines = _read_bytes(path).decode("utf-8-sig").split("\n")
+        lines = read_bytes(path, "vocab_file").decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise UserError(f"--vocab_file: {path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
-    except OSError as error:
-        raise UserError(f"--vocab_file: cannot read {path}: {error.strerror or error}") from None
     while lines and not lines[-1].strip("\r"):
         lines.pop()
     vocabulary: dict[str, int] = {}
@@ -44,11 +42,19 @@ def _require_special_tokens(path: str, vocabulary: dict[str, int]) -> None:
         )
 
 
-def _read_bytes(path: str) -> bytes:
+def read_bytes(path: str, flag: str) -> bytes:
+    """Reads a whole local or remote file.
+
+    Raises:
+      UserError: it cannot be read.
+    """
     if is_remote(path):
         import tensorflow as tf
 
         with tf.io.gfile.GFile(path, "rb") as file:
             return file.read()
-    with open(path, "rb") as file:
-        return file.read()
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise UserError(f"--{flag}: cannot read {path}: {error.strerror or error}") from None

@@ -100,6 +100,7 @@ np.save(sys.argv[1] + "/ids.npy", result["input_word_ids"])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["wordpiece", "sentencepiece"])
 def test_survives_saving_and_loading_in_a_fresh_process(tmp_path, rich_vocab_file, sp_model_file, kind):
     tokenizer = WordPieceTokenizer(rich_vocab_file) if kind == "wordpiece" else SentencePieceTokenizer(sp_model_file)
