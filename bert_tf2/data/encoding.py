@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bert_tf2.data.examples import kept_lengths
-from bert_tf2.data.records import varints
+from bert_tf2.data.records import varint, varints
 
 # In a varint every byte but the last has the high bit, so the bytes without it count the ids.
 _NOT_LAST = bytes(range(128, 256))
@@ -94,7 +94,8 @@ class _Stretches(dict):
         self._encode_stretch = encode_stretch
 
     def __missing__(self, stretch: str) -> bytes:
-        encoded = varints(self._encode_stretch(stretch))
+        ids = self._encode_stretch(stretch)
+        encoded = varint(ids[0]) if len(ids) == 1 else varints(ids)
         if len(stretch) <= self._LONGEST:
             if len(self) >= self._MOST:
                 self.clear()

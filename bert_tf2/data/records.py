@@ -55,8 +55,8 @@ class FeatureSpec:
         return self.batch_name or self.name
 
 
-def _varint(value: int) -> bytes:
-    """A protocol-buffer varint; negative numbers as 64-bit two's complement."""
+def varint(value: int) -> bytes:
+    """An integer as a protocol-buffer varint; negative numbers as 64-bit two's complement."""
     if 0 <= value < 1 << 7:
         return bytes((value,))
     if 0 <= value < 1 << 14:
@@ -77,7 +77,7 @@ class _Varints(dict):
     _MOST_KEPT = 1 << 18
 
     def __missing__(self, value: int) -> bytes:
-        encoded = _varint(value)
+        encoded = varint(value)
         if len(self) < self._MOST_KEPT:
             self[value] = encoded
         return encoded
@@ -101,7 +101,7 @@ class _FeatureEncoder:
         self.spec = spec
         self._pad_to = pad_to if spec.per_token else None
         name = spec.name.encode()
-        self._key = b"\x0a" + _varint(len(name)) + name
+        self._key = b"\x0a" + varint(len(name)) + name
         # Feature is a oneof: float_list = 2, int64_list = 3; both lists hold packed values in field 1.
         self._kind = b"\x1a" if spec.dtype == "int64" else b"\x12"
         self._heads: dict[int, bytes] = {}
@@ -112,7 +112,7 @@ class _FeatureEncoder:
             if values.__class__ is bytes:
                 return self.packed(values, len(values))
             if values.__class__ is int:
-                return self.packed(_varint(values), 1)
+                return self.packed(varint(values), 1)
         values = list(values) if hasattr(values, "__len__") else [values]
         if self.spec.dtype == "int64":
             return self.packed(varints(values), len(values))
@@ -131,8 +131,8 @@ class _FeatureEncoder:
     def _head(self, length: int) -> bytes:
         head = b""
         for tag in (b"\x0a", self._kind, self._key + b"\x12"):
-            head = tag + _varint(length + len(head)) + head
-        self._heads[length] = head = b"\x0a" + _varint(length + len(head)) + head
+            head = tag + varint(length + len(head)) + head
+        self._heads[length] = head = b"\x0a" + varint(length + len(head)) + head
         return head
 
 

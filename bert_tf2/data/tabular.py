@@ -133,10 +133,12 @@ class TabularProcessor(DataProcessor):
         first = next(self._rows(path), None)
         if first is None:
             raise UserError(f"{path}: the file is empty")
-        line, row, _ = first
+        line, row, shown = first
+        if row is None:
+            raise UserError(f"{path}:{line}: not a JSON object: {shown[:60]}")
         given = self.options.columns()
         if self._format(path) == "jsonl":
-            names = list(row or {})
+            names = list(row)
             places, count, header = {name: name for name in names}, None, False
         else:
             header = self._has_header(given)
