@@ -118,6 +118,8 @@ def _check(options: ConvertCheckpointOptions) -> None:
 
 def _config(options: ConvertCheckpointOptions, source_path: str) -> tuple["BertConfig", str]:
     """The configuration that was given, or the one beside the source; and its path."""
+    import tensorflow as tf
+
     from bert_tf2.models.config import BertConfig
 
     if options.bert_config_file is not None:
@@ -126,7 +128,7 @@ def _config(options: ConvertCheckpointOptions, source_path: str) -> tuple["BertC
     directory = os.path.dirname(source_path) or "."
     for name in _CONFIG_NAMES:
         path = os.path.join(directory, name)
-        if os.path.isfile(path):
+        if tf.io.gfile.exists(path):
             return BertConfig.from_json_file(path), path
     raise UserError(f"--bert_config_file is required: there is no {' or '.join(_CONFIG_NAMES)} in {directory}")
 
@@ -149,10 +151,12 @@ def _config_beside(prefix: str) -> str:
 
 def _write_config(prefix: str, config: "BertConfig") -> bool:
     """Puts bert_config.json beside a TensorFlow checkpoint; returns whether what lies there is this configuration."""
+    import tensorflow as tf
+
     from bert_tf2.models.config import BertConfig
 
     path = _config_beside(prefix)
-    if os.path.isfile(path):
+    if tf.io.gfile.exists(path):
         try:
             same = BertConfig.from_json_file(path) == config
         except UserError:

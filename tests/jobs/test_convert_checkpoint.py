@@ -63,10 +63,10 @@ def test_the_flags_of_the_gardens_converter_work(source, tmp_path, capsys):
     assert all(key.startswith("model/layer_with_weights-") for key in keys)
 
 
-def test_a_configuration_of_another_model_is_left_alone(source, tmp_path, tiny_config_dict, capsys, caplog):
+def test_a_configuration_of_another_model_is_left_alone(source, tmp_path, tiny_config_dict, capsys, caplog, monkeypatch):
     other = json.dumps(tiny_config_dict | {"hidden_act": "relu"})
     (tmp_path / "bert_config.json").write_text(other)
-    logging.getLogger("bert_tf2").propagate = True
+    monkeypatch.setattr(logging.getLogger("bert_tf2"), "propagate", True)
     assert _run(f"--checkpoint_to_convert={source}", f"--converted_checkpoint_path={tmp_path}/ckpt", "--to=tf1") == 0
     assert (tmp_path / "bert_config.json").read_text() == other
     assert "is of another model and was left as it is" in caplog.text

@@ -139,10 +139,10 @@ def test_an_odd_shape_is_named(tmp_path, encoder):
     _refused(tmp_path / "ckpt", r"layer_1/output/dense/bias \(7,\) vs\. \(16,\)", encoder)
 
 
-def test_a_missing_pooler_is_a_warning(tmp_path, encoder, caplog):
+def test_a_missing_pooler_is_a_warning(tmp_path, encoder, caplog, monkeypatch):
     arrays = {name: array for name, array in garden.random_weights(heads=()).items() if "pooler" not in name}
     write_tf1(str(tmp_path / "ckpt"), garden.source_of(arrays).tensors)
-    logging.getLogger("bert_tf2").propagate = True
+    monkeypatch.setattr(logging.getLogger("bert_tf2"), "propagate", True)
     with caplog.at_level(logging.WARNING):
         report = load_encoder_weights(encoder, str(tmp_path / "ckpt"), CONFIG)
     assert "has no pooler" in caplog.text
