@@ -34,6 +34,7 @@ class Agreement:
 
     def _sum_over_replicas(self, number: tf.Tensor) -> tf.Tensor:
         def on_replica() -> tf.Tensor:
-            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, number)
+            # Made here, the copy has the device that the sum goes to.
+            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, tf.identity(number))
 
         return self._strategy.experimental_local_results(self._strategy.run(on_replica))[0]

@@ -50,6 +50,11 @@ class CheckpointDirectory:
         names = set(self._names())
         return sorted(int(match[1]) for match in map(_INDEX.fullmatch, names) if match and _has_all_data(names, int(match[1])))
 
+    def newest(self) -> str | None:
+        """The path that names the newest whole checkpoint, or None."""
+        steps = self.steps()
+        return self.prefix(steps[-1]) if steps else None
+
     def sweep(self) -> None:
         """Removes what a killed trainer left half-written."""
         if not self._writes:
@@ -90,8 +95,8 @@ class CheckpointDirectory:
                     files.rename_whole(os.path.join(aside, name), os.path.join(self._directory, name))
             self._write_state(self._kept(best_step, newest=step))
         except (tf.errors.OpError, OSError) as error:
-            last = self.steps()
-            left = f"the last good one is {self.prefix(last[-1])}" if last else "there is none before it"
+            last = self.newest()
+            left = f"the last good one is {last}" if last else "there is none before it"
             raise JobError(
                 f"cannot write the checkpoint {self.prefix(step)}: {_reason(error)}{_free_space(self._directory)}; {left}; "
                 "make room and run the same command again to go on"

@@ -1,6 +1,7 @@
 """Losses as they come: checked to be finite, averaged, and told to the terminal, the history and TensorBoard."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -45,11 +46,11 @@ class Measurements:
         self._unchecked.append(result)
         self._unreported.append(result)
 
-    def check_finite(self, last_checkpoint: str | None) -> None:
+    def check_finite(self, last_checkpoint: Callable[[], str | None]) -> None:
         """Waits for all steps so far.
 
         Args:
-          last_checkpoint: for the message.
+          last_checkpoint: names the newest checkpoint for the message.
 
         Raises:
           NonFiniteLossError: the loss or the gradient of a step is nan or infinite.
@@ -58,7 +59,8 @@ class Measurements:
         self._unchecked.clear()
         if bad is None:
             return
-        kept = f"the last good checkpoint is {last_checkpoint}" if last_checkpoint else "no checkpoint was written yet"
+        last = last_checkpoint()
+        kept = f"the last good checkpoint is {last}" if last else "no checkpoint was written yet"
         raise NonFiniteLossError(
             f"the loss or its gradient is not finite at step {bad + 1} (learning rate {self._learning_rate(bad):.3g}, "
             f"examples {self._example_ids(bad)}); {kept}. Lower --learning_rate, raise the warm-up, or look at these examples"

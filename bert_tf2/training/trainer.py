@@ -323,8 +323,7 @@ class _Run:
         )
 
     def _check_finite(self) -> None:
-        steps = self._checkpoints.steps()
-        self._measurements.check_finite(self._checkpoints.prefix(steps[-1]) if steps else None)
+        self._measurements.check_finite(self._checkpoints.newest)
 
 
 def _first_line(error: tf.errors.OpError) -> str:

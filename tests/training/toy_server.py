@@ -2,7 +2,7 @@
 
 Reads one job a line from standard input as JSON and answers with one line. A job:
   {"model_dir", "records", "options": {of make_trainer}, "logical_cpus": 0 | 2, "width", "steps_per_evaluation",
-   "kill_after": seconds from the start of the training, "signal": 9, "file_size_limit": bytes}
+   "kill_after": seconds from the start of the training, or from its first report with "kill_after_first_report", "signal": 9, "file_size_limit": bytes}
 The answer: {"code": exit code, "message", "hash" of all saved values, "losses", "final_step", "already_finished", "seconds"}.
 """
 
@@ -74,6 +74,11 @@ def run(job):
     os.close(writing)
     killed_at = None
     if os.read(reading, 1) and "kill_after" in job:
+        if job.get("kill_after_first_report"):
+            history = os.path.join(job["model_dir"], "training_history.jsonl")
+            start = time.time()
+            while not (os.path.exists(history) and os.path.getmtime(history) > start) and time.time() < start + 120:
+                time.sleep(0.05)
         time.sleep(job["kill_after"])
         killed_at = time.monotonic()
         os.kill(pid, job.get("signal", signal.SIGKILL))
