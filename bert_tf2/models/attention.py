@@ -108,19 +108,20 @@ def attend(
     def apply(query, key, value):
         dtype = query.dtype
         scores = tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32) + adder
-        probabilities = tf.cast(tf.nn.softmax(scores), dtype)
-        dropped = probabilities if draws is None else probabilities * kept(draws, lowest_kept, dtype)
-        context = tf.matmul(dropped, value)
+        probabilities = tf.nn.softmax(scores)
+        dropped = probabilities if draws is None else probabilities * kept(draws, lowest_kept, tf.float32)
+        context = tf.matmul(tf.cast(dropped, dtype), value)
 
         def gradient(upstream):
             # The softmax's gradient needs each row's sum of probability times its gradient, which is also the sum of output
             # times its gradient (https://arxiv.org/abs/2205.14135, appendix B) and that is the smaller tensor.
-            total = tf.reduce_sum(tf.cast(upstream * context, tf.float32), axis=-1, keepdims=True)
-            of_scores = dropped * tf.matmul(upstream, value, transpose_b=True) - probabilities * tf.cast(total, dtype)
+            total = tf.reduce_sum(tf.cast(upstream, tf.float32) * tf.cast(context, tf.float32), axis=-1, keepdims=True)
+            of_dropped = tf.cast(tf.matmul(upstream, value, transpose_b=True), tf.float32)
+            of_scores = tf.cast(dropped * of_dropped - probabilities * total, dtype)
             return (
                 tf.matmul(of_scores, key),
                 tf.matmul(of_scores, query, transpose_a=True),
-                tf.matmul(dropped, upstream, transpose_a=True),
+                tf.matmul(tf.cast(dropped, dtype), upstream, transpose_a=True),
             )
 
         return context, gradient

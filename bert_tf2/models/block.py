@@ -22,22 +22,21 @@ class TransformerBlock(tf_keras.layers.Layer):
       config: shape of the encoder.
       salt: the first of three numbers for the block's dropouts.
       compute_dtype: of the matrix products.
-      compiled: whether chains of elementwise operations are compiled (`kernels.worth_compiling`).
     """
 
-    def __init__(self, config: BertConfig, salt: int, compute_dtype: tf.DType, compiled: bool, **kwargs):
+    def __init__(self, config: BertConfig, salt: int, compute_dtype: tf.DType, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self._config = config
         self._product_dtype = compute_dtype
-        self._activation = get_activation(config.hidden_act, compiled)
+        self._activation = get_activation(config.hidden_act)
         width, inner = config.hidden_size, config.intermediate_size
         self._attention_layer = SelfAttention(config, salt, name="self_attention")
         self._attention_dropout = Dropout(config.hidden_dropout_prob, salt + 1, name="attention_dropout")
-        self._attention_layer_norm = LayerNormalization(config.layer_norm_eps, compiled, name="self_attention_layer_norm")
+        self._attention_layer_norm = LayerNormalization(config.layer_norm_eps, name="self_attention_layer_norm")
         self._intermediate_dense = Projection([width, inner], [inner], [width, inner], initializer(config), name="intermediate")
         self._output_dense = Projection([inner, width], [width], [inner, width], initializer(config), name="output")
         self._output_dropout = Dropout(config.hidden_dropout_prob, salt + 2, name="output_dropout")
-        self._output_layer_norm = LayerNormalization(config.layer_norm_eps, compiled, name="output_layer_norm")
+        self._output_layer_norm = LayerNormalization(config.layer_norm_eps, name="output_layer_norm")
 
     def build(self, input_shape):
         """Builds the parts in the garden's order."""
@@ -67,9 +66,11 @@ class TransformerBlock(tf_keras.layers.Layer):
         attended = self._attention_layer(tf.cast(hidden, dtype), adder, outputs_per_row, training=training)
         kept = hidden if outputs_per_row is None else hidden[:, :outputs_per_row]
         flat = tf.reshape(kept, [-1, self._config.hidden_size])
-        flat = self._attention_layer_norm.after(flat, attended, self._attention_dropout, training)
+        update = self._attention_dropout(attended, training=training)
+        flat = self._attention_layer_norm(flat + tf.cast(update, tf.float32))
         inner = self._activation(self._intermediate_dense(tf.cast(flat, dtype)))
-        flat = self._output_layer_norm.after(flat, self._output_dense(inner), self._output_dropout, training)
+        update = self._output_dropout(self._output_dense(inner), training=training)
+        flat = self._output_layer_norm(flat + tf.cast(update, tf.float32))
         return tf.reshape(flat, tf.shape(kept))
 
     def _lookup_dependency(self, name, *args, **kwargs):

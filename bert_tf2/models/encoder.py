@@ -7,7 +7,6 @@ from bert_tf2.models.attention import AttentionMask
 from bert_tf2.models.block import TransformerBlock
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.dropout import Dropout
-from bert_tf2.models.kernels import worth_compiling
 from bert_tf2.models.layers import Embedding, PositionEmbedding, TypeEmbedding, initializer
 from bert_tf2.models.normalization import LayerNormalization
 
@@ -20,7 +19,6 @@ def build_encoder(
     policy: str = "float32",
     name: str = "bert_encoder",
     output_range: int | None = None,
-    compiled: bool | None = None,
 ) -> tf_keras.Model:
     """Builds the encoder of https://arxiv.org/abs/1810.04805 with random weights.
 
@@ -33,8 +31,6 @@ def build_encoder(
       name: of the model.
       output_range: how many tokens of each row the last block computes (the first ones); None for all. With 1, a model that
         only uses the pooled output saves most of the last block.
-      compiled: whether chains of elementwise operations are compiled by XLA; None to decide by width and machine. It changes
-        speed and rounding only.
 
     Returns:
       A model that takes a dict of int32 [B, L] with B and L free, L up to `max_position_embeddings`: `input_word_ids`,
@@ -44,12 +40,11 @@ def build_encoder(
     if policy not in COMPUTE_DTYPES:
         raise ValueError(f"policy must be one of {', '.join(COMPUTE_DTYPES)}; got {policy!r}")
     width = config.hidden_size
-    compiled = worth_compiling(width) if compiled is None else compiled
     inputs = {key: tf_keras.Input([None], dtype=tf.int32, name=key) for key in ("input_word_ids", "input_mask", "input_type_ids")}
     word_layer = Embedding(config.vocab_size, width, initializer(config), name="word_embeddings")
     position_layer = PositionEmbedding(config.max_position_embeddings, width, initializer(config), name="position_embedding")
     type_layer = TypeEmbedding(config.type_vocab_size, width, initializer(config), name="type_embeddings")
-    norm_layer = LayerNormalization(config.layer_norm_eps, compiled, name="embeddings/layer_norm")
+    norm_layer = LayerNormalization(config.layer_norm_eps, name="embeddings/layer_norm")
 
     words = word_layer(inputs["input_word_ids"])
     positions = position_layer(words)
@@ -62,7 +57,7 @@ def build_encoder(
     blocks, encoder_outputs = [], []
     for index in range(config.num_hidden_layers):
         block = TransformerBlock(
-            config, salt=1 + 3 * index, compute_dtype=COMPUTE_DTYPES[policy], compiled=compiled, name=f"transformer/layer_{index}"
+            config, salt=1 + 3 * index, compute_dtype=COMPUTE_DTYPES[policy], name=f"transformer/layer_{index}"
         )
         last = index == config.num_hidden_layers - 1
         hidden = block(hidden, adder, outputs_per_row=output_range if last else None)

@@ -62,9 +62,8 @@ def assert_same_outputs(one, other, atol=1e-5):
         np.testing.assert_allclose(a, b, rtol=0, atol=atol)
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-def test_outputs_equal_the_garden(config, compiled):
-    garden, ours = garden_encoder(config), build_encoder(config, compiled=compiled)
+def test_outputs_equal_the_garden(config):
+    garden, ours = garden_encoder(config), build_encoder(config)
     randomize(garden)
     ours.set_weights(garden.get_weights())
     inputs = batch(config)
@@ -72,9 +71,8 @@ def test_outputs_equal_the_garden(config, compiled):
     assert_same_outputs(garden(inputs), tf.function(ours)(inputs))
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-def test_gradients_equal_the_garden(config, compiled):
-    garden, ours = garden_encoder(config), build_encoder(config, compiled=compiled)
+def test_gradients_equal_the_garden(config):
+    garden, ours = garden_encoder(config), build_encoder(config)
     randomize(garden)
     ours.set_weights(garden.get_weights())
     inputs = batch(config)
@@ -194,9 +192,8 @@ def test_compiled_as_a_whole_gives_the_same_numbers(config):
         np.testing.assert_allclose(plain, compiled, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-def test_dropout_follows_the_seed(config, compiled):
-    encoder = build_encoder(config, compiled=compiled)
+def test_dropout_follows_the_seed(config):
+    encoder = build_encoder(config)
 
     @tf.function
     def pooled(seed):
@@ -220,9 +217,8 @@ def test_dropout_has_the_distribution_of_the_garden(config):
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-@pytest.mark.parametrize("compiled", [False, True])
-def test_mixed_precision(config, policy, compiled):
-    exact, mixed = build_encoder(config), build_encoder(config, policy, compiled=compiled)
+def test_mixed_precision(config, policy):
+    exact, mixed = build_encoder(config), build_encoder(config, policy)
     randomize(exact)
     mixed.set_weights(exact.get_weights())
     inputs = batch(config)
@@ -248,7 +244,7 @@ from bert_tf2.models.encoder import build_encoder
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 with strategy.scope():
     encoder = build_encoder(
-        BertConfig(50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32), compiled=True
+        BertConfig(50, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)
     )
 
 @tf.function
