@@ -1,9 +1,10 @@
 """Trains the toy in processes that can be killed: a server that has imported everything and forks for each job.
 
 Reads one job a line from standard input as JSON and answers with one line. A job:
-  {"model_dir", "records", "options": {of make_trainer}, "logical_cpus": 0 | 2, "width", "steps_per_evaluation",
-   "kill_after": seconds from the start of the training, or from its first report with "kill_after_first_report", "signal": 9, "file_size_limit": bytes}
-The answer: {"code": exit code, "message", "hash" of all saved values, "losses", "final_step", "already_finished", "seconds"}.
+  {"model_dir", "records", "options": {of make_trainer}, "strategy", "logical_cpus": 0 | 2, "width", "file_size_limit": bytes,
+   "kill_after": seconds from the start of the training, or from its first report with "kill_after_first_report", "signal": 9}
+The answer: {"code": exit code, "message", "hash" of all saved values, "losses", "evaluations", "final_step",
+             "already_finished", "seconds"}.
 """
 
 import hashlib
