@@ -95,6 +95,7 @@ def prepare(
       UserError: data or settings that cannot be used; the message names file and line where there is one.
       JobError: writing failed.
     """
+    processor.bad_rows = BadRows(options.skip_bad_rows)
     labels = [] if processor.is_regression else check_labels(processor)
     splits = list(_splits(processor, data_dir, outputs, options, labels))
     _check_paths([*[split.path for split in splits], meta_data_path])

@@ -205,8 +205,7 @@ class TabularProcessor(DataProcessor):
         for split, columns in self._columns.items():
             if columns.label is None:
                 continue
-            # What is wrong with a row is reported when it is read again to be written.
-            for _, _, row in self._data_rows(split, BadRows(skip=True)):
+            for _, _, row in self._data_rows(split, self.bad_rows):
                 label = _json_label(_get(row, columns.label), False)
                 if label is not None and label.strip():
                     counts[label.strip()] += 1
@@ -224,6 +223,8 @@ class TabularProcessor(DataProcessor):
         path = next(iter(self._paths.values()))
         if not counts:
             raise UserError(f"{path}: 0 data rows with a label")
+        if len(counts) == 1:
+            raise UserError(f"{path}: only the label '{next(iter(counts))}' occurs; classification needs at least 2 labels")
         if columns.count is not None and not columns.skip_first and self.options.header == "auto":
             first = next(self._rows(path))[1]
             label = first[columns.label].strip() if columns.label is not None else ""

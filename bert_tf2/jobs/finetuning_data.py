@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import os
 from typing import TYPE_CHECKING
 
 from bert_tf2.errors import UserError
@@ -132,6 +133,7 @@ def check_finetuning_data_options(options: FinetuningDataOptions) -> FinetuningD
                 (f"{split}_file", f"{split}_data_output_path") if file else (f"{split}_data_output_path", f"{split}_file")
             )
             raise UserError(f"--{given} needs --{missing}")
+    _check_no_input_is_overwritten(options)
     if not own:
         named = [flag for flag in _OWN_FILE_FLAGS if getattr(options, flag) != _default(flag)]
         if named:
@@ -143,6 +145,14 @@ def check_finetuning_data_options(options: FinetuningDataOptions) -> FinetuningD
     if options.tokenization == "SentencePiece" and not options.sp_model_file:
         raise UserError("--sp_model_file is needed with --tokenization=SentencePiece")
     return options
+
+
+def _check_no_input_is_overwritten(options: FinetuningDataOptions) -> None:
+    flags = ("train_file", "eval_file", "test_file", "vocab_file", "sp_model_file")
+    inputs = {os.path.realpath(getattr(options, flag)): flag for flag in flags if getattr(options, flag)}
+    for path in (*_outputs(options).values(), options.meta_data_file_path):
+        if os.path.realpath(path) in inputs:
+            raise UserError(f"writing {path} would overwrite --{inputs[os.path.realpath(path)]}; choose another output path")
 
 
 _OWN_FILE_FLAGS = (

@@ -1,0 +1,291 @@
+"""The command create_finetuning_data.py, from its flags to its files."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import pytest
+
+from bert_tf2 import cli
+from bert_tf2.data.metadata import read_meta_data
+from bert_tf2.jobs.finetuning_data import FinetuningDataOptions, create_finetuning_data
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+COMMAND = ROOT / "data_prep" / "create_finetuning_data.py"
+GOOD_ROWS = "text\tlabel\nthe movie was good\tpos\nvery bad !\tneg\n"
+
+
+class Place:
+    """A directory with a vocabulary, and the command run there."""
+
+    def __init__(self, directory: pathlib.Path, vocab_file: str, capsys):
+        self.directory, self.vocab_file, self._capsys = directory, vocab_file, capsys
+        self.out = directory / "out"
+
+    def write(self, name: str, content: str | bytes) -> str:
+        path = self.directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return str(path)
+
+    def run(self, *flags: str, splits=("train",), files: bool = True) -> tuple[int, str, str]:
+        """Exit code, standard output and standard error."""
+        arguments = [
+            "create_finetuning_data.py",
+            f"--vocab_file={self.vocab_file}",
+            f"--meta_data_file_path={self.out}/meta.json",
+        ]
+        arguments += [f"--{split}_data_output_path={self.out}/{split}.tf_record" for split in splits]
+        if files:
+            arguments += [f"--{split}_file={self.directory / split}.tsv" for split in splits]
+        code = cli.run(create_finetuning_data, FinetuningDataOptions, "Makes records.", [*arguments, *flags])
+        printed = self._capsys.readouterr()
+        return code, printed.out, printed.err
+
+    def fails(self, message: str, *flags: str, **options) -> str:
+        """Asserts one line with the message, exit code 2 and no output."""
+        code, _, errors = self.run(*flags, **options)
+        assert code == 2
+        last = errors.strip().splitlines()[-1]
+        assert last.startswith("ERROR: ")
+        assert message in last, last
+        assert "Traceback" not in errors
+        assert not self.out.exists() or os.listdir(self.out) == []
+        return last
+
+    def meta_data(self):
+        return read_meta_data(str(self.out / "meta.json"))
+
+
+@pytest.fixture
+def place(tmp_path, tiny_vocab_file, capsys):
+    return Place(tmp_path, tiny_vocab_file, capsys)
+
+
+def test_own_files_end_to_end(place):
+    place.write("train.tsv", GOOD_ROWS)
+    place.write("eval.tsv", "text\tlabel\nbad\tneg\n")
+    place.write("test.tsv", "text\nthe movie\n")
+    code, printed, errors = place.run(splits=("train", "eval", "test"))
+    assert (code, errors) == (0, "")
+    assert "train: 2 rows, 5.5 tokens on average, 95% up to 6, longest 6, 0.0% cut" in printed
+    assert "labels: neg 1 (50.0%), pos 1 (50.0%)" in printed
+    assert "run_classifier.py --mode=train_and_eval" in printed
+    assert f"--input_meta_data_path={place.out}/meta.json" in printed
+    assert place.meta_data().label_list == ("neg", "pos")
+    assert sorted(os.listdir(place.out)) == ["eval.tf_record", "meta.json", "test.tf_record", "train.tf_record"]
+
+
+def test_a_users_processor_of_ten_lines(place):
+    processor = place.write(
+        "products.py",
+        """
+import os
+from bert_tf2.data.processors import DataProcessor, InputExample, register_processor
+
+@register_processor("products-2")
+class ProductProcessor(DataProcessor):
+    def get_train_examples(self, data_dir): return self.examples(data_dir, "train")
+    def get_dev_examples(self, data_dir): return self.examples(data_dir, "dev")
+    def get_labels(self): return ["fashion", "houseliving", "game"]
+    def examples(self, data_dir, split):
+        rows = self._read_tsv(os.path.join(data_dir, split + ".tsv"))
+        return [InputExample(f"{split}-{i}", text, None, label) for i, (label, text) in enumerate(rows)]
+""",
+    )
+    place.write("zh/train.tsv", "game\tgood movie\nfashion\tthe\nhouseliving\tbad\n")
+    flags = (f"--module_import={processor}", "--classification_task_name=products-2", f"--input_data_dir={place.directory}/zh")
+    assert place.run(*flags, files=False)[0] == 0
+    assert place.meta_data().label_list == ("fashion", "houseliving", "game")
+    assert place.meta_data().processor_type == "ProductProcessor"
+
+
+def test_a_task_of_the_table(place):
+    place.write(
+        "mrpc/train.tsv",
+        "\ufeffQuality\t#1 ID\t#2 ID\t#1 String\t#2 String\r\n1\t7\t8\tgood\tvery good\r\n0\t7\t8\tbad\tgood\r\n",
+    )
+    code, printed, _ = place.run("--classification_task_name=mrpc", f"--input_data_dir={place.directory}/mrpc", files=False)
+    assert code == 0
+    assert place.meta_data().metrics == ("accuracy", "f1")
+    assert "labels: 0 1 (50.0%), 1 1 (50.0%)" in printed
+
+
+BAD_FILES = {
+    "empty": ("", "train.tsv: the file is empty"),
+    "header only": ("text\tlabel\n", "train.tsv: 0 data rows"),
+    "too few columns": ("text\tlabel\na\tx\nb\n", "train.tsv:3: 1 columns, expected 2"),
+    "a tab in the text": ("text\tlabel\na\tb\tx\n", "train.tsv:2: 3 columns, expected 2; a tab or comma inside the text?"),
+    "blank line": ("text\tlabel\na\tx\n\nb\ty\n", "train.tsv:3: empty line"),
+    "empty text": ("text\tlabel\n\tx\nb\ty\n", "train.tsv:2: empty text"),
+    "no label": ("text\tlabel\na\t\nb\ty\nc\tz\n", "train.tsv:2: the label is missing"),
+    "one label": ("text\tlabel\na\tx\nb\tx\n", "train.tsv: only the label 'x' occurs; classification needs at least 2"),
+    "NUL": (b"text\tlabel\na\0\tx\nb\ty\n", "train.tsv:2: NUL byte at byte 2"),
+    "latin-1": (b"text\tlabel\ncaf\xe9\tx\nb\ty\n", "train.tsv:2: byte 4 (0xE9) is not UTF-8"),
+    "UTF-16": ("text\tlabel\na\tx\n".encode("utf-16"), "train.tsv:1: the file is UTF-16"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_bad_files(place, name):
+    content, message = BAD_FILES[name]
+    place.write("train.tsv", content)
+    place.fails(message)
+
+
+def test_unknown_labels_name_file_row_label_and_known_labels(place):
+    place.write("train.tsv", GOOD_ROWS)
+    place.write("eval.tsv", "text\tlabel\nbad\tnegg\n")
+    last = place.fails(
+        "eval.tsv:2: unknown label 'negg'. Did you mean 'neg'? Known labels: neg, pos",
+        "--labels=neg,pos",
+        splits=("train", "eval"),
+    )
+    assert "--on_bad_row=skip" in last
+
+
+@pytest.mark.parametrize("label", ["nan", "inf", "1e39", "high", "-inf"])
+def test_labels_that_are_no_numbers(place, label):
+    place.write("train.tsv", f"text\tlabel\na\t1.5\nb\t{label}\n")
+    place.fails(f"train.tsv:3: label '{label}' is not a", "--fine_tuning_task_type=regression")
+
+
+def test_quotes(place):
+    place.write("train.tsv", 'text\tlabel\n" the movie\tpos\nbad\tneg\n')
+    assert place.run()[0] == 0
+    os.remove(place.out / "meta.json")
+    os.remove(place.out / "train.tf_record")
+    place.fails('train.tsv:2: the quote " opens and never closes', '--quotechar="')
+
+
+@pytest.mark.parametrize("content", ["\ufeff" + GOOD_ROWS, GOOD_ROWS.replace("\n", "\r\n"), GOOD_ROWS[:-1], GOOD_ROWS + "\n\n"])
+def test_byte_order_marks_line_ends_and_final_newlines_just_work(place, content):
+    place.write("train.tsv", content)
+    assert place.run()[0] == 0
+    assert place.meta_data().label_list == ("neg", "pos")
+
+
+def test_stray_spaces_duplicates_and_overlap_are_warned_of(place):
+    place.write("train.tsv", "text\tlabel\nthe movie\tpos \nthe movie\tneg\nbad\tneg\n")
+    place.write("eval.tsv", "text\tlabel\nbad\tneg\n")
+    code, _, errors = place.run(splits=("train", "eval"))
+    assert code == 0
+    assert "WARNING: train: 1 labels had spaces around them; the spaces were removed" in errors
+    assert "WARNING: train: 1 rows repeat the text of another row" in errors
+    assert "WARNING: train: 1 texts occur with different labels" in errors
+    assert "WARNING: eval: 1 of 1 rows have a text that is also in train" in errors
+
+
+def test_cased_text_settings_on_an_uncased_vocabulary_are_warned_of(place):
+    place.write("train.tsv", "text\tlabel\nThe Movie\tpos\nBad\tneg\n")
+    code, _, errors = place.run("--nodo_lower_case")
+    assert code == 0
+    assert "is an uncased vocabulary" in errors
+    assert "of the tokens are [UNK]" in errors
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "message"),
+    [
+        ("[PAD]\n[CLS]\n[SEP]\na\n", "[UNK]"),
+        ("[PAD]\n[UNK]\n[SEP]\na\n", "[CLS]"),
+        ("[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nb\na\n", "7 duplicates line 5"),
+    ],
+)
+def test_bad_vocabularies(place, vocabulary, message):
+    place.write("train.tsv", GOOD_ROWS)
+    place.vocab_file = place.write("other.txt", vocabulary)
+    place.fails(message)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--max_seq_length=2",), "--max_seq_length must be at least 3; got 2"),
+        (("--max_seq_length=-5",), "--max_seq_length must be at least 3"),
+        (("--fine_tuning_task_type=squad",), "--fine_tuning_task_type=squad is not in this version"),
+        (("--doc_stride=64",), "--doc_stride=64 is refused"),
+        (("--tfds_params=dataset=x",), "--tfds_params=dataset=x is refused"),
+        (("--classification_task_name=MRPC",), "--train_file and --classification_task_name exclude each other"),
+        (("--tokenization=SentencePiece",), "--sp_model_file is needed"),
+        (("--text_column=nope",), "no column 'nope' (--text_column)"),
+        (("--no_such_flag",), "no_such_flag"),
+        (("--vocab_file=none.txt",), "none.txt"),
+        (("--quotechar=ab",), "--quotechar must be one character"),
+        (("--on_bad_row=ignore",), "--on_bad_row must be one of fail, skip"),
+        (("--meta_data_file_path=",), "--meta_data_file_path is needed"),
+        (("--labels=pos,neg,pos",), "'pos' twice"),
+    ],
+)
+def test_wrong_flags(place, flags, message):
+    place.write("train.tsv", GOOD_ROWS)
+    place.fails(message, *flags)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ((), "what data? Pass --classification_task_name"),
+        (("--classification_task_name=MRCP",), "unknown task 'MRCP'. Did you mean 'MRPC'?"),
+        (("--classification_task_name=MRPC",), "--input_data_dir is needed"),
+        (("--classification_task_name=MRPC", "--input_data_dir=nowhere"), "no such directory"),
+        (("--classification_task_name=CB",), "not in this version"),
+        (("--classification_task_name=MRPC", "--text_column=text"), "--text_column belongs to --train_file"),
+        (("--classification_task_name=MRPC", "--fine_tuning_task_type=regression"), "MRPC has classes, not numbers"),
+        (("--classification_task_name=XNLI", "--xnli_language=xx"), "no language 'xx'"),
+        (("--module_import=none.py", "--classification_task_name=x"), "--module_import: no such file"),
+    ],
+)
+def test_wrong_flags_for_tasks(place, flags, message):
+    place.fails(message, *flags, files=False)
+
+
+def test_files_that_do_not_fit_their_flags(place):
+    place.fails("--train_file: no such file")
+    place.write("train.tsv", GOOD_ROWS)
+    place.fails("--eval_file needs --eval_data_output_path", f"--eval_file={place.directory}/train.tsv")
+    blocked = place.write("blocked", "a file where a directory should be")
+    code, _, errors = place.run(f"--train_data_output_path={blocked}/train.tf_record")
+    assert code == 2
+    assert "cannot create the directory" in errors
+
+
+def test_an_input_is_never_overwritten(place):
+    path = place.write("train.tsv", GOOD_ROWS)
+    place.fails("would overwrite", f"--train_data_output_path={path}")
+    assert (place.directory / "train.tsv").read_text() == GOOD_ROWS
+
+
+def test_help_and_usage_errors_come_without_tensorflow(tmp_path):
+    environment = os.environ | {"PYTHONPATH": "", "PYTHONPROFILEIMPORTTIME": ""}
+    for flags, code, stream in ((["--help"], 0, "stdout"), (["--max_seq_lenth=1"], 2, "stderr"), ([], 2, "stderr")):
+        seconds = []
+        for _ in range(3):
+            start = time.perf_counter()
+            result = subprocess.run(
+                [sys.executable, str(COMMAND), *flags], capture_output=True, text=True, cwd=tmp_path, env=environment
+            )
+            seconds.append(time.perf_counter() - start)
+        assert result.returncode == code, result.stderr
+        assert "max_seq_length" in getattr(result, stream) or not flags
+        assert min(seconds) < 0.7
+    imported = "import sys; import bert_tf2.jobs.finetuning_data; print('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", imported], capture_output=True, text=True, cwd=ROOT).stdout == "False\n"
+
+
+REAL = {"MRPC": (3668, 408, 1725), "CoLA": (8551, 1043, 1063), "STS-B": (5749, 1500, 1379)}
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("task", REAL)
+def test_real_tasks(place, real_data, task):
+    place.vocab_file = str(real_data / "vocab" / "uncased.txt")
+    flags = (f"--classification_task_name={task}", f"--input_data_dir={real_data / 'glue' / task}")
+    assert place.run(*flags, splits=("train", "eval", "test"), files=False)[0] == 0
+    meta_data = place.meta_data()
+    assert tuple(meta_data.sizes.values()) == REAL[task]
+    assert meta_data.extra["test_has_labels"] is False
+    assert meta_data.vocab_size == 30522
+    assert meta_data.is_regression == (task == "STS-B")
