@@ -52,7 +52,9 @@ def run(job: Callable[[Any], Any], options_class: type, description: str, argv: 
         options = parse(options_class, argv)
         job(options)
     except (UserError, JobError) as error:
-        print(f"ERROR: {error}", file=sys.stderr)
+        # Messages quote a user's files; what would break the line is shown as its escape.
+        line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(error))
+        print(f"ERROR: {line}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("ERROR: interrupted before anything was saved", file=sys.stderr)

@@ -72,7 +72,7 @@ def test_garbage_ends_in_success_or_in_one_line(tmp_path, tiny_vocab_file, capsy
             not [file for file in os.listdir(tmp_path / "out") if "incomplete" in file] if (tmp_path / "out").exists() else True
         )
         codes.append(code)
-    assert {0, 2} <= set(codes)
+    assert 2 in codes
 
 
 def test_garbled_metadata_gives_no_other_error_than_ours(tmp_path):
