@@ -181,3 +181,47 @@ def test_predictions_are_in_file_order_whatever_the_batch_size(tmp_path, records
     for result in results:
         assert result["example_id"].tolist() == list(range(50))
         np.testing.assert_allclose(result["logits"], results[0]["logits"], atol=1e-6)
+
+
+def test_evaluating_again_does_not_trace_again(tmp_path, records):
+    traces = []
+
+    class Traced(ToyTask):
+        def predictions(self, outputs, batch):
+            traces.append(outputs)
+            return super().predictions(outputs, batch)
+
+    task = Traced()
+    _, model = make_trainer(tmp_path / "run", task=task)
+    for _ in range(3):
+        predict_all(task, model, tf.distribute.get_strategy(), records, 8)
+    assert len(traces) == 1
+
+
+def test_values_per_token_are_filled_up(tmp_path, records):
+    class Tagging(ToyTask):
+        def predictions(self, outputs, batch):
+            return {"ids": batch["input_word_ids"]}
+
+    _, model = make_trainer(tmp_path / "run")
+    ids = predict_all(Tagging(), model, tf.distribute.get_strategy(), records, 8)["ids"]
+    assert ids.shape == (50, records.lengths.max())
+    assert ((ids != 0).sum(axis=1) == records.lengths).all()
+
+
+def test_a_signal_during_evaluation_saves_at_once_and_the_evaluation_is_made_up_for(tmp_path, records):
+    import os
+    import signal
+
+    from bert_tf2.errors import Interrupted
+
+    def interrupted(model):
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("not reached")
+
+    options = {"train_steps": 8, "eval_every_steps": 4}
+    with pytest.raises(Interrupted, match="after step 4 of 8") as error:
+        train(tmp_path / "run", records, evaluate=interrupted, **options)
+    assert error.value.exit_code == 143
+    result, _ = train(tmp_path / "run", records, evaluate=evaluator(records), **options)
+    assert [entry["step"] for entry in result.history if entry["kind"] == "eval"] == [4, 8]
