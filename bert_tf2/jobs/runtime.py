@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 
+from bert_tf2.jobs.memory import keep_freed_memory
 from bert_tf2.jobs.training_options import TrainingOptions
 
 
@@ -30,6 +31,7 @@ def configure_tensorflow(options: TrainingOptions) -> None:
     if options.per_gpu_thread_count:
         os.environ["TF_GPU_THREAD_COUNT"] = str(options.per_gpu_thread_count)
 
+    keep_freed_memory()
     import tensorflow as tf
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
