@@ -25,8 +25,8 @@ class DemoOptions:
     """Where to, and how long to train."""
 
     output_dir: str = option("demo_output", "Directory of everything the demo downloads and makes.")
-    num_train_epochs: float = option(2.0, "Passes over the training sentences.", check=positive)
-    learning_rate: float = option(1e-4, "Peak learning rate.", check=positive)
+    num_train_epochs: float = option(1.0, "Passes over the training sentences.", check=positive)
+    learning_rate: float = option(2e-4, "Peak learning rate.", check=positive)
     train_batch_size: int = option(32, "Sentences per training step.", check=at_least(1))
     max_examples: int | None = option(
         None, "Use only this many of the sentences, the first ones, for a quick look.", check=at_least(20)
