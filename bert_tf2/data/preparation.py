@@ -11,7 +11,7 @@ from typing import Any
 from bert_tf2 import files
 from bert_tf2.data import metadata
 from bert_tf2.data.bad_rows import BadRows
-from bert_tf2.data.encoding import input_encoder, unknown_counter
+from bert_tf2.data.encoding import Encoded, input_encoder, unknown_counter
 from bert_tf2.data.examples import InputExample
 from bert_tf2.data.features import classification_features
 from bert_tf2.data.metadata import MetaData
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 # [CLS] a [SEP] [SEP]: with less there is no room for a token between the special ones.
 _SHORTEST_PAIR = 4
 _NO_TOKENS = 2
+_AT_ONCE = 64
 _MOST_KEPT = 1 << 15
 _LARGEST_FLOAT32 = 3.4028234e38
 _DEFAULT_METRICS = {True: ("pearson", "spearman"), False: ("accuracy", "macro_f1")}
@@ -198,9 +199,8 @@ def _write(split: Split, writer: RecordWriter, processor: DataProcessor, tokeniz
     )
     weighted, write = bool(processor.weight_key), writer.write_serialized
     truncated = unlabelled = unknown = 0
-    for index, example in enumerate(split.examples):
+    for index, (example, (payload, length, first, cut)) in enumerate(_encoded(split.examples, encode)):
         text_a, text_b = example.text_a, example.text_b
-        payload, length, first, cut = encode(text_a, text_b)
         label, complaint, weight = known_label(example.label), None, 1
         if label is None:
             label, complaint = read_label(example.label)
@@ -227,6 +227,13 @@ def _write(split: Split, writer: RecordWriter, processor: DataProcessor, tokeniz
             hashed_labels.append(label if label_counts else 0)
     counts.rows, counts.truncated, counts.unknown_tokens = sum(lengths), truncated, unknown
     counts.labelled = counts.rows - unlabelled
+
+
+def _encoded(examples: Iterator[InputExample], encode: Callable) -> Iterator[tuple[InputExample, Encoded]]:
+    """The examples with their encoded inputs. Some are read at once and then encoded at once, which is kinder to the
+    processor's caches than a row at a time."""
+    while chunk := list(itertools.islice(examples, _AT_ONCE)):
+        yield from zip(chunk, [encode(example.text_a, example.text_b) for example in chunk])
 
 
 def _check_pair(counts: SplitStatistics, length: int, first: int, max_seq_length: int) -> None:

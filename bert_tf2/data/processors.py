@@ -230,6 +230,8 @@ def checked(examples: Iterable[Any], split: str) -> Iterable[InputExample]:
         text_b = getattr(example, "text_b", None)
         if not isinstance(getattr(example, "text_a", None), str) or not (text_b is None or isinstance(text_b, str)):
             raise UserError(f"{split} example {number}: expected an InputExample whose texts are str; got {example!r}")
+        if getattr(example, "label", None).__hash__ is None:
+            raise UserError(f"{split} example {number}: a label must be a name or a number; got {example.label!r}")
         yield example
 
 

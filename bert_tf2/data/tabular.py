@@ -280,7 +280,7 @@ def _get(row: Any, place: Any) -> Any:
 
 def _json_label(label: Any, is_regression: bool) -> Any:
     """A JSON label as text: `true` for true and `1` for 1; for regression numbers stay numbers."""
-    if label is None or isinstance(label, str) or (is_regression and not isinstance(label, bool)):
+    if label is None or isinstance(label, str) or (is_regression and type(label) in (int, float)):
         return label
     return str(label).lower() if isinstance(label, bool) else str(label)
 

@@ -78,7 +78,9 @@ class WordPieceTokenizer:
     def encode_stretch(self, stretch: str) -> list[int]:
         """The ids of a stretch of text without spaces, computed afresh; the ids of a text are those of its stretches, joined."""
         if stretch.isalnum() and stretch.isascii():
-            return self._word_ids(stretch.lower() if self.do_lower_case else stretch)
+            word = stretch.lower() if self.do_lower_case else stretch
+            whole = self.vocabulary.get(word)
+            return self._word_ids(word) if whole is None or len(word) > MAX_CHARACTERS_PER_WORD else [whole]
         if stretch.isascii() and stretch.isprintable():
             words = _ASCII_WORDS.findall(stretch.lower() if self.do_lower_case else stretch)
         else:

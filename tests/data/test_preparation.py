@@ -179,6 +179,7 @@ def test_good_data_gives_no_warnings(run):
         (Processor([example("a", "inf")], is_regression=True), "not a finite float32"),
         (Processor([example("a", "much")], is_regression=True), "label 'much' is not a number"),
         (Processor([example("a", weight=-1)], weight_key="w"), "weight '-1' is not a finite number from 0"),
+        (Processor([example("a", ["no"])]), "a label must be a name or a number; got ['no']"),
         (Processor([7]), "expected an InputExample whose texts are str; got 7"),
     ],
 )
@@ -258,7 +259,7 @@ def test_a_generator_is_read_row_by_row(run):
 
     def rows():
         for index in range(5000):
-            assert alive < 5
+            assert alive < 200
             yield Counted(f"g-{index}", f"{index}", None, "no" if index % 2 else "yes")
 
     assert run(Processor(rows())).meta_data.train_data_size == 5000
