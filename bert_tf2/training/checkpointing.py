@@ -7,6 +7,7 @@ a process killed at any moment leaves the former checkpoints as they were.
 import contextlib
 import logging
 import os
+import pathlib
 import re
 import shutil
 import tempfile
@@ -98,7 +99,7 @@ class CheckpointDirectory:
             last = self.newest()
             left = f"the last good one is {last}" if last else "there is none before it"
             raise JobError(
-                f"cannot write the checkpoint {self.prefix(step)}: {_reason(error)}{_free_space(self._directory)}; {left}; "
+                f"cannot write the checkpoint {self.prefix(step)}: {_reason(error)}{_room(self._directory, last)}; {left}; "
                 "make room and run the same command again to go on"
             ) from error
         finally:
@@ -229,12 +230,19 @@ def _has_all_data(names: set[str], step: int) -> bool:
 
 def _reason(error: Exception) -> str:
     text = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error) or type(error).__name__
-    return text.strip().splitlines()[0].split(" [Op:")[0][:300]
+    for plain in ("No space left on device", "File too large", "Disk quota exceeded"):
+        if plain in text:
+            return plain
+    # TensorFlow puts the name of its operation before or after what happened.
+    return re.sub(r"^\{\{.*?\}\}\s*", "", text.strip()).splitlines()[0].split(" [Op:")[0][:300]
 
 
-def _free_space(directory: str) -> str:
+def _room(directory: str, last: str | None) -> str:
+    """How much room there is, and how much the last checkpoint took."""
     if files.is_remote(directory):
         return ""
     with contextlib.suppress(OSError):
-        return f" ({shutil.disk_usage(directory).free / 1e6:.0f} MB free)"
+        taken = sum(path.stat().st_size for path in pathlib.Path(directory).glob(f"{os.path.basename(last)}.*")) if last else 0
+        needed = f", about {taken / 1e6:.1f} MB needed" if taken else ""
+        return f" ({shutil.disk_usage(directory).free / 1e6:.1f} MB free{needed})"
     return ""
