@@ -10,6 +10,7 @@ import sys
 import textwrap
 import types
 import typing
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -143,3 +144,5 @@ def _quieten_tensorflow() -> None:
     # Without a driver TensorFlow reports the failed start of CUDA as an error, at the level of real ones.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if os.path.exists("/dev/nvidiactl") else "3")
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    # From google.api_core on Python 3.10, which comes with TensorFlow's data sets and is not used.
+    warnings.filterwarnings("ignore", "You are using a non-supported Python version", FutureWarning)

@@ -148,15 +148,15 @@ def _majority(counts: dict[str, int]) -> float:
 def _summary(folder: pathlib.Path, commands: list[list[str]], result: dict[str, float]) -> str:
     model = folder / "model"
     what = {
-        "report.md": "how it went, with pictures",
+        "report.md": "how it went, with loss_curve.png and confusion_matrix.png",
         "predictions.tsv": "every held-out sentence's label and probabilities",
         "eval_results.json": "the scores",
-        "training_summary.txt": "steps and last loss",
+        "summaries/": "for TensorBoard",
     }
     lines = ["", "=" * 80, f"Held-out accuracy {result['accuracy']:.1%}; always answering the commoner class gives "]
     lines[-1] += f"{result['majority']:.1%}. ({result['seconds']:.0f} s)"
     lines += ["", f"Everything lies in {_shown(folder)}/:"]
-    lines += [f"  {'model/' + name:<28} {text}" for name, text in what.items() if (model / name).is_file()]
+    lines += [f"  {'model/' + name:<28} {text}" for name, text in what.items() if (model / name).exists()]
     lines += ["  text/, records/, weights/    what it was made from"]
     lines += ["", f"To do it on your own file, in {CHECKOUT} (a TSV, CSV or JSONL file with a text and a label column;"]
     lines += ["give another --model_dir):"]
