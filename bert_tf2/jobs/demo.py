@@ -29,7 +29,7 @@ class DemoOptions:
     learning_rate: float = option(2e-4, "Peak learning rate.", check=positive)
     train_batch_size: int = option(32, "Sentences per training step.", check=at_least(1))
     max_examples: int | None = option(
-        None, "Use only this many of the sentences, the first ones, for a quick look.", check=at_least(20)
+        None, "Use only about this many of the sentences, spread over the file, for a quick look.", check=at_least(20)
     )
 
 
@@ -56,7 +56,9 @@ def run(options: DemoOptions) -> dict[str, float]:
     downloads = str(folder / "downloads")
     material.get_weights(str(folder / "weights"), downloads)
     material.get_text(str(folder / "text" / "movie_reviews.txt"), downloads)
-    rows = material.read_rated_sentences(str(folder / "text" / "movie_reviews.txt"))[: options.max_examples]
+    rows = material.read_rated_sentences(str(folder / "text" / "movie_reviews.txt"))
+    # The file begins with the good reviews.
+    rows = rows[:: max(1, round(len(rows) / options.max_examples))] if options.max_examples else rows
     counts = material.write_splits(rows, str(folder / "text" / "train.tsv"), str(folder / "text" / "held_out.tsv"))
     print(
         f"{counts['train']:,} sentences to train on, {counts['held_out']:,} held out "
