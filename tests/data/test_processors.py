@@ -1,6 +1,5 @@
 """Processors of one's own."""
 
-
 import pytest
 
 from bert_tf2.data.glue import create_processor
