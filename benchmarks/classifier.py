@@ -198,13 +198,18 @@ def _run_once(python: str, name: str, job: dict) -> dict:
 
 def _table(model: str, dtype: str, runs: list[dict], sides: list[str]) -> str:
     """Medians over the rounds; the ratio is of the medians."""
-    lines = ["", f"{model}, {dtype}", f"{'':34}{'examples/s':>12}{'x garden':>10}{'slots/step':>12}{'peak MB':>9}{'died':>6}"]
+    lines = [
+        "",
+        f"{model}, {dtype}",
+        f"{'':34}{'examples/s':>12}{'x garden':>10}{'CPU s/ex':>10}{'slots/step':>12}{'peak MB':>9}{'died':>6}",
+    ]
     rate = {side: _median(runs, side, "examples_per_second") for side in sides}
     for side in sides:
         ratio = f"{rate[side] / rate['garden']:.2f}" if "garden" in rate else ""
         died = sum(run["native_crashes"] for run in runs if run["side"] == side)
         slots, peak = _median(runs, side, "tokens_per_step"), _median(runs, side, "peak_mb")
-        lines.append(f"{SIDES[side]:34}{rate[side]:>12.2f}{ratio:>10}{slots:>12.0f}{peak:>9.0f}{died:>6}")
+        cpu = _median(runs, side, "cpu_seconds_per_example")
+        lines.append(f"{SIDES[side]:34}{rate[side]:>12.2f}{ratio:>10}{cpu:>10.3f}{slots:>12.0f}{peak:>9.0f}{died:>6}")
     return "\n".join([*lines, ""])
 
 
