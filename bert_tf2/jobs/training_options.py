@@ -98,6 +98,9 @@ class TrainingOptions:
         None, "All-reduce: nccl or hierarchical_copy (mirrored), ring or nccl (multi_worker_mirrored).", short_name="ara",
         section=DEVICES,
     )  # fmt: skip
+    allreduce_bytes_per_pack: int = option(
+        0, "Sum gradients over replicas in packs of this many bytes; 0 is one pack.", check=not_negative, section=DEVICES
+    )
     tpu: str = option("", "tpu: name or address of the TPU; 'local' on a TPU VM.", section=DEVICES)
     tpu_zone: str | None = option(None, "tpu: zone of the TPU.", section=DEVICES)
     gcp_project: str | None = option(None, "tpu: Google Cloud project of the TPU.", section=DEVICES)
@@ -160,7 +163,6 @@ class TrainingOptions:
 
     use_keras_compile_fit: bool = refused_option(False, "there is one training loop")
     explicit_allreduce: bool = refused_option(False, "gradients are always reduced explicitly", also_accepted=(True,))
-    allreduce_bytes_per_pack: int = refused_option(0, "TensorFlow chooses the packs of the all-reduce")
     scale_loss: bool = refused_option(
         False, "the loss is the mean over the whole batch on any number of replicas", also_accepted=(True,)
     )

@@ -32,6 +32,7 @@ _FREE_TO_CHANGE = frozenset(
         "worker_hosts",
         "task_index",
         "all_reduce_alg",
+        "allreduce_bytes_per_pack",
         "tpu",
         "tpu_zone",
         "gcp_project",
@@ -158,6 +159,7 @@ def trainer_config(
         gradient_accumulation_steps=options.gradient_accumulation_steps,
         clip_norm=options.clip_norm,
         enable_xla=options.enable_xla,
+        allreduce_bytes_per_pack=options.allreduce_bytes_per_pack,
         on_corrupt_checkpoint=options.on_corrupt_checkpoint,
     )
 
