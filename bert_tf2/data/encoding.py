@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bert_tf2.data.examples import kept_lengths
-from bert_tf2.data.records import varint, varints
+from bert_tf2.data.records import kept_varint, varints
 
 # In a varint every byte but the last has the high bit, so the bytes without it count the ids.
 _NOT_LAST = bytes(range(128, 256))
@@ -79,7 +79,7 @@ def _whole_text(tokenizer: Any) -> Callable[[str], bytes]:
 
 
 def _by_stretches(tokenizer: Any) -> Callable[[str], bytes]:
-    known, join = _Stretches(tokenizer.encode_stretch).__getitem__, b"".join
+    known, join = _Stretches(tokenizer).__getitem__, b"".join
     return lambda text: join(map(known, text.split(" ")))
 
 
@@ -89,15 +89,19 @@ class _Stretches(dict):
     _LONGEST = 24
     _MOST = 1 << 16
 
-    def __init__(self, encode_stretch: Callable[[str], list[int]]):
+    def __init__(self, tokenizer: Any):
         super().__init__()
-        self._encode_stretch = encode_stretch
+        self._encode_stretch = tokenizer.encode_stretch
+        self._whole_word = tokenizer.vocabulary.get
+        self._as_spelled = str.lower if tokenizer.do_lower_case else str
 
     def __missing__(self, stretch: str) -> bytes:
-        ids = self._encode_stretch(stretch)
-        encoded = varint(ids[0]) if len(ids) == 1 else varints(ids)
-        if len(stretch) <= self._LONGEST:
-            if len(self) >= self._MOST:
-                self.clear()
-            self[stretch] = encoded
+        if len(stretch) > self._LONGEST:
+            return varints(self._encode_stretch(stretch))
+        # Most stretches are plain words that the vocabulary holds; the others take the steps of the reference.
+        id = self._whole_word(self._as_spelled(stretch)) if stretch.isalnum() and stretch.isascii() else None
+        encoded = varints(self._encode_stretch(stretch)) if id is None else kept_varint(id)
+        if len(self) >= self._MOST:
+            self.clear()
+        self[stretch] = encoded
         return encoded

@@ -1,6 +1,8 @@
 """Examples -> records and metadata: reads, checks, encodes and writes in one pass, in memory that does not grow with the rows."""
 
+import contextlib
 import dataclasses
+import gc
 import itertools
 import logging
 import math
@@ -110,7 +112,8 @@ def prepare(
         for split in splits:
             processor.bad_rows = split.bad_rows
             writers[split.name] = writer = RecordWriter(split.path, specs, pad_to, options.gzip)
-            _write(split, writer, processor, tokenizer, options.max_seq_length)
+            with _known_objects_left_alone():
+                _write(split, writer, processor, tokenizer, options.max_seq_length)
             _check_written(split, processor)
         record_files = {name: writer.finish() for name, writer in writers.items()}
         meta_data = _meta_data(processor, tokenizer, splits, options, labels, record_files)
@@ -162,6 +165,17 @@ def _splits(
                 yield split(extra_name, f"{root}_{extra_name.removeprefix(f'{name}_')}{extension}", read)
 
 
+@contextlib.contextmanager
+def _known_objects_left_alone() -> Iterator[None]:
+    """Keeps the garbage collector from walking what is there already, such as a classic processor's list of all examples,
+    again and again while new rows come and go."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 def _check_paths(paths: list[str]) -> None:
     seen = set()
     for path in paths:
@@ -206,7 +220,7 @@ def _write(split: Split, writer: RecordWriter, processor: DataProcessor, tokeniz
             label, complaint = read_label(example.label)
         if weighted:
             weight, complaint = _weight(example.weight, complaint)
-        if text_b is not None:
+        if text_b is not None and (first in (length, _NO_TOKENS) or max_seq_length < _SHORTEST_PAIR):
             _check_pair(counts, length, first, max_seq_length)
         if length == _NO_TOKENS:
             complaint = complaint or "empty text"
@@ -255,18 +269,18 @@ def _serializer(writer: RecordWriter, processor: DataProcessor, max_seq_length: 
     label_ids, example_ids = encoder.of_feature("label_ids"), encoder.of_feature("example_id")
     weights = encoder.of_feature("weight") if processor.weight_key else None
     zeros, ones = b"\x00" * max_seq_length, b"\x01" * max_seq_length
-    kept: dict[tuple[int, float], bytes] = {}
+    kept: dict[tuple[int, int, float], bytes] = {}
 
     def serialize(payload: bytes, length: int, first: int, label: float, example_id: int, weight: float) -> bytes:
-        key = (length, 0 if regression else label)
+        key = (length, first, 0 if regression else label)
         entries = kept.get(key)
         if entries is None:
             fixed = {"input_mask": ones[:length], "is_real_example": 1}
-            entries = encoder.entries(fixed if regression else fixed | {"label_ids": label})
+            entries = segment_ids(zeros[:first] + ones[first:length], length)
+            entries += encoder.entries(fixed if regression else fixed | {"label_ids": label})
             if len(kept) < _MOST_KEPT:
                 kept[key] = entries
-        segments = segment_ids(zeros[:first] + ones[first:length], length)
-        entries = b"".join((input_ids(payload, length), segments, entries, example_ids(example_id)))
+        entries = input_ids(payload, length) + entries + example_ids(example_id)
         if regression:
             entries += label_ids(label)
         return encoder.example(entries if weights is None else entries + weights(weight))

@@ -84,11 +84,13 @@ class _Varints(dict):
 
 
 _varints = _Varints()
+kept_varint = _varints.__getitem__
+"""As `varint`, for numbers that come again and again."""
 
 
 def varints(values: Sequence[int]) -> bytes:
     """Integers as the varints of a packed list."""
-    return b"".join(map(_varints.__getitem__, values))
+    return b"".join(map(kept_varint, values))
 
 
 class _FeatureEncoder:

@@ -50,7 +50,7 @@ class WordPieceTokenizer:
         self.cls_id = self.vocabulary[CLASSIFICATION]
         self.sep_id = self.vocabulary[SEPARATOR]
         self.pad_id = self.vocabulary.get(PADDING, 0)
-        self._longest_token = max(map(len, self._tokens))
+        self._longest = _longest_by_beginning(self._tokens)
         self._ids = _Memory(self.encode_stretch)
         self._sign_id = _Memory(self._encode_sign)
 
@@ -107,24 +107,39 @@ class WordPieceTokenizer:
 
     def _word_ids(self, word: str) -> list[int]:
         """Greedy longest match first; a word that cannot be spelled is one [UNK]."""
-        vocabulary, length = self.vocabulary, len(word)
-        if length > MAX_CHARACTERS_PER_WORD:
+        if len(word) > MAX_CHARACTERS_PER_WORD:
             return [self.unk_id]
-        whole = vocabulary.get(word)
-        if whole is not None:
-            return [whole]
-        ids = []
-        start, prefix = 0, ""
-        while start < length:
-            for end in range(min(length, start + self._longest_token), start, -1):
-                id = vocabulary.get(prefix + word[start:end])
+        known, longest_by_beginning = self.vocabulary.get, self._longest.get
+        id = known(word)
+        if id is not None:
+            return [id]
+        ids: list[int] = []
+        # `signs` counts the ## before what is left of the word.
+        rest, signs = word, 0
+        while len(rest) > signs:
+            # Without a token that begins with the next two characters only the first of them can be one.
+            longest = longest_by_beginning(rest[: signs + 2], signs + 1)
+            for end in range(min(len(rest), longest), signs, -1):
+                id = known(rest[:end])
                 if id is not None:
                     break
             else:
                 return [self.unk_id]
             ids.append(id)
-            start, prefix = end, "##"
+            rest, signs = "##" + rest[end:], 2
         return ids
+
+
+def _longest_by_beginning(tokens: list[str]) -> dict[str, int]:
+    """The length of the longest token by the first two characters of what it matches, with `##` before them inside a word."""
+    longest: dict[str, int] = {}
+    for token in tokens:
+        beginning = token[:4] if token.startswith("##") else token[:2]
+        # As a word of its own, not as a continuation, a token such as `##a` begins with two signs.
+        for key in {beginning, token[:2]}:
+            if len(token) > longest.get(key, 0):
+                longest[key] = len(token)
+    return longest
 
 
 class _Memory(dict):
