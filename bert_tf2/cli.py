@@ -19,6 +19,7 @@ from absl import flags
 from bert_tf2 import __version__
 from bert_tf2.errors import JobError, UserError
 from bert_tf2.jobs.options import OptionInfo, check, info
+from bert_tf2.jobs.runtime import configure_logging
 
 # What absl reads on its own account; they work but are not options of a job.
 _HELP_FLAGS = ("--help", "-h", "-help", "--helpfull", "--helpshort", "--help=true")
@@ -51,6 +52,7 @@ def run(job: Callable[[Any], Any], options_class: type, description: str, argv: 
     _quieten_tensorflow()
     try:
         options = parse(options_class, argv)
+        configure_logging()
         job(options)
     except (UserError, JobError) as error:
         # Messages quote a user's files; what would break the line is shown as its escape.

@@ -12,7 +12,7 @@ from bert_tf2.jobs import training_setup
 from bert_tf2.jobs.classifier_checks import check_metadata, label_names
 from bert_tf2.jobs.classifier_data import ClassifierData, given_records, made_records
 from bert_tf2.jobs.classifier_options import ClassifierOptions, check_combination
-from bert_tf2.jobs.runtime import configure_logging, configure_tensorflow
+from bert_tf2.jobs.runtime import configure_tensorflow
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,6 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
     data = None if options.is_tf1_dialect else given_records(options)
     if data is not None:
         check_metadata(options, data.meta, config)
-    configure_logging()
     configure_tensorflow(options)
     model_dir = files.expand(options.directory)
     strategy = training_setup.create_strategy(options, model_dir)

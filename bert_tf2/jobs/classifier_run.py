@@ -267,7 +267,12 @@ class ClassifierRun:
         evaluation = results.get("evaluation", {})
         if training is None and not evaluation:
             return
-        pictures, facts = [], [("checkpoint", f"step {self._step}"), ("configuration", self._options.bert_config_file)]
+        pictures: list[tuple[str, str]] = []
+        facts: list[tuple[str, object]] = [
+            ("data", self._data.meta.processor_type),
+            ("configuration", self._options.bert_config_file),
+            ("checkpoint", f"step {self._step}"),
+        ]
         if training is not None:
             if self._options.sub_model_export_name:
                 name = os.path.join(directory, f"{self._options.sub_model_export_name}.ckpt-{training.final_step}")
@@ -284,7 +289,7 @@ class ClassifierRun:
         if "eval" in evaluation:
             pictures.append(("Predictions", self._picture))
         path = report.write_report(
-            directory, f"{self._data.meta.processor_type or 'Classifier'}: report", facts, list(evaluation.items()), pictures
+            directory, f"Report of {os.path.basename(os.path.abspath(directory))}", facts, list(evaluation.items()), pictures
         )
         logger.info("report: %s", path)
 

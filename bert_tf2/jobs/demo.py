@@ -13,7 +13,6 @@ from bert_tf2 import cli, files
 from bert_tf2.errors import JobError, UserError
 from bert_tf2.jobs import demo_material as material
 from bert_tf2.jobs.options import at_least, option, positive
-from bert_tf2.jobs.runtime import configure_logging
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -50,7 +49,6 @@ def run(options: DemoOptions) -> dict[str, float]:
     """
     if not (CHECKOUT / "run_classifier.py").is_file():
         raise UserError("the demo runs run_classifier.py and data_prep/ of a checkout; clone the project and type make demo")
-    configure_logging()
     start = time.monotonic()
     folder = pathlib.Path(files.expand(options.output_dir)).resolve()
     downloads = str(folder / "downloads")
@@ -105,6 +103,8 @@ def the_commands(options: DemoOptions, folder: pathlib.Path) -> list[list[str]]:
         "train_batch_size": str(options.train_batch_size),
         "learning_rate": f"{options.learning_rate:g}",
         "num_train_epochs": f"{options.num_train_epochs:g}",
+        "num_eval_per_epoch": "2",
+        "log_steps": "10",
         "seed": "1",
     }
     predict = {"mode": "predict", **records, **model}

@@ -184,11 +184,9 @@ def create_finetuning_data(options: FinetuningDataOptions) -> "Prepared":
       JobError: writing failed.
     """
     options = check_finetuning_data_options(options)
-    from bert_tf2.jobs.runtime import configure_logging
     from bert_tf2.registry import import_module
     from bert_tf2.text.tokenizer import casing_warning, load_tokenizer
 
-    configure_logging()
     logger = logging.getLogger(__name__)
     for path in options.module_import:
         import_module(path)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 import math
 import os
 import random
@@ -10,6 +11,8 @@ from typing import Any
 from bert_tf2 import __version__, files
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.training_options import TrainingOptions
+
+logger = logging.getLogger(__name__)
 
 # What a run may change when it is resumed: it decides nothing about the weights.
 _FREE_TO_CHANGE = frozenset(
@@ -73,7 +76,7 @@ def create_strategy(options: TrainingOptions, model_dir: str):
     from bert_tf2.training import distribution
 
     name = "tpu" if options.use_tpu else options.distribution_strategy
-    return distribution.create_strategy(
+    strategy = distribution.create_strategy(
         name,
         num_gpus=options.num_gpus,
         num_logical_cpus=options.num_logical_cpus,
@@ -85,6 +88,22 @@ def create_strategy(options: TrainingOptions, model_dir: str):
         gcp_project=options.gcp_project,
         model_dir=model_dir,
     )
+    _advise_number_format(options, strategy)
+    return strategy
+
+
+def _advise_number_format(options: TrainingOptions, strategy) -> None:
+    """Warns of 16-bit arithmetic on a processor that has none and emulates it."""
+    if options.dtype == "fp32" or is_tpu(options) or "CPU" not in strategy.extended.worker_devices[0]:
+        return
+    native = {"bf16": ("amx_bf16", "avx512_bf16"), "fp16": ("amx_fp16", "avx512_fp16")}[options.dtype]
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+            known = next((line.split() for line in file if line.startswith(("flags", "Features"))), [])
+    except OSError:
+        return
+    if known and not any(flag in known for flag in (*native, "bf16", "asimdhp")):
+        logger.warning("this CPU has no %s arithmetic and emulates it: --dtype=fp32 is faster here", options.dtype)
 
 
 def is_tpu(options: TrainingOptions) -> bool:

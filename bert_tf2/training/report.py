@@ -54,8 +54,7 @@ def draw_loss_curve(
             right = axes.twinx()
             right.plot(steps, [entry[metric] for entry in evaluations], "s-", color="tab:green", label=f"evaluation {metric}")
             right.set_ylabel(metric)
-            right.legend(loc="lower right")
-    axes.legend(loc="upper right")
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
     path = os.path.join(directory, LOSS_CURVE)
     with written_whole(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120)

@@ -18,7 +18,7 @@ def test_one_device_and_off(caplog):
     with caplog.at_level(logging.WARNING):
         strategy = create_strategy("mirrored", num_gpus=1)
     assert strategy.num_replicas_in_sync == 1
-    assert "found 0 GPUs: training on the CPU" in caplog.text
+    assert "found 0 GPUs: using the CPU" in caplog.text
     assert is_chief(strategy)
     assert not is_multi_worker(strategy)
     assert create_strategy("mirrored", num_gpus=-1).num_replicas_in_sync == 1
