@@ -88,13 +88,16 @@ def create_strategy(options: TrainingOptions, model_dir: str):
         gcp_project=options.gcp_project,
         model_dir=model_dir,
     )
-    _advise_number_format(options, strategy)
+    _advise_number_format(options)
     return strategy
 
 
-def _advise_number_format(options: TrainingOptions, strategy) -> None:
+def _advise_number_format(options: TrainingOptions) -> None:
     """Warns of 16-bit arithmetic on a processor that has none and emulates it."""
-    if options.dtype == "fp32" or is_tpu(options) or "CPU" not in strategy.extended.worker_devices[0]:
+    import tensorflow as tf
+
+    on_gpu = options.num_gpus != 0 and options.num_logical_cpus < 2 and bool(tf.config.list_physical_devices("GPU"))
+    if options.dtype == "fp32" or is_tpu(options) or on_gpu:
         return
     native = {"bf16": ("amx_bf16", "avx512_bf16"), "fp16": ("amx_fp16", "avx512_fp16")}[options.dtype]
     try:
