@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bert_tf2.data.examples import kept_lengths
-from bert_tf2.data.records import kept_varint, varints
+from bert_tf2.data.wire_format import kept_varint, varints
 
 # In a varint every byte but the last has the high bit, so the bytes without it count the ids.
 _NOT_LAST = bytes(range(128, 256))

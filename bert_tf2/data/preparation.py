@@ -5,9 +5,8 @@ import dataclasses
 import gc
 import itertools
 import logging
-import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from bert_tf2 import files
@@ -16,11 +15,12 @@ from bert_tf2.data.bad_rows import BadRows
 from bert_tf2.data.encoding import Encoded, input_encoder, unknown_counter
 from bert_tf2.data.examples import InputExample
 from bert_tf2.data.features import classification_features
+from bert_tf2.data.labels import label_reader, read_weight
 from bert_tf2.data.metadata import MetaData
 from bert_tf2.data.processors import DataProcessor, check_labels, checked
 from bert_tf2.data.records import RecordWriter
 from bert_tf2.data.statistics import MOST_COMPARED, SplitStatistics, comparison_warnings, split_warnings
-from bert_tf2.errors import UserError, did_you_mean
+from bert_tf2.errors import UserError
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,6 @@ _SHORTEST_PAIR = 4
 _NO_TOKENS = 2
 _AT_ONCE = 64
 _MOST_KEPT = 1 << 15
-_LARGEST_FLOAT32 = 3.4028234e38
 _DEFAULT_METRICS = {True: ("pearson", "spearman"), False: ("accuracy", "macro_f1")}
 
 
@@ -204,7 +203,7 @@ def _write(split: Split, writer: RecordWriter, processor: DataProcessor, tokeniz
     counts = split.statistics
     encode, count_unknown = input_encoder(tokenizer, max_seq_length), unknown_counter(tokenizer)
     serialize = _serializer(writer, processor, max_seq_length)
-    known_label, read_label = counts.label_ids.get, _label_reader(split, processor)
+    known_label, read_label = counts.label_ids.get, label_reader(counts, processor.is_regression, split.name.startswith("test"))
     lengths, hashes, hashed_labels, label_counts = (
         counts.length_counts,
         counts.text_hashes,
@@ -219,7 +218,7 @@ def _write(split: Split, writer: RecordWriter, processor: DataProcessor, tokeniz
         if label is None:
             label, complaint = read_label(example.label)
         if weighted:
-            weight, complaint = _weight(example.weight, complaint)
+            weight, complaint = read_weight(example.weight, complaint)
         if text_b is not None and (first in (length, _NO_TOKENS) or max_seq_length < _SHORTEST_PAIR):
             _check_pair(counts, length, first, max_seq_length)
         if length == _NO_TOKENS:
@@ -286,51 +285,6 @@ def _serializer(writer: RecordWriter, processor: DataProcessor, max_seq_length: 
         return encoder.example(entries if weights is None else entries + weights(weight))
 
     return serialize
-
-
-def _label_reader(split: Split, processor: DataProcessor) -> Callable[[Any], tuple[float, str | None]]:
-    """A function from a label that is no class name as it stands to its value in the record and what is wrong with it."""
-    counts, optional = split.statistics, split.name.startswith("test")
-
-    def class_id(label: Any) -> tuple[int, str | None]:
-        if label is None:
-            return 0, None if optional else "the label is missing"
-        stripped = str(label).strip()
-        if stripped not in counts.label_ids:
-            return 0, _unknown_label(stripped, counts.label_names)
-        counts.stripped_labels += isinstance(label, str)
-        return counts.label_ids[stripped], None
-
-    def number(label: Any) -> tuple[float, str | None]:
-        if label is None:
-            return 0.0, None if optional else "the label is missing"
-        try:
-            value = float(label)
-        except (TypeError, ValueError):
-            return 0.0, f"label {str(label)[:60]!r} is not a number"
-        if not math.isfinite(value) or abs(value) > _LARGEST_FLOAT32:
-            return 0.0, f"label '{label}' is not a finite float32 number"
-        return value, None
-
-    return number if processor.is_regression else class_id
-
-
-def _unknown_label(label: str, known: Sequence[str]) -> str:
-    if not label:
-        return "the label is missing"
-    shown = ", ".join(known[:20]) + (f", … ({len(known)} in all)" if len(known) > 20 else "")
-    return f"unknown label {label[:60]!r}.{did_you_mean(label, known[:1000])} Known labels: {shown}"
-
-
-def _weight(weight: Any, complaint: str | None) -> tuple[float, str | None]:
-    """An example's weight, 1 when it gives none, and what is wrong with it."""
-    try:
-        value = float(1 if weight is None else weight)
-    except (TypeError, ValueError):
-        value = math.nan
-    if 0 <= value <= _LARGEST_FLOAT32:
-        return value, complaint
-    return 1, complaint or f"weight {str(weight)[:60]!r} is not a finite number from 0"
 
 
 def _check_written(split: Split, processor: DataProcessor) -> None:

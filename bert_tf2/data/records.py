@@ -8,13 +8,13 @@ takes both.
 import contextlib
 import dataclasses
 import os
-import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import tensorflow as tf
 
 from bert_tf2 import files
 from bert_tf2.data.metadata import RecordFile
+from bert_tf2.data.wire_format import ExampleEncoder
 from bert_tf2.errors import JobError, UserError
 
 MASK_FEATURE = "input_mask"
@@ -53,140 +53,6 @@ class FeatureSpec:
     def key(self) -> str:
         """The tensor's name in a batch."""
         return self.batch_name or self.name
-
-
-def varint(value: int) -> bytes:
-    """An integer as a protocol-buffer varint; negative numbers as 64-bit two's complement."""
-    if 0 <= value < 1 << 7:
-        return bytes((value,))
-    if 0 <= value < 1 << 14:
-        return bytes((value & 127 | 128, value >> 7))
-    if 0 <= value < 1 << 21:
-        return bytes((value & 127 | 128, value >> 7 & 127 | 128, value >> 14))
-    rest, out = value & 0xFFFFFFFFFFFFFFFF, bytearray()
-    while rest > 127:
-        out.append(rest & 127 | 128)
-        rest >>= 7
-    out.append(rest)
-    return bytes(out)
-
-
-class _Varints(dict):
-    """Varints by value: token ids and lengths come again and again, so they are kept, up to a size."""
-
-    _MOST_KEPT = 1 << 18
-
-    def __missing__(self, value: int) -> bytes:
-        encoded = varint(value)
-        if len(self) < self._MOST_KEPT:
-            self[value] = encoded
-        return encoded
-
-
-_varints = _Varints()
-kept_varint = _varints.__getitem__
-"""As `varint`, for numbers that come again and again."""
-
-
-def varints(values: Sequence[int]) -> bytes:
-    """Integers as the varints of a packed list."""
-    return b"".join(map(kept_varint, values))
-
-
-class _FeatureEncoder:
-    """Encodes one feature as an entry of the map in `tf.train.Features`.
-
-    Everything before the values depends on their encoded length alone and is kept.
-    """
-
-    def __init__(self, spec: FeatureSpec, pad_to: int | None):
-        self.spec = spec
-        self._pad_to = pad_to if spec.per_token else None
-        name = spec.name.encode()
-        self._key = b"\x0a" + varint(len(name)) + name
-        # Feature is a oneof: float_list = 2, int64_list = 3; both lists hold packed values in field 1.
-        self._kind = b"\x1a" if spec.dtype == "int64" else b"\x12"
-        self._heads: dict[int, bytes] = {}
-
-    def encode(self, values: Sequence[float] | bytes | float) -> bytes:
-        """The entry's bytes; see `ExampleEncoder.entries`."""
-        if self.spec.dtype == "int64":
-            if values.__class__ is bytes:
-                return self.packed(values, len(values))
-            if values.__class__ is int:
-                return self.packed(varint(values), 1)
-        values = list(values) if hasattr(values, "__len__") else [values]
-        if self.spec.dtype == "int64":
-            return self.packed(varints(values), len(values))
-        return self.packed(struct.pack(f"<{len(values)}f", *values), len(values))
-
-    def packed(self, payload: bytes, count: int) -> bytes:
-        """The entry's bytes, from its values in the form they have in a packed list."""
-        if self._pad_to is not None:
-            missing = self._pad_to - count
-            if missing < 0:
-                raise ValueError(f"feature {self.spec.name} has {count} values; the padded length is {self._pad_to}")
-            payload += bytes(missing if self._kind == b"\x1a" else 4 * missing)
-        head = self._heads.get(len(payload))
-        return (self._head(len(payload)) if head is None else head) + payload
-
-    def _head(self, length: int) -> bytes:
-        head = b""
-        for tag in (b"\x0a", self._kind, self._key + b"\x12"):
-            head = tag + varint(length + len(head)) + head
-        self._heads[length] = head = b"\x0a" + varint(length + len(head)) + head
-        return head
-
-
-class ExampleEncoder:
-    """Serializes records as `tf.train.Example`, writing the wire format directly.
-
-    A record is `example(entries(...))`. In a record, entries can be joined in any order, so a writer of many records may keep
-    those of features that come again and again.
-
-    Args:
-      specs: the features.
-      pad_to: length to which features that are per token are padded with 0; None leaves them as they are.
-    """
-
-    def __init__(self, specs: Sequence[FeatureSpec], pad_to: int | None = None):
-        self._encoders = {spec.name: _FeatureEncoder(spec, pad_to) for spec in specs}
-        self._required = {spec.name for spec in specs if not spec.optional}
-
-    def entries(self, features: Mapping[str, Sequence[float] | bytes | float]) -> bytes:
-        """Encodes some features of a record.
-
-        Args:
-          features: values by feature name: a number, a sequence of numbers, or for integers below 128 `bytes`.
-
-        Raises:
-          ValueError: a feature is longer than the padded length.
-        """
-        return b"".join([self._encoders[name].encode(values) for name, values in features.items()])
-
-    def of_feature(self, name: str) -> Callable[[Sequence[float] | bytes | float], bytes]:
-        """The function that encodes the entry of one feature; as `entries`, for a writer's inner loop."""
-        return self._encoders[name].encode
-
-    def of_packed_feature(self, name: str) -> Callable[[bytes, int], bytes]:
-        """The function from a feature's values as varints (or little-endian floats) and their number to its entry."""
-        return self._encoders[name].packed
-
-    @staticmethod
-    def example(entries: bytes) -> bytes:
-        """The record that consists of these entries."""
-        return b"\x0a" + _varints[len(entries)] + entries
-
-    def encode(self, features: Mapping[str, Sequence[float] | bytes | float]) -> bytes:
-        """Serializes a record at once; see `entries`.
-
-        Raises:
-          ValueError: a feature that is not optional is missing, or is longer than the padded length.
-        """
-        missing = self._required.difference(features)
-        if missing:
-            raise ValueError(f"the record lacks the feature {sorted(missing)[0]}")
-        return self.example(self.entries(features))
 
 
 class RecordWriter:

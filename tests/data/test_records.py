@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from bert_tf2.data.features import classification_features
-from bert_tf2.data.records import ExampleEncoder, FeatureSpec, RecordWriter, parse_records
+from bert_tf2.data.records import FeatureSpec, RecordWriter, parse_records
+from bert_tf2.data.wire_format import ExampleEncoder
 from bert_tf2.errors import UserError
 
 
