@@ -28,7 +28,12 @@ def history(model_dir, kind: str) -> list[dict]:
         ["--dtype=fp16", "--loss_scale=128"],
         ["--enable_xla"],
         ["--optimizer_type=lamb", "--learning_rate=0.02"],
-        ["--noadam_bias_correction", "--learning_rate_schedule=cosine_restarts", "--num_restart_cycles=2"],
+        [
+            "--noadam_bias_correction",
+            "--learning_rate_schedule=cosine_restarts",
+            "--num_restart_cycles=2",
+            "--learning_rate=0.004",
+        ],
         ["--learning_rate_schedule=polynomial", "--polynomial_power=2", "--warmup_steps=5", "--end_lr=0.001"],
         ["--gradient_accumulation_steps=4", "--steps_per_loop=7"],
         ["--nobucket_by_length"],
