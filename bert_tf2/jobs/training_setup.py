@@ -27,6 +27,7 @@ _FREE_TO_CHANGE = frozenset(
         "keep_checkpoint_max",
         "on_corrupt_checkpoint",
         "log_steps",
+        "num_eval_per_epoch",
         "model_export_path",
         "sub_model_export_name",
         "distribution_strategy",
