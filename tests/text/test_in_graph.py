@@ -43,8 +43,8 @@ def test_wordpiece_ids_of_every_character(rich_tokenizer, every_character):
 @pytest.mark.slow
 @pytest.mark.real_data
 @pytest.mark.parametrize(("name", "do_lower_case"), [("uncased", True), ("cased", False), ("chinese", True)])
-def test_wordpiece_ids_of_every_real_line(real_data, real_lines, name, do_lower_case):
-    assert_same_ids(WordPieceTokenizer(str(real_data / "vocab" / f"{name}.txt"), do_lower_case), real_lines)
+def test_wordpiece_ids_of_real_lines(real_data, real_lines, name, do_lower_case):
+    assert_same_ids(WordPieceTokenizer(str(real_data / "vocab" / f"{name}.txt"), do_lower_case), real_lines[::4])
 
 
 @pytest.mark.slow
@@ -52,7 +52,7 @@ def test_wordpiece_ids_of_every_real_line(real_data, real_lines, name, do_lower_
 @pytest.mark.parametrize("do_lower_case", [True, False])
 def test_sentencepiece_ids_of_real_lines(real_data, real_lines, do_lower_case):
     tokenizer = SentencePieceTokenizer(str(real_data / "vocab" / "albert-30k-clean.model"), do_lower_case)
-    lines = [line for line in real_lines[::10] if len(line) < 1000]
+    lines = [line for line in real_lines[::20] if len(line) < 1000]
     assert_same_ids(tokenizer, [*lines, "太好了!!!!", "x" * 400], batch_size=200)
 
 
