@@ -129,7 +129,7 @@ class ClassifierRun:
         plan = BatchPlan(records.lengths, options.train_batch_size, seed, options.bucket_by_length)
         check_divisible(options.train_batch_size, self._strategy.num_replicas_in_sync, options.gradient_accumulation_steps)
         steps = training_setup.train_steps(plan.steps_per_epoch, options.num_train_epochs)
-        per_evaluation = max(1, plan.steps_per_epoch // options.num_eval_per_epoch)
+        per_evaluation = -(-plan.steps_per_epoch // options.num_eval_per_epoch)
         eval_splits = [split for split in self._data.paths if split == "eval"] if self._phases.evaluate_while_training else []
         if eval_splits:
             self._records("eval")
