@@ -72,7 +72,8 @@ class ClassifierRun:
         """Does everything in turn; see `bert_tf2.jobs.classifier.run_classifier`."""
         options, results = self._options, {}
         if options.model_export_path and self._chief:
-            export.require_free_directory(files.expand(options.model_export_path))
+            for suffix in ("", "_text"):
+                export.require_free_directory(files.expand(options.model_export_path).rstrip("/") + suffix)
         replicas = self._strategy.num_replicas_in_sync
         check_divisible(options.eval_batch_size, replicas, flag="eval_batch_size")
         if self._phases.train:

@@ -74,6 +74,21 @@ def test_evaluation_covers_every_row_whatever_the_batch_size(workplace, batch_si
     assert scores["accuracy"] == pytest.approx(np.mean([row[1] == row[2] for row in rows]))
 
 
+def test_predictions_come_from_the_checkpoint_that_is_named(workplace, capsys):
+    assert workplace.run("--mode=train", "--num_train_epochs=1") == 0
+    assert workplace.run("--mode=predict") == 0
+    expected = (workplace.model_dir / "test_results.tsv").read_text()
+    elsewhere = workplace.directory / "elsewhere"
+    flags = ["--mode=predict", f"--model_dir={elsewhere}"]
+    assert workplace.run(*flags, f"--predict_checkpoint_path={workplace.model_dir / 'ckpt-10'}") == 0
+    assert (elsewhere / "test_results.tsv").read_text() == expected
+    assert "checkpoint of step 10" in capsys.readouterr().err
+    assert workplace.run(*flags, f"--predict_checkpoint_path={workplace.model_dir / 'ckpt-11'}") == 2
+    nothing = tf.train.Checkpoint(step=tf.Variable(1)).write(str(workplace.directory / "nothing"))
+    assert workplace.run(*flags, f"--predict_checkpoint_path={nothing}") == 2
+    assert "is not a checkpoint of this model" in capsys.readouterr().err
+
+
 def test_tf1_dialect_makes_records_and_reuses_them(workplace, capsys):
     processor = workplace.directory / "mine.py"
     processor.write_text(
