@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import logging
-import os
 from typing import Any
 
 from bert_tf2 import cli, files
@@ -58,12 +57,13 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
     strategy = training_setup.create_strategy(options, model_dir)
 
     from bert_tf2.jobs.classifier_run import ClassifierRun
+    from bert_tf2.jobs.training_run import require_trained
     from bert_tf2.training.distribution import is_chief
     from bert_tf2.training.run_directory import RunDirectory
 
     phases = phases_of(options)
     if not phases.train:
-        _require_trained(model_dir, options)
+        require_trained(model_dir, options.predict_checkpoint_path)
     directory = RunDirectory(model_dir)
     with directory.locked() if phases.train and is_chief(strategy) else contextlib.nullcontext():
         if data is None:
@@ -99,16 +99,3 @@ def _made_on_the_way(options: ClassifierOptions, strategy) -> ClassifierData:
             "--input_meta_data_path and --train_data_path"
         )
     return made_records(options)
-
-
-def _require_trained(model_dir: str, options: ClassifierOptions) -> None:
-    """Without training there must be something to load; an empty directory must never give predictions."""
-    if options.predict_checkpoint_path:
-        return
-    from bert_tf2.training.checkpointing import latest_step
-
-    if latest_step(model_dir) is None:
-        found = "is empty" if os.path.isdir(model_dir) and not os.listdir(model_dir) else "holds no checkpoint"
-        if not files.is_remote(model_dir) and not os.path.isdir(model_dir):
-            found = "does not exist"
-        raise UserError(f"--model_dir={model_dir} {found}; train first, or name a checkpoint with --predict_checkpoint_path")

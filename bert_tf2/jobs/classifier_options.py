@@ -24,17 +24,6 @@ class ClassifierOptions(TrainingOptions):
     train_data_size: int | None = option(
         None, "Train on this many examples only, the first ones.", check=at_least(1), section=DATA
     )
-    model_dir: str | None = option(None, "Directory of checkpoints and results.", short_name="md", section=DATA)
-    predict_checkpoint_path: str | None = option(
-        None, "Checkpoint to evaluate, predict with or export; instead of --load_checkpoint.", section=DATA
-    )
-    load_checkpoint: str = option(
-        "newest",
-        "Which checkpoint of --model_dir gives the scores, predictions and exports.",
-        choices=("newest", "best"),
-        section=DATA,
-    )
-    train_batch_size: int = option(32, "Examples per training step, over all replicas.", check=at_least(1), section=DATA)
     eval_batch_size: int = option(32, "Examples per evaluation step; changes no result.", check=at_least(1), section=DATA)
     predict_batch_size: int | None = option(
         None, "Examples per prediction step [default: --eval_batch_size]; changes no result.", check=at_least(1), section=DATA
@@ -42,7 +31,6 @@ class ClassifierOptions(TrainingOptions):
 
     task_name: str | None = option(None, "A GLUE task or a registered processor, for example MRPC.", section=TF1)
     data_dir: str | None = option(None, "Directory of the task's files.", section=TF1)
-    output_dir: str | None = option(None, "TF1 name for --model_dir; records are made here too.", section=TF1)
     vocab_file: str | None = option(None, "WordPiece vocabulary; with records, for the raw-text export.", section=TF1)
     sp_model_file: str | None = option(None, "SentencePiece model, instead of --vocab_file.", section=TF1)
     do_lower_case: bool | None = option(
@@ -65,11 +53,6 @@ class ClassifierOptions(TrainingOptions):
     def is_tf1_dialect(self) -> bool:
         """Whether the command is google-research/bert's: raw files in, `--do_*` switches."""
         return bool(self.task_name or self.data_dir or self.output_dir or self.do_train or self.do_eval or self.do_predict)
-
-    @property
-    def directory(self) -> str:
-        """`--model_dir` or `--output_dir`."""
-        return self.model_dir or self.output_dir
 
 
 def check_combination(options: ClassifierOptions) -> None:

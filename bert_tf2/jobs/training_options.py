@@ -32,6 +32,7 @@ class TrainingOptions:
     )
     hub_module_trainable: bool = refused_option(True, "there are no hub modules; see --hub_module_url")
 
+    train_batch_size: int = option(32, "Examples per training step, over all replicas.", check=at_least(1), section=OPTIMIZATION)
     learning_rate: float = option(5e-5, "Peak learning rate.", check=positive, section=OPTIMIZATION)
     end_lr: float = option(0.0, "Learning rate at the end of the decay.", check=not_negative, section=OPTIMIZATION)
     learning_rate_schedule: str = option(
@@ -133,6 +134,19 @@ class TrainingOptions:
         0, "GPU: threads per GPU with a private pool.", check=not_negative, short_name="pgtc", section=DEVICES
     )
 
+    model_dir: str | None = option(None, "Directory of checkpoints and results.", short_name="md", section=CHECKPOINTS)
+    output_dir: str | None = option(
+        None, "TF1 name for --model_dir; records made from raw files go here too.", section=CHECKPOINTS
+    )
+    predict_checkpoint_path: str | None = option(
+        None, "Checkpoint to evaluate, predict with or export; instead of --load_checkpoint.", section=CHECKPOINTS
+    )
+    load_checkpoint: str = option(
+        "newest",
+        "Which checkpoint of --model_dir gives the scores, predictions and exports.",
+        choices=("newest", "best"),
+        section=CHECKPOINTS,
+    )
     save_checkpoints_steps: int | None = option(
         None, "Save every N steps [default: at every evaluation].", check=at_least(1), section=CHECKPOINTS
     )
@@ -171,3 +185,8 @@ class TrainingOptions:
     gin_param: str | None = refused_option(None, "options are flags; there is no gin")
     num_tpu_cores: int = refused_option(8, "TensorFlow asks the TPU for its cores")
     master: str | None = refused_option(None, "name the TPU with --tpu")
+
+    @property
+    def directory(self) -> str:
+        """`--model_dir` or `--output_dir`."""
+        return self.model_dir or self.output_dir

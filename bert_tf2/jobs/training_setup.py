@@ -17,6 +17,10 @@ logger = logging.getLogger(__name__)
 # What a run may change when it is resumed: it decides nothing about the weights.
 _FREE_TO_CHANGE = frozenset(
     {
+        "model_dir",
+        "output_dir",
+        "predict_checkpoint_path",
+        "load_checkpoint",
         "run_eagerly",
         "steps_per_loop",
         "iterations_per_loop",

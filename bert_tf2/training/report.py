@@ -14,12 +14,12 @@ def write_eval_results(directory: str, metrics: dict[str, float], global_step: i
 
     Args:
       directory: where the two files go.
-      metrics: values by name; `loss` is also written under Google's two names, `eval_loss` and `loss`.
+      metrics: values by name; a `loss` is also written under Google's two names, `eval_loss` and `loss`.
       global_step: the step of the evaluated checkpoint.
       suffix: appended to the file names, for example `_mismatched`.
     """
     rows: dict[str, float] = {f"eval_{name}": value for name, value in metrics.items()}
-    rows |= {"loss": metrics["loss"], "global_step": global_step}
+    rows |= {"global_step": global_step} | ({"loss": metrics["loss"]} if "loss" in metrics else {})
     write_text(os.path.join(directory, f"eval_results{suffix}.txt"), "".join(f"{key} = {rows[key]}\n" for key in sorted(rows)))
     write_json(os.path.join(directory, f"eval_results{suffix}.json"), {"global_step": global_step, **metrics})
 
@@ -37,7 +37,7 @@ def draw_loss_curve(
     Args:
       directory: where `loss_curve.png` goes.
       train: entries with `step` and `loss`.
-      evaluations: entries with `step`, `loss` and the metric.
+      evaluations: entries with `step`, the metric and, where it is known, `loss`.
       metric: the metric on the right-hand axis.
     """
     from matplotlib.figure import Figure
@@ -49,7 +49,8 @@ def draw_loss_curve(
     axes.grid(alpha=0.3)
     if evaluations:
         steps = [entry["step"] for entry in evaluations]
-        axes.plot(steps, [entry["loss"] for entry in evaluations], "o--", label="evaluation loss")
+        if "loss" in evaluations[0]:
+            axes.plot(steps, [entry["loss"] for entry in evaluations], "o--", label="evaluation loss")
         if metric != "loss":
             right = axes.twinx()
             right.plot(steps, [entry[metric] for entry in evaluations], "s-", color="tab:green", label=f"evaluation {metric}")
@@ -67,6 +68,7 @@ def write_report(
     facts: Sequence[tuple[str, object]],
     scores: Sequence[tuple[str, dict[str, float]]],
     pictures: Sequence[tuple[str, str]],
+    sections: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Writes `report.md` and returns its path.
 
@@ -76,6 +78,7 @@ def write_report(
       facts: name and value of what was run, in order.
       scores: name of a data set and its metrics.
       pictures: caption and path.
+      sections: heading and Markdown text of what else is to be said.
     """
     lines = [f"# {title}", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in facts]
@@ -84,6 +87,8 @@ def write_report(
         lines += [f"| {metric} | {value:.4f} |" for metric, value in metrics.items()]
     for caption, path in pictures:
         lines += ["", f"## {caption}", "", f"![{caption}]({os.path.relpath(path, directory)})"]
+    for heading, text in sections:
+        lines += ["", f"## {heading}", "", text]
     path = os.path.join(directory, "report.md")
     write_text(path, "\n".join(lines) + "\n")
     return path

@@ -1,0 +1,248 @@
+"""One run of a training job, whatever its task: builds, trains, loads, exports and reports."""
+
+import abc
+import logging
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from bert_tf2 import files
+from bert_tf2.data.pipeline import BatchPlan, check_divisible
+from bert_tf2.data.record_set import RecordSet
+from bert_tf2.errors import UserError
+from bert_tf2.jobs import training_setup
+from bert_tf2.jobs.training_options import TrainingOptions
+from bert_tf2.models.checkpoints.loading import load_encoder_weights
+from bert_tf2.models.config import BertConfig
+from bert_tf2.models.encoder import build_encoder
+from bert_tf2.tasks.base import Task
+from bert_tf2.training import checkpointing, export, report, weights
+from bert_tf2.training.distribution import describe, is_chief
+from bert_tf2.training.run_directory import RunDirectory
+from bert_tf2.training.trainer import Trainer, TrainingResult
+
+logger = logging.getLogger(__name__)
+
+
+class TrainingRun(abc.ABC):
+    """What every training job does once data, configuration and devices are settled.
+
+    A job's own class says how it evaluates, predicts and exports.
+
+    Args:
+      options: what was asked.
+      config: the encoder's configuration.
+      strategy: where the model lives.
+      directory: `--model_dir`.
+      task: loss, metrics, head.
+      max_seq_length: the longest row.
+    """
+
+    output_range: int | None = None
+    """How many tokens of each row the head looks at; see `build_encoder`."""
+
+    export_suffixes: tuple[str, ...] = ("", "_text")
+    """What is appended to `--model_export_path` for each SavedModel."""
+
+    def __init__(
+        self,
+        options: TrainingOptions,
+        config: BertConfig,
+        strategy: tf.distribute.Strategy,
+        directory: RunDirectory,
+        task: Task,
+        max_seq_length: int,
+    ):
+        self._options, self._config, self._strategy, self._directory, self._task = options, config, strategy, directory, task
+        self._chief = is_chief(strategy)
+        self._padding = training_setup.padding(options, max_seq_length)
+        self._step = 0
+        # What the last evaluation collected, as long as the model has the weights it was collected with.
+        self._last_evaluation: Any = None
+
+    @abc.abstractmethod
+    def _collect_evaluation(self, model: tf_keras.Model) -> Any:
+        """What the evaluation data's scores are computed from."""
+
+    @abc.abstractmethod
+    def _scores(self, collected: Any) -> dict[str, float]:
+        """The metrics, from what `_collect_evaluation` gave."""
+
+    def _require_free_exports(self) -> None:
+        """Refuses, before any work, to export over what is there."""
+        if self._options.model_export_path and self._chief:
+            for suffix in self.export_suffixes:
+                export.require_free_directory(files.expand(self._options.model_export_path).rstrip("/") + suffix)
+
+    def _build_model(self, seed: int) -> None:
+        # Keras draws initial weights from its global generator.
+        tf_keras.utils.set_random_seed(seed)
+        with self._strategy.scope():
+            policy = training_setup.POLICIES[self._options.dtype]
+            self._encoder = build_encoder(self._config, policy, output_range=self.output_range)
+            self._model = self._task.build_model(self._encoder)
+
+    def _train(self, records: RecordSet, data: dict[str, Any], evaluates: bool) -> TrainingResult:
+        """Trains from where the directory stands to the end.
+
+        Args:
+          records: the training records.
+          data: what identifies the data besides the records' files.
+          evaluates: whether to evaluate on the way.
+        """
+        options, model_dir = self._options, self._directory.path
+        seed = training_setup.settle_seed(options, model_dir)
+        plan = BatchPlan(records.lengths, options.train_batch_size, seed, options.bucket_by_length)
+        check_divisible(options.train_batch_size, self._strategy.num_replicas_in_sync, options.gradient_accumulation_steps)
+        steps = training_setup.train_steps(plan.steps_per_epoch, options.num_train_epochs)
+        per_evaluation = -(-plan.steps_per_epoch // options.num_eval_per_epoch)
+        if self._chief:
+            self._directory.identify(self._identity(seed, records, data), training_setup.run_circumstances(self._strategy))
+        self._build_model(seed)
+        if options.init_checkpoint and checkpointing.latest_step(model_dir) is None:
+            logger.info("%s", self._load_initial_weights())
+        elif not options.init_checkpoint:
+            logger.warning("no --init_checkpoint: training starts from random weights")
+        with self._strategy.scope():
+            optimizer = training_setup.create_optimizer(options, steps)
+        self._announce(records, plan, steps)
+        config = training_setup.trainer_config(
+            options,
+            model_dir,
+            seed=seed,
+            train_steps=steps,
+            eval_every_steps=per_evaluation if evaluates else 0,
+            save_every_steps=per_evaluation,
+            metric=self._task.best_metric,
+        )
+        trainer = Trainer(self._task, self._model, optimizer, self._strategy, config)
+        return trainer.train(records, plan, self._evaluate_while_training if evaluates else None, self._padding)
+
+    def _load_initial_weights(self) -> str:
+        """Loads `--init_checkpoint` and returns what to say of it."""
+        return load_encoder_weights(self._encoder, self._options.init_checkpoint, self._config).summary()
+
+    def _evaluate_while_training(self, model: tf_keras.Model) -> dict[str, float]:
+        self._last_evaluation = self._collect_evaluation(model)
+        return self._scores(self._last_evaluation)
+
+    def _identity(self, seed: int, records: RecordSet, data: dict[str, Any]) -> dict[str, Any]:
+        data = {
+            "train": [files.sha256_of_file(path) for path in records.paths],
+            "train_data_size": len(records),
+        } | data
+        return training_setup.run_identity(self._options, seed=seed, config=self._config, data=data)
+
+    def _announce(self, records: RecordSet, plan: BatchPlan, steps: int) -> None:
+        size = sum(int(np.prod(variable.shape)) for variable in self._model.trainable_variables)
+        logger.info(
+            "training: %s examples (mean %.0f tokens, longest %d), %d steps of %d examples, %d steps an epoch; "
+            "%s weights, %s, %s",
+            f"{len(records):,}",
+            records.lengths.mean(),
+            records.lengths.max(),
+            steps,
+            plan.batch_size,
+            plan.steps_per_epoch,
+            f"{size:,}",
+            self._options.dtype,
+            describe(self._strategy),
+        )
+
+    def _load(self, training: TrainingResult | None) -> None:
+        """Gives the model the weights that scores, predictions and exports are made with."""
+        directory, path = self._directory.path, self._options.predict_checkpoint_path
+        if path:
+            self._step = weights.restore_model_from(self._model, files.expand(path).removesuffix(".index"))
+            return
+        wanted = weights.best_step(directory) if self._options.load_checkpoint == "best" else None
+        if training is None or wanted not in (None, training.final_step):
+            self._last_evaluation = None
+            self._step = checkpointing.restore_model(self._model, directory, wanted)
+            return
+        self._step = training.final_step
+        if not any(entry["kind"] == "eval" and entry["step"] == self._step for entry in training.history):
+            self._last_evaluation = None
+
+    def _model_to_export(self) -> tf_keras.Model:
+        """The model as it is served: in float32 whatever the training computed in, on one device."""
+        model = self._task.build_model(build_encoder(self._config, output_range=self.output_range))
+        model.set_weights(self._model.get_weights())
+        return model
+
+    def _save_encoder(self, training: TrainingResult) -> None:
+        """Saves the encoder alone where `--sub_model_export_name` asks for it."""
+        if self._options.sub_model_export_name:
+            name = f"{self._options.sub_model_export_name}.ckpt-{training.final_step}"
+            weights.save_whole(tf.train.Checkpoint(model=self._encoder), os.path.join(self._directory.path, name))
+
+    def _report(
+        self,
+        data: str,
+        training: TrainingResult | None,
+        scores: dict[str, dict[str, float]],
+        pictures: Sequence[tuple[str, str]] = (),
+        sections: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Writes `report.md`, and after training the summary and the loss curve.
+
+        Args:
+          data: what the data is called.
+          training: the training's result, when there was training.
+          scores: metrics by data set.
+          pictures: captions and paths of more pictures.
+          sections: headings and Markdown of more sections.
+        """
+        facts: list[tuple[str, object]] = [
+            ("data", data),
+            ("configuration", self._options.bert_config_file),
+            ("checkpoint", f"step {self._step}"),
+        ]
+        pictures = list(pictures)
+        if training is not None:
+            pictures.insert(0, ("Loss", self._summarize(training, scores)))
+            facts += [
+                ("training steps", training.final_step),
+                ("initial weights", self._options.init_checkpoint or "random"),
+                ("learning rate", self._options.learning_rate),
+                ("batch size", self._options.train_batch_size),
+            ]
+            if training.best_step is not None:
+                facts.append((f"best {self._task.best_metric}", f"{training.best_value:.4f} at step {training.best_step}"))
+        directory = self._directory.path
+        title = f"Report of {os.path.basename(os.path.abspath(directory))}"
+        path = report.write_report(directory, title, facts, list(scores.items()), pictures, sections)
+        logger.info("report: %s", path)
+
+    def _summarize(self, training: TrainingResult, scores: dict[str, dict[str, float]]) -> str:
+        train = [entry for entry in training.history if entry["kind"] == "train"]
+        evaluations = [entry for entry in training.history if entry["kind"] == "eval"]
+        summary = {
+            "total_training_steps": training.final_step,
+            "train_loss": train[-1]["loss"] if train else None,
+            "stopped_early": training.stopped_early,
+            "best_step": training.best_step,
+            "best_metric": self._task.best_metric,
+            "best_value": training.best_value,
+            "eval_metrics": scores.get("eval"),
+        }
+        report.write_training_summary(self._directory.path, summary)
+        return report.draw_loss_curve(self._directory.path, train, evaluations, self._task.best_metric)
+
+
+def require_trained(model_dir: str, predict_checkpoint_path: str | None) -> None:
+    """Without training there must be something to load; an empty directory must never give predictions.
+
+    Raises:
+      UserError: the directory holds no checkpoint and none is named.
+    """
+    if predict_checkpoint_path or checkpointing.latest_step(model_dir) is not None:
+        return
+    found = "is empty" if os.path.isdir(model_dir) and not os.listdir(model_dir) else "holds no checkpoint"
+    if not files.is_remote(model_dir) and not os.path.isdir(model_dir):
+        found = "does not exist"
+    raise UserError(f"--model_dir={model_dir} {found}; train first, or name a checkpoint with --predict_checkpoint_path")
