@@ -56,6 +56,10 @@ class Mapping(tf.Module):
 
     def __call__(self, texts: tf.RaggedTensor) -> tf.RaggedTensor:
         """int32 [B, (n)] -> int32 [B, (m)]."""
+        return self.with_sources(texts)[0]
+
+    def with_sources(self, texts: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
+        """As a call, and for every character of the result the one it replaces: int64 [sum of m], into the flat input."""
         flat = texts.flat_values
         replacements = tf.gather(self._rows, self._row_index(flat))
         replacements = tf.where(replacements == _ITSELF, flat[:, tf.newaxis], replacements)
@@ -63,7 +67,9 @@ class Mapping(tf.Module):
         lengths = tf.reduce_sum(tf.cast(kept, texts.row_splits.dtype), axis=1)
         ends = tf.concat([tf.zeros([1], lengths.dtype), tf.cumsum(lengths)], axis=0)
         splits = tf.gather(ends, texts.row_splits)
-        return tf.RaggedTensor.from_row_splits(tf.boolean_mask(replacements, kept), splits, validate=False)
+        places = tf.where(kept)
+        replaced = tf.RaggedTensor.from_row_splits(tf.gather_nd(replacements, places), splits, validate=False)
+        return replaced, places[:, 0]
 
 
 class FinalSigmas(tf.Module):
@@ -112,16 +118,50 @@ class CanonicalOrder(tf.Module):
     def __call__(self, texts: tf.RaggedTensor) -> tf.RaggedTensor:
         """int32 [B, (n)] -> int32 [B, (n)], every row a permutation."""
         flat = texts.flat_values
-        found = tf.reduce_any(self._may_matter(flat) != 0)
-        return texts.with_flat_values(tf.cond(found, lambda: self._sorted(texts), lambda: flat))
+        return texts.with_flat_values(tf.cond(self._needed(flat), lambda: tf.gather(flat, self._order(texts)[0]), lambda: flat))
 
-    def _sorted(self, texts: tf.RaggedTensor) -> tf.Tensor:
+    def with_places(
+        self, texts: tf.RaggedTensor, starts: tf.Tensor, ends: tf.Tensor
+    ) -> tuple[tf.RaggedTensor, tf.Tensor, tf.Tensor]:
+        """As a call, with the places the characters have in a text; marks that change their order share theirs.
+
+        Args:
+          texts: int32 [B, (n)].
+          starts, ends: int32 [sum of n], not decreasing within a text.
+
+        Returns:
+          The sorted texts, starts and ends.
+        """
         flat = texts.flat_values
-        combining_class = self._combining_class(flat)
+        flat, starts, ends = tf.cond(
+            self._needed(flat), lambda: self._sorted_with_places(texts, starts, ends), lambda: (flat, starts, ends)
+        )
+        return texts.with_flat_values(flat), starts, ends
+
+    def _needed(self, flat: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_any(self._may_matter(flat) != 0)
+
+    def _order(self, texts: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The permutation, the run that each character belongs to and its combining class, all int [sum of n]."""
+        combining_class = self._combining_class(texts.flat_values)
         # Every character that does not combine, and every text, begins a new run; runs stay in their order.
         run = tf.cumsum(tf.cast(combining_class == 0, tf.int64)) + tf.cast(texts.value_rowids(), tf.int64)
         key = run * 256 + tf.cast(combining_class, tf.int64)
-        return tf.gather(flat, tf.argsort(key, stable=True))
+        return tf.argsort(key, stable=True), run, combining_class
+
+    def _sorted_with_places(
+        self, texts: tf.RaggedTensor, starts: tf.Tensor, ends: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        order, run, combining_class = self._order(texts)
+        # The character that a run begins with stays where it is and keeps its place.
+        segment = 2 * run + tf.cast(combining_class != 0, tf.int64)
+        segments = tf.reduce_max(segment) + 1
+        moved = tf.cast(order != tf.range(tf.size(order)), tf.int32)
+        shared = tf.gather(tf.math.unsorted_segment_max(moved, segment, segments), segment) == 1
+        first = tf.gather(tf.math.unsorted_segment_min(starts, segment, segments), segment)
+        last = tf.gather(tf.math.unsorted_segment_max(ends, segment, segments), segment)
+        starts, ends = tf.where(shared, first, starts), tf.where(shared, last, ends)
+        return tf.gather(texts.flat_values, order), tf.gather(starts, order), tf.gather(ends, order)
 
 
 def decode(texts: tf.Tensor) -> tf.RaggedTensor:
@@ -132,6 +172,13 @@ def decode(texts: tf.Tensor) -> tf.RaggedTensor:
 def encode(texts: tf.RaggedTensor) -> tf.Tensor:
     """int32 [B, (n)] -> string [B]."""
     return tf.strings.unicode_encode(texts, "UTF-8", errors="ignore")
+
+
+def values_of(function: Callable[[str], int]) -> np.ndarray:
+    """The values of a function for every code point, 0 where no characters are: int32 [0x110000]."""
+    values = np.zeros(_CODE_POINTS, np.int32)
+    values[list(_USED)] = [function(chr(code_point)) for code_point in _USED]
+    return values
 
 
 @functools.lru_cache(maxsize=1)

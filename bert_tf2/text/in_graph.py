@@ -80,12 +80,26 @@ class _WordPiece(tf.Module):
             self._steps = [
                 code_points.Mapping(cleaned),
                 code_points.FinalSigmas(),
-                code_points.Mapping(_lower_case_decomposed),
+                code_points.Mapping(lower_case_decomposed),
                 code_points.CanonicalOrder(),
                 code_points.Mapping(without_accent),
             ]
         else:
-            self._steps = [code_points.Mapping(_cleaned_with_punctuation_apart)]
+            self._steps = [code_points.Mapping(cleaned_with_punctuation_apart)]
+        self._pieces = WordPieces(tokenizer)
+
+    def __call__(self, text: tf.Tensor) -> tf.RaggedTensor:
+        characters = code_points.decode(text)
+        for step in self._steps:
+            characters = step(characters)
+        return self._pieces(tf.strings.split(code_points.encode(characters))).merge_dims(1, 2)
+
+
+class WordPieces(tf.Module):
+    """Normalized words as the longest pieces that the vocabulary holds, as `WordPieceTokenizer.word_ids`."""
+
+    def __init__(self, tokenizer: WordPieceTokenizer):
+        super().__init__()
         self._pieces = tensorflow_text.FastWordpieceTokenizer(
             vocab=list(tokenizer.vocabulary),
             token_out_type=tf.int32,
@@ -95,14 +109,10 @@ class _WordPiece(tf.Module):
             max_bytes_per_word=4 * MAX_CHARACTERS_PER_WORD,
         )
 
-    def __call__(self, text: tf.Tensor) -> tf.RaggedTensor:
-        characters = code_points.decode(text)
-        for step in self._steps:
-            characters = step(characters)
-        words = tf.strings.split(code_points.encode(characters))
+    def __call__(self, words: tf.RaggedTensor) -> tf.RaggedTensor:
+        """string [B, (words)] -> int32 [B, (words), (pieces)]."""
         too_long = tf.strings.length(words.flat_values, unit="UTF8_CHAR") > MAX_CHARACTERS_PER_WORD
-        words = words.with_flat_values(tf.where(too_long, UNKNOWN, words.flat_values))
-        return self._pieces.tokenize(words).merge_dims(1, 2)
+        return self._pieces.tokenize(words.with_flat_values(tf.where(too_long, UNKNOWN, words.flat_values)))
 
 
 class _SentencePiece(tf.Module):
@@ -139,11 +149,13 @@ class _SentencePiece(tf.Module):
         return code_points.encode(characters)
 
 
-def _lower_case_decomposed(character: str) -> str:
+def lower_case_decomposed(character: str) -> str:
+    """A character of an uncased text after `cleaned`, except for the sigma; accents follow their letter."""
     return unicodedata.normalize("NFD", character.lower())
 
 
-def _cleaned_with_punctuation_apart(character: str) -> str:
+def cleaned_with_punctuation_apart(character: str) -> str:
+    """All steps for one character of a cased text."""
     return "".join(map(punctuation_apart, cleaned(character)))
 
 

@@ -12,7 +12,8 @@ from bert_tf2.text.vocabulary import CLASSIFICATION, PADDING, SEPARATOR, UNKNOWN
 # Longer words become [UNK], as in the model garden (google-research/bert: 200).
 MAX_CHARACTERS_PER_WORD = 400
 
-_ASCII_WORDS = re.compile(r"[A-Za-z0-9]+|[!-/:-@\[-`{-~]")
+# The words and punctuation marks of printable ASCII text.
+ASCII_WORDS = re.compile(r"[A-Za-z0-9]+|[!-/:-@\[-`{-~]")
 # Runs of what is not a sign. Signs are characters that BERT sets apart from whatever surrounds them and that give one id
 # each: ideographs, and (not all, but the common) punctuation marks.
 _SIGNS = (
@@ -51,8 +52,8 @@ class WordPieceTokenizer:
         self.sep_id = self.vocabulary[SEPARATOR]
         self.pad_id = self.vocabulary.get(PADDING, 0)
         self._longest = _longest_by_beginning(self._tokens)
-        self._ids = _Memory(self.encode_stretch)
-        self._sign_id = _Memory(self._encode_sign)
+        self._ids = Memory(self.encode_stretch)
+        self._sign_id = Memory(self._encode_sign)
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -80,9 +81,9 @@ class WordPieceTokenizer:
         if stretch.isalnum() and stretch.isascii():
             word = stretch.lower() if self.do_lower_case else stretch
             whole = self.vocabulary.get(word)
-            return self._word_ids(word) if whole is None or len(word) > MAX_CHARACTERS_PER_WORD else [whole]
+            return self.word_ids(word) if whole is None or len(word) > MAX_CHARACTERS_PER_WORD else [whole]
         if stretch.isascii() and stretch.isprintable():
-            words = _ASCII_WORDS.findall(stretch.lower() if self.do_lower_case else stretch)
+            words = ASCII_WORDS.findall(stretch.lower() if self.do_lower_case else stretch)
         else:
             runs = [] if _CAPITAL_SIGMA in stretch else _BETWEEN_SIGNS.split(stretch)
             if runs and runs[1:] != [stretch, ""]:
@@ -90,12 +91,12 @@ class WordPieceTokenizer:
             words = basic_tokens(stretch, self.do_lower_case)
         ids: list[int] = []
         for word in words:
-            ids += self._word_ids(word)
+            ids += self.word_ids(word)
         return ids
 
     def _encode_sign(self, sign: str) -> int:
         (word,) = basic_tokens(sign, self.do_lower_case)
-        return self._word_ids(word)[0]
+        return self.word_ids(word)[0]
 
     def _encode_runs(self, runs: list[str]) -> list[int]:
         """The ids of runs of signs and of other characters in turn; a run of signs may be empty."""
@@ -105,21 +106,18 @@ class WordPieceTokenizer:
             ids += map(self._sign_id.__getitem__, runs[i + 1])
         return ids
 
-    def _word_ids(self, word: str) -> list[int]:
+    def word_ids(self, word: str) -> list[int]:
         """Greedy longest match first; a word that cannot be spelled is one [UNK]."""
         if len(word) > MAX_CHARACTERS_PER_WORD:
             return [self.unk_id]
         known, longest_by_beginning = self.vocabulary.get, self._longest.get
-        id = known(word)
-        if id is not None:
-            return [id]
         ids: list[int] = []
         # `signs` counts the ## before what is left of the word.
         rest, signs = word, 0
-        while len(rest) > signs:
+        while (id := known(rest)) is None:
             # Without a token that begins with the next two characters only the first of them can be one.
-            longest = longest_by_beginning(rest[: signs + 2], signs + 1)
-            for end in range(min(len(rest), longest), signs, -1):
+            longest, all_but_one = longest_by_beginning(rest[: signs + 2], signs + 1), len(rest) - 1
+            for end in range(longest if longest < all_but_one else all_but_one, signs, -1):
                 id = known(rest[:end])
                 if id is not None:
                     break
@@ -127,6 +125,7 @@ class WordPieceTokenizer:
                 return [self.unk_id]
             ids.append(id)
             rest, signs = "##" + rest[end:], 2
+        ids.append(id)
         return ids
 
 
@@ -142,7 +141,7 @@ def _longest_by_beginning(tokens: list[str]) -> dict[str, int]:
     return longest
 
 
-class _Memory(dict):
+class Memory(dict):
     """Remembers what a function gave for short stretches of text, up to a number of them; full, it starts anew."""
 
     LONGEST = 24
