@@ -1,18 +1,25 @@
 """Texts -> the ids of an input, as the bytes they have in a record.
 
 A record holds ids as varints one after the other, so the bytes of a text are those of its parts joined. They are remembered
-for each stretch between two spaces, which saves going through lists of ids for all that was seen before.
+for each stretch between two spaces, which saves going through lists of ids for all that was seen before. Texts are encoded
+many at a time, as one long text that is taken apart afterwards: then hardly any step is taken in Python for a single one.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from bert_tf2.data.examples import kept_lengths
-from bert_tf2.data.wire_format import kept_varint, varints
+from bert_tf2.data.wire_format import all_varints, varints
+from bert_tf2.text.wordpiece import ASCII_WORDS
 
+# Between texts that are encoded as one: no vocabulary gives it, since all WordPiece drops or passes over it, and
+# no varint holds so many bytes with the high bit.
+_TEXT_END, _ENCODED_END = "\n", b"\xff" * 10
+# Its lower case depends on its neighbours.
+_CAPITAL_SIGMA = "Σ"
 # In a varint every byte but the last has the high bit, so the bytes without it count the ids.
 _NOT_LAST = bytes(range(128, 256))
 
@@ -20,32 +27,35 @@ _NOT_LAST = bytes(range(128, 256))
 Encoded = tuple[bytes, int, int, bool]
 
 
-def input_encoder(tokenizer: Any, max_seq_length: int) -> Callable[[str, str | None], Encoded]:
-    """A function that encodes a text or a pair of texts, packed and cut as `bert_tf2.data.examples.pack_ids` does.
+def input_encoder(tokenizer: Any, max_seq_length: int) -> Callable[[Sequence[str], Sequence[str | None]], list[Encoded]]:
+    """A function that encodes texts or pairs of texts, packed and cut as `bert_tf2.data.examples.pack_ids` does.
 
     Args:
       tokenizer: a `bert_tf2.text.tokenizer.Tokenizer`.
       max_seq_length: the most ids an input may have, at least 3.
 
     Returns:
-      A function from the texts to the input's ids as varints, their number, how many belong to the first segment, and whether
-      any were cut. Texts without any token give `[CLS] [SEP]`: 2 ids.
+      A function from the inputs' first and second texts (None: no pair) to each input's ids as varints, their number, how many
+      belong to the first segment, and whether any were cut. Texts without any token give `[CLS] [SEP]`: 2 ids.
     """
     cls, sep, most = varints([tokenizer.cls_id]), varints([tokenizer.sep_id]), max_seq_length
-    encode_text = _by_stretches(tokenizer) if hasattr(tokenizer, "encode_stretch") else _whole_text(tokenizer)
+    encode_texts = _by_stretches(tokenizer) if hasattr(tokenizer, "encode_stretch") else _whole_texts(tokenizer)
 
-    def encode(text_a: str, text_b: str | None) -> Encoded:
-        a = encode_text(text_a)
+    def encode(texts_a: Sequence[str], texts_b: Sequence[str | None]) -> list[Encoded]:
+        first = encode_texts(texts_a)
+        if not any(texts_b):
+            return list(map(single, first))
+        second = encode_texts([text or "" for text in texts_b])
+        return [pair(a, b) if b else single(a) for a, b in zip(first, second)]
+
+    def single(a: bytes) -> Encoded:
         length = len(a.translate(None, _NOT_LAST)) + 2
-        if text_b:
-            b = encode_text(text_b)
-            if b:
-                return pair(a, length - 2, b, len(b.translate(None, _NOT_LAST)))
         if length <= most:
             return cls + a + sep, length, length, False
         return cls + _first(a, most - 2) + sep, most, most, True
 
-    def pair(a: bytes, length_a: int, b: bytes, length_b: int) -> Encoded:
+    def pair(a: bytes, b: bytes) -> Encoded:
+        length_a, length_b = len(a.translate(None, _NOT_LAST)), len(b.translate(None, _NOT_LAST))
         cut = length_a + length_b > most - 3
         if cut:
             length_a, length_b = kept_lengths(length_a, length_b, most - 3)
@@ -58,11 +68,12 @@ def input_encoder(tokenizer: Any, max_seq_length: int) -> Callable[[str, str | N
 
 
 def unknown_counter(tokenizer: Any) -> Callable[[bytes], int]:
-    """A function that counts the [UNK] in an input's encoded ids."""
+    """A function that counts the [UNK] in encoded ids, of one input or of many joined."""
     unknown = varints([tokenizer.unk_id])
-    # The same bytes may end a longer varint; then the byte before them has the high bit.
-    occurrences = re.compile(b"(?<![\x80-\xff])" + re.escape(unknown), re.DOTALL).findall
-    return lambda encoded: len(occurrences(encoded)) if unknown in encoded else 0
+    # The same bytes may end a longer varint; then the byte before them has the high bit. That is looked at last: bytes at the
+    # beginning of a pattern are found quickly.
+    occurrences = re.compile(re.escape(unknown) + b"(?<![\x80-\xff]" + re.escape(unknown) + b")", re.DOTALL).findall
+    return lambda encoded: len(occurrences(encoded))
 
 
 def _first(encoded: bytes, count: int) -> bytes:
@@ -73,14 +84,29 @@ def _first(encoded: bytes, count: int) -> bytes:
     return encoded[: ends[count - 1] + 1] if count < len(ends) else encoded
 
 
-def _whole_text(tokenizer: Any) -> Callable[[str], bytes]:
+def _whole_texts(tokenizer: Any) -> Callable[[Sequence[str]], list[bytes]]:
     encode = tokenizer.encode
-    return lambda text: varints(encode(text))
+    return lambda texts: [varints(encode(text)) for text in texts]
 
 
-def _by_stretches(tokenizer: Any) -> Callable[[str], bytes]:
-    known, join = _Stretches(tokenizer).__getitem__, b"".join
-    return lambda text: join(map(known, text.split(" ")))
+def _by_stretches(tokenizer: Any) -> Callable[[Sequence[str]], list[bytes]]:
+    known, join, lower_case = _Stretches(tokenizer).__getitem__, b"".join, tokenizer.do_lower_case
+
+    def encode_joined(texts: Sequence[str]) -> bytes:
+        joined = f" {_TEXT_END} ".join(texts)
+        # In lower case fewer stretches are new.
+        if lower_case and _CAPITAL_SIGMA not in joined:
+            joined = joined.lower()
+        return join(map(known, joined.split(" ")))
+
+    def encode(texts: Sequence[str]) -> list[bytes]:
+        encoded = encode_joined(texts).split(_ENCODED_END)
+        if len(encoded) != len(texts):
+            # Some text has such an end inside.
+            encoded = [encode_joined([text]).replace(_ENCODED_END, b"") for text in texts]
+        return encoded
+
+    return encode
 
 
 class _Stretches(dict):
@@ -91,17 +117,32 @@ class _Stretches(dict):
 
     def __init__(self, tokenizer: Any):
         super().__init__()
-        self._encode_stretch = tokenizer.encode_stretch
+        self._tokenizer = tokenizer
         self._whole_word = tokenizer.vocabulary.get
         self._as_spelled = str.lower if tokenizer.do_lower_case else str
+        self._varints = all_varints(tokenizer.vocab_size)
+        self._start()
 
     def __missing__(self, stretch: str) -> bytes:
         if len(stretch) > self._LONGEST:
-            return varints(self._encode_stretch(stretch))
-        # Most stretches are plain words that the vocabulary holds; the others take the steps of the reference.
-        id = self._whole_word(self._as_spelled(stretch)) if stretch.isalnum() and stretch.isascii() else None
-        encoded = varints(self._encode_stretch(stretch)) if id is None else kept_varint(id)
+            return self._joined(self._tokenizer.encode_stretch(stretch))
+        if stretch.isalnum() and stretch.isascii():
+            # Most are plain words that the vocabulary holds.
+            word = self._as_spelled(stretch)
+            id = self._whole_word(word)
+            encoded = self._joined(self._tokenizer.word_ids(word)) if id is None else self._varints[id]
+        elif len(stretch) > 1 and stretch.isascii() and stretch.isprintable():
+            encoded = b"".join(map(self.__getitem__, ASCII_WORDS.findall(stretch)))
+        else:
+            encoded = self._joined(self._tokenizer.encode_stretch(stretch))
         if len(self) >= self._MOST:
-            self.clear()
+            self._start()
         self[stretch] = encoded
         return encoded
+
+    def _joined(self, ids: list[int]) -> bytes:
+        return b"".join(map(self._varints.__getitem__, ids))
+
+    def _start(self) -> None:
+        self.clear()
+        self[_TEXT_END] = _ENCODED_END

@@ -14,6 +14,7 @@ from bert_tf2.errors import UserError
 FORMAT_VERSION = 1
 CLASSIFICATION = "bert_classification"
 REGRESSION = "bert_regression"
+SQUAD = "bert_squad"
 _SIZE = "_data_size"
 
 
@@ -32,7 +33,7 @@ class MetaData:
     """What `meta_data.json` holds.
 
     Attributes:
-      task_type: `bert_classification`, `bert_regression`, …
+      task_type: `bert_classification`, `bert_regression`, `bert_squad`, …
       max_seq_length: the length at which texts were cut.
       sizes: number of records by split (`train`, `eval`, `test`, further ones such as `eval_mismatched`); written as
         `train_data_size` and so on. `train` is always there, 0 without training data.

@@ -1,8 +1,6 @@
 """Examples -> records and metadata: reads, checks, encodes and writes in one pass, in memory that does not grow with the rows."""
 
-import contextlib
 import dataclasses
-import gc
 import itertools
 import logging
 import os
@@ -12,23 +10,19 @@ from typing import Any
 from bert_tf2 import files
 from bert_tf2.data import metadata
 from bert_tf2.data.bad_rows import BadRows
-from bert_tf2.data.encoding import Encoded, input_encoder, unknown_counter
+from bert_tf2.data.encoding import input_encoder
 from bert_tf2.data.examples import InputExample
 from bert_tf2.data.features import classification_features
-from bert_tf2.data.labels import label_reader, read_weight
 from bert_tf2.data.metadata import MetaData
 from bert_tf2.data.processors import DataProcessor, check_labels, checked
+from bert_tf2.data.publishing import check_different, known_objects_left_alone, publish
 from bert_tf2.data.records import RecordWriter
-from bert_tf2.data.statistics import MOST_COMPARED, SplitStatistics, comparison_warnings, split_warnings
+from bert_tf2.data.split_writing import Split, write_split
+from bert_tf2.data.statistics import SplitStatistics, comparison_warnings, split_warnings
 from bert_tf2.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-# [CLS] a [SEP] [SEP]: with less there is no room for a token between the special ones.
-_SHORTEST_PAIR = 4
-_NO_TOKENS = 2
-_AT_ONCE = 64
-_MOST_KEPT = 1 << 15
 _DEFAULT_METRICS = {True: ("pearson", "spearman"), False: ("accuracy", "macro_f1")}
 
 
@@ -47,19 +41,6 @@ class RecordOptions:
     pad_to_max_length: bool = False
     gzip: bool = False
     skip_bad_rows: bool = False
-
-
-@dataclasses.dataclass
-class Split:
-    """One split on its way: where its examples come from and where its records go."""
-
-    name: str
-    path: str
-    read: Callable[[], Iterable[InputExample]]
-    examples: Iterator[InputExample]
-    bad_rows: BadRows
-    statistics: SplitStatistics
-    labelled: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,31 +81,25 @@ def prepare(
     processor.bad_rows = BadRows(options.skip_bad_rows)
     labels = [] if processor.is_regression else check_labels(processor)
     splits = list(_splits(processor, data_dir, outputs, options, labels))
-    _check_paths([*[split.path for split in splits], meta_data_path])
+    check_different([*[split.path for split in splits], meta_data_path])
     meta_data_path = files.expand(meta_data_path)
     specs = classification_features(regression=processor.is_regression, weighted=bool(processor.weight_key))
     for split in splits:
         _start(split, processor)
     pad_to = options.max_seq_length if options.pad_to_max_length else None
+    encode = input_encoder(tokenizer, options.max_seq_length)
     writers: dict[str, RecordWriter] = {}
     try:
         for split in splits:
             processor.bad_rows = split.bad_rows
             writers[split.name] = writer = RecordWriter(split.path, specs, pad_to, options.gzip)
-            with _known_objects_left_alone():
-                _write(split, writer, processor, tokenizer, options.max_seq_length)
+            with known_objects_left_alone():
+                write_split(split, writer, processor, tokenizer, encode, options.max_seq_length)
             _check_written(split, processor)
         record_files = {name: writer.finish() for name, writer in writers.items()}
         meta_data = _meta_data(processor, tokenizer, splits, options, labels, record_files)
         meta_data.extra.update(extra or {})
-        files.make_directory(os.path.dirname(meta_data_path) or ".")
-        # From here to the new metadata the records count as unfinished.
-        _remove(meta_data_path)
-        for writer in writers.values():
-            writer.publish()
-        for split in splits:
-            split.bad_rows.publish()
-        metadata.write_meta_data(meta_data_path, meta_data)
+        publish(writers.values(), [split.bad_rows for split in splits], meta_data_path, meta_data)
     finally:
         for writer in writers.values():
             writer.discard()
@@ -164,26 +139,6 @@ def _splits(
                 yield split(extra_name, f"{root}_{extra_name.removeprefix(f'{name}_')}{extension}", read)
 
 
-@contextlib.contextmanager
-def _known_objects_left_alone() -> Iterator[None]:
-    """Keeps the garbage collector from walking what is there already, such as a classic processor's list of all examples,
-    again and again while new rows come and go."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-
-
-def _check_paths(paths: list[str]) -> None:
-    seen = set()
-    for path in paths:
-        whole = path if files.is_remote(path) else os.path.realpath(files.expand(path))
-        if whole in seen:
-            raise UserError(f"two outputs have the same path: {path}")
-        seen.add(whole)
-
-
 def _start(split: Split, processor: DataProcessor) -> None:
     """Reads the first example, so that a missing or empty file is known before anything is written."""
     processor.bad_rows = split.bad_rows
@@ -196,95 +151,6 @@ def _start(split: Split, processor: DataProcessor) -> None:
         )
         raise UserError(f"{split.name}: 0 examples: the data holds no row that can be used{skipped}")
     split.examples = itertools.chain([first], examples)
-
-
-def _write(split: Split, writer: RecordWriter, processor: DataProcessor, tokenizer: Any, max_seq_length: int) -> None:
-    """Encodes and writes all examples of a split."""
-    counts = split.statistics
-    encode, count_unknown = input_encoder(tokenizer, max_seq_length), unknown_counter(tokenizer)
-    serialize = _serializer(writer, processor, max_seq_length)
-    known_label, read_label = counts.label_ids.get, label_reader(counts, processor.is_regression, split.name.startswith("test"))
-    lengths, hashes, hashed_labels, label_counts = (
-        counts.length_counts,
-        counts.text_hashes,
-        counts.text_labels,
-        counts.label_counts,
-    )
-    weighted, write = bool(processor.weight_key), writer.write_serialized
-    truncated = unlabelled = unknown = 0
-    for index, (example, (payload, length, first, cut)) in enumerate(_encoded(split.examples, encode)):
-        text_a, text_b = example.text_a, example.text_b
-        label, complaint, weight = known_label(example.label), None, 1
-        if label is None:
-            label, complaint = read_label(example.label)
-        if weighted:
-            weight, complaint = read_weight(example.weight, complaint)
-        if text_b is not None and (first in (length, _NO_TOKENS) or max_seq_length < _SHORTEST_PAIR):
-            _check_pair(counts, length, first, max_seq_length)
-        if length == _NO_TOKENS:
-            complaint = complaint or "empty text"
-        if complaint:
-            split.bad_rows.report(example.where(), complaint, [text_a, text_b, example.label])
-            continue
-        example_id = index if example.example_id is None else example.example_id
-        write(serialize(payload, length, first, label, example_id, weight))
-        lengths[length] += 1
-        truncated += cut
-        if example.label is None:
-            unlabelled += 1
-        elif label_counts:
-            label_counts[label] += 1
-        unknown += count_unknown(payload)
-        if len(hashes) < MOST_COMPARED:
-            hashes.append(hash(text_a if text_b is None else (text_a, text_b)))
-            hashed_labels.append(label if label_counts else 0)
-    counts.rows, counts.truncated, counts.unknown_tokens = sum(lengths), truncated, unknown
-    counts.labelled = counts.rows - unlabelled
-
-
-def _encoded(examples: Iterator[InputExample], encode: Callable) -> Iterator[tuple[InputExample, Encoded]]:
-    """The examples with their encoded inputs. Some are read at once and then encoded at once, which is kinder to the
-    processor's caches than a row at a time."""
-    while chunk := list(itertools.islice(examples, _AT_ONCE)):
-        yield from zip(chunk, [encode(example.text_a, example.text_b) for example in chunk])
-
-
-def _check_pair(counts: SplitStatistics, length: int, first: int, max_seq_length: int) -> None:
-    if max_seq_length < _SHORTEST_PAIR:
-        raise UserError(
-            f"--max_seq_length={max_seq_length} is too small for pairs of texts; it must be at least {_SHORTEST_PAIR}"
-        )
-    counts.empty_sides += length > _NO_TOKENS and first in (_NO_TOKENS, length)
-
-
-def _serializer(writer: RecordWriter, processor: DataProcessor, max_seq_length: int) -> Callable[..., bytes]:
-    """A function from an input's encoded ids, their number, the length of the first segment, label, example id and weight to
-    the serialized record.
-
-    There are few lengths and labels but many records, so what depends on them alone is encoded once.
-    """
-    encoder, regression = writer.encoder, processor.is_regression
-    input_ids, segment_ids = encoder.of_packed_feature("input_ids"), encoder.of_packed_feature("segment_ids")
-    label_ids, example_ids = encoder.of_feature("label_ids"), encoder.of_feature("example_id")
-    weights = encoder.of_feature("weight") if processor.weight_key else None
-    zeros, ones = b"\x00" * max_seq_length, b"\x01" * max_seq_length
-    kept: dict[tuple[int, int, float], bytes] = {}
-
-    def serialize(payload: bytes, length: int, first: int, label: float, example_id: int, weight: float) -> bytes:
-        key = (length, first, 0 if regression else label)
-        entries = kept.get(key)
-        if entries is None:
-            fixed = {"input_mask": ones[:length], "is_real_example": 1}
-            entries = segment_ids(zeros[:first] + ones[first:length], length)
-            entries += encoder.entries(fixed if regression else fixed | {"label_ids": label})
-            if len(kept) < _MOST_KEPT:
-                kept[key] = entries
-        entries = input_ids(payload, length) + entries + example_ids(example_id)
-        if regression:
-            entries += label_ids(label)
-        return encoder.example(entries if weights is None else entries + weights(weight))
-
-    return serialize
 
 
 def _check_written(split: Split, processor: DataProcessor) -> None:
@@ -338,10 +204,3 @@ def _warnings(processor: DataProcessor, splits: list[Split]) -> list[str]:
             found.append(f"{split.name}: {split.bad_rows.count} rows were left out; the first: {split.bad_rows.first}")
     by_name = {split.name: split.statistics for split in splits}
     return found + comparison_warnings(by_name, {split.name: split.labelled for split in splits})
-
-
-def _remove(path: str) -> None:
-    import tensorflow as tf
-
-    if tf.io.gfile.exists(path):
-        tf.io.gfile.remove(path)

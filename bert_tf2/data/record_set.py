@@ -83,6 +83,13 @@ class RecordSet:
         _check_features(records)
         return records
 
+    @classmethod
+    def in_memory(cls, records: Sequence[bytes], specs: Sequence[FeatureSpec], name: str) -> "RecordSet":
+        """Records that were just made and are in no file; `name` is what messages call them."""
+        ends = np.cumsum([len(record) for record in records], dtype=np.int64)
+        begins = np.concatenate([np.zeros(1, np.int64), ends[:-1]]) if len(ends) else ends
+        return cls([name], specs, [b"".join(records)], [np.stack([begins, ends], axis=1)])
+
     def __len__(self) -> int:
         return len(self._begin)
 

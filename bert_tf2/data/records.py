@@ -93,16 +93,22 @@ class RecordWriter:
         self.write_serialized(self.encoder.encode(features))
 
     def write_serialized(self, record: bytes) -> None:
-        """Adds one record that is already serialized.
+        """Adds one record that is already serialized; see `write_all`."""
+        self.write_all((record,))
+
+    def write_all(self, records: Sequence[bytes]) -> None:
+        """Adds records that are already serialized.
 
         Raises:
           JobError: the disk is full or fails.
         """
+        write = self._write
         try:
-            self._write(record)
+            for record in records:
+                write(record)
         except (tf.errors.OpError, OSError) as error:
             raise JobError(f"cannot write {self.path}: {_reason(error)}") from error
-        self._records += 1
+        self._records += len(records)
 
     def finish(self) -> RecordFile:
         """Closes the file, still under its temporary name, and returns its size and digest.

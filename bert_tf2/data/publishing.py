@@ -1,0 +1,62 @@
+"""What every job that prepares data does around its inner loop."""
+
+import contextlib
+import gc
+import os
+from collections.abc import Iterable, Iterator, Sequence
+
+from bert_tf2 import files
+from bert_tf2.data import metadata
+from bert_tf2.data.bad_rows import BadRows
+from bert_tf2.data.metadata import MetaData
+from bert_tf2.data.records import RecordWriter
+from bert_tf2.errors import UserError
+
+
+def check_different(paths: Sequence[str]) -> None:
+    """Refuses outputs that would overwrite each other.
+
+    Raises:
+      UserError: two paths name the same file.
+    """
+    seen = set()
+    for path in paths:
+        whole = path if files.is_remote(path) else os.path.realpath(files.expand(path))
+        if whole in seen:
+            raise UserError(f"two outputs have the same path: {path}")
+        seen.add(whole)
+
+
+def publish(writers: Iterable[RecordWriter], bad_rows: Iterable[BadRows], meta_data_path: str, meta_data: MetaData) -> None:
+    """Gives finished files their names, the metadata last.
+
+    Raises:
+      UserError: a directory is not writable.
+      JobError: the disk is full or fails.
+    """
+    files.make_directory(os.path.dirname(meta_data_path) or ".")
+    # From here to the new metadata the records count as unfinished.
+    _remove(meta_data_path)
+    for writer in writers:
+        writer.publish()
+    for rows in bad_rows:
+        rows.publish()
+    metadata.write_meta_data(meta_data_path, meta_data)
+
+
+@contextlib.contextmanager
+def known_objects_left_alone() -> Iterator[None]:
+    """Keeps the garbage collector from walking what is there already, such as a classic processor's list of all examples,
+    again and again while new rows come and go."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _remove(path: str) -> None:
+    import tensorflow as tf
+
+    if tf.io.gfile.exists(path):
+        tf.io.gfile.remove(path)
