@@ -45,10 +45,13 @@ setup(
     },
     entry_points={
         "console_scripts": [
+            "bert-tf2-answer-questions = bert_tf2.jobs.answer_questions:command",
             "bert-tf2-classifier = bert_tf2.jobs.classifier:command",
             "bert-tf2-convert-checkpoint = bert_tf2.jobs.convert_checkpoint:command",
             "bert-tf2-create-finetuning-data = bert_tf2.jobs.finetuning_data:command",
             "bert-tf2-demo = bert_tf2.jobs.demo:command",
+            "bert-tf2-squad = bert_tf2.jobs.squad:command",
+            "bert-tf2-score-squad = bert_tf2.jobs.score_squad:command",
         ]
     },
     classifiers=[

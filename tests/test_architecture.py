@@ -25,14 +25,23 @@ FLOORS = {
     "bert_tf2.training": 4,
     "bert_tf2.cli": 5,
     "bert_tf2.jobs": 5,
+    "bert_tf2.answer_questions": 6,
     "bert_tf2.convert_checkpoint": 6,
     "bert_tf2.demo": 6,
+    "bert_tf2.score_squad": 6,
 }
 NEIGHBOURS = {"bert_tf2.data": "bert_tf2.models", "bert_tf2.models": "bert_tf2.data"}
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 COMMANDS = sorted(
-    [*ROOT.glob("run_*.py"), *(ROOT / "data_prep").glob("*.py"), PACKAGE / "convert_checkpoint.py", PACKAGE / "demo.py"]
+    [
+        *ROOT.glob("run_*.py"),
+        *(ROOT / "data_prep").glob("*.py"),
+        PACKAGE / "answer_questions.py",
+        PACKAGE / "convert_checkpoint.py",
+        PACKAGE / "demo.py",
+        PACKAGE / "score_squad.py",
+    ]
 )
 SOURCES = sorted([*MODULES, *ROOT.glob("run_*.py"), *(ROOT / "data_prep").glob("*.py"), *(ROOT / "benchmarks").rglob("*.py")])
 
@@ -152,12 +161,17 @@ WITHOUT_TENSORFLOW = [
     "bert_tf2.data.tabular",
     "bert_tf2.errors",
     "bert_tf2.files",
+    "bert_tf2.jobs.answer_questions",
     "bert_tf2.jobs.classifier",
     "bert_tf2.jobs.convert_checkpoint",
     "bert_tf2.jobs.demo",
     "bert_tf2.jobs.finetuning_data",
     "bert_tf2.jobs.options",
+    "bert_tf2.jobs.squad",
+    "bert_tf2.jobs.score_squad",
     "bert_tf2.registry",
+    "bert_tf2.tasks.squad_report",
+    "bert_tf2.tasks.squad_scores",
     "bert_tf2.text.tokenizer",
     "bert_tf2.text.wordpiece",
 ]

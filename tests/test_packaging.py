@@ -18,8 +18,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 COMMANDS = [
     ["run_classifier.py"],
     ["data_prep/create_finetuning_data.py"],
+    ["-m", "bert_tf2.answer_questions"],
     ["-m", "bert_tf2.convert_checkpoint"],
     ["-m", "bert_tf2.demo"],
+    ["-m", "bert_tf2.score_squad"],
 ]
 
 # Runs a command as Python would, then says on standard error whether TensorFlow was imported.

@@ -1,22 +1,21 @@
 """Where the classifier's records are: given by the command, or made on the way from raw files."""
 
 import dataclasses
-import hashlib
 import logging
 import os
 from collections.abc import Iterator
 from typing import Any
 
-from bert_tf2 import __version__, files
+from bert_tf2 import files
 from bert_tf2.data.metadata import MetaData, RecordFile, read_meta_data
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.classifier_checks import check_vocabulary
 from bert_tf2.jobs.classifier_options import ClassifierOptions
+from bert_tf2.jobs.metadata_checks import check_vocabulary
+from bert_tf2.jobs.reusable_records import SOURCE_FINGERPRINT, fingerprint, reusable
 
 logger = logging.getLogger(__name__)
 
 _RECORD_NAMES = {"train": "train.tf_record", "eval": "eval.tf_record", "test": "predict.tf_record"}
-_FINGERPRINT = "source_fingerprint"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,13 +99,13 @@ def made_records(options: ClassifierOptions) -> ClassifierData:
         raise UserError(f"--data_dir: no such directory: {data_dir}")
     meta_path = os.path.join(directory, "meta_data.json")
     wanted = [split for split, asked in _asked_splits(options).items() if asked]
-    fingerprint = _fingerprint(options, data_dir, directory, tokenizer, modules)
-    meta = _reusable(meta_path, fingerprint, wanted)
+    source = _fingerprint(options, data_dir, directory, tokenizer, modules)
+    meta = reusable(meta_path, source, wanted)
     if meta is None:
         present = _present_splits(meta_path)
         outputs = {split: os.path.join(directory, name) for split, name in _RECORD_NAMES.items() if split in {*wanted, *present}}
         record_options = RecordOptions(max_seq_length=options.max_seq_length or 128)
-        prepared = prepare(processor, data_dir, tokenizer, outputs, meta_path, record_options, extra={_FINGERPRINT: fingerprint})
+        prepared = prepare(processor, data_dir, tokenizer, outputs, meta_path, record_options, extra={SOURCE_FINGERPRINT: source})
         for warning in prepared.warnings:
             logger.warning("%s", warning)
         meta = prepared.meta_data
@@ -137,16 +136,6 @@ def _tokenizer(options: ClassifierOptions, do_lower_case: bool):
     )
 
 
-def _reusable(meta_path: str, fingerprint: str, wanted: list[str]) -> MetaData | None:
-    if files.is_remote(meta_path) or not os.path.exists(meta_path):
-        return None
-    meta = read_meta_data(meta_path)
-    present = all(os.path.exists(os.path.join(os.path.dirname(meta_path), file.name)) for file in meta.files.values())
-    if not present or meta.extra.get(_FINGERPRINT) != fingerprint or any(split not in meta.files for split in wanted):
-        return None
-    return meta
-
-
 def _present_splits(meta_path: str) -> list[str]:
     if files.is_remote(meta_path) or not os.path.exists(meta_path):
         return []
@@ -154,19 +143,9 @@ def _present_splits(meta_path: str) -> list[str]:
 
 
 def _fingerprint(options: ClassifierOptions, data_dir: str, output_dir: str, tokenizer, modules: list) -> str:
-    """SHA-256 over everything that decides what the records hold: the data files' bytes, vocabulary, flags and code."""
-    digest = hashlib.sha256()
-    settings = (
-        __version__,
-        options.task_name.lower(),
-        options.max_seq_length or 128,
-        tokenizer.do_lower_case,
-        tokenizer.fingerprint,
-    )
-    digest.update(repr(settings).encode())
-    for path in [*_data_files(data_dir, output_dir), *(module.__file__ for module in modules if module.__file__)]:
-        digest.update(f"{os.path.basename(path)}\0{files.sha256_of_file(path)}\n".encode())
-    return digest.hexdigest()
+    settings = (options.task_name.lower(), options.max_seq_length or 128, tokenizer.do_lower_case, tokenizer.fingerprint)
+    code = [module.__file__ for module in modules if module.__file__]
+    return fingerprint(settings, [*_data_files(data_dir, output_dir), *code])
 
 
 def _data_files(data_dir: str, output_dir: str) -> Iterator[str]:

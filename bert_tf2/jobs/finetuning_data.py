@@ -2,23 +2,25 @@
 
 import dataclasses
 import logging
-import os
 from typing import TYPE_CHECKING
 
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.options import at_least, check, option, refused_option
+from bert_tf2.jobs.options import at_least, check, option, refuse_given, refuse_overwriting, refused_option
+from bert_tf2.jobs.squad_data import OWN_FILE_FLAGS, SQUAD_FLAGS, check_squad_data_options, create_squad_data
 
 if TYPE_CHECKING:
     from bert_tf2.data.preparation import Prepared
     from bert_tf2.data.processors import DataProcessor
+    from bert_tf2.data.squad_preparation import PreparedSquad
     from bert_tf2.data.statistics import SplitStatistics
 
 TASK = "A task with published files, or your own processor"
 OWN_FILES = "Your own files, without code"
 OUTPUT = "Output"
 TEXT = "Text"
+SQUAD = "SQuAD (--fine_tuning_task_type=squad)"
 
-_NOT_HERE = "only classification and regression data are made by this version"
+_NOT_HERE = "retrieval and tagging data are not made by this version"
 _XTREME = "belongs to the XTREME tasks, which are not in this version"
 
 
@@ -28,7 +30,7 @@ class FinetuningDataOptions:
 
     fine_tuning_task_type: str = option(
         "classification",
-        "Kind of labels: classes or numbers (squad, retrieval and tagging are not in this version).",
+        "What is learned: classes, numbers or answers in a text (retrieval and tagging are not in this version).",
         choices=("classification", "regression", "squad", "retrieval", "tagging"),
         section=TASK,
     )
@@ -71,11 +73,23 @@ class FinetuningDataOptions:
         None, "Label names in id order, comma-separated [default: collected from all files and sorted].", section=OWN_FILES
     )
 
+    squad_data_file: str | None = option(
+        None, "Training file in SQuAD's JSON, version 1.1 or 2.0; comma-separated files and globs.", section=SQUAD
+    )
+    translated_squad_data_folder: str | None = option(
+        None, "Folder of further training files (*.json), which may repeat question ids.", section=SQUAD
+    )
+    version_2_with_negative: bool = option(False, "The data hold questions without an answer.", section=SQUAD)
+    doc_stride: int = option(128, "Tokens between the beginnings of two windows on a long context.", section=SQUAD)
+    max_query_length: int = option(64, "Longest question in tokens; longer ones are cut.", section=SQUAD)
+
     vocab_file: str | None = option(None, "WordPiece vocabulary of the model.", section=TEXT)
     tokenization: str = option("WordPiece", "Tokenizer.", choices=("WordPiece", "SentencePiece"), section=TEXT)
     sp_model_file: str = option("", "SentencePiece model.", section=TEXT)
     do_lower_case: bool = option(True, "Lower-case the text; right for uncased models.", section=TEXT)
-    max_seq_length: int = option(128, "Longest input in tokens; longer ones are cut.", check=at_least(3), section=TEXT)
+    max_seq_length: int | None = option(
+        None, "Longest input in tokens; longer ones are cut [default: 128; for squad 384].", check=at_least(3), section=TEXT
+    )
 
     train_data_output_path: str | None = option(None, "Training records to write.", section=OUTPUT)
     eval_data_output_path: str | None = option(None, "Evaluation records to write.", section=OUTPUT)
@@ -97,11 +111,6 @@ class FinetuningDataOptions:
     tfds_params: str = refused_option("", "data comes from local files here; export the TFDS splits and pass --train_file")
     translated_input_data_dir: str | None = refused_option(None, _XTREME)
     only_use_en_dev: bool = refused_option(True, _XTREME)
-    squad_data_file: str | None = refused_option(None, _NOT_HERE)
-    translated_squad_data_folder: str | None = refused_option(None, _NOT_HERE)
-    version_2_with_negative: bool = refused_option(False, _NOT_HERE)
-    doc_stride: int = refused_option(128, _NOT_HERE)
-    max_query_length: int = refused_option(64, _NOT_HERE)
     xlnet_format: bool = refused_option(False, "the records are BERT's; XLNet is not in this version")
     retrieval_task_name: str = refused_option("bucc", _NOT_HERE)
     tagging_task_name: str = refused_option("panx", _NOT_HERE)
@@ -115,8 +124,11 @@ def check_finetuning_data_options(options: FinetuningDataOptions) -> FinetuningD
       UserError: a value is refused, something needed is not given, or two things are that exclude each other.
     """
     options = check(options)
+    if options.fine_tuning_task_type == "squad":
+        return check_squad_data_options(options)
     if options.fine_tuning_task_type not in ("classification", "regression"):
         raise UserError(f"--fine_tuning_task_type={options.fine_tuning_task_type} is not in this version; {_NOT_HERE}")
+    refuse_given(options, SQUAD_FLAGS, "belongs to --fine_tuning_task_type=squad")
     own = [flag for flag in ("train_file", "eval_file", "test_file") if getattr(options, flag)]
     if own and options.classification_task_name:
         raise UserError(f"--{own[0]} and --classification_task_name exclude each other; give your own files or a task")
@@ -133,11 +145,13 @@ def check_finetuning_data_options(options: FinetuningDataOptions) -> FinetuningD
                 (f"{split}_file", f"{split}_data_output_path") if file else (f"{split}_data_output_path", f"{split}_file")
             )
             raise UserError(f"--{given} needs --{missing}")
-    _check_no_input_is_overwritten(options)
+    inputs = ("train_file", "eval_file", "test_file", "vocab_file", "sp_model_file")
+    given = {getattr(options, flag): flag for flag in inputs if getattr(options, flag)}
+    refuse_overwriting(given, (*_outputs(options).values(), options.meta_data_file_path))
     if not own:
-        named = [flag for flag in _OWN_FILE_FLAGS if getattr(options, flag) != _default(flag)]
-        if named:
-            raise UserError(f"--{named[0]} belongs to --train_file, --eval_file and --test_file; a task knows its own columns")
+        refuse_given(
+            options, OWN_FILE_FLAGS, "belongs to --train_file, --eval_file and --test_file; a task knows its own columns"
+        )
     if len(options.quotechar) > 1:
         raise UserError(f"--quotechar must be one character; got '{options.quotechar}'")
     if options.tokenization == "WordPiece" and not options.vocab_file:
@@ -147,36 +161,12 @@ def check_finetuning_data_options(options: FinetuningDataOptions) -> FinetuningD
     return options
 
 
-def _check_no_input_is_overwritten(options: FinetuningDataOptions) -> None:
-    flags = ("train_file", "eval_file", "test_file", "vocab_file", "sp_model_file")
-    inputs = {os.path.realpath(getattr(options, flag)): flag for flag in flags if getattr(options, flag)}
-    for path in (*_outputs(options).values(), options.meta_data_file_path):
-        if os.path.realpath(path) in inputs:
-            raise UserError(f"writing {path} would overwrite --{inputs[os.path.realpath(path)]}; choose another output path")
-
-
-_OWN_FILE_FLAGS = (
-    "text_column",
-    "text_b_column",
-    "label_column",
-    "weight_column",
-    "header",
-    "data_format",
-    "quotechar",
-    "labels",
-)
-
-
-def _default(flag: str) -> object:
-    return next(field.default for field in dataclasses.fields(FinetuningDataOptions) if field.name == flag)
-
-
 def _outputs(options: FinetuningDataOptions) -> dict[str, str]:
     paths = {split: getattr(options, f"{split}_data_output_path") for split in ("train", "eval", "test")}
     return {split: path for split, path in paths.items() if path}
 
 
-def create_finetuning_data(options: FinetuningDataOptions) -> "Prepared":
+def create_finetuning_data(options: FinetuningDataOptions) -> "Prepared | PreparedSquad":
     """Writes the records and the metadata, prints a summary and returns what was written.
 
     Raises:
@@ -184,6 +174,8 @@ def create_finetuning_data(options: FinetuningDataOptions) -> "Prepared":
       JobError: writing failed.
     """
     options = check_finetuning_data_options(options)
+    if options.fine_tuning_task_type == "squad":
+        return create_squad_data(options)
     from bert_tf2.registry import import_module
     from bert_tf2.text.tokenizer import casing_warning, load_tokenizer
 
@@ -203,7 +195,7 @@ def create_finetuning_data(options: FinetuningDataOptions) -> "Prepared":
     from bert_tf2.data.preparation import RecordOptions, prepare
 
     record_options = RecordOptions(
-        options.max_seq_length, options.pad_to_max_length, options.gzip_compress, options.on_bad_row == "skip"
+        options.max_seq_length or 128, options.pad_to_max_length, options.gzip_compress, options.on_bad_row == "skip"
     )
     prepared = prepare(
         processor, options.input_data_dir, tokenizer, _outputs(options), options.meta_data_file_path, record_options

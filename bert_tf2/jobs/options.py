@@ -5,7 +5,8 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bert_tf2.errors import UserError, did_you_mean
@@ -89,6 +90,31 @@ def check(options: Any) -> Any:
         if complaint:
             raise UserError(f"--{field.name} {complaint}; got {value}")
     return dataclasses.replace(options, **canonical)
+
+
+def refuse_given(options: Any, names: Iterable[str], because: str) -> None:
+    """Refuses flags that can do nothing beside the others.
+
+    Raises:
+      UserError: one of the fields named has another value than its default.
+    """
+    defaults = {field.name: field.default for field in dataclasses.fields(options)}
+    for name in names:
+        if getattr(options, name) != defaults[name]:
+            raise UserError(f"--{name} {because}")
+
+
+def refuse_overwriting(inputs: Mapping[str, str], outputs: Iterable[str]) -> None:
+    """Refuses an output that is an input: `inputs` has the flag's name by path.
+
+    Raises:
+      UserError: a path is both.
+    """
+    flags = {os.path.realpath(os.path.expanduser(path)): flag for path, flag in inputs.items()}
+    for path in outputs:
+        flag = flags.get(os.path.realpath(os.path.expanduser(path)))
+        if flag:
+            raise UserError(f"writing {path} would overwrite --{flag}; choose another output path")
 
 
 def _choose(name: str, value: str, choices: tuple[str, ...]) -> str:

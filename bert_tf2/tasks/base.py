@@ -2,7 +2,6 @@
 
 from typing import Protocol
 
-import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -35,9 +34,6 @@ class Task(Protocol):
 
     def predictions(self, outputs: Batch, batch: Batch) -> Batch:
         """What evaluation and prediction collect of a batch: tensors with one row per example."""
-
-    def metrics(self, collected: dict[str, np.ndarray]) -> dict[str, float]:
-        """Metrics over all examples, from what `predictions` gave, concatenated."""
 
     def higher_is_better(self, metric: str) -> bool:
         """Whether a larger value of the named metric is the better one."""

@@ -56,7 +56,7 @@ def export_token_ids_model(model: tf_keras.Model, outputs: Outputs, path: str) -
       UserError: the directory holds something.
     """
     module = _TokenIdsModule(model, outputs)
-    _save(module, path, {"serving_default": module.serve.get_concrete_function()})
+    save_module(module, path, {"serving_default": module.serve.get_concrete_function()})
 
 
 def export_text_model(model: tf_keras.Model, tokenize: Tokenize, outputs: Outputs, path: str) -> None:
@@ -75,7 +75,7 @@ def export_text_model(model: tf_keras.Model, tokenize: Tokenize, outputs: Output
     """
     module = _TextModule(model, tokenize, outputs)
     signatures = {"serving_default": module.serve.get_concrete_function(), "pairs": module.serve_pairs.get_concrete_function()}
-    _save(module, path, signatures)
+    save_module(module, path, signatures)
 
 
 def require_free_directory(path: str) -> None:
@@ -88,7 +88,17 @@ def require_free_directory(path: str) -> None:
         raise UserError(f"--model_export_path: {path} is not empty; name a new directory or remove it")
 
 
-def _save(module: tf.Module, path: str, signatures: dict[str, object]) -> None:
+def save_module(module: tf.Module, path: str, signatures: dict[str, object]) -> None:
+    """Writes a SavedModel, under a temporary name until it is whole.
+
+    Args:
+      module: what is saved.
+      path: the SavedModel's directory; must not exist or be empty.
+      signatures: concrete functions by name.
+
+    Raises:
+      UserError: the directory holds something.
+    """
     path = path.rstrip("/")
     require_free_directory(path)
     make_directory(os.path.dirname(os.path.abspath(path)) if not is_remote(path) else path)

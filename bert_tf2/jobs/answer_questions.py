@@ -1,0 +1,220 @@
+"""The job of `python -m bert_tf2.answer_questions`."""
+
+import dataclasses
+import io
+import itertools
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from bert_tf2 import cli, files
+from bert_tf2.data.text_files import read_jsonl
+from bert_tf2.errors import UserError
+from bert_tf2.jobs.memory import keep_freed_memory
+from bert_tf2.jobs.options import at_least, option
+from bert_tf2.jobs.question_answerer import Answer, QuestionAnswerer
+
+logger = logging.getLogger(__name__)
+
+_REQUIRED = ("question", "context")
+
+
+@dataclasses.dataclass(frozen=True)
+class AnswerQuestionsOptions:
+    """Which model, and where questions come from."""
+
+    model: str | None = option(
+        None,
+        "The SavedModel that takes questions and contexts as text: run_squad.py --model_export_path=NAME with --vocab_file "
+        "writes it as NAME_text. A SavedModel is a program that runs with your rights: only this one is loaded, so give one "
+        "that you trust.",
+    )
+    question: str | None = option(None, "One question. Without it questions are read from standard input, one a line.")
+    context: str | None = option(None, "The text to answer from.")
+    context_file: str | None = option(None, "A UTF-8 file with the text to answer from; of any length.")
+    input_file: str | None = option(
+        None, 'Many questions: a file with a JSON object {"question": …, "context": …} on each line, and "id" if you like.'
+    )
+    output_file: str | None = option(
+        None,
+        "Where their answers go, in the same order: a JSON object on each line with the id, if there is one, answer, score, "
+        "start, end (characters of the context, from 0; -1 for no answer) and null_score_difference of a SQuAD 2.0 model. It "
+        "appears when it is complete.",
+    )
+    batch_size: int = option(16, "How many questions of --input_file are answered at a time.", check=at_least(1))
+
+
+def command(description: str = "Answers questions from texts with an exported model.") -> None:
+    """Runs the job from the command line; `description` is what `--help` says first."""
+    cli.main(answer_questions, AnswerQuestionsOptions, description)
+
+
+def answer_questions(options: AnswerQuestionsOptions, questions: TextIO | None = None) -> int:
+    """Answers one question, the lines of a stream, or a file of questions.
+
+    Args:
+      options: what to answer.
+      questions: where questions are read from when the options name none; standard input when None.
+
+    Returns:
+      How many questions were answered.
+
+    Raises:
+      UserError: an option or a file cannot be used; no answer was written.
+      JobError: the answers could not be written; nothing is left of them.
+    """
+    _check(options)
+    if options.input_file is not None:
+        source = files.require_file(options.input_file, "input_file")
+        # All of it is looked at before the model is loaded.
+        count = sum(1 for _ in _rows(source))
+        return _answer_file(_load(options.model), source, files.expand(options.output_file), count, options.batch_size)
+    context = options.context if options.context_file is None else _read_text(options.context_file)
+    answerer = _load(options.model)
+    if options.question is not None:
+        print(shown(answerer.answer(options.question, context)))
+        return 1
+    if questions is None:
+        questions = sys.stdin
+        if isinstance(questions, io.TextIOWrapper):
+            questions.reconfigure(errors="replace")
+    return _answer_lines(answerer, context, questions)
+
+
+def shown(answer: Answer) -> str:
+    """An answer as one line for people."""
+    place = f", characters {answer.start} to {answer.end}" if answer.text else ""
+    return f"{' '.join(answer.text.split()) or '(no answer)'}  [score {answer.score:.4f}{place}]"
+
+
+def _check(options: AnswerQuestionsOptions) -> None:
+    if not options.model:
+        raise UserError("--model is required. See --help")
+    single = [name for name in ("question", "context", "context_file") if getattr(options, name) is not None]
+    if options.input_file is not None:
+        if single:
+            raise UserError(f"--input_file brings its own questions and contexts; leave out --{single[0]}")
+        if not options.output_file:
+            raise UserError("--input_file needs --output_file, where the answers go")
+        if _same_file(options.input_file, options.output_file):
+            raise UserError(f"--output_file={options.output_file} is --input_file; name another file")
+        return
+    if options.output_file is not None:
+        raise UserError("--output_file is for the answers to --input_file; give that too, or leave it out")
+    if options.context is not None and options.context_file is not None:
+        raise UserError("--context and --context_file are two texts to answer from; give one of them")
+    if options.context is None and options.context_file is None:
+        raise UserError("give a text to answer from: --context or --context_file (or --input_file with many questions)")
+
+
+def _same_file(one: str, other: str) -> bool:
+    return os.path.realpath(files.expand(one)) == os.path.realpath(files.expand(other))
+
+
+def _load(path: str) -> QuestionAnswerer:
+    start = time.monotonic()
+    # Windows differ in length, so much memory is freed and asked for again.
+    keep_freed_memory()
+    answerer = QuestionAnswerer.from_saved_model(path)
+    # The first call costs much more than the others.
+    answerer.answer("who", "somebody")
+    logger.info("loaded %s in %.1f s", path, time.monotonic() - start)
+    return answerer
+
+
+def _read_text(path: str) -> str:
+    path = files.require_file(path, "context_file")
+    try:
+        if files.is_remote(path):
+            import tensorflow as tf
+
+            with files.remote_errors(path), tf.io.gfile.GFile(path, "rb") as file:
+                data = file.read()
+        else:
+            with open(path, "rb") as file:
+                data = file.read()
+        # Without the byte-order mark, but with the line ends as they are: places count them.
+        return data.decode("utf-8-sig")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: byte {error.start} is not UTF-8 (latin-1 or GBK?); save the file as UTF-8") from None
+
+
+def _answer_lines(answerer: QuestionAnswerer, context: str, questions: TextIO) -> int:
+    """Answers line after line until the stream ends; a terminal is asked for them."""
+    asks = questions.isatty()
+    if asks:
+        print("Type a question and press Enter; Ctrl-D ends.", file=sys.stderr)
+    count = 0
+    while True:
+        if asks:
+            print("> ", end="", file=sys.stderr, flush=True)
+        line = questions.readline()
+        if not line:
+            break
+        if line.strip():
+            print(shown(answerer.answer(line.strip(), context)), flush=True)
+            count += 1
+    if asks:
+        print(file=sys.stderr)
+    elif not count:
+        raise UserError("no question: give --question, or questions on standard input, one a line")
+    return count
+
+
+def _answer_file(answerer: QuestionAnswerer, source: str, target: str, count: int, batch_size: int) -> int:
+    start = time.monotonic()
+    rows, again = itertools.tee(_rows(source))
+    answers = answerer.answers(((row["question"], row["context"]) for row in again), batch_size)
+    with files.written_whole(target) as temporary, _open_to_write(temporary) as file:
+        for row, answer in zip(rows, answers):
+            line = json.dumps(_as_json(row, answer), ensure_ascii=False) + "\n"
+            # Half a surrogate pair in an id is written as it came: as JSON's escape.
+            file.write(line.encode("utf-8", errors="backslashreplace"))
+    seconds = time.monotonic() - start
+    print(f"wrote {target}: {count:,} answers in {seconds:.1f} s ({count / max(seconds, 1e-9):.1f} a second)")
+    return count
+
+
+def _open_to_write(path: str) -> Any:
+    if files.is_remote(path):
+        import tensorflow as tf
+
+        return tf.io.gfile.GFile(path, "wb")
+    return open(path, "wb")
+
+
+def _as_json(row: dict[str, Any], answer: Answer) -> dict[str, Any]:
+    known = {"id": row["id"]} if "id" in row else {}
+    found = {"answer": answer.text, "score": answer.score, "start": answer.start, "end": answer.end}
+    if answer.null_score_difference is not None:
+        found["null_score_difference"] = answer.null_score_difference
+    return known | found
+
+
+def _rows(path: str) -> Iterator[dict[str, Any]]:
+    """The objects of a file of questions.
+
+    Raises:
+      UserError: a line is no such object; the message holds its number.
+    """
+    empty = True
+    for number, row, line in read_jsonl(path):
+        empty = False
+        where = f"{path}:{number}"
+        if row is None:
+            found = f"'{line[:60]}'" if line.strip() else "a blank line"
+            raise UserError(f'{where}: expected a JSON object {{"question": …, "context": …}}; found {found}')
+        for name in _REQUIRED:
+            if name not in row:
+                raise UserError(f"{where}: the key '{name}' is missing (found {', '.join(row) or 'an empty object'})")
+            if not isinstance(row[name], str):
+                raise UserError(f"{where}: '{name}' must be a text; got {json.dumps(row[name])[:60]}")
+        yield row
+    if empty:
+        raise UserError(f"--input_file={path} holds no questions")

@@ -1,0 +1,61 @@
+"""The job behind `run_squad.py`: composes data, model, task and trainer. See `SquadOptions` for what it takes."""
+
+import contextlib
+from typing import Any
+
+from bert_tf2 import cli, files
+from bert_tf2.errors import UserError
+from bert_tf2.jobs import training_setup
+from bert_tf2.jobs.runtime import configure_tensorflow
+from bert_tf2.jobs.squad_options import SquadOptions, check_combination, phases_of
+
+
+def command(description: str | None = None) -> None:
+    """Runs the job from the command line."""
+    cli.main(run_squad, SquadOptions, description or __doc__)
+
+
+def run_squad(options: SquadOptions) -> dict[str, Any]:
+    """Trains, answers, scores and exports as the options say.
+
+    Args:
+      options: what to do; `bert_tf2.jobs.options.check` applies the checks of single options.
+
+    Returns:
+      `training`: the `TrainingResult`, when there was training; `evaluation`: the scores, when there was an evaluation;
+      `predictions`: answers by question id, when questions were answered.
+
+    Raises:
+      UserError: options or input files that cannot be used.
+      JobError: training failed, or was interrupted after saving its state.
+    """
+    check_combination(options)
+    training_setup.check_training_options(options)
+    from bert_tf2.models.config import BertConfig
+
+    config = BertConfig.from_json_file(files.require_file(options.bert_config_file, "bert_config_file"))
+    phases = phases_of(options)
+    configure_tensorflow(options)
+    from bert_tf2.jobs.question_data import given_records, made_records
+
+    data = None if options.is_tf1_dialect else given_records(options, config, phases.train)
+    model_dir = files.expand(options.directory)
+    strategy = training_setup.create_strategy(options, model_dir)
+
+    from bert_tf2.jobs.squad_run import SquadRun
+    from bert_tf2.jobs.training_run import require_trained
+    from bert_tf2.training.distribution import is_chief, is_multi_worker
+    from bert_tf2.training.run_directory import RunDirectory
+
+    if not phases.train:
+        require_trained(model_dir, options.predict_checkpoint_path or options.init_checkpoint)
+    directory = RunDirectory(model_dir)
+    with directory.locked() if phases.train and is_chief(strategy) else contextlib.nullcontext():
+        if data is None:
+            if phases.train and is_multi_worker(strategy):
+                raise UserError(
+                    "several workers cannot each make the records; make them once with create_finetuning_data.py "
+                    "--fine_tuning_task_type=squad and give --input_meta_data_path and --train_data_path"
+                )
+            data = made_records(options, config)
+        return SquadRun(options, phases, config, data, strategy, directory).complete()

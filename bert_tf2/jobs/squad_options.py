@@ -1,0 +1,170 @@
+"""The options of `run_squad.py`: the model garden's dialect, google-research/bert's, and what both lack."""
+
+import dataclasses
+
+from bert_tf2.errors import UserError
+from bert_tf2.jobs.options import at_least, option
+from bert_tf2.jobs.training_options import TrainingOptions
+
+DATA = "Training data, from create_finetuning_data.py (model-garden dialect)"
+TF1 = "Training data, from a SQuAD file (google-research/bert dialect)"
+QUESTIONS = "Questions to answer"
+TEXT = "Text"
+
+MODES = ("train_and_eval", "train_and_predict", "train", "eval", "predict", "export_only")
+AUTOMATIC = "auto"
+
+
+@dataclasses.dataclass(frozen=True)
+class SquadOptions(TrainingOptions):
+    """What to train on, which questions to answer, and where results go."""
+
+    mode: str | None = option(None, "What to do [default: train_and_eval].", choices=MODES, section=DATA)
+    input_meta_data_path: str | None = option(None, "meta_data.json of the training records.", section=DATA)
+    train_data_path: str | None = option(None, "Training records; comma-separated names and wildcards.", section=DATA)
+
+    train_file: str | None = option(None, "SQuAD JSON to train on; comma-separated names and wildcards.", section=TF1)
+    do_train: bool = option(False, "Train.", section=TF1)
+    do_predict: bool = option(False, "Answer the questions of --predict_file.", section=TF1)
+    max_seq_length: int | None = option(
+        None, "Longest window in tokens [default: 384, or what the records say].", check=at_least(5), section=TF1
+    )
+    doc_stride: int | None = option(
+        None,
+        "Tokens between the starts of two windows [default: 128, or what the records say].",
+        check=at_least(1),
+        section=TF1,
+    )
+    max_query_length: int | None = option(
+        None,
+        "Longest question in tokens; longer ones are cut [default: 64, or what the records say].",
+        check=at_least(1),
+        section=TF1,
+    )
+    version_2_with_negative: bool | None = option(
+        None, "Some questions have no answer [default: what the records or files say].", section=TF1
+    )
+
+    predict_file: str | None = option(
+        None, "SQuAD JSON whose questions are answered; comma-separated names and wildcards.", section=QUESTIONS
+    )
+    predict_batch_size: int = option(8, "Windows per prediction step; changes no result.", check=at_least(1), section=QUESTIONS)
+    n_best_size: int = option(20, "Answers to keep of each question.", check=at_least(1), section=QUESTIONS)
+    max_answer_length: int = option(30, "Longest answer in tokens.", check=at_least(1), section=QUESTIONS)
+    null_score_diff_threshold: str = option(
+        "0.0",
+        'v2.0: answer "" when the score of no answer exceeds the best answer\'s by more than this; auto: the threshold of the '
+        "best F1 on the evaluated file, kept in --model_dir for prediction and export.",
+        section=QUESTIONS,
+    )
+    answer_text: str = option(
+        "exact",
+        "How an answer is cut from the passage: exact (by its tokens' offsets) or google (as google-research/bert re-aligns it).",
+        choices=("exact", "google"),
+        section=QUESTIONS,
+    )
+    evaluate_while_training: bool = option(
+        False,
+        "Score --predict_file at every evaluation; also on with --best_metric, --early_stopping_patience or "
+        "--num_eval_per_epoch above 1.",
+        section=QUESTIONS,
+    )
+    verbose_logging: bool = option(False, "Name every question with something noteworthy, not the first five.", section=QUESTIONS)
+
+    vocab_file: str | None = option(None, "WordPiece vocabulary of the model.", section=TEXT)
+    do_lower_case: bool | None = option(
+        None, "Lower-case the text; right for uncased vocabularies [default: true, or what the records say].", section=TEXT
+    )
+
+    @property
+    def is_tf1_dialect(self) -> bool:
+        """Whether the command is google-research/bert's: JSON in, `--do_*` switches."""
+        return bool(self.train_file or self.output_dir or self.do_train or self.do_predict)
+
+    @property
+    def threshold(self) -> float | None:
+        """The threshold for no answer; None when it is to be found or was found on an evaluated file."""
+        return None if self.null_score_diff_threshold == AUTOMATIC else float(self.null_score_diff_threshold)
+
+
+@dataclasses.dataclass(frozen=True)
+class Phases:
+    """What a command asks for."""
+
+    train: bool = False
+    evaluate: bool = False
+    evaluate_while_training: bool = False
+    predict: bool = False
+
+    @property
+    def answers(self) -> bool:
+        """Whether questions are answered at all."""
+        return self.evaluate or self.evaluate_while_training or self.predict
+
+
+def phases_of(options: SquadOptions) -> Phases:
+    """What to do, in terms of both dialects."""
+    if options.is_tf1_dialect:
+        train, evaluate, predict = options.do_train, False, options.do_predict
+    else:
+        mode = options.mode or MODES[0]
+        train, evaluate, predict = "train" in mode, "eval" in mode, "predict" in mode
+    watches = (
+        options.evaluate_while_training
+        or options.best_metric is not None
+        or options.early_stopping_patience > 0
+        or options.num_eval_per_epoch > 1
+    )
+    return Phases(train, evaluate, train and watches, predict)
+
+
+def check_combination(options: SquadOptions) -> None:
+    """Checks what single flags cannot: that the flags of one dialect are complete and not mixed with the other's.
+
+    Raises:
+      UserError: a flag is missing or contradicts another.
+    """
+    if options.model_dir and options.output_dir:
+        raise UserError("--model_dir and --output_dir are two names of one thing; give one")
+    if not options.directory:
+        raise UserError("--model_dir (or --output_dir) is required: where checkpoints and results go")
+    phases = phases_of(options)
+    if options.predict_checkpoint_path and phases.train:
+        raise UserError("--predict_checkpoint_path is for evaluation, prediction and export; with training use --init_checkpoint")
+    _require(options, "bert_config_file")
+    if options.is_tf1_dialect:
+        _check_tf1(options)
+    else:
+        _require(options, "input_meta_data_path")
+        if phases.train:
+            _require(options, "train_data_path")
+        if options.mode == "export_only":
+            _require(options, "model_export_path")
+    if phases.answers:
+        _require(options, "predict_file", "vocab_file")
+    try:
+        valid = options.threshold is None or abs(options.threshold) < float("inf")
+    except ValueError:
+        valid = False
+    if not valid:
+        raise UserError(f"--null_score_diff_threshold must be a number or auto; got '{options.null_score_diff_threshold}'")
+
+
+def _check_tf1(options: SquadOptions) -> None:
+    for flag in ("mode", "input_meta_data_path", "train_data_path"):
+        if getattr(options, flag) is not None:
+            raise UserError(
+                f"--{flag} belongs to the model-garden dialect and --train_file/--output_dir/--do_* to the other; "
+                "use --mode with records, or --do_train/--do_predict with SQuAD files"
+            )
+    if not (options.do_train or options.do_predict):
+        raise UserError("nothing to do: give at least one of --do_train, --do_predict")
+    _require(options, "vocab_file")
+    if options.do_train:
+        _require(options, "train_file")
+
+
+def _require(options: SquadOptions, *names: str) -> None:
+    for name in names:
+        if not getattr(options, name):
+            raise UserError(f"--{name} is required here; see --help")

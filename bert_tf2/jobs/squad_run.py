@@ -1,0 +1,243 @@
+"""One run of the question-answering job, once data, configuration and devices are settled."""
+
+import logging
+import os
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from bert_tf2 import files
+from bert_tf2.data.features import squad_features
+from bert_tf2.data.pipeline import check_divisible
+from bert_tf2.data.record_set import RecordSet, matching_files
+from bert_tf2.data.squad_windows import QuestionSet
+from bert_tf2.errors import UserError
+from bert_tf2.jobs import no_answer_threshold
+from bert_tf2.jobs.question_data import QuestionData
+from bert_tf2.jobs.squad_options import Phases, SquadOptions
+from bert_tf2.jobs.training_run import TrainingRun
+from bert_tf2.models.checkpoints.loading import load_encoder_weights
+from bert_tf2.models.config import BertConfig
+from bert_tf2.tasks.span import SpanTask
+from bert_tf2.tasks.span_decoding import DecodedAnswers, DecodingOptions
+from bert_tf2.tasks.squad_files import write_answers
+from bert_tf2.tasks.squad_report import report_sections
+from bert_tf2.training import checkpointing, export, report
+from bert_tf2.training.evaluation import predict_all
+from bert_tf2.training.question_answering_export import export_question_answering_model
+from bert_tf2.training.run_directory import RunDirectory
+from bert_tf2.training.trainer import TrainingResult
+
+logger = logging.getLogger(__name__)
+
+_SPAN_WEIGHTS = "cls/squad/"
+
+
+class SquadRun(TrainingRun):
+    """Trains, answers, scores, exports and reports.
+
+    Args:
+      options: what was asked.
+      phases: what of it is to be done.
+      config: the encoder's configuration.
+      data: training records, and how questions are read.
+      strategy: where the model lives.
+      directory: `--model_dir`.
+    """
+
+    def __init__(
+        self,
+        options: SquadOptions,
+        phases: Phases,
+        config: BertConfig,
+        data: QuestionData,
+        strategy: tf.distribute.Strategy,
+        directory: RunDirectory,
+    ):
+        decoding = DecodingOptions(
+            n_best_size=options.n_best_size,
+            max_answer_length=options.max_answer_length,
+            version_2=data.version_2,
+            null_score_diff_threshold=options.threshold or 0.0,
+            google_text=options.answer_text == "google",
+            do_lower_case=data.tokenizer is None or data.tokenizer.do_lower_case,
+        )
+        task = SpanTask(decoding, initializer_range=config.initializer_range, best_metric=options.best_metric)
+        super().__init__(options, config, strategy, directory, task, data.windows.max_seq_length)
+        self._phases, self._data = phases, data
+        self._question_records: dict[int, RecordSet] = {}
+
+    def complete(self) -> dict[str, Any]:
+        """Does everything in turn; see `bert_tf2.jobs.squad.run_squad`."""
+        options, phases, results = self._options, self._phases, {}
+        self._require_free_exports()
+        check_divisible(options.predict_batch_size, self._strategy.num_replicas_in_sync, flag="predict_batch_size")
+        # Read before training: a file that cannot be used must not be found after hours.
+        paths = matching_files(options.predict_file, "predict_file") if phases.answers else []
+        self._all = self._data.read_questions(paths) if phases.evaluate or phases.evaluate_while_training else None
+        if self._all is not None and not any(_is_known(question) for question in self._all.questions):
+            raise UserError(f"--predict_file={options.predict_file} holds no answers to score against; use --mode=predict")
+        if phases.train:
+            records = RecordSet.open(self._data.train_path, self._task.features, self._data.expected)
+            records.check_longest(self._data.windows.max_seq_length)
+            _check_positions(records)
+            results["training"] = self._train(records, {}, phases.evaluate_while_training)
+        else:
+            self._build_model(seed=0)
+        self._load(results.get("training"))
+        if phases.evaluate:
+            results["evaluation"], results["predictions"] = self._evaluate()
+        elif phases.predict:
+            results["predictions"] = self._predict(paths)
+        if self._chief:
+            if options.model_export_path:
+                self._export(files.expand(options.model_export_path))
+            self._write_report(results)
+        return results
+
+    def _load_initial_weights(self) -> str:
+        # As Google's, which also takes the head of a checkpoint that has one.
+        return load_encoder_weights(self._encoder, self._options.init_checkpoint, self._config, head_model=self._model).summary()
+
+    def _load(self, training: TrainingResult | None) -> None:
+        options = self._options
+        untrained = training is None and checkpointing.latest_step(self._directory.path) is None
+        if not (untrained and options.init_checkpoint and not options.predict_checkpoint_path):
+            super()._load(training)
+            return
+        # Google's way to answer with a checkpoint that was fine-tuned elsewhere.
+        loaded = load_encoder_weights(self._encoder, options.init_checkpoint, self._config, head_model=self._model)
+        if any(name.startswith(_SPAN_WEIGHTS) for name in (*loaded.missing, *loaded.mismatched)):
+            raise UserError(
+                f"--init_checkpoint={options.init_checkpoint} has no question-answering head, and {self._directory.path} "
+                "holds no checkpoint: answers would come from random weights; train first, or name a fine-tuned checkpoint"
+            )
+        logger.info("%s", loaded.summary())
+
+    def _collect_evaluation(self, model: tf_keras.Model) -> DecodedAnswers:
+        return self._answers(self._all, model)
+
+    def _scores(self, collected: DecodedAnswers) -> dict[str, float]:
+        return {name: value for name, value in self._task.scores(self._all, collected).items() if isinstance(value, float)}
+
+    def _answers(self, questions: QuestionSet, model: tf_keras.Model) -> DecodedAnswers:
+        if not questions.records:
+            empty = np.zeros((0, 1), np.float32)
+            return self._task.answers(questions, {"start_positions": empty, "end_positions": empty})
+        known = id(questions)
+        if known not in self._question_records:
+            specs = squad_features(training=False)
+            self._question_records[known] = RecordSet.in_memory(questions.records, specs, "the windows of --predict_file")
+        collected = predict_all(
+            self._task,
+            model,
+            self._strategy,
+            self._question_records[known],
+            self._options.predict_batch_size,
+            self._padding,
+        )
+        return self._task.answers(questions, collected)
+
+    def _evaluate(self) -> tuple[dict[str, float], dict[str, str]]:
+        answers = self._last_evaluation or self._collect_evaluation(self._model)
+        directory = self._directory.path
+        if self._data.version_2 and self._options.threshold is None:
+            threshold = no_answer_threshold.find(self._all.questions, answers, self._step, self._options.predict_file)
+            no_answer_threshold.apply(answers, threshold.value)
+            if self._chief:
+                no_answer_threshold.write(directory, threshold)
+        scores = self._task.scores(self._all, answers)
+        if self._chief:
+            write_answers(directory, answers, self._data.version_2)
+            report.write_eval_results(directory, scores, self._step)
+            contexts = [self._all.contexts[index].text for index in self._all.context_of_question]
+            self._sections = report_sections(self._all.questions, contexts, answers.predictions, self._data.version_2)
+        shown = ", ".join(f"{name} {value:.2f}" for name, value in scores.items() if isinstance(value, float))
+        logger.info("%s questions, checkpoint of step %d: %s", f"{len(self._all.questions):,}", self._step, shown)
+        return scores, answers.predictions
+
+    def _predict(self, paths: list[str]) -> dict[str, str]:
+        predictions: dict[str, str] = {}
+        for path in paths:
+            questions = self._data.read_questions([path])
+            answers = self._answers(questions, self._model)
+            if self._data.version_2 and self._options.threshold is None:
+                no_answer_threshold.apply(answers, no_answer_threshold.read(self._directory.path, self._step))
+            # The garden's names: each of several files has its own three.
+            prefix = f"{os.path.splitext(os.path.basename(path))[0]}-" if len(paths) > 1 else ""
+            if self._chief:
+                write_answers(self._directory.path, answers, self._data.version_2, prefix)
+            predictions |= answers.predictions
+            logger.info(
+                "answered the %s questions of %s with the checkpoint of step %d: %s",
+                f"{len(questions.questions):,}",
+                path,
+                self._step,
+                os.path.join(self._directory.path, f"{prefix}predictions.json"),
+            )
+        return predictions
+
+    def _export(self, path: str) -> None:
+        model = self._model_to_export()
+        export.export_token_ids_model(model, self._task.serving_outputs, path)
+        logger.info("exported %s (token ids in, logits out)", path)
+        if self._data.tokenizer is None:
+            logger.info("give --vocab_file to also export a model that takes questions and contexts as text")
+            return
+        decoding, windows = self._task.decoding, self._data.windows
+        threshold = decoding.null_score_diff_threshold
+        if decoding.version_2 and self._options.threshold is None:
+            threshold = no_answer_threshold.read(self._directory.path, self._step)
+        text_path = f"{path.rstrip('/')}_text"
+        export_question_answering_model(
+            model,
+            self._data.tokenizer,
+            text_path,
+            max_seq_length=windows.max_seq_length,
+            doc_stride=windows.doc_stride,
+            max_query_length=windows.max_query_length,
+            n_best_size=decoding.n_best_size,
+            max_answer_length=decoding.max_answer_length,
+            version_2=decoding.version_2,
+            null_score_diff_threshold=threshold,
+        )
+        logger.info("exported %s (question and context in, answer, score and its place out)", text_path)
+
+    def _write_report(self, results: dict[str, Any]) -> None:
+        training, scores = results.get("training"), results.get("evaluation")
+        if training is None and scores is None:
+            return
+        if training is not None:
+            self._save_encoder(training)
+        name = self._options.train_data_path or self._options.train_file or self._options.predict_file
+        evaluation = {"eval": scores} if scores is not None else {}
+        self._report(name, training, evaluation, sections=self._sections if scores is not None else ())
+
+
+def _is_known(question) -> bool:
+    return bool(question.answers) or question.is_impossible
+
+
+def _check_positions(records: RecordSet) -> None:
+    """Checks that every answer lies inside its row.
+
+    Raises:
+      UserError: a position is outside.
+    """
+    for first in range(0, len(records), _AT_ONCE):
+        rows = range(first, min(first + _AT_ONCE, len(records)))
+        features = records.parse(rows)
+        lengths = records.lengths[rows.start : rows.stop]
+        for name in ("start_positions", "end_positions"):
+            wrong = (features[name] < 0) | (features[name] >= lengths)
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                raise UserError(
+                    f"{records.location(first + row)}: {name} must be from 0 to {lengths[row] - 1}, the row's last token; "
+                    f"got {features[name][row]}; prepare the data again"
+                )
+
+
+_AT_ONCE = 2048

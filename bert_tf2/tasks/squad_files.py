@@ -1,0 +1,48 @@
+"""What is written of SQuAD answers: Google's files byte for byte (JSON with an indent of four, in ASCII), and report sections."""
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+from bert_tf2.files import write_text
+from bert_tf2.tasks import squad_report
+from bert_tf2.tasks.span_decoding import DecodedAnswers
+
+if TYPE_CHECKING:
+    from bert_tf2.data.squad_windows import QuestionSet
+
+PREDICTIONS = "predictions.json"
+NBEST = "nbest_predictions.json"
+NULL_ODDS = "null_odds.json"
+
+
+def write_answers(directory: str, answers: DecodedAnswers, version_2: bool, prefix: str = "") -> list[str]:
+    """Writes predictions.json, nbest_predictions.json and, in version 2.0, null_odds.json, with a prefix before their names;
+    returns their paths.
+
+    Raises:
+      UserError: the directory cannot be written to.
+      JobError: the disk is full or fails.
+    """
+    contents = {PREDICTIONS: _json(answers.predictions), NBEST: _json(answers.nbest)}
+    if version_2:
+        contents[NULL_ODDS] = _json(answers.null_odds)
+    paths = []
+    for name, text in contents.items():
+        paths.append(os.path.join(directory, prefix + name))
+        write_text(paths[-1], text)
+    return paths
+
+
+def report_sections(questions: "QuestionSet", answers: DecodedAnswers) -> list[tuple[str, str]]:
+    """Headings and Markdown for `bert_tf2.training.report.write_report`.
+
+    Raises:
+      UserError: a question of version 1.1 has no gold answer.
+    """
+    contexts = [questions.contexts[number].text for number in questions.context_of_question]
+    return squad_report.report_sections(questions.questions, contexts, answers.predictions, bool(answers.null_odds))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=4) + "\n"

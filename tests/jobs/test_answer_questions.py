@@ -1,0 +1,198 @@
+"""The command that answers questions, and the same from Python."""
+
+import io
+import json
+
+import pytest
+import tensorflow as tf
+
+from bert_tf2 import cli
+from bert_tf2.errors import UserError
+from bert_tf2.jobs.answer_questions import AnswerQuestionsOptions, answer_questions, shown
+from bert_tf2.jobs.question_answerer import Answer, QuestionAnswerer
+
+
+class FirstCharacters(tf.Module):
+    """Answers with as many characters from the beginning of the context as the question has, in the signature of an export."""
+
+    def __init__(self, version_2: bool):
+        super().__init__()
+        self._version_2 = version_2
+        # Gone with the loaded object, should nothing hold it.
+        self._score = tf.Variable(0.5)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in ("question", "context")])
+    def answer(self, question, context):
+        wanted, there = (tf.strings.length(text, unit="UTF8_CHAR") for text in (question, context))
+        end = tf.minimum(wanted, there)
+        start = tf.where(end > 0, 0, -1)
+        outputs = {
+            "answer": tf.strings.substr(context, tf.zeros_like(end), end, unit="UTF8_CHAR"),
+            "score": self._score * tf.ones_like(end, tf.float32),
+            "start": start,
+            "end": tf.where(end > 0, end, -1),
+        }
+        return outputs | {"null_score_difference": tf.cast(wanted, tf.float32)} if self._version_2 else outputs
+
+
+class Logits(tf.Module):
+    """The signature of the token-ids export."""
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None], tf.int32, name=n) for n in ("input_word_ids", "input_mask", "input_type_ids")
+        ]
+    )
+    def serve(self, input_word_ids, input_mask, input_type_ids):
+        return {"start_positions": input_word_ids + input_mask, "end_positions": input_type_ids + 1}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A folder with SavedModels: `squad_text`, `squad` (token ids beside it), `v2_text`, `ids` (alone)."""
+    folder = tmp_path_factory.mktemp("models")
+    for name, module in (("squad_text", FirstCharacters(False)), ("v2_text", FirstCharacters(True))):
+        tf.saved_model.save(module, str(folder / name), {"serving_default": module.answer})
+    module = Logits()
+    for name in ("squad", "ids"):
+        tf.saved_model.save(module, str(folder / name), {"serving_default": module.serve})
+    return folder
+
+
+def run(*arguments) -> int:
+    return cli.run(answer_questions, AnswerQuestionsOptions, "Answers.", ["answer_questions", *arguments])
+
+
+def test_the_python_call(models):
+    answerer = QuestionAnswerer.from_saved_model(str(models / "squad_text"))
+    assert answerer.answer("ab", "你🤷🏽x") == Answer("你🤷", 0.5, 0, 2)
+    assert answerer.answer("", "x") == Answer("", 0.5, -1, -1)
+    assert answerer.answer("abc", "\0\ud800b") == Answer("\0\ufffdb", 0.5, 0, 3)
+    pairs = [("x" * (number % 5), "some context") for number in range(11)]
+    found = answerer.answer_all(iter(pairs), batch_size=4)
+    assert [answer.text for answer in found] == ["some context"[: number % 5] for number in range(11)]
+    assert answerer.answer_all([]) == []
+    assert QuestionAnswerer.from_saved_model(f"{models}/v2_text/").answer("ab", "c").null_score_difference == 2.0
+
+
+def test_one_question(models, tmp_path, capsys):
+    assert run(f"--model={models}/squad_text", "--question=four", "--context=wor\nd for word") == 0
+    assert capsys.readouterr().out == "wor  [score 0.5000, characters 0 to 4]\n"
+    # Line ends count, a byte-order mark does not.
+    (tmp_path / "text.txt").write_bytes(b"\xef\xbb\xbfa\r\nb")
+    assert run(f"--model={models}/squad_text", "--question=four", f"--context_file={tmp_path}/text.txt") == 0
+    assert capsys.readouterr().out == "a b  [score 0.5000, characters 0 to 4]\n"
+    assert shown(Answer("", 0.25, -1, -1)) == "(no answer)  [score 0.2500]"
+
+
+def test_lines_of_standard_input(models, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"ab\n\n c\xff\n"), encoding="utf-8"))
+    assert run(f"--model={models}/squad_text", "--context=word for word") == 0
+    assert capsys.readouterr().out.splitlines() == ["wo  [score 0.5000, characters 0 to 2]"] * 2
+    options = AnswerQuestionsOptions(model=f"{models}/squad_text", context="word")
+    with pytest.raises(UserError, match="no question: give --question, or questions on standard input"):
+        answer_questions(options, io.StringIO("\n"))
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    assert answer_questions(options, Terminal("a\nab\n")) == 2
+    written = capsys.readouterr()
+    assert written.out.splitlines() == ["w  [score 0.5000, characters 0 to 1]", "wo  [score 0.5000, characters 0 to 2]"]
+    assert "Ctrl-D ends" in written.err
+    assert answer_questions(options, Terminal("")) == 0
+
+
+def test_a_file_of_questions(models, tmp_path, capsys):
+    rows = [{"id": number, "question": "x" * (number % 4), "context": f"你好 {number}"} for number in range(21)]
+    del rows[3]["id"]
+    rows[4]["id"] = "half \ud83d"
+    source, target = tmp_path / "questions.jsonl", tmp_path / "out" / "answers.jsonl"
+    source.write_text("\n".join(map(json.dumps, rows)) + "\n\n", encoding="utf-8")
+    assert run(f"--model={models}/v2_text", f"--input_file={source}", f"--output_file={target}", "--batch_size=8") == 0
+    assert f"wrote {target}: 21 answers in" in capsys.readouterr().out
+    written = target.read_text(encoding="utf-8")
+    assert '"answer": "你好"' in written
+    found = [json.loads(line) for line in written.splitlines()]
+    for row, answer in zip(rows, found, strict=True):
+        text = row["context"][: len(row["question"])]
+        place = {"start": 0, "end": len(text)} if text else {"start": -1, "end": -1}
+        known = {"id": row["id"]} if "id" in row else {}
+        expected = known | {"answer": text, "score": 0.5} | place | {"null_score_difference": float(len(row["question"]))}
+        assert answer == expected
+    assert [path.name for path in target.parent.iterdir()] == ["answers.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", r"expected a JSON object .* found '\{'"),
+        ("", "found a blank line"),
+        ("[1]", r"expected a JSON object .* found '\[1\]'"),
+        ('{"question": "a"}', r"the key 'context' is missing \(found question\)"),
+        ('{"question": 1, "context": "a"}', "'question' must be a text; got 1"),
+    ],
+)
+def test_a_bad_line_is_named_before_anything_is_answered(tmp_path, line, message):
+    source, target = tmp_path / "questions.jsonl", tmp_path / "answers.jsonl"
+    good = '{"question": "a", "context": "b"}'
+    source.write_text(f"{good}\n{line}\n{good}\n")
+    with pytest.raises(UserError, match=rf"questions\.jsonl:2: .*{message}"):
+        answer_questions(AnswerQuestionsOptions(model="not looked at", input_file=str(source), output_file=str(target)))
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": None}, "--model is required"),
+        ({}, "give a text to answer from: --context or --context_file"),
+        ({"question": "a"}, "give a text to answer from"),
+        ({"context": "a", "context_file": "b"}, "--context and --context_file are two texts"),
+        ({"context": "a", "output_file": "b"}, "--output_file is for the answers to --input_file"),
+        ({"input_file": "a"}, "--input_file needs --output_file"),
+        ({"input_file": "a", "output_file": "./a"}, "is --input_file; name another file"),
+        ({"input_file": "a", "output_file": "b", "context": "c"}, "leave out --context"),
+        ({"input_file": "nowhere.jsonl", "output_file": "b"}, "--input_file: no such file"),
+        ({"context_file": "nowhere.txt"}, "--context_file: no such file"),
+        ({"context": "a", "model": "nowhere"}, "--model: no such directory: nowhere; give the directory of the model that takes"),
+    ],
+)
+def test_wrong_options(changes, message):
+    with pytest.raises(UserError, match=message):
+        answer_questions(AnswerQuestionsOptions(**({"model": "some"} | changes)))
+
+
+def test_files_without_questions_or_text(tmp_path):
+    (tmp_path / "empty.jsonl").write_text("")
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    with pytest.raises(UserError, match="holds no questions"):
+        answer_questions(
+            AnswerQuestionsOptions(model="m", input_file=f"{tmp_path}/empty.jsonl", output_file=f"{tmp_path}/out.jsonl")
+        )
+    with pytest.raises(UserError, match=r"latin\.txt: byte 3 is not UTF-8"):
+        answer_questions(AnswerQuestionsOptions(model="m", context_file=f"{tmp_path}/latin.txt"))
+
+
+def test_models_that_cannot_answer(models, tmp_path):
+    def refused(path):
+        with pytest.raises(UserError) as caught:
+            QuestionAnswerer.from_saved_model(str(path))
+        message = str(caught.value)
+        assert "\n" not in message
+        return message
+
+    assert f"give the one beside it that takes text: --model={models}/squad_text" in refused(models / "squad")
+    assert "takes token ids (input_word_ids, input_mask, input_type_ids), not text; give the directory" in refused(models / "ids")
+    assert "is not a SavedModel (it holds no saved_model.pb)" in refused(tmp_path)
+    (tmp_path / "saved_model.pb").write_bytes(b"not a model")
+    assert "cannot be loaded as a SavedModel" in refused(tmp_path)
+    other = tf.Module()
+    other.serve = tf.function(
+        lambda text: {"score": tf.strings.length(text)}, input_signature=[tf.TensorSpec([None], tf.string, "text")]
+    )
+    tf.saved_model.save(other, str(tmp_path / "other"), {"serving_default": other.serve})
+    assert "is not a question answering model (it takes text and returns score)" in refused(tmp_path / "other")
+    tf.saved_model.save(tf.Module(), str(tmp_path / "none"))
+    assert "(it has no signature serving_default)" in refused(tmp_path / "none")

@@ -1,0 +1,213 @@
+"""run_squad from records or SQuAD files to answers, scores, reports and exports."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from squad_workplace import TRAINING, SquadWorkplace, write_squad
+
+
+@pytest.fixture
+def place(tmp_path, tiny_vocab_file, tiny_config_dict) -> SquadWorkplace:
+    """Records and a configuration; nothing is trained yet."""
+    workplace = SquadWorkplace(tmp_path, tiny_vocab_file, tiny_config_dict)
+    assert workplace.prepare() == 0
+    return workplace
+
+
+@pytest.fixture
+def place_2(tmp_path, tiny_vocab_file, tiny_config_dict) -> SquadWorkplace:
+    """As `place`, with questions that have no answer."""
+    workplace = SquadWorkplace(tmp_path, tiny_vocab_file, tiny_config_dict, impossible=True)
+    assert workplace.prepare() == 0
+    return workplace
+
+
+def test_train_and_eval(place):
+    assert place.run("--mode=train_and_eval", "--sub_model_export_name=encoder") == 0
+    scores = place.read("eval_results.json")
+    assert scores["exact_match"] > 95
+    assert scores["f1"] >= scores["exact_match"]
+    predictions = place.read("predictions.json")
+    assert list(predictions) == list(place.gold)
+    right = np.mean([predictions[id] == text for id, text in place.gold.items()])
+    assert 100 * right == pytest.approx(scores["exact_match"], abs=3)  # scores forgive punctuation and case
+    nbest = place.read("nbest_predictions.json")
+    assert list(nbest) == list(place.gold)
+    for id, entries in nbest.items():
+        assert entries[0]["text"] == predictions[id]
+        assert set(entries[0]) == {"text", "probability", "start_logit", "end_logit"}
+        assert sum(entry["probability"] for entry in entries) == pytest.approx(1)
+    assert not (place.model_dir / "null_odds.json").exists()
+    lines = dict(line.split(" = ") for line in (place.model_dir / "eval_results.txt").read_text().splitlines())
+    assert float(lines["eval_f1"]) == scores["f1"]
+    assert tf.train.list_variables(str(place.model_dir / f"encoder.ckpt-{scores['global_step']}"))
+    report = (place.model_dir / "report.md").read_text()
+    assert "loss_curve.png" in report
+    assert "what" in report
+    before = (place.model_dir / "predictions.json").read_text()
+    for batch_size in (1, 3, 7, 64):
+        assert place.run("--mode=predict", f"--predict_batch_size={batch_size}") == 0
+        assert place.read("predictions.json") == json.loads(before), batch_size
+
+
+def test_scores_while_training_choose_the_best_checkpoint(place, capsys):
+    assert place.run("--mode=train_and_eval", "--num_train_epochs=2", "--best_metric=f1") == 0
+    best = place.read("best_checkpoint.json")
+    assert best["metric"] == "f1"
+    history = [json.loads(line) for line in (place.model_dir / "training_history.jsonl").read_text().splitlines()]
+    evaluations = [entry for entry in history if entry["kind"] == "eval"]
+    assert len(evaluations) == 2
+    assert best["value"] == max(entry["f1"] for entry in evaluations)
+    assert place.run("--mode=train_and_eval", "--num_train_epochs=2", "--best_metric=f1") == 0
+    assert "already finished" in capsys.readouterr().err
+    assert place.run("--mode=train", "--num_train_epochs=3", "--best_metric=f1") == 2
+
+
+def test_the_tf1_dialect_makes_records_once_and_answers(place, capsys):
+    out = place.directory / "out"
+    arguments = [f"--output_dir={out}", f"--vocab_file={place.vocab_file}", f"--bert_config_file={place.config_file}", *TRAINING]
+    arguments += ["--max_seq_length=32", "--doc_stride=8", "--max_query_length=8", "--num_train_epochs=1"]
+    train = ["--do_train", f"--train_file={place.directory / 'train.json'}"]
+    predict = ["--do_predict", f"--predict_file={place.directory / 'dev.json'}"]
+    assert place.run_as_given(*arguments, *train) == 0
+    made = (out / "train.tf_record").read_bytes()
+    # The same records as create_finetuning_data makes.
+    assert made == (place.directory / "train.tf_record").read_bytes()
+    capsys.readouterr()
+    assert place.run_as_given(*arguments, *train, *predict) == 0
+    said = capsys.readouterr().err
+    assert "using the records in" in said
+    assert "already finished" in said
+    assert list(json.loads((out / "predictions.json").read_text())) == list(place.gold)
+    assert place.run_as_given(*arguments, *predict) == 0
+    assert place.run_as_given(*arguments) == 2
+    assert place.run_as_given(*arguments, *predict, "--mode=predict") == 2
+
+
+def test_version_2_finds_keeps_and_uses_a_threshold(place_2, capsys):
+    assert place_2.run("--mode=train_and_predict", "--null_score_diff_threshold=auto") == 2
+    assert "evaluate first" in capsys.readouterr().err
+    assert place_2.run("--mode=eval", "--null_score_diff_threshold=auto") == 0
+    kept = place_2.read("null_score_diff_threshold.json")
+    scores = place_2.read("eval_results.json")
+    assert scores["f1"] == pytest.approx(kept["f1"])
+    assert scores["NoAns_total"] == 16
+    odds, predictions = place_2.read("null_odds.json"), place_2.read("predictions.json")
+    assert all((odds[id] > kept["value"]) == (text == "") for id, text in predictions.items())
+    assert place_2.run("--mode=predict", "--null_score_diff_threshold=auto") == 0
+    assert place_2.read("predictions.json") == predictions
+    assert place_2.run("--mode=predict", "--null_score_diff_threshold=-100000") == 0
+    assert set(place_2.read("predictions.json").values()) == {""}
+
+
+def test_several_files_get_a_prefix_each(place):
+    write_squad(place.directory / "other.dev.json", 5, 3)
+    assert place.run("--mode=train", "--num_train_epochs=1") == 0
+    assert place.run("--mode=predict", f"--predict_file={place.directory}/dev.json,{place.directory}/other*.json") == 0
+    assert len(place.read("dev-predictions.json")) == 47
+    assert len(place.read("other.dev-nbest_predictions.json")) == 5
+    assert not (place.model_dir / "predictions.json").exists()
+    assert place.run("--mode=eval", f"--predict_file={place.directory}/*dev.json") == 0
+    assert len(place.read("predictions.json")) == 52
+
+
+def test_a_question_without_a_token_of_context_is_answered(place):
+    data = json.loads((place.directory / "dev.json").read_text())
+    data["data"][0]["paragraphs"].append({"context": "\u200b", "qas": [{"id": "empty", "question": "what?", "answers": []}]})
+    (place.directory / "dev.json").write_text(json.dumps(data))
+    assert place.run("--mode=train_and_predict", "--num_train_epochs=1") == 0
+    assert place.read("predictions.json")["empty"] == ""
+    assert len(place.read("predictions.json")) == 48
+
+
+def test_google_text_and_exact_text_agree_but_for_what_google_aligns_anew(place):
+    assert place.run("--mode=train_and_predict", "--num_train_epochs=1") == 0
+    exact = place.read("predictions.json")
+    assert place.run("--mode=predict", "--answer_text=google") == 0
+    assert place.read("predictions.json") == exact
+
+
+def test_answers_with_a_checkpoint_from_elsewhere(place, capsys):
+    assert place.run("--mode=train_and_predict", "--num_train_epochs=1") == 0
+    predictions, checkpoint = place.read("predictions.json"), tf.train.latest_checkpoint(str(place.model_dir))
+    encoder_only = place.directory / "encoder_only"
+    assert (
+        place.run("--mode=train", "--sub_model_export_name=encoder", "--num_train_epochs=1", f"--model_dir={encoder_only}") == 0
+    )
+    place.model_dir = place.directory / "elsewhere"
+    assert place.run("--mode=predict", f"--predict_checkpoint_path={checkpoint}") == 0
+    assert place.read("predictions.json") == predictions
+    assert place.run("--mode=predict", f"--init_checkpoint={checkpoint}") == 0
+    assert place.read("predictions.json") == predictions
+    encoder = next(encoder_only.glob("encoder.ckpt-*.index"))
+    capsys.readouterr()
+    assert place.run("--mode=predict", f"--init_checkpoint={str(encoder).removesuffix('.index')}") == 2
+    assert "no question-answering head" in capsys.readouterr().err
+
+
+def test_exports(place):
+    export = place.directory / "export"
+    assert place.run("--mode=train_and_predict", f"--model_export_path={export}") == 0
+    signature = tf.saved_model.load(str(export)).signatures["serving_default"]
+    assert sorted(signature.structured_input_signature[1]) == ["input_mask", "input_type_ids", "input_word_ids"]
+    assert sorted(signature.structured_outputs) == ["end_positions", "start_positions"]
+
+    import tensorflow_text  # noqa: F401 (registers the operations of the tokenizer)
+
+    answer = tf.saved_model.load(f"{export}_text").signatures["serving_default"]
+    paragraphs = [p for a in json.loads((place.directory / "dev.json").read_text())["data"] for p in a["paragraphs"]]
+    contexts = [paragraph["context"] for paragraph in paragraphs]
+    given = answer(question=tf.constant([p["qas"][0]["question"] for p in paragraphs]), context=tf.constant(contexts))
+    answers = [text.decode() for text in given["answer"].numpy()]
+    assert answers == list(place.read("predictions.json").values())
+    for context, text, start, end in zip(contexts, answers, given["start"].numpy(), given["end"].numpy()):
+        assert context[start:end] == text
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--predict_file="], "--predict_file is required"),
+        (["--predict_file=nowhere.json"], "--predict_file: no such file: nowhere.json"),
+        (["--doc_stride=9"], "--doc_stride=9, but the records were made with 8"),
+        (["--version_2_with_negative"], "--version_2_with_negative=True, but the records were made with False"),
+        (["--null_score_diff_threshold=often"], "must be a number or auto"),
+        (["--n_best_size=0"], "--n_best_size must be at least 1"),
+        (["--best_metric=accuracy"], "--best_metric=accuracy is not computed"),
+        (["--mode=predict"], "holds no checkpoint"),
+        (["--mode=predict", "--model_dir=nowhere"], "does not exist"),
+        (["--do_train"], "belongs to the model-garden dialect"),
+    ],
+)
+def test_wrong_commands(place, capsys, flags, message):
+    place.model_dir.mkdir()
+    (place.model_dir / "notes.txt").write_text("mine")
+    assert place.run(*flags) == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message in said
+
+
+def test_wrong_records_and_files(place, capsys):
+    meta = json.loads((place.directory / "meta_data.json").read_text())
+    (place.directory / "meta_data.json").write_text(json.dumps(meta | {"task_type": "bert_classification"}))
+    assert place.run("--mode=train") == 2
+    assert "describes bert_classification records" in capsys.readouterr().err
+    (place.directory / "meta_data.json").write_text(json.dumps(meta | {"vocab_fingerprint": "0" * 64}))
+    assert place.run("--mode=train") == 2
+    assert "is not the vocabulary the records were made with" in capsys.readouterr().err
+    (place.directory / "meta_data.json").write_text(json.dumps(meta))
+    whole = (place.directory / "train.tf_record").read_bytes()
+    (place.directory / "train.tf_record").write_bytes(whole[:-20])
+    assert place.run("--mode=train") == 2
+    assert "is damaged" in capsys.readouterr().err
+    (place.directory / "train.tf_record").write_bytes(whole)
+    data = json.loads((place.directory / "dev.json").read_text())
+    for article in data["data"]:
+        for paragraph in article["paragraphs"]:
+            paragraph["qas"][0]["answers"] = []
+    (place.directory / "dev.json").write_text(json.dumps(data))
+    assert place.run("--mode=train_and_eval") == 2
+    assert "holds no answers to score against" in capsys.readouterr().err
+    assert not place.model_dir.exists() or not list(place.model_dir.glob("ckpt-*"))
