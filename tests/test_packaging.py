@@ -17,6 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 COMMANDS = [
     ["run_classifier.py"],
+    ["run_squad.py"],
     ["data_prep/create_finetuning_data.py"],
     ["-m", "bert_tf2.answer_questions"],
     ["-m", "bert_tf2.convert_checkpoint"],
