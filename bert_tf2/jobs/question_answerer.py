@@ -2,13 +2,14 @@
 
 import dataclasses
 import itertools
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
-from bert_tf2.errors import UserError
+from bert_tf2.errors import JobError, UserError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -83,7 +84,11 @@ class QuestionAnswerer:
         return cls(loaded)
 
     def answer(self, question: str, context: str) -> Answer:
-        """Answers one question."""
+        """Answers one question.
+
+        Raises (here and below):
+          JobError: the model gives no numbers.
+        """
         return self.answer_all([(question, context)])[0]
 
     def answer_all(self, pairs: Iterable[tuple[str, str]], batch_size: int = 16) -> list[Answer]:
@@ -104,6 +109,8 @@ class QuestionAnswerer:
         questions, contexts = zip(*[[_SURROGATE.sub("\ufffd", text) for text in pair] for pair in pairs])
         outputs = self._signature(question=_strings(tf, questions), context=_strings(tf, contexts))
         columns = {name: values.numpy().tolist() for name, values in outputs.items()}
+        if not all(map(math.isfinite, columns["score"])):
+            raise JobError("the model's logits are not finite; its weights are not usable")
         differences = columns.get("null_score_difference", [None] * len(pairs))
         rows = zip(*(columns[name] for name in _OUTPUTS), differences)
         return [Answer(text.decode(), score, start, end, difference) for text, score, start, end, difference in rows]

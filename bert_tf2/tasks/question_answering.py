@@ -55,7 +55,8 @@ class QuestionAnsweringModule(tf.Module):
           question, context: string [B], UTF-8; bytes that are not are left out. Both may be empty.
 
         Returns:
-          `answer`: string [B], a slice of the context; empty for no answer.
+          `answer`: string [B], a slice of the context; empty for no answer, also in version 1.1 where no span counts and
+            Google's program answers "empty".
           `score`: float32 [B], the answer's `probability` in `nbest_predictions.json`: the softmax over the logits' sums of
             the `n_best_size` best answers with different texts, "" among them where questions may have no answer (version
             2.0). For an empty answer: the probability of "" in version 2.0, otherwise 0 (no token could be an answer).

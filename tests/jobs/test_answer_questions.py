@@ -2,12 +2,14 @@
 
 import io
 import json
+import subprocess
+import sys
 
 import pytest
 import tensorflow as tf
 
 from bert_tf2 import cli
-from bert_tf2.errors import UserError
+from bert_tf2.errors import JobError, UserError
 from bert_tf2.jobs.answer_questions import AnswerQuestionsOptions, answer_questions, shown
 from bert_tf2.jobs.question_answerer import Answer, QuestionAnswerer
 
@@ -73,6 +75,13 @@ def test_the_python_call(models):
     assert [answer.text for answer in found] == ["some context"[: number % 5] for number in range(11)]
     assert answerer.answer_all([]) == []
     assert QuestionAnswerer.from_saved_model(f"{models}/v2_text/").answer("ab", "c").null_score_difference == 2.0
+
+
+def test_a_model_without_numbers(models):
+    answerer = QuestionAnswerer.from_saved_model(str(models / "squad_text"))
+    answerer._loaded._score.assign(float("nan"))
+    with pytest.raises(JobError, match="not finite; its weights are not usable"):
+        answerer.answer("a", "b")
 
 
 def test_one_question(models, tmp_path, capsys):
@@ -196,3 +205,34 @@ def test_models_that_cannot_answer(models, tmp_path):
     assert "is not a question answering model (it takes text and returns score)" in refused(tmp_path / "other")
     tf.saved_model.save(tf.Module(), str(tmp_path / "none"))
     assert "(it has no signature serving_default)" in refused(tmp_path / "none")
+
+
+class Places(tf.Module):
+    """A model that finds answers at the tokens with the highest ids."""
+
+    def __call__(self, inputs, training):
+        logits = tf.cast(inputs["input_word_ids"] * inputs["input_type_ids"], tf.float32)
+        return {"start_positions": logits, "end_positions": logits}
+
+
+@pytest.mark.slow
+def test_the_command_with_an_export(tmp_path, tiny_vocab_file):
+    from bert_tf2.text.wordpiece import WordPieceTokenizer
+    from bert_tf2.training.question_answering_export import export_question_answering_model
+
+    settings = {"max_seq_length": 32, "doc_stride": 8, "max_query_length": 10}
+    export_question_answering_model(Places(), WordPieceTokenizer(tiny_vocab_file), str(tmp_path / "model"), **settings)
+    context = "the movie was the, " * 50 + "was 🤷🏽 z?"
+    (tmp_path / "text.txt").write_text(context, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "bert_tf2.answer_questions", f"--model={tmp_path}/model", f"--context_file={tmp_path}/text.txt"],
+        input="what?\nwhich movie?\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    place = context.index("z")
+    # Of the tokens in this text its id is the highest.
+    assert [line.split("  [")[0] for line in done.stdout.splitlines()] == ["z", "z"]
+    assert done.stdout.splitlines()[0].endswith(f"characters {place} to {place + 1}]")
