@@ -95,8 +95,8 @@ def _by_stretches(tokenizer: Any) -> Callable[[Sequence[str]], list[bytes]]:
     def encode_joined(texts: Sequence[str]) -> bytes:
         joined = f" {_TEXT_END} ".join(texts)
         # In lower case fewer stretches are new.
-        if lower_case and _CAPITAL_SIGMA not in joined:
-            joined = joined.lower()
+        if lower_case:
+            joined = joined.lower() if _CAPITAL_SIGMA not in joined else _lower_case_but_sigmas(joined)
         return join(map(known, joined.split(" ")))
 
     def encode(texts: Sequence[str]) -> list[bytes]:
@@ -109,8 +109,15 @@ def _by_stretches(tokenizer: Any) -> Callable[[Sequence[str]], list[bytes]]:
     return encode
 
 
+def _lower_case_but_sigmas(text: str) -> str:
+    return " ".join([stretch if _CAPITAL_SIGMA in stretch else stretch.lower() for stretch in text.split(" ")])
+
+
 class _Stretches(dict):
-    """The encoded ids of stretches of text without spaces; the short ones are remembered, up to a number."""
+    """The encoded ids of stretches of text without spaces; the short ones are remembered, up to a number.
+
+    For a tokenizer that takes lower case, ASCII stretches have to be in lower case.
+    """
 
     _LONGEST = 24
     _MOST = 1 << 16
@@ -119,19 +126,18 @@ class _Stretches(dict):
         super().__init__()
         self._tokenizer = tokenizer
         self._whole_word = tokenizer.vocabulary.get
-        self._as_spelled = str.lower if tokenizer.do_lower_case else str
         self._varints = all_varints(tokenizer.vocab_size)
         self._start()
 
     def __missing__(self, stretch: str) -> bytes:
         if len(stretch) > self._LONGEST:
             return self._joined(self._tokenizer.encode_stretch(stretch))
-        if stretch.isalnum() and stretch.isascii():
+        is_ascii = stretch.isascii()
+        if is_ascii and stretch.isalnum():
             # Most are plain words that the vocabulary holds.
-            word = self._as_spelled(stretch)
-            id = self._whole_word(word)
-            encoded = self._joined(self._tokenizer.word_ids(word)) if id is None else self._varints[id]
-        elif len(stretch) > 1 and stretch.isascii() and stretch.isprintable():
+            id = self._whole_word(stretch)
+            encoded = self._joined(self._tokenizer.word_ids(stretch)) if id is None else self._varints[id]
+        elif is_ascii and stretch.isprintable() and len(stretch) > 1:
             encoded = b"".join(map(self.__getitem__, ASCII_WORDS.findall(stretch)))
         else:
             encoded = self._joined(self._tokenizer.encode_stretch(stretch))

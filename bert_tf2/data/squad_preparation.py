@@ -5,6 +5,7 @@ Which answers are taken, where they lie in a window and which windows there are 
 """
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -117,6 +118,7 @@ def prepare_squad(
     notices = options.windows.check()
     output_path, meta_data_path = files.expand(output_path), files.expand(meta_data_path)
     check_different([output_path, meta_data_path])
+    files.make_directory(os.path.dirname(output_path) or ".")
     bad_rows, reading = BadRows(options.skip_bad_rows, f"{output_path}.rejects.jsonl"), Reading()
     groups = [paths, *([path] for path in translated_paths)]
     paragraphs = (

@@ -11,7 +11,7 @@ from bert_tf2.errors import UserError
 Row = tuple[int, list[str]]
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BOM = b"\xef\xbb\xbf"
-_BLOCK = 1 << 18
+_BLOCK = 1 << 16
 _LONGEST_LINE = 1 << 26
 
 

@@ -53,7 +53,7 @@ def test_encoding_texts_to_bytes_equals_packing_their_ids(tiny_vocab_file):
         text_b = generator.choice([None, text_b])
         ids_b = None if text_b is None else tokenizer.encode(text_b)
         ids, first, cut = pack_ids(tokenizer.encode(text_a), ids_b, tokenizer.cls_id, tokenizer.sep_id, most)
-        encoded = input_encoder(tokenizer, most)(text_a, text_b)
+        (encoded,) = input_encoder(tokenizer, most)([text_a], [text_b])
         assert encoded == (varints(ids), len(ids), first, cut)
         assert unknown_counter(tokenizer)(encoded[0]) == ids.count(tokenizer.unk_id)
 
@@ -77,7 +77,7 @@ def test_unknown_tokens_are_told_from_the_ends_of_longer_ids(unk_id):
     for _ in range(300):
         near = [unk_id, unk_id << 7, unk_id << 7 | 5, unk_id + 128, unk_id & 127, 7, 30000]
         ids = generator.choices(near, k=12)
-        encoded = input_encoder(tokenizer, 64)(" ".join(map(str, ids)), None)[0]
+        encoded = input_encoder(tokenizer, 64)([" ".join(map(str, ids))], [None])[0][0]
         assert encoded == varints([101, *ids, 102])
         assert unknown_counter(tokenizer)(encoded) == ids.count(unk_id)
 

@@ -60,7 +60,7 @@ BROKEN = {
     "no comma": ('{"a": [1,\n 2 3]}', ":2:4: not valid JSON: expected ',' or ']' between the elements of a, found '3'"),
     "cut inside a text": ('{"a": "bc', ":1:7: not valid JSON: unterminated string"),
     "cut inside a list": ('{"a": [1', ":1:9: not valid JSON: expected ',' or ']' between the elements of a, found the end"),
-    "cut inside an object": ('{\n"a": [{"b": 1', ":2:15: not valid JSON: expecting ','"),
+    "cut inside an object": ('{\n"a": [{"b": 1', ":2:14: not valid JSON: expecting ','"),
     "another bracket": ('{"a": {"b": 1]}', ":1:14: not valid JSON: "),
     "a bare word": ('{"a": nope}', ":1:7: not valid JSON: expecting value"),
     "a wrong escape": ('{"a":\n  "\\x"}', ":2:4: not valid JSON: invalid \\escape"),

@@ -205,8 +205,8 @@ def test_bad_vocabularies(place, vocabulary, message):
     [
         (("--max_seq_length=2",), "--max_seq_length must be at least 3; got 2"),
         (("--max_seq_length=-5",), "--max_seq_length must be at least 3"),
-        (("--fine_tuning_task_type=squad",), "--fine_tuning_task_type=squad is not in this version"),
-        (("--doc_stride=64",), "--doc_stride=64 is refused"),
+        (("--fine_tuning_task_type=tagging",), "--fine_tuning_task_type=tagging is not in this version"),
+        (("--doc_stride=64",), "--doc_stride belongs to --fine_tuning_task_type=squad"),
         (("--tfds_params=dataset=x",), "--tfds_params=dataset=x is refused"),
         (("--classification_task_name=MRPC",), "--train_file and --classification_task_name exclude each other"),
         (("--tokenization=SentencePiece",), "--sp_model_file is needed"),

@@ -8,7 +8,7 @@ import sys
 import pytest
 from official.nlp.tools import tokenization
 
-from bert_tf2.text.wordpiece import WordPieceTokenizer, _Memory
+from bert_tf2.text.wordpiece import Memory, WordPieceTokenizer
 
 
 def assert_equal_to_reference(tokenizer: WordPieceTokenizer, lines) -> None:
@@ -62,7 +62,7 @@ def test_result_belongs_to_the_caller(rich_tokenizer):
 
 
 def test_memory_is_bounded_and_does_not_change_ids(rich_vocab_file, monkeypatch):
-    monkeypatch.setattr(_Memory, "MOST", 10)
+    monkeypatch.setattr(Memory, "MOST", 10)
     tokenizer = WordPieceTokenizer(rich_vocab_file)
     lines = [f"the word{i} is good, 你好{i}" for i in range(100)]
     assert [tokenizer.encode(line) for line in lines] == [WordPieceTokenizer(rich_vocab_file).encode(line) for line in lines]
