@@ -8,18 +8,17 @@ batch of rows of like length. Steps after the warm-up are measured, from the end
 """
 
 import dataclasses
-import json
 import os
 import pathlib
-import shutil
-import statistics
-import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+from peers import turns
+from peers.weights import BASE_CONFIG, make_garden_weights
+
 from bert_tf2 import cli, files
-from bert_tf2.errors import JobError, UserError
+from bert_tf2.errors import JobError
 from bert_tf2.jobs import demo_material
 from bert_tf2.jobs.options import at_least, option
 from bert_tf2.jobs.runtime import configure_logging
@@ -33,21 +32,6 @@ SIDES = {
     "hugging_face": "Hugging Face, padded to 128",
     "hugging_face_longest": "Hugging Face, padded to longest",
     "ours": "bert_tf2",
-}
-NATIVE_CRASHES_TOLERATED = 5
-
-BASE_CONFIG = {
-    "vocab_size": 30522,
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "intermediate_size": 3072,
-    "hidden_act": "gelu",
-    "hidden_dropout_prob": 0.1,
-    "attention_probs_dropout_prob": 0.1,
-    "max_position_embeddings": 512,
-    "type_vocab_size": 2,
-    "initializer_range": 0.02,
 }
 
 
@@ -69,15 +53,11 @@ class BenchmarkOptions:
     base_steps: int = option(4, "Measured steps of the BERT-Base-sized model.", check=at_least(1))
 
 
-class NativeCrash(Exception):
-    """The child process was ended by a signal: TensorFlow 2.20 can corrupt its heap in the garden's model."""
-
-
 def main(options: BenchmarkOptions) -> None:
     """Runs everyone in turn and prints one table for each model and number format."""
-    models = _chosen("models", options.models, MODELS)
-    dtypes = _chosen("dtypes", options.dtypes, DTYPES)
-    sides = _chosen("sides", options.sides, tuple(SIDES))
+    models = turns.chosen("models", options.models, MODELS)
+    dtypes = turns.chosen("dtypes", options.dtypes, DTYPES)
+    sides = turns.chosen("sides", options.sides, tuple(SIDES))
     train_tsv = os.path.join(files.expand(options.data_dir), "train.tsv")
     if not os.path.isfile(train_tsv):
         print(f"SKIPPED: no {train_tsv}; give the directory of MRPC's train.tsv with --data_dir")
@@ -96,15 +76,7 @@ def main(options: BenchmarkOptions) -> None:
             runs = _in_turn(options, work, weights, os.path.abspath(train_tsv), sides, model, dtype)
             results += [{"model": model, "dtype": dtype, **run} for run in runs]
             files.write_json(str(work / "results.json"), results)
-            print(_table(model, dtype, runs, sides), flush=True)
-
-
-def _chosen(flag: str, text: str, known: tuple[str, ...]) -> list[str]:
-    names = text.split(",")
-    for name in names:
-        if name not in known:
-            raise UserError(f"--{flag} must be of {', '.join(known)}; got '{name}'")
-    return names
+            print(turns.table(f"{model}, {dtype}", runs, {side: SIDES[side] for side in sides}), flush=True)
 
 
 def _prepare(work: pathlib.Path, weights: pathlib.Path, data_dir: str) -> None:
@@ -114,21 +86,9 @@ def _prepare(work: pathlib.Path, weights: pathlib.Path, data_dir: str) -> None:
     script += [f"--input_data_dir={data_dir}", f"--vocab_file={weights / 'vocab.txt'}", f"--max_seq_length={MAX_SEQ_LENGTH}"]
     for name, more in (("train", []), ("padded", ["--pad_to_max_length"])):
         outputs = [f"--train_data_output_path={work / name}.tf_record", f"--meta_data_file_path={work / name}.json"]
-        _quietly([*script, *outputs, *more])
-    config = json.loads((weights / "config.json").read_text(encoding="utf-8"))
+        turns.run_quietly([*script, *outputs, *more])
     files.write_json(str(work / "base.json"), BASE_CONFIG)
-    # The garden knows the tanh approximation of gelu only; its reader takes any configuration's values as they are.
-    files.write_json(str(work / "minilm.json"), {key: config[key] for key in BASE_CONFIG})
-    checkpoint = work / "minilm" / "bert_model.ckpt"
-    if not checkpoint.with_suffix(".ckpt.index").is_file():
-        convert = [sys.executable, "-m", "bert_tf2.convert_checkpoint", "--to=tf2", f"--checkpoint_to_convert={weights}"]
-        _quietly([*convert, f"--bert_config_file={weights / 'config.json'}", f"--converted_checkpoint_path={checkpoint}"])
-
-
-def _quietly(command: list[str]) -> None:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise JobError(f"{' '.join(command[:3])} failed: {done.stderr.strip()[-500:]}")
+    make_garden_weights(work, weights)
 
 
 def _in_turn(
@@ -169,7 +129,7 @@ def _in_turn(
                 of_side["config"] = str(weights / "config.json")
             python = options.hugging_face_python if name == "hugging_face" else sys.executable
             try:
-                result = _run_until_it_lives(python, name, {**job, **of_side})
+                result = turns.run_until_it_lives(python, name, {**job, **of_side})
             except JobError as error:
                 if side == "ours":
                     raise
@@ -179,50 +139,6 @@ def _in_turn(
             runs.append({"side": side, "round": number, **result})
             print(f"{model} {dtype} round {number}: {SIDES[side]}: {result['examples_per_second']:.2f} examples/s", flush=True)
     return runs
-
-
-def _run_until_it_lives(python: str, name: str, job: dict) -> dict:
-    for crashes in range(NATIVE_CRASHES_TOLERATED + 1):
-        try:
-            return {**_run_once(python, name, job), "native_crashes": crashes}
-        except NativeCrash as crash:
-            print(f"{name} died ({crash}); its turn is repeated", flush=True)
-    raise JobError(f"{name} died natively {NATIVE_CRASHES_TOLERATED + 1} times in a row")
-
-
-def _run_once(python: str, name: str, job: dict) -> dict:
-    shutil.rmtree(job["model_dir"], ignore_errors=True)
-    script = str(ROOT / "benchmarks" / "peers" / f"{name}.py")
-    done = subprocess.run([python, script, json.dumps(job)], capture_output=True, text=True, check=False)
-    shutil.rmtree(job["model_dir"], ignore_errors=True)
-    if done.returncode < 0:
-        raise NativeCrash(f"signal {-done.returncode}")
-    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-    if done.returncode != 0 or not lines:
-        raise JobError(f"{name} ended with exit code {done.returncode}: {done.stderr.strip()[-800:]}")
-    return json.loads(lines[-1].removeprefix("RESULT "))
-
-
-def _table(model: str, dtype: str, runs: list[dict], sides: list[str]) -> str:
-    """Medians over the rounds; the ratio is of the medians."""
-    lines = [
-        "",
-        f"{model}, {dtype}",
-        f"{'':34}{'examples/s':>12}{'x garden':>10}{'CPU s/ex':>10}{'slots/step':>12}{'peak MB':>9}{'died':>6}",
-    ]
-    ran = [side for side in sides if any(run["side"] == side for run in runs)]
-    rate = {side: _median(runs, side, "examples_per_second") for side in ran}
-    for side in ran:
-        ratio = f"{rate[side] / rate['garden']:.2f}" if "garden" in rate else ""
-        died = sum(run["native_crashes"] for run in runs if run["side"] == side)
-        slots, peak = _median(runs, side, "tokens_per_step"), _median(runs, side, "peak_mb")
-        cpu = _median(runs, side, "cpu_seconds_per_example")
-        lines.append(f"{SIDES[side]:34}{rate[side]:>12.2f}{ratio:>10}{cpu:>10.3f}{slots:>12.0f}{peak:>9.0f}{died:>6}")
-    return "\n".join([*lines, ""])
-
-
-def _median(runs: list[dict], side: str, value: str) -> float:
-    return statistics.median(run[value] for run in runs if run["side"] == side)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,93 @@
+"""bert_tf2 on SQuAD: training by the job behind run_squad.py with its defaults, prediction by what that job predicts with."""
+
+import os
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+
+import measure
+
+from bert_tf2.data.pipeline import Padding
+from bert_tf2.jobs.squad import run_squad
+from bert_tf2.jobs.squad_options import SquadOptions
+from bert_tf2.training.train_step import LoopResult, TrainStep
+
+
+def train(job: dict) -> None:
+    """Trains for `steps` steps, one epoch of the records, and prints their times; each step is waited for."""
+    steps, lengths = measure.Steps(), _watch_lengths()
+    run = TrainStep.run
+
+    def watched_run(self: TrainStep, *arguments: object) -> LoopResult:
+        result = run(self, *arguments)
+        float(result.loss_sum)
+        steps.ended(job["batch_size"] * lengths.pop(0))
+        return result
+
+    TrainStep.run = watched_run
+    run_squad(
+        SquadOptions(
+            mode="train",
+            input_meta_data_path=job["meta_data"],
+            train_data_path=job["records"],
+            bert_config_file=job["config"],
+            init_checkpoint=job["weights"],
+            model_dir=job["model_dir"],
+            train_batch_size=job["batch_size"],
+            learning_rate=3e-5,
+            num_train_epochs=1.0,
+            dtype=job["dtype"],
+            num_gpus=0,
+            steps_per_loop=1,
+            seed=1,
+        )
+    )
+    steps.report(job["warm_up"], job["batch_size"])
+
+
+def predict(job: dict) -> None:
+    """Computes the logits of all windows twice and prints the time of the second pass, set-up and reordering included."""
+    import tensorflow as tf
+
+    from bert_tf2.data.features import squad_features
+    from bert_tf2.data.record_set import RecordSet
+    from bert_tf2.models.checkpoints.loading import load_encoder_weights
+    from bert_tf2.models.config import BertConfig
+    from bert_tf2.models.encoder import build_encoder
+    from bert_tf2.tasks.span import SpanTask
+    from bert_tf2.tasks.span_decoding import DecodingOptions
+    from bert_tf2.training.evaluation import predict_all
+
+    config, strategy = BertConfig.from_json_file(job["config"]), tf.distribute.OneDeviceStrategy("/cpu:0")
+    task = SpanTask(DecodingOptions())
+    encoder = build_encoder(config)
+    model = task.build_model(encoder)
+    load_encoder_weights(encoder, job["weights"], config)
+    records = RecordSet.open(job["records"], squad_features(training=False))
+    padding = Padding(longest=job["max_seq_length"])
+    steps, lengths = measure.Steps(), _watch_lengths()
+    for _ in range(2):
+        lengths.clear()
+        predict_all(task, model, strategy, records, job["batch_size"], padding)
+        steps.ended(job["batch_size"] * sum(lengths) // len(lengths))
+    steps.report(1, len(records))
+
+
+def _watch_lengths() -> list[int]:
+    """The lengths of the batches in the order in which they are made."""
+    lengths, length = [], Padding.length
+
+    def watched_length(self: Padding, of_rows: object) -> int:
+        lengths.append(length(self, of_rows))
+        return lengths[-1]
+
+    Padding.length = watched_length
+    return lengths
+
+
+if __name__ == "__main__":
+    asked = measure.job()
+    {"training": train, "prediction": predict}[asked["part"]](asked)

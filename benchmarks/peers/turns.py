@@ -1,0 +1,105 @@
+"""Turns of the benchmarks' sides, each in a child process of its own, and the table of what they gave."""
+
+import json
+import pathlib
+import shutil
+import statistics
+import subprocess
+from collections.abc import Mapping
+
+from bert_tf2.errors import JobError, UserError
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+NATIVE_CRASHES_TOLERATED = 5
+
+
+class NativeCrash(Exception):
+    """The child process was ended by a signal: TensorFlow 2.20 can corrupt its heap in the garden's model."""
+
+
+def chosen(flag: str, text: str, known: tuple[str, ...]) -> list[str]:
+    """The names in a flag's comma-separated value.
+
+    Raises:
+      UserError: one of them is not known.
+    """
+    names = text.split(",")
+    for name in names:
+        if name not in known:
+            raise UserError(f"--{flag} must be of {', '.join(known)}; got '{name}'")
+    return names
+
+
+def run_quietly(command: list[str]) -> None:
+    """Runs a command of the project and shows its output only when it fails.
+
+    Raises:
+      JobError: it failed.
+    """
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise JobError(f"{' '.join(command[:3])} failed: {done.stderr.strip()[-500:]}")
+
+
+def run_until_it_lives(python: str, name: str, job: dict) -> dict:
+    """The result of `peers/<name>.py`, which has its turn again when it is ended by a signal.
+
+    Args:
+      python: the interpreter.
+      name: the script.
+      job: its only argument; `model_dir` is removed before and after every run.
+
+    Returns:
+      what `measure.Steps.report` printed, and `native_crashes`.
+
+    Raises:
+      JobError: it failed, or died too often.
+    """
+    for crashes in range(NATIVE_CRASHES_TOLERATED + 1):
+        try:
+            return {**_run_once(python, name, job), "native_crashes": crashes}
+        except NativeCrash as crash:
+            print(f"{name} died ({crash}); its turn is repeated", flush=True)
+    raise JobError(f"{name} died natively {NATIVE_CRASHES_TOLERATED + 1} times in a row")
+
+
+def _run_once(python: str, name: str, job: dict) -> dict:
+    shutil.rmtree(job["model_dir"], ignore_errors=True)
+    script = str(ROOT / "benchmarks" / "peers" / f"{name}.py")
+    done = subprocess.run([python, script, json.dumps(job)], capture_output=True, text=True, check=False)
+    shutil.rmtree(job["model_dir"], ignore_errors=True)
+    if done.returncode < 0:
+        raise NativeCrash(f"signal {-done.returncode}")
+    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    if done.returncode != 0 or not lines:
+        raise JobError(f"{name} ended with exit code {done.returncode}: {done.stderr.strip()[-800:]}")
+    return json.loads(lines[-1].removeprefix("RESULT "))
+
+
+def table(title: str, runs: list[dict], sides: Mapping[str, str], unit: str = "examples") -> str:
+    """Medians over the rounds; the ratio is of the medians.
+
+    Args:
+      title: the first line.
+      runs: results of `run_until_it_lives`, each with its `side`.
+      sides: names of the sides as they are shown, in the order of the lines; those without a run have no line.
+      unit: what is counted.
+    """
+    lines = [
+        "",
+        title,
+        f"{'':34}{unit + '/s':>12}{'x garden':>10}{'CPU s/ex':>10}{'slots/step':>12}{'peak MB':>9}{'died':>6}",
+    ]
+    ran = [side for side in sides if any(run["side"] == side for run in runs)]
+    rate = {side: _median(runs, side, "examples_per_second") for side in ran}
+    for side in ran:
+        ratio = f"{rate[side] / rate['garden']:.2f}" if "garden" in rate else ""
+        died = sum(run["native_crashes"] for run in runs if run["side"] == side)
+        slots, peak = _median(runs, side, "tokens_per_step"), _median(runs, side, "peak_mb")
+        cpu = _median(runs, side, "cpu_seconds_per_example")
+        lines.append(f"{sides[side]:34}{rate[side]:>12.2f}{ratio:>10}{cpu:>10.3f}{slots:>12.0f}{peak:>9.0f}{died:>6}")
+    return "\n".join([*lines, ""])
+
+
+def _median(runs: list[dict], side: str, value: str) -> float:
+    return statistics.median(run[value] for run in runs if run["side"] == side)
