@@ -15,6 +15,7 @@ FORMAT_VERSION = 1
 CLASSIFICATION = "bert_classification"
 REGRESSION = "bert_regression"
 SQUAD = "bert_squad"
+PRETRAINING = "bert_pretraining"
 _SIZE = "_data_size"
 
 
@@ -33,7 +34,7 @@ class MetaData:
     """What `meta_data.json` holds.
 
     Attributes:
-      task_type: `bert_classification`, `bert_regression`, `bert_squad`, …
+      task_type: `bert_classification`, `bert_regression`, `bert_squad`, `bert_pretraining`, …
       max_seq_length: the length at which texts were cut.
       sizes: number of records by split (`train`, `eval`, `test`, further ones such as `eval_mismatched`); written as
         `train_data_size` and so on. `train` is always there, 0 without training data.
@@ -48,6 +49,7 @@ class MetaData:
       do_lower_case, vocab_size, vocab_fingerprint: of the tokenizer that made the ids.
       truncated_fraction: share of examples that were cut, by split.
       files: the record files by split.
+      shards: the record files of training data that are divided into several, in order.
       padded: the records have Google's fixed length.
       format_version: None for metadata written by the model garden.
       extra: all other keys, kept as they are.
@@ -69,6 +71,7 @@ class MetaData:
     vocab_fingerprint: str | None = None
     truncated_fraction: dict[str, float] = dataclasses.field(default_factory=dict)
     files: dict[str, RecordFile] = dataclasses.field(default_factory=dict)
+    shards: tuple[RecordFile, ...] = ()
     padded: bool | None = None
     format_version: int | None = FORMAT_VERSION
     extra: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -133,6 +136,8 @@ def to_json(meta_data: MetaData) -> dict[str, Any]:
     out["metrics"] = list(meta_data.metrics)
     out["truncated_fraction"] = meta_data.truncated_fraction
     out["files"] = {split: dataclasses.asdict(file) for split, file in meta_data.files.items()}
+    if meta_data.shards:
+        out["shards"] = [dataclasses.asdict(shard) for shard in meta_data.shards]
     return out | meta_data.extra
 
 
@@ -167,7 +172,7 @@ def read_meta_data(path: str) -> MetaData:
     simple = {key: value[key] for key in _SIMPLE if value.get(key) is not None}
     for key, entry in simple.items():
         _check(path, key, entry, _SIMPLE[key])
-    known = {*_REQUIRED, *_SIMPLE, "format_version", "label_list", "metrics", "truncated_fraction", "files"}
+    known = {*_REQUIRED, *_SIMPLE, "format_version", "label_list", "metrics", "truncated_fraction", "files", "shards"}
     sizes = {}
     for key in value:
         # The garden's tagging metadata holds a dictionary under `test_data_size`; only numbers are sizes.
@@ -182,6 +187,7 @@ def read_meta_data(path: str) -> MetaData:
         metrics=_names(path, value, "metrics"),
         truncated_fraction=_check(path, "truncated_fraction", value.get("truncated_fraction", {}), dict),
         files=_record_files(path, value.get("files", {})),
+        shards=_shards(path, value.get("shards", [])),
         format_version=version,
         extra={key: entry for key, entry in value.items() if key not in known},
         **simple,
@@ -207,14 +213,21 @@ def _names(path: str, value: dict, key: str) -> tuple[str, ...]:
 
 
 def _record_files(path: str, value: Any) -> dict[str, RecordFile]:
-    out = {}
-    for split, entry in _check(path, "files", value, dict).items():
-        entry = _check(path, f"files.{split}", entry, dict)
-        kinds = {"name": str, "records": int, "bytes": int, "sha256": str}
-        for key, kind in kinds.items():
-            _check(path, f"files.{split}.{key}", entry.get(key), kind)
-        out[split] = RecordFile(**{key: entry[key] for key in kinds})
-    return out
+    entries = _check(path, "files", value, dict)
+    return {split: _record_file(path, f"files.{split}", entry) for split, entry in entries.items()}
+
+
+def _shards(path: str, value: Any) -> tuple[RecordFile, ...]:
+    entries = _check(path, "shards", value, list)
+    return tuple(_record_file(path, f"shards[{index}]", entry) for index, entry in enumerate(entries))
+
+
+def _record_file(path: str, where: str, entry: Any) -> RecordFile:
+    _check(path, where, entry, dict)
+    kinds = {"name": str, "records": int, "bytes": int, "sha256": str}
+    for key, kind in kinds.items():
+        _check(path, f"{where}.{key}", entry.get(key), kind)
+    return RecordFile(**{key: entry[key] for key in kinds})
 
 
 def _consistent(path: str, meta_data: MetaData) -> MetaData:
@@ -230,4 +243,10 @@ def _consistent(path: str, meta_data: MetaData) -> MetaData:
                 f"{path}: '{split}{_SIZE}' is {meta_data.sizes.get(split)} but 'files' counts {file.records} records; "
                 "prepare the data again"
             )
+    in_shards = sum(shard.records for shard in meta_data.shards)
+    if meta_data.shards and meta_data.train_data_size != in_shards:
+        raise UserError(
+            f"{path}: 'train_data_size' is {meta_data.train_data_size} but 'shards' count {in_shards} records; "
+            "prepare the data again"
+        )
     return meta_data

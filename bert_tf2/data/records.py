@@ -18,6 +18,7 @@ from bert_tf2.data.wire_format import ExampleEncoder
 from bert_tf2.errors import JobError, UserError
 
 MASK_FEATURE = "input_mask"
+WEIGHTS_FEATURE = "masked_lm_weights"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,9 +28,10 @@ class FeatureSpec:
     Attributes:
       name: the feature's name in the record.
       dtype: `int64` or `float32`, the type in the record.
-      per_token: one value for each token; otherwise one value for each record.
+      per_token: one value for each token.
+      per_prediction: one value for each masked position. With neither there is one value for each record.
       batch_name: the tensor's name in a batch; `name` when None.
-      aliases: other names under which records of other writers hold the same feature; for features per token.
+      aliases: other names under which records of other writers hold the same feature; not for one value for each record.
       optional: records may lack it; `default` stands in.
       default: the value of an optional feature that a record lacks.
       batch_dtype: the tensor's type in a batch; None means int32 for int64 and float32 for float32.
@@ -39,6 +41,7 @@ class FeatureSpec:
     name: str
     dtype: str = "int64"
     per_token: bool = False
+    per_prediction: bool = False
     batch_name: str | None = None
     aliases: tuple[str, ...] = ()
     optional: bool = False
@@ -47,7 +50,13 @@ class FeatureSpec:
     in_batch: bool = True
 
     def __post_init__(self):
-        assert self.per_token or not self.aliases, "only features per token have aliases"
+        assert self.is_list or not self.aliases, "only lists have aliases"
+        assert not (self.per_token and self.per_prediction), "a list is of tokens or of predictions"
+
+    @property
+    def is_list(self) -> bool:
+        """Whether a record holds a list of values, which batches pad with 0."""
+        return self.per_token or self.per_prediction
 
     @property
     def key(self) -> str:
@@ -66,6 +75,7 @@ class RecordWriter:
       specs: the features of a record.
       pad_to: length to which features that are per token are padded; None writes them unpadded.
       gzip: compress the file.
+      predictions_pad_to: length to which features that are per prediction are padded; None writes them unpadded.
 
     Attributes:
       encoder: serializes records by the same features, for callers of `write_serialized`.
@@ -74,13 +84,20 @@ class RecordWriter:
       UserError: the directory cannot be written to.
     """
 
-    def __init__(self, path: str, specs: Sequence[FeatureSpec], pad_to: int | None = None, gzip: bool = False):
+    def __init__(
+        self,
+        path: str,
+        specs: Sequence[FeatureSpec],
+        pad_to: int | None = None,
+        gzip: bool = False,
+        predictions_pad_to: int | None = None,
+    ):
         self.path = files.expand(path)
         files.make_directory(os.path.dirname(self.path) or ".")
         if not files.is_remote(self.path) and os.path.isdir(self.path):
             raise UserError(f"cannot write {self.path}: it is a directory; name a file")
         self._temporary = files.incomplete_name(self.path)
-        self.encoder = ExampleEncoder(specs, pad_to)
+        self.encoder = ExampleEncoder(specs, pad_to, predictions_pad_to)
         with self._disk_errors():
             self._writer = tf.io.TFRecordWriter(self._temporary, "GZIP" if gzip else None)
         # The class's own `write` only passes on to its base class.
@@ -160,7 +177,9 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
 
 
-def parse_records(serialized: tf.Tensor, specs: Iterable[FeatureSpec], length: int | None = None) -> dict[str, tf.Tensor]:
+def parse_records(
+    serialized: tf.Tensor, specs: Iterable[FeatureSpec], length: int | None = None, predictions: int | None = None
+) -> dict[str, tf.Tensor]:
     """Turns serialized records into a dense batch.
 
     Args:
@@ -168,29 +187,36 @@ def parse_records(serialized: tf.Tensor, specs: Iterable[FeatureSpec], length: i
       specs: the features to parse; those with `in_batch` False are left out.
       length: the length of features that are per token; None means that of the longest record in the batch, where the
         trailing padding of fixed-length records (`input_mask` 0) does not count.
+      predictions: the length of features that are per prediction; None means that of the record with the most, where
+        trailing padding (`masked_lm_weights` 0) does not count.
 
     Returns:
-      Tensors by batch name: [B, L] for features that are per token, padded with 0, and [B] for the others.
+      Tensors by batch name: [B, L] for features that are per token and [B, P] for those per prediction, padded with 0, and
+      [B] for the others.
 
     Raises (when the records are read):
-      tf.errors.InvalidArgumentError: a record is no `tf.train.Example`, lacks a feature, holds it with another type, or is
-        longer than `length`.
+      tf.errors.InvalidArgumentError: a record is no `tf.train.Example`, lacks a feature, holds it with another type, is
+        longer than `length` or has more than `predictions` predictions.
     """
     specs = [spec for spec in specs if spec.in_batch]
     wanted = {name: _feature(spec, name) for spec in specs for name in (spec.name, *spec.aliases)}
     parsed = tf.io.parse_example(serialized, wanted)
-    per_token = {spec.key: _first_present(parsed, spec) for spec in specs if spec.per_token}
+    lists = {spec.key: _first_present(parsed, spec) for spec in specs if spec.is_list}
+    per_token = {spec.key: lists[spec.key] for spec in specs if spec.per_token}
     if per_token:
-        per_token = _cut_and_pad(per_token, specs, length)
+        lists |= _cut_and_pad(per_token, specs, length)
+    per_prediction = {spec.key: lists[spec.key] for spec in specs if spec.per_prediction}
+    if per_prediction:
+        lists |= _cut_and_pad_predictions(per_prediction, predictions)
     batch = {}
     for spec in specs:
-        values = per_token[spec.key] if spec.per_token else parsed[spec.name]
+        values = lists[spec.key] if spec.is_list else parsed[spec.name]
         batch[spec.key] = tf.cast(values, spec.batch_dtype or ("int32" if spec.dtype == "int64" else "float32"))
     return batch
 
 
 def _feature(spec: FeatureSpec, name: str) -> tf.io.FixedLenFeature | tf.io.FixedLenSequenceFeature:
-    if spec.per_token:
+    if spec.is_list:
         return tf.io.FixedLenSequenceFeature([], spec.dtype, allow_missing=True, default_value=0)
     default = tf.constant(spec.default, spec.dtype) if spec.optional else None
     return tf.io.FixedLenFeature([], spec.dtype, default)
@@ -220,9 +246,20 @@ def _cut_and_pad(per_token: dict[str, tf.Tensor], specs: list[FeatureSpec], leng
         fits = tf.debugging.Assert(longest > 0, ["the records hold no input_mask; were they written for another task?"])
         with tf.control_dependencies([fits] if fits is not None else []):
             longest = tf.identity(longest)
+    return _of_length(per_token, longest, length, "tokens")
+
+
+def _cut_and_pad_predictions(per_prediction: dict[str, tf.Tensor], predictions: int | None) -> dict[str, tf.Tensor]:
+    weights = per_prediction[WEIGHTS_FEATURE]
+    used = tf.cast(weights != 0, tf.int32) * (1 + tf.range(tf.shape(weights)[1]))
+    most = tf.reduce_max(tf.concat([[0], tf.reshape(used, [-1])], 0))
+    return _of_length(per_prediction, most, predictions, "predictions")
+
+
+def _of_length(lists: dict[str, tf.Tensor], longest: tf.Tensor, length: int | None, what: str) -> dict[str, tf.Tensor]:
     if length is not None:
-        message = f"a record is longer than {length} tokens, the length asked for"
+        message = f"a record is longer than {length} {what}, the length asked for"
         with tf.control_dependencies([tf.debugging.assert_less_equal(longest, length, message)]):
             longest = tf.constant(length)
-    cut = {key: _padded(values[:, :longest], longest) for key, values in per_token.items()}
+    cut = {key: _padded(values[:, :longest], longest) for key, values in lists.items()}
     return {key: tf.ensure_shape(values, [None, length]) for key, values in cut.items()}

@@ -72,7 +72,7 @@ class _FeatureEncoder:
 
     def __init__(self, spec: "FeatureSpec", pad_to: int | None):
         self.spec = spec
-        self._pad_to = pad_to if spec.per_token else None
+        self._pad_to = pad_to
         name = spec.name.encode()
         self._key = b"\x0a" + varint(len(name)) + name
         # Feature is a oneof: float_list = 2, int64_list = 3; both lists hold packed values in field 1.
@@ -119,10 +119,14 @@ class ExampleEncoder:
     Args:
       specs: the features.
       pad_to: length to which features that are per token are padded with 0; None leaves them as they are.
+      predictions_pad_to: length to which features that are per prediction are padded with 0; None leaves them as they are.
     """
 
-    def __init__(self, specs: Sequence["FeatureSpec"], pad_to: int | None = None):
-        self._encoders = {spec.name: _FeatureEncoder(spec, pad_to) for spec in specs}
+    def __init__(self, specs: Sequence["FeatureSpec"], pad_to: int | None = None, predictions_pad_to: int | None = None):
+        def length(spec: "FeatureSpec") -> int | None:
+            return pad_to if spec.per_token else predictions_pad_to if spec.per_prediction else None
+
+        self._encoders = {spec.name: _FeatureEncoder(spec, length(spec)) for spec in specs}
         self._required = {spec.name for spec in specs if not spec.optional}
 
     def entries(self, features: Mapping[str, Sequence[float] | bytes | float]) -> bytes:

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from bert_tf2.data.metadata import MetaData, RecordFile, read_meta_data, to_json, write_meta_data
+from bert_tf2.data.metadata import PRETRAINING, MetaData, RecordFile, read_meta_data, to_json, write_meta_data
 from bert_tf2.errors import UserError
 
 WHOLE = MetaData(
@@ -97,3 +97,14 @@ def test_a_missing_file_names_its_neighbours(tmp_path):
     (tmp_path / "mrpc_meta_data").write_text("")
     with pytest.raises(UserError, match="mrpc_meta_data"):
         read_meta_data(str(tmp_path / "meta_data.json"))
+
+
+def test_shards_are_kept_and_counted(tmp_path):
+    path = str(tmp_path / "meta_data.json")
+    shards = (RecordFile("a", 3, 100, "00"), RecordFile("b", 2, 80, "11"))
+    written = MetaData(PRETRAINING, 128, {"train": 5}, shards=shards)
+    write_meta_data(path, written)
+    assert read_meta_data(path).shards == shards
+    write_meta_data(path, dataclasses.replace(written, sizes={"train": 6}))
+    with pytest.raises(UserError, match=r"'train_data_size' is 6 but 'shards' count 5"):
+        read_meta_data(path)

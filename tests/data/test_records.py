@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf2.data.features import classification_features
+from bert_tf2.data.features import classification_features, pretraining_features
 from bert_tf2.data.records import FeatureSpec, RecordWriter, parse_records
 from bert_tf2.data.wire_format import ExampleEncoder
 from bert_tf2.errors import UserError
@@ -166,3 +166,32 @@ def test_a_failure_leaves_nothing(tmp_path):
 def test_a_directory_as_output_is_refused(tmp_path):
     with pytest.raises(UserError, match="it is a directory"):
         RecordWriter(str(tmp_path), classification_features())
+
+
+def pretraining_record(ids, positions):
+    return {
+        "input_ids": ids,
+        "input_mask": b"\x01" * len(ids),
+        "segment_ids": bytes(len(ids)),
+        "masked_lm_positions": positions,
+        "masked_lm_ids": [100 + position for position in positions],
+        "masked_lm_weights": [1.0] * len(positions),
+        "next_sentence_labels": 1,
+    }
+
+
+@pytest.mark.parametrize("pads", [(None, None), (9, 5)])
+def test_predictions_have_a_length_of_their_own(pads):
+    specs = pretraining_features()
+    encoder = ExampleEncoder(specs, *pads)
+    records = [pretraining_record([101, 7, 8, 102], [1]), pretraining_record([101, 7, 8, 9, 3, 102], [1, 2, 4])]
+    serialized = tf.constant([encoder.encode(values) for values in records])
+    batch = parse_records(serialized, specs)
+    assert batch["input_word_ids"].shape == (2, 6)
+    np.testing.assert_array_equal(batch["masked_lm_positions"], [[1, 0, 0], [1, 2, 4]])
+    np.testing.assert_array_equal(batch["masked_lm_ids"], [[101, 0, 0], [101, 102, 104]])
+    np.testing.assert_array_equal(batch["masked_lm_weights"], [[1, 0, 0], [1, 1, 1]])
+    fixed = parse_records(serialized, specs, length=8, predictions=4)
+    assert (fixed["input_word_ids"].shape, fixed["masked_lm_ids"].shape) == ((2, 8), (2, 4))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="longer than 2 predictions"):
+        parse_records(serialized, specs, predictions=2)
