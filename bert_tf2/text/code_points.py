@@ -31,9 +31,10 @@ class Property(tf.Module):
 
     def __init__(self, values: np.ndarray):
         super().__init__()
-        pages, page_of = np.unique(values.reshape(-1, 1 << _PAGE_BITS), axis=0, return_inverse=True)
-        self._pages = tf.constant(pages.reshape(-1), tf.int32)
-        self._page_of = tf.constant(page_of.reshape(-1), tf.int32)
+        pages: dict[bytes, int] = {}
+        page_of = [pages.setdefault(page.tobytes(), len(pages)) for page in values.reshape(-1, 1 << _PAGE_BITS)]
+        self._pages = tf.constant(np.frombuffer(b"".join(pages), values.dtype), tf.int32)
+        self._page_of = tf.constant(page_of, tf.int32)
 
     def __call__(self, code_points: tf.Tensor) -> tf.Tensor:
         """int32 [N] -> int32 [N]."""
