@@ -1,6 +1,8 @@
 """What `meta_data.json` tells of pre-training records: how they were made, and what is in them."""
 
 import dataclasses
+import types
+import typing
 from typing import Any
 
 from bert_tf2.data.metadata import PRETRAINING, MetaData
@@ -32,6 +34,7 @@ class PretrainingSettings:
       next_sentence_fraction: share of the records labelled 1; None without pairs.
       padding_fraction: share of the slots that are padding when records are padded to `max_seq_length`.
       mean_tokens: tokens in a record, special ones included.
+      mask_id: the id of [MASK]; training needs it where `dynamic_masking`.
     """
 
     max_predictions_per_seq: int
@@ -48,6 +51,7 @@ class PretrainingSettings:
     next_sentence_fraction: float | None = None
     padding_fraction: float = 0.0
     mean_tokens: float = 0.0
+    mask_id: int | None = None
 
     @property
     def has_pairs(self) -> bool:
@@ -87,12 +91,12 @@ def from_meta_data(meta_data: MetaData, path: str = "meta_data.json") -> Pretrai
 
 
 def _checked(path: str, field: dataclasses.Field, value: Any) -> Any:
-    if value is None and field.type == float | None:
+    kinds = typing.get_args(field.type) or (field.type,)
+    if value is None and types.NoneType in kinds:
         return None
-    kinds = {int: (int,), float: (int, float), float | None: (int, float), str: (str,), bool: (bool,)}[field.type]
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        name = getattr(field.type, "__name__", str(field.type))
-        raise UserError(f"{path}: '{KEY}.{field.name}' must be of type {name}; got {value!r}")
+    accepted = (*kinds, int) if float in kinds else kinds
+    if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in kinds):
+        raise UserError(f"{path}: '{KEY}.{field.name}' must be of type {kinds[0].__name__}; got {value!r}")
     if not isinstance(value, (str, bool)) and value < 0:
         raise UserError(f"{path}: '{KEY}.{field.name}' must be 0 or greater; got {value}")
     return value

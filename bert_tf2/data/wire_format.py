@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from bert_tf2.data.records import FeatureSpec
+    from bert_tf2.data.feature_spec import FeatureSpec
 
 _LONGEST_VARINT = 10
 # Seven bits with the mark that more follow.

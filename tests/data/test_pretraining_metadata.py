@@ -8,7 +8,9 @@ from bert_tf2.data.metadata import PRETRAINING, SQUAD, MetaData, read_meta_data,
 from bert_tf2.data.pretraining_metadata import PretrainingSettings, from_meta_data
 from bert_tf2.errors import UserError
 
-SETTINGS = PretrainingSettings(20, 0.15, documents=7, masked_fraction=0.151, next_sentence_fraction=0.5, mean_tokens=100.5)
+SETTINGS = PretrainingSettings(
+    20, 0.15, documents=7, masked_fraction=0.151, next_sentence_fraction=0.5, mean_tokens=100.5, mask_id=103
+)
 
 
 def meta_data_of(settings: PretrainingSettings) -> MetaData:
@@ -27,7 +29,7 @@ def test_settings_come_back_from_the_file(tmp_path, settings):
     [
         ({"max_predictions_per_seq": "20"}, "'pretraining.max_predictions_per_seq' must be of type int; got '20'"),
         ({"max_predictions_per_seq": True}, "must be of type int; got True"),
-        ({"masked_fraction": "much"}, "'pretraining.masked_fraction' must be of type float | None; got 'much'"),
+        ({"masked_fraction": "much"}, "'pretraining.masked_fraction' must be of type float; got 'much'"),
         ({"sentence_pairs": "some"}, "must be one of nsp, sop, none; got 'some'"),
         ({"dupe_factor": -1}, "'pretraining.dupe_factor' must be 0 or greater; got -1"),
     ],
