@@ -1,6 +1,8 @@
 """Documents of sentences -> their tokens, with the beginnings of words."""
 
 import dataclasses
+import logging
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -140,10 +142,11 @@ def require_jieba() -> Any:
       UserError: it is not installed.
     """
     try:
-        import jieba
+        with warnings.catch_warnings():
+            # It asks pkg_resources for its own files.
+            warnings.simplefilter("ignore")
+            import jieba
     except ModuleNotFoundError:
         raise UserError("--word_segmenter=jieba needs the package jieba: pip install 'bert_tf2[zh]'") from None
-    import logging
-
     jieba.setLogLevel(logging.WARNING)
     return jieba

@@ -124,7 +124,7 @@ def _running_text(documents: TokenizedDocuments, most: int, short_seq_prob: floa
         end = bounds[bisect_right(bounds, place + target) - 1]
         if end <= place:
             # A sentence that is longer than an input goes on in the next one.
-            end = min(place + target, end_of_text)
+            end = min(place + most, bounds[bisect_right(bounds, place)])
         rows += (place, end, end, end, 0)
         place = end
         target = 2 + int(uniform() * (most - 1)) if uniform() < short_seq_prob else most

@@ -11,7 +11,7 @@ from bert_tf2.data import metadata
 from bert_tf2.data.document_tokens import TextCounts
 from bert_tf2.data.documents import LONGEST_DOCUMENT, Scanned, TextFormat
 from bert_tf2.data.metadata import PRETRAINING, MetaData
-from bert_tf2.data.pretraining_metadata import NEXT_SENTENCE, NO_PAIRS, PretrainingSettings
+from bert_tf2.data.pretraining_metadata import NEXT_SENTENCE, NO_PAIRS, PretrainingSettings, from_meta_data
 from bert_tf2.data.pretraining_records import InstanceCounts, InstanceSettings
 from bert_tf2.data.pretraining_shards import (
     Shard,
@@ -91,15 +91,15 @@ def prepare_pretraining(
     number = _checked_number(scanned, number, needed, names.given_number is not None, source, tell)
     paths = names.paths(number)
     run = _description(source, scanned, settings, tokenizer, number)
-    if (there := _whole_already(paths, meta_data_path, run)) is not None:
-        tell(f"all {number} shards are there and whole; nothing to do")
-        return there
-    _refuse_other_runs(paths, names.others(number), meta_data_path, run)
-    remove_unfinished(paths)
     job = ShardJob(settings, source.text_format, source.tokenizer, run)
     shards = [
         Shard(index, path, parts) for index, (path, parts) in enumerate(zip(paths, deal(scanned, number, settings.random_seed)))
     ]
+    if (there := _described_already(paths, meta_data_path, run)) is not None:
+        _repair(there, job, shards, make_shards, tell)
+        return there
+    _refuse_other_runs(paths, names.others(number), meta_data_path, run)
+    remove_unfinished(paths)
     done = {path: found for path in paths if (found := finished_shard(path, run)) is not None}
     if done:
         tell(f"{len(done)} of {number} shards are there and whole; making the others")
@@ -134,16 +134,19 @@ def _checked_number(
     some = source.paths[0] + (f" and {len(source.paths) - 1} more files" if len(source.paths) > 1 else "")
     if not documents:
         raise UserError(f"no text in {some}: the files are empty or hold white space only")
-    if documents == 1 and needed > 1:
+    if documents == 1:
         how = {
             "sentences": "no blank line, which would end a document",
             "paragraphs": "never two blank lines, which would end a document",
             "jsonl": "one line",
         }[source.text_format.name]
-        raise UserError(
-            f"only one document in {some} ({how}): the random next sentence of --sentence_pairs=nsp is taken from another "
-            "document; divide the text, or pass --sentence_pairs=sop or --sentence_pairs=none"
-        )
+        only_one = f"only one document in {some} ({how})"
+        if needed > 1:
+            raise UserError(
+                f"{only_one}: the random next sentence of --sentence_pairs=nsp is taken from another document; divide the text, "
+                "or pass --sentence_pairs=sop or --sentence_pairs=none"
+            )
+        tell(f"warning: {only_one}")
     if divided := sum(file.divided for file in scanned):
         tell(
             f"warning: documents longer than {LONGEST_DOCUMENT >> 20} MB were divided, at {divided} places; do blank lines stand "
@@ -177,23 +180,32 @@ def _description(
     }
 
 
-def _whole_already(paths: list[str], meta_data_path: str, run: dict[str, Any]) -> PreparedPretraining | None:
-    """What an earlier call with the same arguments wrote, when all of it is there."""
+def _described_already(paths: list[str], meta_data_path: str, run: dict[str, Any]) -> PreparedPretraining | None:
+    """What an earlier call with the same arguments wrote, if it came to its end."""
     if not files.exists(meta_data_path):
         return None
     meta_data = metadata.read_meta_data(meta_data_path)
     found = meta_data.extra.get(RUN, {})
     if found.get("settings") != run or [shard.name for shard in meta_data.shards] != [os.path.basename(path) for path in paths]:
         return None
-    for path, shard in zip(paths, meta_data.shards):
-        if not files.exists(path) or files.sha256_of_file(path) != shard.sha256:
-            raise UserError(
-                f"{path} is missing or damaged, but {meta_data_path} says that it is whole; remove both and run the command again"
-            )
-    from bert_tf2.data.pretraining_metadata import from_meta_data
-
     text, instances = TextCounts(**found["text"]), InstanceCounts(**found["instances"])
     return PreparedPretraining(meta_data, meta_data_path, paths, from_meta_data(meta_data), text, instances, len(paths))
+
+
+def _repair(
+    there: PreparedPretraining, job: ShardJob, shards: Sequence[Shard], make_shards: MakeShards, tell: Callable[[str], None]
+) -> None:
+    """Makes those shards of a finished run anew that were lost or damaged since."""
+    digests = {path: shard.sha256 for path, shard in zip(there.paths, there.meta_data.shards)}
+    lost = [shard for shard in shards if not files.exists(shard.path) or files.sha256_of_file(shard.path) != digests[shard.path]]
+    tell(f"{len(shards) - len(lost)} of {len(shards)} shards are there and whole" + ("; making the others" if lost else ""))
+    for shard, _ in make_shards(job, lost):
+        if files.sha256_of_file(shard.path) != digests[shard.path]:
+            raise JobError(
+                f"{shard.path} was made again and is not what {there.meta_data_path} says; remove the records and the metadata "
+                "and run the command again"
+            )
+        remove_progress([shard.path])
 
 
 def _refuse_other_runs(paths: list[str], others: list[str], meta_data_path: str, run: dict[str, Any]) -> None:

@@ -89,7 +89,8 @@ def scan_all(paths: Sequence[str], text_format: TextFormat, num_shards: int, nee
     parts = num_shards * _parts_of_shard(total, num_shards)
     block_bytes = max(1, min(_LARGEST_BLOCK, total // (parts * _BLOCKS_IN_PART)))
     scanned = [scan(path, text_format, block_bytes) for path in paths]
-    if sum(len(file.blocks) for file in scanned) < parts * needed and block_bytes > 1:
+    blocks, documents = sum(len(file.blocks) for file in scanned), sum(file.documents for file in scanned)
+    if blocks < parts * needed and blocks < documents:
         scanned = [scan(path, text_format, 1) for path in paths]
     return scanned
 

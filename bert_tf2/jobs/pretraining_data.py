@@ -210,6 +210,11 @@ def create_pretraining_data(options: PretrainingDataOptions) -> "PreparedPretrai
     }
     source = TextSource(tuple(paths), TextFormat(options.input_format, options.text_field), tokenizer)
     prepared = prepare_pretraining(source, names, meta_data_path, settings, _shard_maker(options), _tell)
+    if options.num_workers > len(prepared.paths):
+        _tell(
+            f"warning: {options.num_workers} workers had {len(prepared.paths)} files to make, one each; name more by "
+            "--num_shards, or by a * in --output_file"
+        )
     print(summary(prepared))
     return prepared
 
