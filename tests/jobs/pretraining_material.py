@@ -27,7 +27,7 @@ def write_text(path: pathlib.Path, documents: int = 300, seed: int = 0) -> str:
     return str(path)
 
 
-def arguments(input_file: str, vocab_file: str, output: pathlib.Path, **flags) -> list[str]:
+def arguments(input_file: str, vocab_file: str, output: pathlib.Path, /, **flags) -> list[str]:
     """A command line; records go to `output`."""
     given = {
         "input_file": input_file,
