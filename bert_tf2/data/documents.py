@@ -16,9 +16,7 @@ from bert_tf2.errors import UserError
 
 SENTENCES, PARAGRAPHS, JSONL = "sentences", "paragraphs", "jsonl"
 INPUT_FORMATS = (SENTENCES, PARAGRAPHS, JSONL)
-# A longer document is divided: its tokens have to fit into memory.
-LONGEST_DOCUMENT = 8 << 20
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
 _LONGEST_LINE = 1 << 26
 _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -64,7 +62,7 @@ class Scanned:
       bytes: the file's size.
       sha256: of the file.
       documents: number of documents with any text.
-      divided: number of places where a document is divided because of its length.
+      divided: number of places where a document is divided because of its length; its parts count in the blocks.
     """
 
     blocks: list[Block]
@@ -74,50 +72,86 @@ class Scanned:
     divided: int = 0
 
 
-def scan(path: str, text_format: TextFormat, block_bytes: int) -> Scanned:
-    """Checks a file and divides it into blocks of at least `block_bytes`, the last one excepted.
+def scan(path: str, text_format: TextFormat, block_bytes: int, longest_document: int) -> Scanned:
+    """Checks a file and divides it into blocks.
+
+    Args:
+      path: the file.
+      text_format: how documents stand in it.
+      block_bytes: a block ends with the first document's end from here.
+      longest_document: a document of more bytes is divided, as its tokens have to fit into memory.
 
     Raises:
       UserError: the file cannot be read, is no UTF-8 text, or a line is not what the format says.
     """
     scanned, digest, lines = Scanned([]), hashlib.sha256(), 0
-    break_pattern = _BREAKS[text_format.name]
-    block_start = document_start = documents = 0
-    in_document = False
-
-    def end_block(end: int) -> None:
-        nonlocal block_start, documents
-        scanned.blocks.append(Block(path, block_start, end, documents))
-        block_start, documents = end, 0
-
+    divider = _Divider(path, scanned, block_bytes)
     for chunk in _chunks(path, digest.update):
         text = decode_lines(path, lines, chunk)
         if text_format.name == JSONL:
             _check_json_lines(path, lines, text, text_format)
         lines += chunk.count(b"\n")
+        # A line end stands before the chunk, as its first line may be blank.
         base, place = scanned.bytes - 1, 1
         scanned.bytes += len(chunk)
-        # A line end stands before the chunk, as its first line may be blank.
-        for found in break_pattern.finditer(b"\n" + chunk):
-            in_document |= found.start() >= place
+        for found in _BREAKS[text_format.name].finditer(b"\n" + chunk):
+            divider.see_text(found.start() >= place)
             place = found.end()
-            documents += in_document
-            scanned.documents += in_document
-            in_document, document_start = False, base + place
-            if documents and document_start - block_start >= block_bytes:
-                end_block(document_start)
-        in_document |= bool(chunk[place - 1 :].strip())
-        if in_document and scanned.bytes - document_start > LONGEST_DOCUMENT:
-            documents += 1
-            scanned.divided += 1
-            document_start = scanned.bytes
-            end_block(document_start)
-    documents += in_document
-    scanned.documents += in_document
-    if documents:
-        end_block(scanned.bytes)
+            divider.end_document(base + place)
+        divider.see_text(bool(chunk[place - 1 :].strip()))
+        if divider.document_bytes(scanned.bytes) > longest_document:
+            # Rather between two paragraphs than within one.
+            paragraph = chunk.rfind(b"\n\n", place - 1) + 2 if text_format.name == PARAGRAPHS else 0
+            left = chunk[paragraph:] if paragraph > 1 else b""
+            divider.divide_document(scanned.bytes - len(left), bool(left.strip()))
+    divider.end_file()
     scanned.sha256 = digest.hexdigest()
     return scanned
+
+
+class _Divider:
+    """Counts documents and makes blocks while a file goes by."""
+
+    def __init__(self, path: str, scanned: Scanned, block_bytes: int):
+        self._path, self._scanned, self._block_bytes = path, scanned, block_bytes
+        self._block_start = self._document_start = self._in_block = 0
+        # A document is open until its end is seen; what was divided off may have had all of its text.
+        self._is_open = self._has_text = False
+
+    def see_text(self, is_text: bool) -> None:
+        """Takes note of text that belongs to the current document."""
+        if is_text:
+            self._scanned.documents += not self._is_open
+            self._is_open = self._has_text = True
+
+    def end_document(self, place: int) -> None:
+        """Ends the current document; the next one begins at `place`."""
+        self._in_block += self._has_text
+        self._is_open = self._has_text = False
+        self._document_start = place
+        if self._in_block and place - self._block_start >= self._block_bytes:
+            self._end_block(place)
+
+    def document_bytes(self, end: int) -> int:
+        """How long the current document, or what is left of it, is up to `end`."""
+        return end - self._document_start if self._has_text else 0
+
+    def divide_document(self, place: int, has_text: bool) -> None:
+        """Makes the current document's text up to `place` one of its own; `has_text` says whether there is text behind."""
+        self._scanned.divided += 1
+        self._in_block += 1
+        self._document_start, self._has_text = place, has_text
+        self._end_block(place)
+
+    def end_file(self) -> None:
+        """Makes a block of what is left."""
+        self._in_block += self._has_text
+        if self._in_block:
+            self._end_block(self._scanned.bytes)
+
+    def _end_block(self, end: int) -> None:
+        self._scanned.blocks.append(Block(self._path, self._block_start, end, self._in_block))
+        self._block_start, self._in_block = end, 0
 
 
 def _chunks(path: str, seen: Callable[[bytes], None]) -> Iterator[bytes]:

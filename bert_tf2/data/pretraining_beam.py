@@ -63,7 +63,7 @@ def make_shards_with_beam(
     except Exception as error:
         raise JobError(f"the Beam pipeline failed: {_first_line(error)}") from error
     for shard in shards:
-        result = finished_shard(shard.path, job.run)
+        result = finished_shard(shard, job.run)
         if result is None:
             raise JobError(f"the Beam pipeline ended, but {shard.path} is not there; can this machine reach the runner's files?")
         yield shard, result

@@ -118,7 +118,7 @@ class ShardMaker:
           UserError: the text cannot be used.
           JobError: writing failed.
         """
-        if (found := finished_shard(shard.path, self._job.run)) is not None:
+        if (found := finished_shard(shard, self._job.run)) is not None:
             return found
         settings = self._job.settings
         stream = RecordStream(shard.path, settings.gzip)
@@ -127,7 +127,7 @@ class ShardMaker:
             for number, part in enumerate(shard.parts):
                 text.add(self._write_part(shard, number, part, maker, stream))
             result = ShardResult(stream.finish(), text, maker.counts)
-            files.write_json(shard.path + PROGRESS, {"run": self._job.run, "result": result.to_json()})
+            files.write_json(shard.path + PROGRESS, {"run": self._job.run, "shard": shard.index, "result": result.to_json()})
             stream.publish()
         finally:
             stream.discard()
@@ -170,14 +170,14 @@ def _generator(seed: int, *place: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed & (1 << 64) - 1, *place])))
 
 
-def finished_shard(path: str, run: Mapping[str, Any]) -> ShardResult | None:
-    """The shard at `path` when it is whole and of this run, else None."""
-    progress = read_progress(path)
-    if progress is None or progress.get("run") != run or not files.exists(path):
+def finished_shard(shard: Shard, run: Mapping[str, Any]) -> ShardResult | None:
+    """What is in the shard when it is there, whole and of this run, else None."""
+    progress = read_progress(shard.path)
+    if progress is None or (progress.get("run"), progress.get("shard")) != (run, shard.index) or not files.exists(shard.path):
         return None
     result = ShardResult.from_json(progress["result"])
     # A file can have lost its end since.
-    return result if files.sha256_of_file(path) == result.file.sha256 else None
+    return result if files.sha256_of_file(shard.path) == result.file.sha256 else None
 
 
 def read_progress(path: str) -> dict[str, Any] | None:

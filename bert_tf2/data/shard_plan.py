@@ -16,6 +16,8 @@ _SHARD_BYTES = 16 << 20
 _SMALLEST_SHARD_BYTES = 64 << 10
 _USUAL_SHARDS = 16
 _LARGEST_BLOCK, _BLOCKS_IN_PART = 256 << 10, 16
+# Longer documents are divided; where pairs are not taken from different documents, nothing is lost by it.
+LONGEST_DOCUMENT, _LONGEST_ALONE = 8 << 20, 64 << 10
 
 
 class OutputNames:
@@ -80,7 +82,13 @@ def usual_number_of_shards(text_bytes: int) -> int:
 
 
 def scan_all(paths: Sequence[str], text_format: TextFormat, num_shards: int, needed: int) -> list[Scanned]:
-    """Scans the files, with blocks so small that every shard can have `needed` of them.
+    """Scans the files, with blocks so small that every shard can have the documents it needs.
+
+    Args:
+      paths: the files.
+      text_format: how documents stand in them.
+      num_shards: number of shards.
+      needed: documents that a shard needs: 2 where a segment is taken from another document, else 1.
 
     Raises:
       UserError: a file cannot be used.
@@ -88,10 +96,11 @@ def scan_all(paths: Sequence[str], text_format: TextFormat, num_shards: int, nee
     total = sum(files.size_of(path) for path in paths)
     parts = num_shards * _parts_of_shard(total, num_shards)
     block_bytes = max(1, min(_LARGEST_BLOCK, total // (parts * _BLOCKS_IN_PART)))
-    scanned = [scan(path, text_format, block_bytes) for path in paths]
+    longest = LONGEST_DOCUMENT if needed > 1 else max(_LONGEST_ALONE, block_bytes)
+    scanned = [scan(path, text_format, block_bytes, longest) for path in paths]
     blocks, documents = sum(len(file.blocks) for file in scanned), sum(file.documents for file in scanned)
     if blocks < parts * needed and blocks < documents:
-        scanned = [scan(path, text_format, 1) for path in paths]
+        scanned = [scan(path, text_format, 1, longest) for path in paths]
     return scanned
 
 

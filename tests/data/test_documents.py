@@ -9,6 +9,7 @@ from bert_tf2.data.documents import JSONL, PARAGRAPHS, TextFormat, read_block, s
 from bert_tf2.errors import UserError
 
 SENTENCES = TextFormat()
+LONGEST = 8 << 20
 BLANK_LINES = "\n \n\t\n\r\n\u3000\n\xa0 \u2003\n\x1c\n\x85\n"
 
 
@@ -17,9 +18,11 @@ def write(tmp_path, text: str | bytes, name: str = "a.txt") -> str:
     return str(tmp_path / name)
 
 
-def all_documents(path: str, text_format: TextFormat = SENTENCES, block_bytes: int = 1) -> list[list[str]]:
+def all_documents(
+    path: str, text_format: TextFormat = SENTENCES, block_bytes: int = 1, longest: int = LONGEST
+) -> list[list[str]]:
     found = []
-    for block in scan(path, text_format, block_bytes).blocks:
+    for block in scan(path, text_format, block_bytes, longest).blocks:
         part = read_block(block, text_format)
         assert len(part) == block.documents
         found += part
@@ -34,7 +37,7 @@ def test_blank_lines_end_documents(tmp_path, begin, end, block_bytes):
     path = write(tmp_path, text)
     expected = [["One.", "Two."], ["Three."], ["Four.", "Fi\u2028ve."]]
     assert all_documents(path, block_bytes=block_bytes) == expected
-    scanned = scan(path, SENTENCES, block_bytes)
+    scanned = scan(path, SENTENCES, block_bytes, LONGEST)
     assert (scanned.documents, scanned.divided) == (3, 0)
     assert scanned.bytes == len(text.encode())
     assert [block.start for block in scanned.blocks[1:]] == [block.end for block in scanned.blocks[:-1]]
@@ -53,7 +56,7 @@ def test_documents_do_not_depend_on_how_the_file_is_read(tmp_path, monkeypatch, 
 
 def test_blocks_are_as_large_as_asked_for(tmp_path):
     path = write(tmp_path, "abcdefghi\n\n" * 100)
-    blocks = scan(path, SENTENCES, 50).blocks
+    blocks = scan(path, SENTENCES, 50, LONGEST).blocks
     assert {block.documents for block in blocks} == {5}
     assert len(blocks) == 20
 
@@ -78,7 +81,7 @@ def test_json_objects_are_documents(tmp_path):
     path = write(tmp_path, "\ufeff" + "\n".join(lines), "a.jsonl")
     expected = [["One.", "Two.", "Three"], ["A sentence. Still it", "Another line"], []]
     assert all_documents(path, TextFormat(JSONL)) == expected
-    assert scan(path, TextFormat(JSONL), 1).documents == 3
+    assert scan(path, TextFormat(JSONL), 1, LONGEST).documents == 3
 
 
 @pytest.mark.parametrize(
@@ -94,7 +97,7 @@ def test_json_objects_are_documents(tmp_path):
 def test_wrong_json_lines_are_named(tmp_path, line, message):
     path = write(tmp_path, '{"text": "fine"}\n' + line + "\n", "a.jsonl")
     with pytest.raises(UserError, match=message):
-        scan(path, TextFormat(JSONL), 1)
+        scan(path, TextFormat(JSONL), 1, LONGEST)
 
 
 @pytest.mark.parametrize(
@@ -108,19 +111,32 @@ def test_wrong_json_lines_are_named(tmp_path, line, message):
 )
 def test_what_is_no_text_is_refused_with_its_place(tmp_path, text, message):
     with pytest.raises(UserError, match=message):
-        scan(write(tmp_path, text), SENTENCES, 1)
+        scan(write(tmp_path, text), SENTENCES, 1, LONGEST)
 
 
-def test_a_long_document_is_divided(tmp_path, monkeypatch):
-    monkeypatch.setattr(documents, "LONGEST_DOCUMENT", 500)
+@pytest.mark.parametrize("tail", ["\n\nShort.\n", "\n", "\n\n\n"])
+@pytest.mark.parametrize("count", range(80, 120))
+def test_a_long_document_is_divided_and_counts_once(tmp_path, monkeypatch, count, tail):
+    monkeypatch.setattr(documents, "_CHUNK", 100)
+    lines = [f"This is line {i}." for i in range(count)]
+    path = write(tmp_path, "Before.\n\n" + "\n".join(lines) + tail)
+    scanned = scan(path, SENTENCES, 1 << 20, 500)
+    short = ["Short."] if "Short" in tail else []
+    assert scanned.documents == 2 + len(short)
+    assert scanned.divided in (2, 3, 4)
+    found = all_documents(path, block_bytes=1 << 20, longest=500)
+    assert len(found) - scanned.divided in (scanned.documents, scanned.documents - 1)
+    assert [line for document in found for line in document] == ["Before.", *lines, *short]
+
+
+def test_running_text_is_divided_between_paragraphs(tmp_path, monkeypatch):
     monkeypatch.setattr(documents, "_CHUNK", 200)
-    lines = [f"This is line {i}." for i in range(100)]
-    path = write(tmp_path, "\n".join(lines) + "\n\nShort.\n")
-    scanned = scan(path, SENTENCES, 1 << 20)
-    assert scanned.documents == 2
-    assert scanned.divided == 2
-    found = all_documents(path, block_bytes=1 << 20)
-    assert [line for document in found for line in document] == [*lines, "Short."]
+    paragraphs = [f"A sentence {i} that goes\nover two lines. Another {i}." for i in range(40)]
+    path = write(tmp_path, "\n\n".join(paragraphs))
+    found = all_documents(path, TextFormat(PARAGRAPHS), 1 << 20, 500)
+    assert len(found) > 3
+    sentences = [sentence for document in found for sentence in document]
+    assert sentences == [text for i in range(40) for text in (f"A sentence {i} that goes over two lines.", f"Another {i}.")]
 
 
 def test_a_line_of_a_million_characters(tmp_path):
@@ -129,13 +145,13 @@ def test_a_line_of_a_million_characters(tmp_path):
 
 
 def test_empty_files_have_no_documents(tmp_path):
-    assert scan(write(tmp_path, ""), SENTENCES, 1).documents == 0
-    assert scan(write(tmp_path, BLANK_LINES), SENTENCES, 1).blocks == []
+    assert scan(write(tmp_path, ""), SENTENCES, 1, LONGEST).documents == 0
+    assert scan(write(tmp_path, BLANK_LINES), SENTENCES, 1, LONGEST).blocks == []
 
 
 def test_a_file_that_changes_is_noticed(tmp_path):
     path = write(tmp_path, "One.\n\nTwo.\n")
-    blocks = scan(path, SENTENCES, 1).blocks
+    blocks = scan(path, SENTENCES, 1, LONGEST).blocks
     write(tmp_path, "One.\n")
     with pytest.raises(UserError, match="has changed while it was read"):
         read_block(blocks[-1], SENTENCES)

@@ -221,9 +221,9 @@ def interrupt(out: pathlib.Path) -> None:
     path = out / "meta_data.json"
     meta_data = json.loads(path.read_text(encoding="utf-8"))
     run = meta_data["pretraining_run"]
-    for shard in meta_data["shards"][1:]:
+    for index, shard in enumerate(meta_data["shards"][1:], 1):
         result = {"file": shard, "text": run["text"], "instances": run["instances"]}
-        progress = {"run": run["settings"], "result": result}
+        progress = {"run": run["settings"], "shard": index, "result": result}
         (out / (shard["name"] + ".progress.json")).write_text(json.dumps(progress), encoding="utf-8")
     (out / meta_data["shards"][0]["name"]).unlink()
     path.unlink()
