@@ -6,11 +6,10 @@ Every worker has to reach the text, the vocabulary and the output under the same
 
 import functools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
-from bert_tf2.data.pretraining_shards import Shard, ShardJob, ShardMaker, finished_shard
-from bert_tf2.data.pretraining_shards import ShardResult as ShardResult
+from bert_tf2.data.pretraining_shards import Shard, ShardJob, ShardMaker, ShardResult, finished_shard
 from bert_tf2.errors import JobError, UserError
 
 # Runners of Beam that need nothing from the network. `DirectRunner` fetches a program from GitHub.
@@ -32,7 +31,7 @@ def require_beam() -> Any:
 
 def make_shards_with_beam(
     job: ShardJob, shards: Sequence[Shard], runner: str, pipeline_options: Sequence[str]
-) -> Iterator[tuple[Shard, ShardResult]]:
+) -> Generator[tuple[Shard, ShardResult], None, None]:
     """Makes the shards in one pipeline and yields them with their results.
 
     Args:

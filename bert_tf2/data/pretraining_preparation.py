@@ -1,8 +1,9 @@
 """Text files -> shards of pre-training records and their metadata: what is planned, continued, refused and told."""
 
+import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from bert_tf2 import files
@@ -22,12 +23,12 @@ from bert_tf2.data.pretraining_shards import (
     remove_unfinished,
 )
 from bert_tf2.data.shard_plan import LONGEST_DOCUMENT, OutputNames, deal, scan_all, usual_number_of_shards
-from bert_tf2.errors import JobError, UserError
+from bert_tf2.errors import Interrupted, JobError, UserError
 from bert_tf2.text.tokenizer import casing_warning, load_tokenizer, mask_id_of
 
 _MOST_UNKNOWN = 0.05
 
-MakeShards = Callable[[ShardJob, Sequence[Shard]], Iterable[tuple[Shard, ShardResult]]]
+MakeShards = Callable[[ShardJob, Sequence[Shard]], Generator[tuple[Shard, ShardResult], None, None]]
 """Makes shards somewhere and gives them with their results, in any order."""
 
 
@@ -193,7 +194,7 @@ class _Run:
 
         Raises:
           UserError: the text cannot be used.
-          JobError: writing failed, with the number of shards that are there.
+          JobError: writing failed or was interrupted, with the number of shards that are there.
         """
         remove_unfinished(self.paths)
         number = len(self.shards)
@@ -201,13 +202,20 @@ class _Run:
         if done:
             self.tell(f"{len(done)} of {number} shards are there and whole; making the others")
         try:
-            for shard, result in self.make_shards(self.job, [shard for shard in self.shards if shard.index not in done]):
-                done[shard.index] = result
-                self.tell(f"{len(done)} of {number} shards: {result.file.name}, {result.instances.records:,} records")
+            with contextlib.closing(self.make_shards(self.job, [s for s in self.shards if s.index not in done])) as made:
+                for shard, result in made:
+                    done[shard.index] = result
+                    self.tell(f"{len(done)} of {number} shards: {result.file.name}, {result.instances.records:,} records")
         except JobError as error:
-            whole = sum(finished_shard(shard, self.job.run) is not None for shard in self.shards)
-            raise JobError(f"{error}; {whole} of {number} shards are whole, the same command makes the others") from error
+            raise JobError(f"{error}; {self._what_is_left()}") from error
+        except KeyboardInterrupt:
+            remove_unfinished(self.paths)
+            raise Interrupted(f"interrupted; {self._what_is_left()}", 130) from None
         return [done[index] for index in range(number)]
+
+    def _what_is_left(self) -> str:
+        whole = sum(finished_shard(shard, self.job.run) is not None for shard in self.shards)
+        return f"{whole} of {len(self.shards)} shards are whole, the same command makes the others"
 
     def describe(self, results: Sequence[ShardResult]) -> PreparedPretraining:
         """Writes the metadata of shards that are all there.

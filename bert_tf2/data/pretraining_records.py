@@ -11,7 +11,7 @@ import numpy as np
 from bert_tf2.data import masking
 from bert_tf2.data.features import pretraining_features
 from bert_tf2.data.pretraining_instances import TokenizedDocuments
-from bert_tf2.data.pretraining_metadata import NO_PAIRS, SENTENCE_ORDER
+from bert_tf2.data.pretraining_metadata import NO_PAIRS
 from bert_tf2.data.wire_format import ExampleEncoder, integer_lists
 
 # Tokens in a batch: its arrays stay in the processor's cache.
@@ -228,8 +228,3 @@ class RecordMaker:
             self._positions_entry(places, count) + self._labels_entry(ids, count) + self._weights(count)
             for places, ids, count in zip(integer_lists(positions, counts), integer_lists(labels, counts), counts.tolist())
         ]
-
-
-def label_name(settings: InstanceSettings) -> str:
-    """What a record labelled 1 is."""
-    return "swapped segments" if settings.sentence_pairs == SENTENCE_ORDER else "random next segments"

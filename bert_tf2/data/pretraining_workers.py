@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 from bert_tf2.data.pretraining_shards import Shard, ShardJob, ShardMaker, ShardResult, remove_unfinished
 from bert_tf2.errors import JobError, UserError
@@ -23,7 +23,7 @@ _ROOT = str(pathlib.Path(__file__).resolve().parent.parent.parent)
 _PROGRAM = "from bert_tf2.data.pretraining_workers import serve; serve()"
 
 
-def make_shards(job: ShardJob, shards: Sequence[Shard], num_workers: int) -> Iterator[tuple[Shard, ShardResult]]:
+def make_shards(job: ShardJob, shards: Sequence[Shard], num_workers: int) -> Generator[tuple[Shard, ShardResult], None, None]:
     """Makes the shards and yields them with their results as they are finished.
 
     Args:

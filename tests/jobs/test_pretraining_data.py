@@ -131,6 +131,22 @@ def test_workers_end_with_their_parent(tmp_path, tiny_vocab_file):
     assert not any(os.path.exists(f"/proc/{worker}") for worker in workers)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_says_how_to_go_on(tmp_path, tiny_vocab_file, workers):
+    text = material.write_text(tmp_path / "text.txt", 3000)
+    argv = material.arguments(text, tiny_vocab_file, tmp_path / "out", num_workers=workers, dupe_factor=20, num_shards=6)
+    process = material.start(argv, start_new_session=True)
+    deadline = time.monotonic() + 30
+    while not list((tmp_path / "out").glob("*.tfrecord")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130
+    assert re.search(r"ERROR: interrupted; \d of 6 shards are whole, the same command makes the others", errors)
+    assert not list((tmp_path / "out").glob("*.incomplete-*"))
+    assert not (tmp_path / "out" / "meta_data.json").exists()
+
+
 def test_a_worker_that_dies_is_told_and_its_shard_made_later(tmp_path, tiny_vocab_file):
     text = material.write_text(tmp_path / "text.txt", 3000)
     argv = material.arguments(text, tiny_vocab_file, tmp_path / "out", num_workers=2, dupe_factor=20, num_shards=3)
