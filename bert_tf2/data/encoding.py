@@ -71,10 +71,9 @@ def input_encoder(tokenizer: Any, max_seq_length: int) -> Callable[[Sequence[str
 def id_encoder(tokenizer: Any) -> Callable[[Sequence[str]], tuple[np.ndarray, np.ndarray]]:
     """A function that encodes many texts at once: their ids, int32 [T], and the number of each one's ids, int64 [N]."""
     if not hasattr(tokenizer, "encode_stretch"):
-        encode = getattr(tokenizer, "encode_all", None) or (lambda texts: list(map(tokenizer.encode, texts)))
 
         def encode_each(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-            ids = encode(texts)
+            ids = list(map(tokenizer.encode, texts))
             lengths = np.fromiter(map(len, ids), np.int64, len(ids))
             return np.fromiter(itertools.chain.from_iterable(ids), np.int32, int(lengths.sum())), lengths
 
