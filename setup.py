@@ -40,8 +40,11 @@ setup(
         "tqdm>=4.66,<5",
     ],
     extras_require={
+        # Later releases of Beam were not tried; [tfrecord] is what its own record files need.
+        "beam": ["apache-beam[tfrecord]>=2.72,<2.78"],
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.21"],
         "test": ["pytest>=8,<10", "ruff>=0.12,<1", "safetensors>=0.4.5,<1"],
+        "zh": ["jieba>=0.42,<0.43"],
     },
     entry_points={
         "console_scripts": [
@@ -49,6 +52,7 @@ setup(
             "bert-tf2-classifier = bert_tf2.jobs.classifier:command",
             "bert-tf2-convert-checkpoint = bert_tf2.jobs.convert_checkpoint:command",
             "bert-tf2-create-finetuning-data = bert_tf2.jobs.finetuning_data:command",
+            "bert-tf2-create-pretraining-data = bert_tf2.jobs.pretraining_data:command",
             "bert-tf2-demo = bert_tf2.jobs.demo:command",
             "bert-tf2-squad = bert_tf2.jobs.squad:command",
             "bert-tf2-score-squad = bert_tf2.jobs.score_squad:command",

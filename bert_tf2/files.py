@@ -1,6 +1,7 @@
 """Files that count only when they are whole: written under a temporary name, flushed to the disk, then renamed."""
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -79,6 +80,82 @@ def _beside(path: str) -> str:
     names = sorted(os.listdir(directory))
     shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
     return f" (in {directory}: {shown or 'nothing'})"
+
+
+def matching_files(pattern: str, flag: str) -> list[str]:
+    """The files of a comma list of paths and glob patterns, each pattern's files sorted.
+
+    Raises:
+      UserError: a path or a pattern matches nothing, or a directory.
+    """
+    paths = []
+    for part in filter(None, (part.strip() for part in pattern.split(","))):
+        part = expand(part)
+        # A path that exists is taken literally: a directory may be called `run[1]`.
+        if not any(sign in part for sign in "*?[") or (not is_remote(part) and os.path.exists(part)):
+            paths.append(require_file(part, flag))
+            continue
+        matched = _glob(part)
+        if not matched:
+            raise UserError(f"--{flag}: no file matches {part}")
+        paths += matched
+    if not paths:
+        raise UserError(f"--{flag} names no file; got '{pattern}'")
+    return paths
+
+
+def _glob(pattern: str) -> list[str]:
+    """The files that match a pattern, sorted; unfinished ones and directories are none."""
+    if is_remote(pattern):
+        import tensorflow as tf
+
+        with remote_errors(pattern):
+            matched = tf.io.gfile.glob(pattern)
+    else:
+        matched = [path for path in glob.glob(pattern) if not os.path.isdir(path)]
+    return sorted(path for path in matched if INCOMPLETE not in path)
+
+
+def exists(path: str) -> bool:
+    """Whether a file or directory is there."""
+    if is_remote(path):
+        import tensorflow as tf
+
+        with remote_errors(path):
+            return tf.io.gfile.exists(path)
+    return os.path.exists(path)
+
+
+def size_of(path: str) -> int:
+    """A file's size in bytes."""
+    if is_remote(path):
+        import tensorflow as tf
+
+        with remote_errors(path):
+            return tf.io.gfile.stat(path).length
+    return os.path.getsize(path)
+
+
+def names_in(directory: str) -> list[str]:
+    """The names in a directory, sorted; none where there is no directory."""
+    if is_remote(directory):
+        import tensorflow as tf
+
+        with remote_errors(directory):
+            return sorted(tf.io.gfile.listdir(directory)) if tf.io.gfile.isdir(directory) else []
+    return sorted(os.listdir(directory or ".")) if os.path.isdir(directory or ".") else []
+
+
+def remove_if_there(path: str) -> None:
+    """Removes a file; does nothing when there is none."""
+    if is_remote(path):
+        import tensorflow as tf
+
+        with remote_errors(path), contextlib.suppress(tf.errors.NotFoundError):
+            tf.io.gfile.remove(path)
+        return
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(path)
 
 
 def make_directory(path: str) -> None:

@@ -8,11 +8,13 @@ from bert_tf2.jobs.classifier_options import ClassifierOptions
 from bert_tf2.jobs.convert_checkpoint import ConvertCheckpointOptions
 from bert_tf2.jobs.demo import DemoOptions
 from bert_tf2.jobs.finetuning_data import FinetuningDataOptions
+from bert_tf2.jobs.pretraining_data import PretrainingDataOptions
 from bert_tf2.jobs.score_squad import ScoreSquadOptions
 from bert_tf2.jobs.squad_options import SquadOptions
 
 COMMANDS = {
     "data_prep/create_finetuning_data.py": FinetuningDataOptions,
+    "data_prep/create_pretraining_data.py": PretrainingDataOptions,
     "run_classifier.py": ClassifierOptions,
     "run_squad.py": SquadOptions,
     "python -m bert_tf2.answer_questions": AnswerQuestionsOptions,

@@ -19,6 +19,7 @@ COMMANDS = [
     ["run_classifier.py"],
     ["run_squad.py"],
     ["data_prep/create_finetuning_data.py"],
+    ["data_prep/create_pretraining_data.py"],
     ["-m", "bert_tf2.answer_questions"],
     ["-m", "bert_tf2.convert_checkpoint"],
     ["-m", "bert_tf2.demo"],

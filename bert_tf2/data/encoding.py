@@ -5,6 +5,7 @@ for each stretch between two spaces, which saves going through lists of ids for 
 many at a time, as one long text that is taken apart afterwards: then hardly any step is taken in Python for a single one.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -67,6 +68,39 @@ def input_encoder(tokenizer: Any, max_seq_length: int) -> Callable[[Sequence[str
     return encode
 
 
+def id_encoder(tokenizer: Any) -> Callable[[Sequence[str]], tuple[np.ndarray, np.ndarray]]:
+    """A function that encodes many texts at once: their ids, int32 [T], and the number of each one's ids, int64 [N]."""
+    if not hasattr(tokenizer, "encode_stretch"):
+
+        def encode_each(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+            ids = list(map(tokenizer.encode, texts))
+            lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+            return np.fromiter(itertools.chain.from_iterable(ids), np.int32, int(lengths.sum())), lengths
+
+        return encode_each
+    # Four bytes for each id: then the joined bytes are an array.
+    codes = np.arange(tokenizer.vocab_size, dtype="<i4").view("V4").tolist()
+    encode_joined = _joined_stretches(tokenizer, codes, b"\xff" * 4)
+
+    def encode_joined_texts(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        if not texts:
+            return np.zeros(0, np.int32), np.zeros(0, np.int64)
+        joined = np.frombuffer(encode_joined(texts), "<i4")
+        ends = np.flatnonzero(joined < 0)
+        if len(ends) != len(texts) - 1:
+            # Some text has such an end inside.
+            return _concatenated([encode_joined_texts([text.replace(_TEXT_END, " ")]) for text in texts])
+        lengths = np.diff(ends, prepend=-1, append=len(joined)) - 1
+        return joined[joined >= 0], lengths
+
+    return encode_joined_texts
+
+
+def _concatenated(encoded: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    ids, lengths = zip(*encoded)
+    return np.concatenate(ids), np.concatenate(lengths)
+
+
 def unknown_counter(tokenizer: Any) -> Callable[[bytes], int]:
     """A function that counts the [UNK] in encoded ids, of one input or of many joined."""
     unknown = varints([tokenizer.unk_id])
@@ -89,8 +123,9 @@ def _whole_texts(tokenizer: Any) -> Callable[[Sequence[str]], list[bytes]]:
     return lambda texts: [varints(encode(text)) for text in texts]
 
 
-def _by_stretches(tokenizer: Any) -> Callable[[Sequence[str]], list[bytes]]:
-    known, join, lower_case = _Stretches(tokenizer).__getitem__, b"".join, tokenizer.do_lower_case
+def _joined_stretches(tokenizer: Any, codes: list[bytes], end: bytes) -> Callable[[Sequence[str]], bytes]:
+    """A function that gives the codes of all texts' ids, with `end` between two texts."""
+    known, join, lower_case = _Stretches(tokenizer, codes, end).__getitem__, b"".join, tokenizer.do_lower_case
 
     def encode_joined(texts: Sequence[str]) -> bytes:
         joined = f" {_TEXT_END} ".join(texts)
@@ -98,6 +133,12 @@ def _by_stretches(tokenizer: Any) -> Callable[[Sequence[str]], list[bytes]]:
         if lower_case:
             joined = joined.lower() if _CAPITAL_SIGMA not in joined else _lower_case_but_sigmas(joined)
         return join(map(known, joined.split(" ")))
+
+    return encode_joined
+
+
+def _by_stretches(tokenizer: Any) -> Callable[[Sequence[str]], list[bytes]]:
+    encode_joined = _joined_stretches(tokenizer, all_varints(tokenizer.vocab_size), _ENCODED_END)
 
     def encode(texts: Sequence[str]) -> list[bytes]:
         encoded = encode_joined(texts).split(_ENCODED_END)
@@ -114,7 +155,7 @@ def _lower_case_but_sigmas(text: str) -> str:
 
 
 class _Stretches(dict):
-    """The encoded ids of stretches of text without spaces; the short ones are remembered, up to a number.
+    """The codes of the ids of stretches of text without spaces; the short ones are remembered, up to a number.
 
     For a tokenizer that takes lower case, ASCII stretches have to be in lower case.
     """
@@ -122,11 +163,11 @@ class _Stretches(dict):
     _LONGEST = 24
     _MOST = 1 << 16
 
-    def __init__(self, tokenizer: Any):
+    def __init__(self, tokenizer: Any, codes: list[bytes], end: bytes):
         super().__init__()
         self._tokenizer = tokenizer
         self._whole_word = tokenizer.vocabulary.get
-        self._varints = all_varints(tokenizer.vocab_size)
+        self._codes, self._end = codes, end
         self._start()
 
     def __missing__(self, stretch: str) -> bytes:
@@ -136,7 +177,7 @@ class _Stretches(dict):
         if is_ascii and stretch.isalnum():
             # Most are plain words that the vocabulary holds.
             id = self._whole_word(stretch)
-            encoded = self._joined(self._tokenizer.word_ids(stretch)) if id is None else self._varints[id]
+            encoded = self._joined(self._tokenizer.word_ids(stretch)) if id is None else self._codes[id]
         elif is_ascii and stretch.isprintable() and len(stretch) > 1:
             encoded = b"".join(map(self.__getitem__, ASCII_WORDS.findall(stretch)))
         else:
@@ -147,8 +188,8 @@ class _Stretches(dict):
         return encoded
 
     def _joined(self, ids: list[int]) -> bytes:
-        return b"".join(map(self._varints.__getitem__, ids))
+        return b"".join(map(self._codes.__getitem__, ids))
 
     def _start(self) -> None:
         self.clear()
-        self[_TEXT_END] = _ENCODED_END
+        self[_TEXT_END] = self._end

@@ -1,7 +1,7 @@
 """The features of records: a text or a pair of texts with one label; a question with a window of its context; running text
 for pre-training."""
 
-from bert_tf2.data.records import FeatureSpec
+from bert_tf2.data.feature_spec import FeatureSpec
 
 # The three features every BERT record begins with; `aliases` are the names of the garden's second feature naming.
 TOKEN_FEATURES = (

@@ -21,6 +21,7 @@ from bert_tf2 import files
 from bert_tf2.data.metadata import RecordFile
 from bert_tf2.data.records import MASK_FEATURE, FeatureSpec, parse_records
 from bert_tf2.errors import UserError, did_you_mean
+from bert_tf2.files import matching_files
 
 _HEADER = struct.Struct("<QI")
 _FOOTER_BYTES = 4
@@ -153,28 +154,6 @@ class RecordSet:
             except tf.errors.InvalidArgumentError as error:
                 raise UserError(f"cannot parse the records in {self.location(first)} and after: {_first_line(error)}") from None
         return np.concatenate(counted)
-
-
-def matching_files(pattern: str, flag: str) -> list[str]:
-    """The files of a comma list of paths and glob patterns, each pattern's files sorted.
-
-    Raises:
-      UserError: a path or a pattern matches nothing, or a directory.
-    """
-    paths = []
-    for part in filter(None, (part.strip() for part in pattern.split(","))):
-        part = files.expand(part)
-        # A path that exists is taken literally: a directory may be called `run[1]`.
-        if not any(sign in part for sign in "*?[") or (not files.is_remote(part) and os.path.exists(part)):
-            paths.append(files.require_file(part, flag))
-            continue
-        matched = sorted(tf.io.gfile.glob(part))
-        if not matched:
-            raise UserError(f"--{flag}: no file matches {part}")
-        paths += [path for path in matched if files.INCOMPLETE not in path]
-    if not paths:
-        raise UserError(f"--{flag} names no file; got '{pattern}'")
-    return paths
 
 
 def _read(path: str) -> bytes | mmap.mmap:

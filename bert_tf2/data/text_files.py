@@ -26,7 +26,7 @@ def read_lines(path: str) -> Iterator[tuple[int, str]]:
     """
     number, blank = 0, 0
     for block in _whole_lines(path):
-        text = _decode(path, number, block)
+        text = decode_lines(path, number, block)
         lines = text.split("\n")
         if not lines[-1]:
             lines.pop()
@@ -47,8 +47,8 @@ def read_lines(path: str) -> Iterator[tuple[int, str]]:
 def _whole_lines(path: str) -> Iterator[bytes]:
     """The file in blocks that end where a line ends."""
     rest, first = b"", True
-    with _open(path) as file:
-        while block := _read(file, path):
+    with open_bytes(path) as file:
+        while block := read_bytes_of(file, path, _BLOCK):
             if first:
                 if block.startswith(_UTF16):
                     raise UserError(f"{path}:1: the file is UTF-16; save it as UTF-8")
@@ -64,8 +64,12 @@ def _whole_lines(path: str) -> Iterator[bytes]:
         yield rest
 
 
-def _decode(path: str, lines_before: int, block: bytes) -> str:
-    """The block as text, or an error with the line and the byte."""
+def decode_lines(path: str, lines_before: int, block: bytes) -> str:
+    """A block of whole lines as text.
+
+    Raises:
+      UserError: it is not UTF-8 or holds a NUL byte; the message names the line and the byte.
+    """
     try:
         text = block.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -84,7 +88,12 @@ def _line_and_column(block: bytes, position: int) -> tuple[int, int]:
     return block.count(b"\n", 0, position) + 1, position - block.rfind(b"\n", 0, position)
 
 
-def _open(path: str) -> Any:
+def open_bytes(path: str) -> Any:
+    """Opens a local or remote file.
+
+    Raises:
+      UserError: it cannot be read.
+    """
     if files.is_remote(path):
         import tensorflow as tf
 
@@ -95,9 +104,14 @@ def _open(path: str) -> Any:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _read(file: Any, path: str) -> bytes:
+def read_bytes_of(file: Any, path: str, count: int) -> bytes:
+    """Up to `count` bytes of an open file.
+
+    Raises:
+      UserError: they cannot be read.
+    """
     try:
-        return file.read(_BLOCK)
+        return file.read(count)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from None
 

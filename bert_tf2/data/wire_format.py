@@ -3,6 +3,7 @@
 Building the message object of each example would take longer than tokenizing its text.
 """
 
+import itertools
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from bert_tf2.data.records import FeatureSpec
+    from bert_tf2.data.feature_spec import FeatureSpec
 
 _LONGEST_VARINT = 10
 # Seven bits with the mark that more follow.
@@ -62,6 +63,30 @@ def all_varints(count: int) -> list[bytes]:
     encoded |= (values > 0x7F) * np.uint32(0x80) | (values > 0x3FFF) * np.uint32(0x8000)
     # Strings of fixed length lose the zeros at their ends; of varints only 0 ends with one.
     return [b"\0", *encoded.view("S4")[1:].tolist(), *map(varint, range(1 << 21, count))]
+
+
+def integer_lists(values: np.ndarray, counts: np.ndarray) -> list[bytes]:
+    """Many packed lists of integers at once.
+
+    Args:
+      values: integers from 0 to 2097151, [T], list after list.
+      counts: how many of them each list has, [N].
+
+    Returns:
+      The varints of each list.
+    """
+    values = values.astype(np.uint32)
+    two, three = values > 0x7F, values > 0x3FFF
+    ends = np.cumsum(1 + two.view(np.uint8) + three, dtype=np.int64)
+    encoded = np.empty(int(ends[-1]) if len(ends) else 0, np.uint8)
+    first = ends - 1
+    first -= two
+    first -= three
+    encoded[first] = values & 0x7F | two.view(np.uint8) << 7
+    encoded[first[two] + 1] = values[two] >> 7 & 0x7F | three[two].view(np.uint8) << 7
+    encoded[first[three] + 2] = values[three] >> 14
+    joined, bounds = encoded.tobytes(), [0, *np.concatenate([[0], ends])[np.cumsum(counts)].tolist()]
+    return [joined[begin:end] for begin, end in itertools.pairwise(bounds)]
 
 
 class _FeatureEncoder:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bert_tf2.data.encoding import _Stretches, input_encoder
-from bert_tf2.data.wire_format import varints
+from bert_tf2.data.encoding import _Stretches, id_encoder, input_encoder
+from bert_tf2.data.wire_format import all_varints, varints
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
 
@@ -56,8 +56,17 @@ def test_a_bounded_number_of_stretches_is_remembered(rich_vocab_file, monkeypatc
     monkeypatch.setattr(_Stretches, "_MOST", 10)
     tokenizer = WordPieceTokenizer(rich_vocab_file)
     assert_encoded_as_one_by_one(tokenizer, lines)
-    stretches = _Stretches(tokenizer)
+    stretches = _Stretches(tokenizer, all_varints(tokenizer.vocab_size), b"")
     for stretch in " ".join(lines).split(" "):
         assert stretches[stretch] == varints(tokenizer.encode_stretch(stretch))
         assert len(stretches) <= 10
     assert "x" * 99 not in stretches
+
+
+def test_ids_of_many_texts_are_those_of_each(rich_vocab_file):
+    tokenizer = WordPieceTokenizer(rich_vocab_file)
+    texts = ["the word, is good", "", "你好 \n x", "\u200e", "ΣΑΣ Σ", "x" * 500]
+    ids, lengths = id_encoder(tokenizer)(texts)
+    assert ids.tolist() == [id for text in texts for id in tokenizer.encode(text)]
+    assert lengths.tolist() == [len(tokenizer.encode(text)) for text in texts]
+    assert [part.tolist() for part in id_encoder(tokenizer)([])] == [[], []]
