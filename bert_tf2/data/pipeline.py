@@ -217,6 +217,24 @@ def distributed_batches(
     return strategy.distribute_datasets_from_function(dataset_of_worker)
 
 
+def bad_record(records: Records, plan: Plan, first_step: int, padding: Padding, steps: int = 64) -> str | None:
+    """What is wrong with the first unusable record of some steps and where it is; None when all can be used."""
+    length, predictions = padding.fixed_length or padding.longest, padding.most_predictions
+    for row in (int(row) for step in range(first_step, first_step + steps) for row in plan.rows(step)):
+        try:
+            batch = parse_records(tf.constant([records.read(row)]), records.specs, length, predictions)
+            if records.finish is not None:
+                records.finish({**batch, EXAMPLE_WEIGHT: tf.ones([1])}, tf.zeros([1], tf.int64))
+        except LookupError:
+            continue  # in a file that another worker reads
+        except UserError as error:
+            return str(error)
+        except tf.errors.InvalidArgumentError as error:
+            lines = error.message.strip().splitlines()
+            return f"{records.location(row)}: {(lines or ['it cannot be parsed'])[0][:300]}"
+    return None
+
+
 def _share_of(records: Records, plan: Plan, padding: Padding, replicas: int, accumulation_steps: int) -> Callable[..., tuple]:
     def share(step: int, worker: int, replica: int, local: int) -> tuple:
         """What replica `replica` of a worker's `local` ones gets: records, weights, length, numbers of the samples."""

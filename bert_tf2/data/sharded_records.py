@@ -106,6 +106,7 @@ class ShardedRecords:
           UserError: its checksum does not match.
         """
         file, record = row >> _RECORD_BITS, row & (1 << _RECORD_BITS) - 1
+        # A file that this worker does not open is a KeyError.
         content, start = self._contents[file], int(self._starts[file][record])
         begin = start + record_frames.HEADER.size
         end = begin + record_frames.HEADER.unpack_from(content, start)[0]

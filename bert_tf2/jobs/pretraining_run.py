@@ -1,8 +1,8 @@
 """One run of the pre-training job, once data, configuration and devices are settled."""
 
-import dataclasses
 import logging
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,12 @@ import tf_keras
 
 from bert_tf2 import files
 from bert_tf2.data.pipeline import BatchPlan, check_divisible
-from bert_tf2.data.record_set import RecordSet
 from bert_tf2.data.sharded_records import ShardedRecords
 from bert_tf2.data.striped_plan import StripedPlan
-from bert_tf2.errors import UserError
 from bert_tf2.jobs import training_setup
-from bert_tf2.jobs.pretraining_data import PretrainingData, shards_of
+from bert_tf2.jobs.pretraining_data import PretrainingData
 from bert_tf2.jobs.pretraining_options import PretrainingOptions
+from bert_tf2.jobs.pretraining_records import PretrainingRecords
 from bert_tf2.jobs.training_run import Schedule, TrainingRun
 from bert_tf2.models.checkpoints import names
 from bert_tf2.models.checkpoints.convert import convert
@@ -67,6 +66,7 @@ class PretrainingRun(TrainingRun):
             best_metric=options.best_metric,
         )
         super().__init__(options, config, strategy, directory, task, data.max_seq_length)
+        self._records = PretrainingRecords(options, data, config, task)
         several = is_multi_worker(strategy)
         # A worker knows the lengths in its own files only.
         self._padding = training_setup.padding(options, data.max_seq_length, data.max_predictions_per_seq, several)
@@ -78,8 +78,8 @@ class PretrainingRun(TrainingRun):
         options, results = self._options, {}
         check_divisible(options.eval_batch_size, self._strategy.num_replicas_in_sync, flag="eval_batch_size")
         # Both before the training: files that cannot be used must not be found after hours.
-        records = self._training_records() if options.trains else None
-        self._held_out = self._evaluation_records() if options.evaluates else None
+        records = self._records.training(*self._worker) if options.trains else None
+        self._held_out = self._records.held_out() if options.evaluates else None
         if records is not None:
             watches = bool(options.eval_input_files)
             results["training"] = self._train(records, self._identifying(), watches)
@@ -92,44 +92,6 @@ class PretrainingRun(TrainingRun):
             self._finish(results)
         return results
 
-    def _training_records(self) -> ShardedRecords:
-        worker, workers = self._worker
-        pattern = self._options.files
-        shards = shards_of(self._options, self._data, pattern)
-        records = ShardedRecords.open(pattern, self._task.features, shards, "input_files", worker, workers)
-        if len(records.paths) % workers:
-            logger.warning(
-                "--input_files: %d files cannot be divided among %d workers, so that every worker opens all of them; write a "
-                "multiple of the number of workers, best 10 or more for each",
-                len(records.paths),
-                workers,
-            )
-        self._check(records)
-        return self._finishing(records)
-
-    def _evaluation_records(self) -> RecordSet:
-        options = self._options
-        pattern, flag = options.eval_input_files, "eval_input_files"
-        if not pattern:
-            pattern, flag = options.files, "input_files"
-        records = ShardedRecords.open(pattern, self._task.features, shards_of(options, self._data, pattern), flag)
-        self._check(records)
-        number = options.max_eval_steps * options.eval_batch_size
-        return self._finishing(records.first(number or None))
-
-    def _check(self, records: ShardedRecords) -> None:
-        """Looks at a few hundred records; the others are checked as they are read."""
-        for row in records.spread(_LOOKED_AT).tolist():
-            length = int(records.lengths_of([row])[0])
-            if length > self._data.max_seq_length:
-                raise UserError(
-                    f"{records.location(row)} has {length} tokens, more than --max_seq_length={self._data.max_seq_length}; "
-                    "give the length that the records were made with"
-                )
-
-    def _finishing(self, records: Any) -> Any:
-        return records
-
     def _identifying(self) -> dict[str, Any]:
         return {
             "train_steps": self._options.total_steps,
@@ -139,6 +101,7 @@ class PretrainingRun(TrainingRun):
         }
 
     def _plan(self, records: ShardedRecords, seed: int) -> StripedPlan:
+        self._records.finish(records, seed)
         by_length = self._padding.fixed_length is None
         return StripedPlan(
             records.sizes, records.rows_of, self._options.train_batch_size, seed, records.lengths_of if by_length else None
@@ -172,8 +135,7 @@ class PretrainingRun(TrainingRun):
 
     def _collect_evaluation(self, model: tf_keras.Model) -> dict[str, np.ndarray]:
         options = self._options
-        padding = dataclasses.replace(self._padding, full_batches=True) if self._padding.full_batches else self._padding
-        return predict_all(self._task, model, self._strategy, self._held_out, options.eval_batch_size, padding)
+        return predict_all(self._task, model, self._strategy, self._held_out, options.eval_batch_size, self._padding)
 
     def _scores(self, collected: dict[str, np.ndarray]) -> dict[str, float]:
         return self._task.metrics(collected)
@@ -196,6 +158,16 @@ class PretrainingRun(TrainingRun):
             evaluation = {"held-out records": scores} if scores is not None else {}
             self._report(self._options.files or self._options.eval_input_files, training, evaluation)
 
+    def _more_summary(self, train: Sequence[dict[str, float]]) -> dict[str, object]:
+        # The garden's names.
+        titles = {
+            "masked_lm_accuracy": "masked_lm_accuracy",
+            "masked_lm_loss": "lm_example_loss",
+            "next_sentence_accuracy": "next_sentence_accuracy",
+            "next_sentence_loss": "next_sentence_loss",
+        }
+        return {titles[name]: train[-1][name] for name in titles if name in train[-1]} if train else {}
+
     def _export(self, training: TrainingResult) -> None:
         """Writes the further forms that were asked for from the run's own checkpoint, and what belongs beside them."""
         options, step = self._options, training.final_step
@@ -209,12 +181,9 @@ class PretrainingRun(TrainingRun):
             path = os.path.join(
                 folder, *(("tf1", f"{os.path.basename(prefix)}.ckpt-{step}") if form == "tf1" else (f"{form}-{step}",))
             )
-            if form == "huggingface" and os.path.isdir(path):
+            if tf.io.gfile.exists(f"{path}.index" if form == "tf1" else path):
                 logger.info("%s is there already", path)
                 continue
             vocab_file = files.expand(options.vocab_file) if options.vocab_file else None
             convert(source, self._config, path, form, kind="pretrainer", vocab_file=vocab_file)
             logger.info("exported %s (%s)", path, form)
-
-
-_LOOKED_AT = 256

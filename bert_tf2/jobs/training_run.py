@@ -252,8 +252,13 @@ class TrainingRun(abc.ABC):
             "best_value": training.best_value,
             "eval_metrics": scores.get("eval"),
         }
-        report.write_training_summary(self._directory.path, summary)
+        report.write_training_summary(self._directory.path, summary | self._more_summary(train))
         return report.draw_loss_curve(self._directory.path, train, evaluations, self._task.best_metric)
+
+    def _more_summary(self, train: Sequence[dict[str, float]]) -> dict[str, object]:
+        """What a job adds to the summary, from the training's entries in the history."""
+        del train
+        return {}
 
 
 def require_trained(model_dir: str, predict_checkpoint_path: str | None) -> None:

@@ -14,6 +14,8 @@ from bert_tf2.tasks.base import Batch
 _TOKENS = ("input_word_ids", "input_mask", "input_type_ids")
 _PREDICTIONS = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
 _MASKED_LM = ("masked_lm_loss", "masked_lm_accuracy")
+_MASKED_LM_SUMS = ("masked_lm_predictions", "masked_lm_loss", "masked_lm_correct")
+_NEXT_SENTENCE_SUMS = ("examples", "next_sentence_loss", "next_sentence_correct")
 _NEXT_SENTENCE = ("next_sentence_loss", "next_sentence_accuracy")
 
 
@@ -54,6 +56,7 @@ class PretrainingTask:
                 f"--best_metric={best_metric} is not computed here.{did_you_mean(self.best_metric, known)} "
                 f"Known: {', '.join(known)}"
             )
+        self.measure_names = ("tokens", *_MASKED_LM_SUMS, *(_NEXT_SENTENCE_SUMS if next_sentence else ()))
         self._config, self._policy, self._static_shapes = config, policy, static_shapes
 
     def build_model(self, encoder: tf_keras.Model) -> tf_keras.Model:
@@ -101,9 +104,11 @@ class PretrainingTask:
         return loss
 
     def measures(self, outputs: Batch, batch: Batch) -> dict[str, tf.Tensor]:
-        """Sums over this part of a batch that `metrics_of_sums` makes metrics of: float32 scalars."""
+        """Sums over this part of a batch, of which `metrics_of_sums` makes metrics, by `measure_names`: float32 scalars."""
         weights = _weights(outputs, batch)
+        tokens = tf.reduce_sum(batch["input_mask"], axis=1)
         sums = {
+            "tokens": tf.reduce_sum(tf.cast(tokens, tf.float32) * batch["example_weight"]),
             "masked_lm_predictions": tf.reduce_sum(weights),
             "masked_lm_loss": tf.reduce_sum(outputs["masked_lm_loss"] * weights),
             "masked_lm_correct": tf.reduce_sum(outputs["masked_lm_correct"] * weights),
