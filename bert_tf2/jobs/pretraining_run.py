@@ -175,6 +175,9 @@ class PretrainingRun(TrainingRun):
         folder = os.path.dirname(prefix)
         files.make_directory(folder)
         files.write_json(os.path.join(folder, "bert_config.json"), self._config.to_dict())
+        vocab_file = files.expand(options.vocab_file) if options.vocab_file else None
+        if vocab_file is not None:
+            tf.io.gfile.copy(vocab_file, os.path.join(folder, "vocab.txt"), overwrite=True)
         source = None
         for form in options.exports:
             source = source or open_source(checkpointing.CheckpointDirectory(self._directory.path).prefix(step))
@@ -184,6 +187,5 @@ class PretrainingRun(TrainingRun):
             if tf.io.gfile.exists(f"{path}.index" if form == "tf1" else path):
                 logger.info("%s is there already", path)
                 continue
-            vocab_file = files.expand(options.vocab_file) if options.vocab_file else None
             convert(source, self._config, path, form, kind="pretrainer", vocab_file=vocab_file)
             logger.info("exported %s (%s)", path, form)

@@ -4,6 +4,7 @@ import re
 from typing import Protocol
 
 from bert_tf2.errors import UserError
+from bert_tf2.text.vocabulary import MASK
 
 
 class Tokenizer(Protocol):
@@ -83,3 +84,18 @@ def casing_warning(tokenizer: Tokenizer) -> str | None:
     if not cased and not tokenizer.do_lower_case:
         return f"{tokenizer.file} is an uncased vocabulary, but the text keeps its capitals; set --do_lower_case"
     return None
+
+
+def mask_id_of(tokenizer: Tokenizer) -> int:
+    """The id of [MASK].
+
+    Raises:
+      UserError: the vocabulary lacks it.
+    """
+    for id in range(tokenizer.vocab_size):
+        if tokenizer.id_to_token(id) == MASK:
+            return id
+    raise UserError(
+        f"{tokenizer.file} lacks {MASK} ({tokenizer.vocab_size} tokens read), which pre-training puts in the place of tokens to "
+        "predict; give the vocabulary that was published with the checkpoint"
+    )

@@ -3,7 +3,7 @@
 from bert_tf2.errors import UserError
 from bert_tf2.files import is_remote, require_file
 
-UNKNOWN, CLASSIFICATION, SEPARATOR, PADDING = "[UNK]", "[CLS]", "[SEP]", "[PAD]"
+UNKNOWN, CLASSIFICATION, SEPARATOR, PADDING, MASK = "[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"
 
 
 def load_vocabulary(path: str) -> dict[str, int]:

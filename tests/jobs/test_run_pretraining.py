@@ -1,7 +1,6 @@
 """run_pretraining from records to an encoder that fine-tunes."""
 
 import json
-import os
 import pathlib
 
 import numpy as np
@@ -83,11 +82,10 @@ def test_from_records_to_a_fine_tuned_model(place, capsys):
     for name, tensor in encoder.tensors.items():
         np.testing.assert_array_equal(tensor.read(), whole.tensors[name].read())
     assert json.loads((pretrained / "bert_config.json").read_text())["hidden_size"] == 16
-    for path in (pretrained / "bert_model.ckpt-60", pretrained, place.model_dir / "ckpt-60", pretrained / "huggingface-60"):
+    for path in (pretrained, place.model_dir / "ckpt-60"):
         assert classify(place, str(path)) == 0
         said = capsys.readouterr().err
         assert "missing 0" in said, said
-    assert classify(place, str(pretrained / "tf1" / "bert_model.ckpt-60")) == 0
 
     # The finished job says so, and leaves what is there.
     before = {path.name: path.stat().st_mtime_ns for path in place.model_dir.glob("ckpt-*")}
@@ -95,6 +93,15 @@ def test_from_records_to_a_fine_tuned_model(place, capsys):
     assert "already finished" in capsys.readouterr().err
     assert {path.name: path.stat().st_mtime_ns for path in place.model_dir.glob("ckpt-*")} == before
     assert place.read("summaries/training_summary.txt") == summary
+
+
+@pytest.mark.slow
+def test_every_form_of_the_encoder_fine_tunes(place, capsys):
+    assert place.run("--num_train_steps=5", "--also_export=tf1,huggingface") == 0
+    pretrained = place.model_dir / "pretrained"
+    for path in ("bert_model.ckpt-5", "bert_model.ckpt-5.index", "tf1/bert_model.ckpt-5", "huggingface-5"):
+        assert classify(place, str(pretrained / path)) == 0
+        assert "missing 0" in capsys.readouterr().err
 
 
 def test_googles_dialect_on_records_without_metadata(place, tmp_path, capsys):
@@ -154,18 +161,18 @@ def test_continuing_restores_the_heads_that_are_there(place, capsys, form):
     if form == "encoder":
         assert "has no masked-LM head; it starts from random values" in said
         assert "has no next-sentence head; it starts from random values" in said
-        assert loss > learned + 0.5
+        assert loss > learned + 0.3
     else:
         assert "the masked-LM head was restored" in said
         assert "the next-sentence head was restored" in said
-        assert loss < learned + 0.5
+        assert loss < learned + 0.3
 
 
 def test_dynamic_masking_learns(place):
     place.write("dynamic", 2, 40, masked=False)
     place.write("dynamic_held_out", 1, 30, seed=5, masked=False)
     flags = [f"--input_files={place.directory}/dynamic/part-*", f"--eval_input_files={place.directory}/dynamic_held_out/part-*"]
-    assert place.run(*flags, "--eval_every_steps=30") == 0
+    assert place.run(*flags, "--eval_every_steps=10") == 0
     evaluations = place.history("eval")
     assert evaluations[-1]["masked_lm_loss"] < 0.8 * evaluations[0]["masked_lm_loss"]
     final = place.read("eval_results.json")
@@ -183,7 +190,7 @@ def bits(model_dir) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("kind", ["records", "dynamic"])
+@pytest.mark.parametrize("kind", ["records", pytest.param("dynamic", marks=pytest.mark.slow)])
 def test_a_resumed_run_ends_with_the_same_bits(place, kind, monkeypatch):
     from bert_tf2.training.checkpointing import CheckpointDirectory
 
@@ -216,34 +223,30 @@ def test_a_resumed_run_ends_with_the_same_bits(place, kind, monkeypatch):
     assert len(losses) == 30
 
 
-def test_static_shapes_under_xla_give_the_same_curve(place):
-    flags = ["--num_train_steps=8", "--log_steps=1"]
-    assert place.run(*flags) == 0
-    expected = [entry["loss"] for entry in place.history("train")]
-    place.model_dir = place.directory / "xla"
-    assert place.run(*flags, "--enable_xla", "--nobucket_by_length") == 0
-    assert [entry["loss"] for entry in place.history("train")] != expected  # the rows are not sorted by length
-    place.model_dir = place.directory / "fixed"
-    assert place.run(*flags, "--nobucket_by_length") == 0
-    fixed = [entry["loss"] for entry in place.history("train")]
-    xla = [entry["loss"] for entry in place.history("train", place.directory / "xla")]
-    np.testing.assert_allclose(xla, fixed, rtol=1e-3)
+def without_dropout(place) -> str:
+    """Dropout depends on the shapes of a step and on how it is compiled."""
+    config = json.loads(place.config_file.read_text()) | {"attention_probs_dropout_prob": 0.0}
+    (place.directory / "plain.json").write_text(json.dumps(config))
+    return f"--bert_config_file={place.directory / 'plain.json'}"
 
 
-def test_accumulation_and_sixteen_bits(place):
-    flags = ["--num_train_steps=8", "--log_steps=1"]
-    assert place.run(*flags) == 0
-    expected = [entry["loss"] for entry in place.history("train")]
-    for index, (flag, tolerance) in enumerate([("--gradient_accumulation_steps=4", 1e-4), ("--dtype=bf16", 0.05)]):
-        place.model_dir = place.directory / f"other{index}"
-        # Dropout is drawn for each part anew; attention has some in the tiny configuration.
-        config = json.loads(pathlib.Path(place.config_file).read_text()) | {"attention_probs_dropout_prob": 0.0}
-        plain = place.directory / "plain.json"
-        plain.write_text(json.dumps(config))
-        assert place.run(*flags, flag, f"--bert_config_file={plain}") == 0
-        base = place.directory / "base"
-        if not base.exists():
-            assert place.run(*flags, f"--bert_config_file={plain}", f"--model_dir={base}") == 0
-        expected = [entry["loss"] for entry in place.history("train", base)]
-        np.testing.assert_allclose([entry["loss"] for entry in place.history("train")], expected, rtol=tolerance)
-    assert os.path.isdir(base)
+@pytest.mark.slow
+def test_one_curve_whatever_the_shapes_and_the_compiler(place):
+    curves = {}
+    for name, flags in {
+        "fixed": ["--nobucket_by_length"],
+        "xla": ["--nobucket_by_length", "--enable_xla"],
+        "buckets": [],
+        "buckets, xla": ["--enable_xla"],
+        "parts": ["--gradient_accumulation_steps=4"],
+        "bf16": ["--dtype=bf16"],
+    }.items():
+        place.model_dir = place.directory / name
+        assert place.run("--num_train_steps=8", "--log_steps=1", without_dropout(place), held_out(place), *flags) == 0
+        curves[name] = [entry["loss"] for entry in place.history("train")]
+        results = place.read("eval_results.json")
+        assert results["masked_lm_loss"] == pytest.approx(place.history("eval")[-1]["masked_lm_loss"], rel=1e-5)
+    np.testing.assert_allclose(curves["xla"], curves["fixed"], rtol=1e-3)
+    for name, tolerance in (("buckets, xla", 1e-3), ("parts", 1e-3), ("bf16", 0.05)):
+        np.testing.assert_allclose(curves[name], curves["buckets"], rtol=tolerance)
+    assert curves["fixed"] != pytest.approx(curves["buckets"], rel=1e-3)  # other rows meet in a batch
