@@ -64,19 +64,56 @@ class SelfAttention(tf_keras.layers.Layer):
         Returns:
           [B * L, H], or [B * outputs_per_row, H].
         """
+        if outputs_per_row is not None:
+            return self._attend_from_few(hidden, adder, outputs_per_row, training)
         rows, length = tf.shape(hidden)[0], tf.shape(hidden)[1]
         # The scale of the scores and that of the dropout are put into the kernels, which are smaller than what they produce.
-        query_layer = (self._query_dense, 1 / math.sqrt(self._head_size))
-        key_layer = (self._key_dense, 1.0)
-        value_layer = (self._value_dense, self._dropout_layer.scale if training else 1.0)
-        if outputs_per_row is None:
-            query, key, value = self._project(hidden, [query_layer, key_layer, value_layer])
-        else:
-            (query,) = self._project(hidden[:, :outputs_per_row], [query_layer])
-            key, value = self._project(hidden, [key_layer, value_layer])
-        draws = self._dropout_layer.draws(tf.stack([rows, self._heads, tf.shape(query)[2], length]), training)
+        query, key, value = self._project(
+            hidden,
+            [(self._query_dense, self._query_scale), (self._key_dense, 1.0), (self._value_dense, self._value_scale(training))],
+        )
+        draws = self._dropout_layer.draws(tf.stack([rows, self._heads, length, length]), training)
         context = attend(query, key, value, adder, draws, self._dropout_layer.lowest_kept)
         return self._output_dense(tf.reshape(tf.transpose(context, [0, 2, 1, 3]), [-1, self._width]))
+
+    def _attend_from_few(self, hidden: tf.Tensor, adder: tf.Tensor, outputs_per_row: int, training: bool | None) -> tf.Tensor:
+        """As `call`, without a key and a value for every token, which few queries would use.
+
+        A score is q (K x + b) = (q K) x + q b, and the last term, the same for all tokens, is nothing to the softmax; the sum
+        of p (V x + b) is V (sum of p x) + b (sum of p). So the heads work on `hidden` itself.
+        """
+        rows, length = tf.shape(hidden)[0], tf.shape(hidden)[1]
+        dtype, heads, width = hidden.dtype, self._heads, self._width
+
+        def of_heads(tensor: tf.Tensor, size: int) -> tf.Tensor:
+            """[B, N * F, size] -> [N, B * F, size]."""
+            return tf.reshape(tf.transpose(tf.reshape(tensor, [rows, heads, -1, size]), [1, 0, 2, 3]), [heads, -1, size])
+
+        (query,) = self._project(hidden[:, :outputs_per_row], [(self._query_dense, self._query_scale)])
+        keys = tf.reshape(self._key_dense.matrix(dtype), [width, heads, self._head_size])
+        query = tf.matmul(of_heads(query, self._head_size), tf.transpose(keys, [1, 2, 0]))
+        query = tf.transpose(tf.reshape(query, [heads, rows, -1, width]), [1, 0, 2, 3])
+        draws = self._dropout_layer.draws(tf.stack([rows, heads * outputs_per_row, length]), training)
+        context = attend(
+            tf.reshape(query, [rows, -1, width]),
+            hidden,
+            tf.concat([hidden, tf.ones([rows, length, 1], dtype)], axis=-1),
+            adder[:, 0],
+            draws,
+            self._dropout_layer.lowest_kept,
+        )
+        scale = self._value_scale(training)
+        values = tf.concat([self._value_dense.matrix(dtype, scale), self._value_dense.vector(dtype, scale)[tf.newaxis]], axis=0)
+        values = tf.transpose(tf.reshape(values, [width + 1, heads, self._head_size]), [1, 0, 2])
+        context = tf.reshape(tf.matmul(of_heads(context, width + 1), values), [heads, rows * outputs_per_row, self._head_size])
+        return self._output_dense(tf.reshape(tf.transpose(context, [1, 0, 2]), [-1, width]))
+
+    @property
+    def _query_scale(self) -> float:
+        return 1 / math.sqrt(self._head_size)
+
+    def _value_scale(self, training: bool | None) -> float:
+        return self._dropout_layer.scale if training else 1.0
 
     def _project(self, hidden: tf.Tensor, layers: list[tuple[Projection, float]]) -> list[tf.Tensor]:
         """Applies several projections as one product, then parts the heads: [B, L, H] -> [B, N, L, D] for each."""
@@ -93,15 +130,15 @@ def attend(
     """Dropout(softmax(query key^T + adder)) value, the softmax in float32.
 
     Args:
-      query: [B, N, F, D], scaled.
+      query: [B, N, F, D], scaled; all of these tensors may lack the axis N.
       key: [B, N, L, D].
-      value: [B, N, L, D], scaled by the dropout's factor.
+      value: [B, N, L, E], scaled by the dropout's factor.
       adder: float32 [B, 1, 1, L].
       draws: int16 [B, N, F, L] that decide what is dropped, or None.
       lowest_kept: the threshold of `draws`.
 
     Returns:
-      [B, N, F, D].
+      [B, N, F, E].
     """
 
     @tf.custom_gradient

@@ -11,6 +11,7 @@ import tf_keras
 from official.modeling import tf_utils
 from official.nlp.modeling import models, networks
 
+from bert_tf2.models.attention import SelfAttention
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.dropout import dropout_seed
 from bert_tf2.models.encoder import build_encoder
@@ -167,13 +168,45 @@ def test_length_and_batch_are_free_and_padding_changes_nothing(config):
         np.testing.assert_allclose(alone[0], whole[row, :length], rtol=0, atol=1e-5)
 
 
-def test_output_range_computes_the_first_tokens_only(config):
-    whole, first = build_encoder(config), build_encoder(config, output_range=1)
+@pytest.mark.parametrize("number", [1, 3])
+def test_output_range_computes_the_first_tokens_only(config, number):
+    whole, first = build_encoder(config), build_encoder(config, output_range=number)
     randomize(whole)
     first.set_weights(whole.get_weights())
-    expected, outputs = whole(batch(config)), first(batch(config))
-    assert outputs["sequence_output"].shape == [ROWS, 1, config.hidden_size]
+    upstream = tf.random.stateless_normal([ROWS, number, config.hidden_size], [1, 2])
+
+    def outputs_and_gradients(encoder):
+        with tf.GradientTape() as tape:
+            outputs = encoder(batch(config))
+            loss = tf.reduce_sum(outputs["sequence_output"][:, :number] * upstream) + tf.reduce_sum(outputs["pooled_output"])
+        gradients = tape.gradient(loss, encoder.trainable_variables, unconnected_gradients="zero")
+        return outputs, [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+    (expected, expected_gradients), (outputs, gradients) = outputs_and_gradients(whole), outputs_and_gradients(first)
+    assert outputs["sequence_output"].shape == [ROWS, number, config.hidden_size]
+    np.testing.assert_allclose(outputs["sequence_output"], expected["sequence_output"][:, :number], rtol=0, atol=2e-6)
     np.testing.assert_allclose(outputs["pooled_output"], expected["pooled_output"], rtol=0, atol=1e-6)
+    for variable, one, other in zip(first.trainable_variables, gradients, expected_gradients, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=2e-5, err_msg=variable.name)
+
+
+def test_dropout_of_few_queries_keeps_the_expectation(config):
+    attention = SelfAttention(dataclasses.replace(config, attention_probs_dropout_prob=0.4), salt=3)
+    hidden, adder = tf.random.stateless_normal([ROWS, LENGTH, config.hidden_size], [1, 2]), tf.zeros([ROWS, 1, 1, LENGTH])
+    attention(hidden, adder)
+    for variable in attention.trainable_variables:
+        variable.assign(tf.random.stateless_normal(variable.shape, [3, 4], stddev=0.3))
+    expected = attention(hidden, adder, 2, training=False)
+
+    @tf.function
+    def dropped(number):
+        with dropout_seed(tf.stack([number, 7])):
+            return attention(hidden, adder, 2, training=True)
+
+    samples = np.array([dropped(number) for number in tf.range(600)])
+    deviation = (samples.mean(axis=0) - expected) / (samples.std(axis=0) / np.sqrt(len(samples)))
+    assert np.abs(deviation).max() < 5
+    assert samples.std(axis=0).min() > 0
 
 
 @pytest.mark.slow
