@@ -45,7 +45,7 @@ class MaskFiller:
         filler.fill("Paris is the [MASK] of France.")[0][0].token
 
     Args:
-      encoder: a built encoder with its weights.
+      encoder: a built encoder with its weights, made `for_pretraining`.
       masked_lm: the head on it, `bert_tf2.models.masked_lm.MaskedLM`, with its weights.
       tokenizer: of the model's vocabulary.
       longest: the longest input in tokens, [CLS] and [SEP] included.
@@ -107,7 +107,7 @@ class MaskFiller:
                 "vocabulary that belongs to the checkpoint with --vocab_file"
             )
         tf_keras.utils.set_random_seed(0)
-        encoder = build_encoder(config)
+        encoder = build_encoder(config, for_pretraining=True)
         model = PretrainingTask(config, next_sentence=False).build_model(encoder)
         load_encoder_weights(encoder, path, config, head_model=model)
         return cls(encoder, model.masked_lm, tokenizer, config.max_position_embeddings)
@@ -154,9 +154,12 @@ class MaskFiller:
         mask = np.zeros_like(ids)
         for row, of_row in enumerate(rows):
             ids[row, : len(of_row)], mask[row, : len(of_row)] = of_row, 1
-        # Padding may have the same id as nothing else, but never that of [MASK].
-        where = np.argwhere((ids == self._mask_id) & (mask == 1))
-        probabilities, tokens = self._best(ids, mask, (where[:, 0] * length + where[:, 1]).astype(np.int32), top_k)
+        is_mask = ids == self._mask_id
+        most = int(is_mask.sum(1).max())
+        # The places of the masks first, in their order; what a row has fewer than others is not looked at.
+        positions = np.argsort(~is_mask, axis=1, kind="stable")[:, :most].astype(np.int32)
+        where = np.argwhere(np.take_along_axis(is_mask, positions, axis=1))
+        probabilities, tokens = self._best(ids, mask, positions, (where[:, 0] * most + where[:, 1]).astype(np.int32), top_k)
         found: list[list[list[Candidate]]] = [[] for _ in texts]
         for row, best, best_tokens in zip(where[:, 0].tolist(), probabilities.numpy().tolist(), tokens.numpy().tolist()):
             names = [self._tokenizer.id_to_token(token) for token in best_tokens]
@@ -169,12 +172,13 @@ class MaskFiller:
         import tensorflow as tf
 
         @tf.function(
-            input_signature=[tf.TensorSpec([None, None], tf.int32)] * 2
+            input_signature=[tf.TensorSpec([None, None], tf.int32)] * 3
             + [tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)],
             autograph=False,
         )
-        def best(ids: "tf.Tensor", mask: "tf.Tensor", places: "tf.Tensor", top_k: "tf.Tensor") -> Any:
+        def best(ids: "tf.Tensor", mask: "tf.Tensor", positions: "tf.Tensor", places: "tf.Tensor", top_k: "tf.Tensor") -> Any:
             inputs = {"input_word_ids": ids, "input_mask": mask, "input_type_ids": tf.zeros_like(ids)}
+            inputs["output_positions"] = positions
             logits = self._masked_lm.logits(self._encoder(inputs, training=False)["sequence_output"], places)
             return tf.math.top_k(tf.nn.softmax(logits), top_k)
 

@@ -23,6 +23,7 @@ from bert_tf2.models.checkpoints.convert import convert
 from bert_tf2.models.checkpoints.formats import open_source
 from bert_tf2.models.checkpoints.loading import load_encoder_weights
 from bert_tf2.models.config import BertConfig
+from bert_tf2.models.encoder import build_encoder
 from bert_tf2.tasks.pretraining import PretrainingTask
 from bert_tf2.training import checkpointing, report
 from bert_tf2.training.distribution import is_multi_worker
@@ -91,6 +92,16 @@ class PretrainingRun(TrainingRun):
         if self._chief:
             self._finish(results)
         return results
+
+    def _build_encoder(self, policy: str) -> tf_keras.Model:
+        return build_encoder(self._config, policy, for_pretraining=True)
+
+    def _save_encoder(self, training: TrainingResult) -> None:
+        # That of the training has an input more than the one that goes on to other tasks.
+        trained, self._encoder = self._encoder, build_encoder(self._config)
+        self._encoder.set_weights(trained.get_weights())
+        super()._save_encoder(training)
+        self._encoder = trained
 
     def _identifying(self) -> dict[str, Any]:
         return {

@@ -94,8 +94,12 @@ class TrainingRun(abc.ABC):
         tf_keras.utils.set_random_seed(seed)
         with self._strategy.scope():
             policy = training_setup.POLICIES[self._options.dtype]
-            self._encoder = build_encoder(self._config, policy, output_range=self.output_range)
+            self._encoder = self._build_encoder(policy)
             self._model = self._task.build_model(self._encoder)
+
+    def _build_encoder(self, policy: str) -> tf_keras.Model:
+        """The encoder that the task's heads stand on."""
+        return build_encoder(self._config, policy, output_range=self.output_range)
 
     def _train(self, records: RecordSet, data: dict[str, Any], evaluates: bool) -> TrainingResult:
         """Trains from where the directory stands to the end.
@@ -192,7 +196,7 @@ class TrainingRun(abc.ABC):
 
     def _model_to_export(self) -> tf_keras.Model:
         """The model as it is served: in float32 whatever the training computed in, on one device."""
-        model = self._task.build_model(build_encoder(self._config, output_range=self.output_range))
+        model = self._task.build_model(self._build_encoder("float32"))
         model.set_weights(self._model.get_weights())
         return model
 

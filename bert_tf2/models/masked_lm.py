@@ -37,32 +37,34 @@ class MaskedLM(tf_keras.layers.Layer):
         self.bias = self.add_weight("output_bias/bias", [self.embedding_table.shape[0]], dtype=tf.float32, initializer="zeros")
         super().build(input_shape)
 
-    def call(self, sequence_output: tf.Tensor, places: tf.Tensor, label_ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def call(
+        self, sequence_output: tf.Tensor, places: tf.Tensor, label_ids: tf.Tensor, word_table: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Predicts tokens and compares them with what stood there.
 
         Args:
           sequence_output: float32 [B, L, H].
           places: int32 [N], numbers of tokens among all B * L.
           label_ids: int32 [N], the ids that stood there.
+          word_table: the word embeddings as `TiedEmbedding` gives them, float32 [V, H].
 
         Returns:
           The cross-entropy of each place, float32 [N]; and 1 where the most likely token is the right one, float32 [N].
         """
         bias = tf.convert_to_tensor(self.bias)
-        return tied_cross_entropy(self._transformed(sequence_output, places), self._table(), bias, label_ids)
+        table = tf.cast(word_table, self._product_dtype)
+        return tied_cross_entropy(self._transformed(sequence_output, places), table, bias, label_ids)
 
     def logits(self, sequence_output: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
-        """The unnormalised log-probabilities of all tokens: as `call` -> float32 [N, V]."""
-        product = tf.matmul(self._transformed(sequence_output, places), self._table(), transpose_b=True)
+        """The unnormalised log-probabilities of all tokens, from arguments as those of `call`: float32 [N, V]."""
+        table = tf.cast(self.embedding_table, self._product_dtype)
+        product = tf.matmul(self._transformed(sequence_output, places), table, transpose_b=True)
         return tf.nn.bias_add(tf.cast(product, tf.float32), self.bias)
 
     def _transformed(self, sequence_output: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
         tokens = tf.gather(tf.reshape(sequence_output, [-1, self._width]), places)
         hidden = self._activation(self.dense(tf.cast(tokens, self._product_dtype)))
         return tf.cast(self.layer_norm(tf.cast(hidden, tf.float32)), self._product_dtype)
-
-    def _table(self) -> tf.Tensor:
-        return tf.cast(self.embedding_table, self._product_dtype)
 
 
 def tied_cross_entropy(hidden: tf.Tensor, table: tf.Tensor, bias: tf.Tensor, label_ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -60,7 +60,7 @@ class PretrainingTask:
         self._config, self._policy, self._static_shapes = config, policy, static_shapes
 
     def build_model(self, encoder: tf_keras.Model) -> tf_keras.Model:
-        """Puts the heads on the encoder.
+        """Puts the heads on an encoder that was built `for_pretraining`.
 
         The model takes the encoder's inputs, `masked_lm_positions` and `masked_lm_ids` int32 [B, P] and `masked_lm_weights`
         float32 [B, P]. Of the N predictions, those with a weight (all B * P with `static_shapes`), it gives `masked_lm_loss`,
@@ -69,17 +69,17 @@ class PretrainingTask:
         """
         inputs = {name: tf_keras.Input((None,), dtype=tf.int32, name=name) for name in (*_TOKENS, *_PREDICTIONS[:2])}
         inputs["masked_lm_weights"] = tf_keras.Input((None,), dtype=tf.float32, name="masked_lm_weights")
-        encoded = encoder({name: inputs[name] for name in _TOKENS})
+        # Of the last block only what is looked at is computed: the first token, for the pairs, and the masked ones.
+        positions = tf_keras.layers.Lambda(_with_first, name="output_positions")(inputs["masked_lm_positions"])
+        encoded = encoder({**{name: inputs[name] for name in _TOKENS}, "output_positions": positions})
         outputs = {}
         if self.next_sentence:
             classification = _classification(self._config)
             outputs["classification"] = classification(encoded["pooled_output"])
         head = MaskedLM(self._config, encoder._embedding_layer, COMPUTE_DTYPES[self._policy], name="cls/predictions")
-        chosen = Predictions(self._static_shapes, name="predictions")(
-            encoded["sequence_output"], *(inputs[name] for name in _PREDICTIONS)
-        )
+        chosen = Predictions(self._static_shapes, name="predictions")(*(inputs[name] for name in _PREDICTIONS[1:]))
         places, label_ids, outputs["masked_lm_weights"], outputs["masked_lm_rows"] = chosen
-        losses = head(encoded["sequence_output"], places, label_ids)
+        losses = head(encoded["sequence_output"], places, label_ids, encoded["word_table"])
         outputs["masked_lm_loss"], outputs["masked_lm_correct"] = losses
         model = tf_keras.Model(inputs=inputs, outputs=outputs, name="bert_pretrainer")
         model.encoder, model.masked_lm = encoder, head
@@ -179,25 +179,30 @@ class Predictions(tf_keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         self._all_of_them = all_of_them
 
-    def call(self, sequence_output: tf.Tensor, positions: tf.Tensor, label_ids: tf.Tensor, weights: tf.Tensor) -> tuple:
+    def call(self, label_ids: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         """Chooses among [B, P].
 
         Args:
-          sequence_output: [B, L, H]; only its length is looked at.
-          positions: int32 [B, P], places in the rows.
           label_ids: int32 [B, P].
           weights: float32 [B, P].
 
         Returns:
-          Places among all tokens of the batch int32 [N], label ids int32 [N], weights float32 [N], rows int32 [N].
+          Places among the B * (1 + P) tokens of `_with_first` int32 [N], label ids int32 [N], weights float32 [N], rows
+          int32 [N].
         """
-        rows = tf.broadcast_to(tf.range(tf.shape(positions)[0])[:, tf.newaxis], tf.shape(positions))
-        places = rows * tf.shape(sequence_output)[1] + positions
+        number, predictions = tf.unstack(tf.shape(label_ids))
+        rows = tf.broadcast_to(tf.range(number)[:, tf.newaxis], [number, predictions])
+        places = rows * (1 + predictions) + 1 + tf.range(predictions)
         listed = [tf.reshape(values, [-1]) for values in (places, label_ids, weights, rows)]
         if self._all_of_them:
             return tuple(listed)
         used = tf.squeeze(tf.where(listed[2] > 0), axis=1)
         return tuple(tf.gather(values, used) for values in listed)
+
+
+def _with_first(positions: tf.Tensor) -> tf.Tensor:
+    """The first token of each row, then the given ones: int32 [B, P] -> [B, 1 + P]."""
+    return tf.pad(positions, [[0, 0], [1, 0]])
 
 
 def _classification(config: BertConfig) -> tf_keras.Model:

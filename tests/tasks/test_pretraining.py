@@ -58,7 +58,7 @@ def test_losses_metrics_and_gradients_are_the_gardens(config, next_sentence, tmp
         garden_config, LENGTH, PREDICTIONS, use_next_sentence_label=next_sentence, return_core_pretrainer_model=True
     )
     task = PretrainingTask(config, next_sentence=next_sentence)
-    model = task.build_model(build_encoder(config))
+    model = task.build_model(build_encoder(config, for_pretraining=True))
     # By the object graph, there and back.
     tf.train.Checkpoint(model=pretrainer).write(str(tmp_path / "garden"))
     if not next_sentence:
@@ -98,7 +98,7 @@ def test_losses_metrics_and_gradients_are_the_gardens(config, next_sentence, tmp
 def test_shapes_known_or_not_and_rows_that_fill_up_change_nothing(config):
     batch = make_batch(config)
     task, static = PretrainingTask(config), PretrainingTask(config, static_shapes=True)
-    encoder = build_encoder(config)
+    encoder = build_encoder(config, for_pretraining=True)
     model, static_model = task.build_model(encoder), static.build_model(encoder)
     static_model.set_weights(model.get_weights())
     loss, metrics, gradients = loss_metrics_gradients(task, model, batch)
@@ -115,7 +115,7 @@ def test_shapes_known_or_not_and_rows_that_fill_up_change_nothing(config):
 
 def test_predictions_are_the_sums_of_each_example(config):
     batch, task = make_batch(config), PretrainingTask(config)
-    model = task.build_model(build_encoder(config))
+    model = task.build_model(build_encoder(config, for_pretraining=True))
     outputs = model({name: batch[name] for name in model.input}, training=False)
     collected = {name: value.numpy() for name, value in task.predictions(outputs, batch).items()}
     assert {name: value.shape for name, value in collected.items()} == dict.fromkeys(collected, (ROWS,))
