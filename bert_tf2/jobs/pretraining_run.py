@@ -109,6 +109,8 @@ class PretrainingRun(TrainingRun):
             "max_seq_length": self._data.max_seq_length,
             "max_predictions_per_seq": self._data.max_predictions_per_seq,
             "next_sentence": self._task.next_sentence,
+            # Several workers do not sort, and so cannot go on with the order of one that did.
+            "sorted_by_length": self._padding.fixed_length is None,
         }
 
     def _plan(self, records: ShardedRecords, seed: int) -> StripedPlan:
