@@ -30,11 +30,11 @@ def run_pretraining(options: PretrainingOptions) -> dict[str, Any]:
     """
     options = settled(options)
     training_setup.check_training_options(options)
-    from bert_tf2.jobs.pretraining_data import find_data
+    from bert_tf2.jobs.pretraining_inputs import find_inputs
     from bert_tf2.models.config import BertConfig
 
     config = BertConfig.from_json_file(files.require_file(options.bert_config_file, "bert_config_file"))
-    data = find_data(options, config)
+    data = find_inputs(options, config)
     configure_tensorflow(options)
     model_dir = files.expand(options.directory)
     strategy = training_setup.create_strategy(options, model_dir)

@@ -11,7 +11,7 @@ from bert_tf2.data.record_set import RecordSet
 from bert_tf2.data.records import parse_records
 from bert_tf2.data.sharded_records import ShardedRecords
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.pretraining_data import PretrainingData, shards_of
+from bert_tf2.jobs.pretraining_inputs import PretrainingInputs, shards_of
 from bert_tf2.jobs.pretraining_options import PretrainingOptions
 from bert_tf2.models.config import BertConfig
 from bert_tf2.tasks.pretraining import PretrainingTask
@@ -36,7 +36,7 @@ class PretrainingRecords:
       task: what records must hold.
     """
 
-    def __init__(self, options: PretrainingOptions, data: PretrainingData, config: BertConfig, task: PretrainingTask):
+    def __init__(self, options: PretrainingOptions, data: PretrainingInputs, config: BertConfig, task: PretrainingTask):
         self._options, self._data, self._config, self._task = options, data, config, task
 
     def training(self, worker: int, workers: int) -> ShardedRecords:

@@ -14,7 +14,7 @@ from bert_tf2.data.pipeline import BatchPlan, check_divisible
 from bert_tf2.data.sharded_records import ShardedRecords
 from bert_tf2.data.striped_plan import StripedPlan
 from bert_tf2.jobs import training_setup
-from bert_tf2.jobs.pretraining_data import PretrainingData
+from bert_tf2.jobs.pretraining_inputs import PretrainingInputs
 from bert_tf2.jobs.pretraining_options import PretrainingOptions
 from bert_tf2.jobs.pretraining_records import PretrainingRecords
 from bert_tf2.jobs.training_run import Schedule, TrainingRun
@@ -51,7 +51,7 @@ class PretrainingRun(TrainingRun):
         self,
         options: PretrainingOptions,
         config: BertConfig,
-        data: PretrainingData,
+        data: PretrainingInputs,
         strategy: tf.distribute.Strategy,
         directory: RunDirectory,
     ):

@@ -19,7 +19,7 @@ META_DATA = "meta_data.json"
 
 
 @dataclasses.dataclass(frozen=True)
-class PretrainingData:
+class PretrainingInputs:
     """What is known before the records are opened.
 
     Attributes:
@@ -42,7 +42,7 @@ class PretrainingData:
         return self.settings is not None and self.settings.dynamic_masking
 
 
-def find_data(options: PretrainingOptions, config: BertConfig) -> PretrainingData:
+def find_inputs(options: PretrainingOptions, config: BertConfig) -> PretrainingInputs:
     """What metadata and flags say of the records.
 
     Raises:
@@ -56,7 +56,7 @@ def find_data(options: PretrainingOptions, config: BertConfig) -> PretrainingDat
             options.max_seq_length or DEFAULT_MAX_SEQ_LENGTH,
             options.max_predictions_per_seq or DEFAULT_MAX_PREDICTIONS,
         )
-        data = PretrainingData(
+        data = PretrainingInputs(
             options.max_seq_length or DEFAULT_MAX_SEQ_LENGTH,
             options.max_predictions_per_seq or DEFAULT_MAX_PREDICTIONS,
             options.use_next_sentence_label,
@@ -74,10 +74,10 @@ def find_data(options: PretrainingOptions, config: BertConfig) -> PretrainingDat
     _check_vocabulary(options, meta)
     if options.eval_input_files and options.files:
         _check_same(path, settings, meta, _meta_data_path(options, options.eval_input_files, explicit=False))
-    return PretrainingData(meta.max_seq_length, settings.max_predictions_per_seq, settings.has_pairs, settings, _shards(meta))
+    return PretrainingInputs(meta.max_seq_length, settings.max_predictions_per_seq, settings.has_pairs, settings, _shards(meta))
 
 
-def shards_of(options: PretrainingOptions, data: PretrainingData, pattern: str) -> Mapping[str, RecordFile] | None:
+def shards_of(options: PretrainingOptions, data: PretrainingInputs, pattern: str) -> Mapping[str, RecordFile] | None:
     """What metadata says of the files of a pattern: that of the training records, else the one beside them."""
     beside = _meta_data_path(options, pattern, explicit=False)
     if beside is not None:
@@ -102,7 +102,7 @@ def _meta_data_path(options: PretrainingOptions, pattern: str, explicit: bool = 
     return beside if os.path.isfile(beside) else None
 
 
-def _check_length(data: PretrainingData, config: BertConfig, options: PretrainingOptions) -> None:
+def _check_length(data: PretrainingInputs, config: BertConfig, options: PretrainingOptions) -> None:
     if data.max_seq_length > config.max_position_embeddings:
         raise UserError(
             f"--max_seq_length={data.max_seq_length} is more than the model's {config.max_position_embeddings} positions "
