@@ -141,6 +141,26 @@ def test_one_segment_without_pairs(place, capsys):
     assert set(read_heads(str(place.model_dir / "ckpt-6"))) == {"masked_lm"}
 
 
+def test_summaries_and_schedule(place, capsys):
+    flags = ["--num_train_epochs=2", "--num_steps_per_epoch=5", "--warmup_proportion=0.4", "--train_summary_interval=2"]
+    flags = [flag for flag in place.arguments(*flags) if flag != "--num_train_steps=60"]
+    assert place.run_as_given(*flags) == 0
+    assert [entry["step"] for entry in place.history("train")] == [2, 4, 6, 8, 10]
+    rates = [entry["learning_rate"] for entry in place.history("train")]
+    # The rate of the step just done: 1, 3 of 4 in the warm-up, then 5, 7, 9 of 10.
+    assert rates == pytest.approx([0.0025, 0.0075, 0.005, 0.003, 0.001])
+    assert (place.model_dir / "ckpt-5.index").exists()
+    tags = set()
+    for path in (place.model_dir / "summaries" / "train").glob("events*"):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            tags |= {value.tag for value in event.summary.value}
+    assert {"loss", "masked_lm_accuracy", "next_sentence_loss", "tokens_per_second", "learning_rate"} <= tags
+    place.model_dir = place.directory / "silent"
+    assert place.run("--num_train_steps=2", "--train_summary_interval=-1", held_out(place)) == 0
+    assert not (place.model_dir / "summaries" / "train").exists()
+    assert (place.model_dir / "summaries" / "eval").exists()
+
+
 @pytest.mark.parametrize("form", ["ckpt", "tf1", "huggingface", "encoder"])
 def test_continuing_restores_the_heads_that_are_there(place, capsys, form):
     assert place.run("--num_train_steps=30", "--also_export=tf1,huggingface") == 0

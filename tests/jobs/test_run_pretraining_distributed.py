@@ -114,3 +114,18 @@ def test_killed_at_any_moment_and_run_again_ends_with_the_same_bits(place, kind)
     assert "continuing from step" in finish(start(place, killed, *flags))[0]
     assert bits(whole) == bits(killed)
     assert curve(place, whole) == curve(place, killed)
+
+
+def test_a_run_of_one_goes_on_with_two_workers(place):
+    flags = ["--nobucket_by_length", "--save_checkpoints_steps=5", "--num_train_steps=60", without_dropout(place)]
+    whole, parts = place.directory / "whole", place.directory / "parts"
+    finish(start(place, whole, *flags))
+    process = start(place, parts, *flags)
+    while process.poll() is None and not ((parts / "training_history.jsonl").exists() and len(curve(place, parts)) >= 12):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    messages = two_workers(place, parts, *flags)
+    assert "continuing from step" in messages[0]
+    np.testing.assert_allclose(curve(place, parts), curve(place, whole), rtol=2e-3)
+    assert len(curve(place, parts)) == 60
