@@ -54,6 +54,8 @@ setup(
             "bert-tf2-create-finetuning-data = bert_tf2.jobs.finetuning_data:command",
             "bert-tf2-create-pretraining-data = bert_tf2.jobs.pretraining_data:command",
             "bert-tf2-demo = bert_tf2.jobs.demo:command",
+            "bert-tf2-fill-mask = bert_tf2.jobs.fill_mask:command",
+            "bert-tf2-pretraining = bert_tf2.jobs.pretraining:command",
             "bert-tf2-squad = bert_tf2.jobs.squad:command",
             "bert-tf2-score-squad = bert_tf2.jobs.score_squad:command",
         ]

@@ -7,8 +7,10 @@ from bert_tf2.jobs.answer_questions import AnswerQuestionsOptions
 from bert_tf2.jobs.classifier_options import ClassifierOptions
 from bert_tf2.jobs.convert_checkpoint import ConvertCheckpointOptions
 from bert_tf2.jobs.demo import DemoOptions
+from bert_tf2.jobs.fill_mask import FillMaskOptions
 from bert_tf2.jobs.finetuning_data import FinetuningDataOptions
 from bert_tf2.jobs.pretraining_data import PretrainingDataOptions
+from bert_tf2.jobs.pretraining_options import PretrainingOptions
 from bert_tf2.jobs.score_squad import ScoreSquadOptions
 from bert_tf2.jobs.squad_options import SquadOptions
 
@@ -16,10 +18,12 @@ COMMANDS = {
     "data_prep/create_finetuning_data.py": FinetuningDataOptions,
     "data_prep/create_pretraining_data.py": PretrainingDataOptions,
     "run_classifier.py": ClassifierOptions,
+    "run_pretraining.py": PretrainingOptions,
     "run_squad.py": SquadOptions,
     "python -m bert_tf2.answer_questions": AnswerQuestionsOptions,
     "python -m bert_tf2.convert_checkpoint": ConvertCheckpointOptions,
     "python -m bert_tf2.demo": DemoOptions,
+    "python -m bert_tf2.fill_mask": FillMaskOptions,
     "python -m bert_tf2.score_squad": ScoreSquadOptions,
 }
 

@@ -26,6 +26,12 @@ TINY_VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "movie",
 ]
 
 
+@pytest.fixture(scope="session")
+def tiny_vocabulary() -> list[str]:
+    """The tokens of `tiny_vocab_file`, in the order of their ids."""
+    return TINY_VOCABULARY
+
+
 @pytest.fixture
 def tiny_vocab_file(tmp_path: pathlib.Path) -> str:
     """A WordPiece vocabulary of 86 entries that can spell every lower-case English word."""

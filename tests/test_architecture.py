@@ -28,6 +28,7 @@ FLOORS = {
     "bert_tf2.answer_questions": 6,
     "bert_tf2.convert_checkpoint": 6,
     "bert_tf2.demo": 6,
+    "bert_tf2.fill_mask": 6,
     "bert_tf2.score_squad": 6,
 }
 NEIGHBOURS = {"bert_tf2.data": "bert_tf2.models", "bert_tf2.models": "bert_tf2.data"}
@@ -40,6 +41,7 @@ COMMANDS = sorted(
         PACKAGE / "answer_questions.py",
         PACKAGE / "convert_checkpoint.py",
         PACKAGE / "demo.py",
+        PACKAGE / "fill_mask.py",
         PACKAGE / "score_squad.py",
     ]
 )
@@ -108,7 +110,7 @@ def test_imports_go_downwards(path):
 def test_no_forbidden_import(path):
     # The benchmarks' drivers of the model garden have to set the garden's own flags.
     peers = ROOT / "benchmarks" / "peers"
-    may_read_flags = path in (PACKAGE / "cli.py", peers / "garden.py", peers / "garden_squad.py")
+    may_read_flags = path in (PACKAGE / "cli.py", peers / "garden.py", peers / "garden_pretraining.py", peers / "garden_squad.py")
     for line, name in imports(path):
         where = f"{shown(path)}:{line}"
         top = name.split(".")[0]
@@ -174,8 +176,12 @@ WITHOUT_TENSORFLOW = [
     "bert_tf2.jobs.convert_checkpoint",
     "bert_tf2.jobs.demo",
     "bert_tf2.jobs.finetuning_data",
+    "bert_tf2.jobs.fill_mask",
+    "bert_tf2.jobs.mask_filler",
     "bert_tf2.jobs.options",
     "bert_tf2.jobs.pretraining_data",
+    "bert_tf2.jobs.pretraining",
+    "bert_tf2.jobs.pretraining_options",
     "bert_tf2.jobs.squad_data",
     "bert_tf2.jobs.squad",
     "bert_tf2.jobs.score_squad",

@@ -17,12 +17,14 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 COMMANDS = [
     ["run_classifier.py"],
+    ["run_pretraining.py"],
     ["run_squad.py"],
     ["data_prep/create_finetuning_data.py"],
     ["data_prep/create_pretraining_data.py"],
     ["-m", "bert_tf2.answer_questions"],
     ["-m", "bert_tf2.convert_checkpoint"],
     ["-m", "bert_tf2.demo"],
+    ["-m", "bert_tf2.fill_mask"],
     ["-m", "bert_tf2.score_squad"],
 ]
 

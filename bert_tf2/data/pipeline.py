@@ -7,11 +7,11 @@ global batches.
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 
-from bert_tf2.data.record_set import RecordSet
 from bert_tf2.data.records import FeatureSpec, parse_records
 from bert_tf2.errors import UserError
 
@@ -56,6 +56,11 @@ class BatchPlan:
             self._epoch = (epoch, order)
         return order[position * self.batch_size : (position + 1) * self.batch_size]
 
+    def sample_ids(self, step: int) -> np.ndarray:
+        """Numbers of the batch's samples, which no other sample of the training has: int64, one for each row."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        return epoch * len(self._lengths) + position * self.batch_size + np.arange(len(self.rows(step)), dtype=np.int64)
+
     def order(self, epoch: int) -> np.ndarray:
         """All row numbers in the order of an epoch: int64 [N]."""
         random = np.random.Generator(np.random.Philox(key=[self._seed & 0xFFFFFFFFFFFFFFFF, epoch]))
@@ -87,6 +92,38 @@ class LengthSortedPlan:
         """Row numbers of a batch: int64 [at most batch_size]."""
         return self._order[step * self.batch_size : (step + 1) * self.batch_size]
 
+    def sample_ids(self, step: int) -> np.ndarray:
+        """The rows themselves: what is drawn for a row is the same in every evaluation."""
+        return self.rows(step).astype(np.int64)
+
+
+class Plan(Protocol):
+    """Which rows each step takes: `BatchPlan`, `LengthSortedPlan`, `striped_plan.StripedPlan`."""
+
+    batch_size: int
+
+    def rows(self, step: int) -> np.ndarray:
+        """Row numbers of the global batch of a step: int64 [at most batch_size]."""
+
+    def sample_ids(self, step: int) -> np.ndarray:
+        """Numbers by which the same row is told apart in different steps: int64, one for each row."""
+
+
+class Records(Protocol):
+    """What batches are made of: `RecordSet`, `sharded_records.ShardedRecords`."""
+
+    specs: list[FeatureSpec]
+    finish: Callable[[dict[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]] | None
+
+    def read(self, row: int) -> bytes:
+        """The serialized record of a row."""
+
+    def lengths_of(self, rows: np.ndarray) -> np.ndarray:
+        """Number of tokens of some rows."""
+
+    def location(self, row: int) -> str:
+        """Where a row comes from, for messages."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Padding:
@@ -96,12 +133,16 @@ class Padding:
       fixed_length: every batch has this length (TPU, XLA with one shape); None pads to the longest row of the global batch.
       multiple_of: lengths are rounded up to a multiple, which bounds the number of shapes.
       longest: a rounded length never exceeds this; usually `max_seq_length`.
+      most_predictions: no row has more masked tokens than this; None where that is not known.
+      fixed_predictions: every row has place for `most_predictions`, so that the shape is the same.
       full_batches: partial batches are filled to the full batch size with rows of weight 0, so that the shape is the same.
     """
 
     fixed_length: int | None = None
     multiple_of: int = 1
     longest: int | None = None
+    most_predictions: int | None = None
+    fixed_predictions: bool = False
     full_batches: bool = False
 
     def length(self, lengths: np.ndarray) -> int:
@@ -131,8 +172,8 @@ def check_divisible(batch_size: int, replicas: int, accumulation_steps: int = 1,
 
 def distributed_batches(
     strategy: tf.distribute.Strategy,
-    records: RecordSet,
-    plan: BatchPlan | LengthSortedPlan,
+    records: Records,
+    plan: Plan,
     first_step: int,
     padding: Padding,
     accumulation_steps: int = 1,
@@ -148,13 +189,14 @@ def distributed_batches(
     replicas = strategy.num_replicas_in_sync
     check_divisible(plan.batch_size, replicas, accumulation_steps)
     share = _share_of(records, plan, padding, replicas, accumulation_steps)
+    predictions = padding.most_predictions if padding.fixed_predictions else None
 
     def dataset_of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
         local = replicas // context.num_input_pipelines
 
         def read(index: np.int64) -> tuple:
             step, replica = divmod(int(index), local)
-            return share(first_step + step, context.input_pipeline_id * local + replica)
+            return share(first_step + step, context.input_pipeline_id, replica, local)
 
         per_replica = plan.batch_size // replicas if padding.full_batches else None
 
@@ -163,8 +205,9 @@ def distributed_batches(
             return _read_in_python(read, index, per_replica)
 
         @tf.autograph.experimental.do_not_convert
-        def parse(serialized: tf.Tensor, real: tf.Tensor, length: tf.Tensor) -> dict[str, tf.Tensor]:
-            return _tensors(serialized, real, length, records.specs, padding.fixed_length)
+        def parse(serialized: tf.Tensor, real: tf.Tensor, length: tf.Tensor, samples: tf.Tensor) -> dict[str, tf.Tensor]:
+            batch = _tensors(serialized, real, length, records.specs, padding.fixed_length, predictions)
+            return batch if records.finish is None else records.finish(batch, samples)
 
         dataset = tf.data.Dataset.range(np.iinfo(np.int64).max).map(read_in_python)
         dataset = dataset.map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -174,42 +217,68 @@ def distributed_batches(
     return strategy.distribute_datasets_from_function(dataset_of_worker)
 
 
-def _share_of(
-    records: RecordSet, plan: BatchPlan | LengthSortedPlan, padding: Padding, replicas: int, accumulation_steps: int
-) -> Callable[[int, int], tuple]:
-    def share(step: int, replica: int) -> tuple[list[bytes], np.ndarray, np.int32]:
-        rows = plan.rows(step)
+def bad_record(records: Records, plan: Plan, first_step: int, padding: Padding, steps: int = 64) -> str | None:
+    """What is wrong with the first unusable record of some steps and where it is; None when all can be used."""
+    length, predictions = padding.fixed_length or padding.longest, padding.most_predictions
+    for row in (int(row) for step in range(first_step, first_step + steps) for row in plan.rows(step)):
+        try:
+            batch = parse_records(tf.constant([records.read(row)]), records.specs, length, predictions)
+            if records.finish is not None:
+                records.finish({**batch, EXAMPLE_WEIGHT: tf.ones([1])}, tf.zeros([1], tf.int64))
+        except LookupError:
+            continue  # in a file that another worker reads
+        except UserError as error:
+            return str(error)
+        except tf.errors.InvalidArgumentError as error:
+            lines = error.message.strip().splitlines()
+            return f"{records.location(row)}: {(lines or ['it cannot be parsed'])[0][:300]}"
+    return None
+
+
+def _share_of(records: Records, plan: Plan, padding: Padding, replicas: int, accumulation_steps: int) -> Callable[..., tuple]:
+    def share(step: int, worker: int, replica: int, local: int) -> tuple:
+        """What replica `replica` of a worker's `local` ones gets: records, weights, length, numbers of the samples."""
+        rows, samples = plan.rows(step), plan.sample_ids(step)
         if len(rows) == 0:  # past the last batch of an evaluation; prefetched, never used
-            rows = plan.rows(0)[:1]
-        length = padding.length(records.lengths[rows])
+            rows, samples = plan.rows(0)[:1], plan.sample_ids(0)[:1]
+        length = padding.length(records.lengths_of(rows) if padding.fixed_length is None else rows[:0])
         size = padding.rows(len(rows), plan.batch_size, replicas * accumulation_steps) // replicas
-        positions = np.arange(replica * size, (replica + 1) * size)
-        chosen = rows[np.minimum(positions, len(rows) - 1)]
-        return [records.read(int(row)) for row in chosen], (positions < len(rows)).astype(np.float32), np.int32(length)
+        if getattr(plan, "interleaved", False):
+            positions = worker + replicas // local * np.arange(replica * size, (replica + 1) * size)
+        else:
+            positions = (worker * local + replica) * size + np.arange(size)
+        chosen = np.minimum(positions, len(rows) - 1)
+        serialized = [records.read(int(row)) for row in rows[chosen]]
+        return serialized, (positions < len(rows)).astype(np.float32), np.int32(length), samples[chosen]
 
     return share
 
 
-def _read_in_python(read: Callable, index: tf.Tensor, rows: int | None) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def _read_in_python(read: Callable, index: tf.Tensor, rows: int | None) -> tuple[tf.Tensor, ...]:
     """Slices the bytes of one replica's rows; the parsing is left to TensorFlow's own threads."""
-    serialized, real, length = tf.numpy_function(
-        lambda index: _as_arrays(*read(index)), [index], (tf.string, tf.float32, tf.int32), stateful=False
+    serialized, real, length, samples = tf.numpy_function(
+        lambda index: _as_arrays(*read(index)), [index], (tf.string, tf.float32, tf.int32, tf.int64), stateful=False
     )
-    serialized.set_shape([rows])
-    real.set_shape([rows])
+    for values in (serialized, real, samples):
+        values.set_shape([rows])
     length.set_shape([])
-    return serialized, real, length
+    return serialized, real, length, samples
 
 
-def _as_arrays(serialized: list[bytes], real: np.ndarray, length: np.int32) -> tuple[np.ndarray, np.ndarray, np.int32]:
+def _as_arrays(serialized: list[bytes], *others: np.ndarray) -> tuple[np.ndarray, ...]:
     # An object array: NumPy's own bytes type would cut trailing zero bytes off.
-    return np.array(serialized, dtype=object), real, length
+    return np.array(serialized, dtype=object), *others
 
 
 def _tensors(
-    serialized: tf.Tensor, real: tf.Tensor, length: tf.Tensor, specs: Sequence[FeatureSpec], fixed_length: int | None
+    serialized: tf.Tensor,
+    real: tf.Tensor,
+    length: tf.Tensor,
+    specs: Sequence[FeatureSpec],
+    fixed_length: int | None,
+    predictions: int | None,
 ) -> dict[str, tf.Tensor]:
-    batch = parse_records(serialized, specs, fixed_length)
+    batch = parse_records(serialized, specs, fixed_length, predictions)
     if fixed_length is None:
         # A replica's own longest row may be shorter than the global batch's.
         for spec in specs:

@@ -1,31 +1,18 @@
-"""Record files as one numbered sequence with random access: row `i` of an epoch is a slice of bytes.
-
-A TFRecord file is a row of frames: the length of the data (8 bytes, little-endian), its checksum (4), the data, its checksum
-(4). TensorFlow's reader takes a file that ends inside the first twelve bytes of a frame, or between two frames, for a
-shorter file; walking the frames here finds both.
-"""
+"""Record files as one numbered sequence with random access: row `i` of an epoch is a slice of bytes."""
 
 import bisect
-import gzip
 import itertools
-import mmap
-import os
-import struct
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from bert_tf2 import files
+from bert_tf2.data import record_frames
 from bert_tf2.data.metadata import RecordFile
 from bert_tf2.data.records import MASK_FEATURE, FeatureSpec, parse_records
 from bert_tf2.errors import UserError, did_you_mean
-from bert_tf2.files import matching_files
 
-_HEADER = struct.Struct("<QI")
-_FOOTER_BYTES = 4
-_GZIP_MAGIC = b"\x1f\x8b\x08"
 _PARSE_AT_ONCE = 2048
 
 
@@ -35,7 +22,10 @@ class RecordSet:
     Attributes:
       paths: the files.
       specs: what the records hold.
+      finish: what is done to a batch after it is parsed, from the batch and its samples' numbers int64 [B]; None for nothing.
     """
+
+    finish: Callable[[dict[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]] | None = None
 
     def __init__(self, paths: Sequence[str], specs: Sequence[FeatureSpec], contents: Sequence, starts: Sequence[np.ndarray]):
         self.paths = list(paths)
@@ -67,8 +57,8 @@ class RecordSet:
           UserError: no such file, a truncated or corrupt record (file, record, byte), records of another task, or a file
             other than the metadata describes.
         """
-        paths = matching_files(pattern, flag)
-        contents = [_read(path) for path in paths]
+        paths = files.matching_files(pattern, flag)
+        contents = [record_frames.read(path) for path in paths]
         known_whole = expected is not None and len(paths) == 1 and _has_digest(paths[0], expected)
         starts = []
         for path, content in zip(paths, contents):
@@ -81,7 +71,7 @@ class RecordSet:
             _compare(records, expected)
         if len(records) == 0:
             raise UserError(f"--{flag}: {', '.join(paths)} holds no records")
-        _check_features(records)
+        check_features(records)
         return records
 
     @classmethod
@@ -103,7 +93,7 @@ class RecordSet:
         """Where a row comes from, for messages: `file, record n (byte b)`."""
         file = bisect.bisect_right(self._first_row, row) - 1
         record = row - self._first_row[file]
-        return f"{self.paths[file]}, record {record} (byte {self._begin[row] - _HEADER.size})"
+        return f"{self.paths[file]}, record {record} (byte {self._begin[row] - record_frames.HEADER.size})"
 
     @property
     def lengths(self) -> np.ndarray:
@@ -132,69 +122,54 @@ class RecordSet:
         parsed = parse_records(tf.constant([self.read(int(row)) for row in rows]), self.specs)
         return {name: value.numpy() for name, value in parsed.items()}
 
+    def lengths_of(self, rows: np.ndarray) -> np.ndarray:
+        """Number of tokens of some rows: int32, as many as rows."""
+        return self.lengths[rows]
+
     def _count_tokens(self) -> np.ndarray:
-        per_token = [spec for spec in self.specs if spec.per_token]
-        if not per_token:
-            return np.ones(len(self), np.int32)
-        mask = next((spec for spec in per_token if spec.name == MASK_FEATURE), None)
-
-        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
-        def count(serialized: tf.Tensor) -> tf.Tensor:
-            features = parse_records(serialized, [mask or per_token[0]])
-            values = next(iter(features.values()))
-            if mask is None:
-                return tf.fill([tf.shape(values)[0]], tf.shape(values)[1])
-            return tf.reduce_max(tf.cast(values != 0, tf.int32) * (1 + tf.range(tf.shape(values)[1])), axis=1)
-
+        count = token_counter(self.specs)
         counted = [np.zeros(0, np.int32)]
         for first in range(0, len(self), _PARSE_AT_ONCE):
             rows = range(first, min(first + _PARSE_AT_ONCE, len(self)))
             try:
-                counted.append(count(tf.constant([self.read(row) for row in rows])).numpy())
+                counted.append(count([self.read(row) for row in rows]))
             except tf.errors.InvalidArgumentError as error:
                 raise UserError(f"cannot parse the records in {self.location(first)} and after: {_first_line(error)}") from None
         return np.concatenate(counted)
 
 
-def _read(path: str) -> bytes | mmap.mmap:
-    """The uncompressed bytes of a file; a local plain file is mapped, not read."""
-    try:
-        if files.is_remote(path):
-            with tf.io.gfile.GFile(path, "rb") as file:
-                content = file.read()
-        else:
-            with open(path, "rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
-    if content[:3] != _GZIP_MAGIC:
-        return content
-    try:
-        return gzip.decompress(content)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(f"{path}: damaged GZIP file ({error}); write the records again") from None
+def token_counter(specs: Sequence[FeatureSpec]) -> Callable[[Sequence[bytes]], np.ndarray]:
+    """The function from serialized records to their numbers of tokens without padding, int32 [N]; 1 where there are none.
+
+    Raises (the function):
+      tf.errors.InvalidArgumentError: a record cannot be parsed.
+    """
+    per_token = [spec for spec in specs if spec.per_token]
+    mask = next((spec for spec in per_token if spec.name == MASK_FEATURE), None)
+    if not per_token:
+        return lambda serialized: np.ones(len(serialized), np.int32)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    def count(serialized: tf.Tensor) -> tf.Tensor:
+        features = parse_records(serialized, [mask or per_token[0]])
+        values = next(iter(features.values()))
+        if mask is None:
+            return tf.fill([tf.shape(values)[0]], tf.shape(values)[1])
+        return tf.reduce_max(tf.cast(values != 0, tf.int32) * (1 + tf.range(tf.shape(values)[1])), axis=1)
+
+    return lambda serialized: count(tf.constant(serialized)).numpy()
 
 
-def _frames(path: str, content: bytes | mmap.mmap) -> np.ndarray:
+def _frames(path: str, content: Sequence) -> np.ndarray:
     """Where the data of each record begins and ends: int64 [N, 2]."""
-    frames, position, total = [], 0, len(content)
-    while position < total:
-        if position + _HEADER.size > total:
-            raise _damaged(path, len(frames), position, f"the file ends inside the record's header, after {total} bytes")
-        begin = position + _HEADER.size
-        length = _HEADER.unpack_from(content, position)[0]
-        if begin + length + _FOOTER_BYTES > total:
-            what = f"the record should have {length} bytes but the file ends after {total}"
-            raise _damaged(path, len(frames), position, what)
-        frames.append((begin, begin + length))
-        position = begin + length + _FOOTER_BYTES
-    return np.array(frames, np.int64).reshape(-1, 2)
+    starts = record_frames.starts(path, content)
+    ends = np.append(starts[1:], len(content))[: len(starts)] - record_frames.FOOTER.size
+    return np.stack([starts + record_frames.HEADER.size, ends], axis=1)
 
 
 def _check_checksums(path: str, frames: np.ndarray) -> None:
     """Reads every record through TensorFlow's reader, which verifies the checksums in C++."""
-    compression = _compression(path)
+    compression = record_frames.compression(path)
     try:
         number = sum(len(some) for some in tf.data.TFRecordDataset(path, compression).batch(_PARSE_AT_ONCE))
     except tf.errors.DataLossError:
@@ -203,20 +178,9 @@ def _check_checksums(path: str, frames: np.ndarray) -> None:
             for _ in tf.data.TFRecordDataset(path, compression):
                 number += 1
         except tf.errors.DataLossError:
-            position = frames[number][0] - _HEADER.size if number < len(frames) else 0
-            raise _damaged(path, number, position, "its checksum does not match") from None
+            position = frames[number][0] - record_frames.HEADER.size if number < len(frames) else 0
+            raise record_frames.damaged(path, number, position, "its checksum does not match") from None
     assert number == len(frames), (path, number, len(frames))
-
-
-def _compression(path: str) -> str:
-    with tf.io.gfile.GFile(path, "rb") as file:
-        return "GZIP" if file.read(3) == _GZIP_MAGIC else ""
-
-
-def _damaged(path: str, record: int, position: int, what: str) -> UserError:
-    if record == 0:
-        return UserError(f"{path}: not a whole TFRecord file: record 0 at byte {position}: {what}; write the records again")
-    return UserError(f"{path}: record {record} at byte {position} is damaged: {what}; write the records again")
 
 
 def _has_digest(path: str, expected: RecordFile) -> bool:
@@ -241,18 +205,22 @@ def _compare(records: RecordSet, expected: RecordFile) -> None:
         )
 
 
-def _check_features(records: RecordSet) -> None:
-    """Compares the first record's features with the specs, so that records of another task are named as such."""
+def check_features(records: "RecordSet", row: int = 0) -> None:
+    """Compares a record's features with the specs, so that records of another task are named as such.
+
+    Raises:
+      UserError: a feature is not there.
+    """
     first = tf.train.Example()
     try:
-        first.ParseFromString(records.read(0))
+        first.ParseFromString(records.read(row))
     except Exception:
-        raise UserError(f"{records.location(0)}: not a tf.train.Example") from None
+        raise UserError(f"{records.location(row)}: not a tf.train.Example") from None
     held: Mapping = first.features.feature
     for spec in records.specs:
         if spec.in_batch and not spec.optional and not any(name in held for name in (spec.name, *spec.aliases)):
             raise UserError(
-                f"{records.location(0)} has no feature '{spec.name}'.{did_you_mean(spec.name, held)} "
+                f"{records.location(row)} has no feature '{spec.name}'.{did_you_mean(spec.name, held)} "
                 f"It holds {', '.join(sorted(held))}; were these records written for another task or for prediction?"
             )
 

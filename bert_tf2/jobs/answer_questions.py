@@ -1,12 +1,9 @@
 """The job of `python -m bert_tf2.answer_questions`."""
 
 import dataclasses
-import io
 import itertools
 import json
 import logging
-import os
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any, TextIO
@@ -14,6 +11,7 @@ from typing import Any, TextIO
 from bert_tf2 import cli, files
 from bert_tf2.data.text_files import read_jsonl
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.asking import answer_lines, same_file, write_json_lines
 from bert_tf2.jobs.memory import keep_freed_memory
 from bert_tf2.jobs.options import at_least, option
 from bert_tf2.jobs.question_answerer import Answer, QuestionAnswerer
@@ -78,11 +76,7 @@ def answer_questions(options: AnswerQuestionsOptions, questions: TextIO | None =
     if options.question is not None:
         print(shown(answerer.answer(options.question, context)))
         return 1
-    if questions is None:
-        questions = sys.stdin
-        if isinstance(questions, io.TextIOWrapper):
-            questions.reconfigure(errors="replace")
-    return _answer_lines(answerer, context, questions)
+    return answer_lines(lambda line: shown(answerer.answer(line, context)), questions, "question", "question")
 
 
 def shown(answer: Answer) -> str:
@@ -100,7 +94,7 @@ def _check(options: AnswerQuestionsOptions) -> None:
             raise UserError(f"--input_file brings its own questions and contexts; leave out --{single[0]}")
         if not options.output_file:
             raise UserError("--input_file needs --output_file, where the answers go")
-        if _same_file(options.input_file, options.output_file):
+        if same_file(options.input_file, options.output_file):
             raise UserError(f"--output_file={options.output_file} is --input_file; name another file")
         return
     if options.output_file is not None:
@@ -109,10 +103,6 @@ def _check(options: AnswerQuestionsOptions) -> None:
         raise UserError("--context and --context_file are two texts to answer from; give one of them")
     if options.context is None and options.context_file is None:
         raise UserError("give a text to answer from: --context or --context_file (or --input_file with many questions)")
-
-
-def _same_file(one: str, other: str) -> bool:
-    return os.path.realpath(files.expand(one)) == os.path.realpath(files.expand(other))
 
 
 def _load(path: str) -> QuestionAnswerer:
@@ -145,48 +135,14 @@ def _read_text(path: str) -> str:
         raise UserError(f"{path}: byte {error.start} is not UTF-8 (latin-1 or GBK?); save the file as UTF-8") from None
 
 
-def _answer_lines(answerer: QuestionAnswerer, context: str, questions: TextIO) -> int:
-    """Answers line after line until the stream ends; a terminal is asked for them."""
-    asks = questions.isatty()
-    if asks:
-        print("Type a question and press Enter; Ctrl-D ends.", file=sys.stderr)
-    count = 0
-    while True:
-        if asks:
-            print("> ", end="", file=sys.stderr, flush=True)
-        line = questions.readline()
-        if not line:
-            break
-        if line.strip():
-            print(shown(answerer.answer(line.strip(), context)), flush=True)
-            count += 1
-    if asks:
-        print(file=sys.stderr)
-    elif not count:
-        raise UserError("no question: give --question, or questions on standard input, one a line")
-    return count
-
-
 def _answer_file(answerer: QuestionAnswerer, source: str, target: str, count: int, batch_size: int) -> int:
     start = time.monotonic()
     rows, again = itertools.tee(_rows(source))
     answers = answerer.answers(((row["question"], row["context"]) for row in again), batch_size)
-    with files.written_whole(target) as temporary, _open_to_write(temporary) as file:
-        for row, answer in zip(rows, answers):
-            line = json.dumps(_as_json(row, answer), ensure_ascii=False) + "\n"
-            # Half a surrogate pair in an id is written as it came: as JSON's escape.
-            file.write(line.encode("utf-8", errors="backslashreplace"))
+    write_json_lines(target, (_as_json(row, answer) for row, answer in zip(rows, answers)))
     seconds = time.monotonic() - start
     print(f"wrote {target}: {count:,} answers in {seconds:.1f} s ({count / max(seconds, 1e-9):.1f} a second)")
     return count
-
-
-def _open_to_write(path: str) -> Any:
-    if files.is_remote(path):
-        import tensorflow as tf
-
-        return tf.io.gfile.GFile(path, "wb")
-    return open(path, "wb")
 
 
 def _as_json(row: dict[str, Any], answer: Answer) -> dict[str, Any]:

@@ -113,12 +113,11 @@ def made_records(options: SquadOptions, config: BertConfig) -> QuestionData:
     version_2 = bool(options.version_2_with_negative)
     if not options.do_train:
         return QuestionData(windows, version_2, tokenizer)
-    from bert_tf2.data.record_set import matching_files
     from bert_tf2.data.squad_preparation import SquadRecordOptions, prepare_squad
 
     directory = files.expand(options.directory)
     meta_path, train_path = (os.path.join(directory, name) for name in ("meta_data.json", "train.tf_record"))
-    train_files = matching_files(options.train_file, "train_file")
+    train_files = files.matching_files(options.train_file, "train_file")
     source = fingerprint((windows, version_2, tokenizer.do_lower_case, tokenizer.fingerprint), train_files)
     meta = reusable(meta_path, source, ["train"])
     if meta is None:

@@ -4,6 +4,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+from bert_tf2 import files
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.options import refuse_given, refuse_overwriting
 
@@ -79,12 +80,11 @@ def create_squad_data(options: "FinetuningDataOptions") -> "PreparedSquad":
       UserError: options, files or data that cannot be used.
       JobError: writing failed.
     """
-    from bert_tf2.data.record_set import matching_files
     from bert_tf2.data.squad_preparation import SquadRecordOptions, prepare_squad
     from bert_tf2.text.tokenizer import casing_warning, load_tokenizer
 
     logger = logging.getLogger(__name__)
-    paths = matching_files(options.squad_data_file, "squad_data_file")
+    paths = files.matching_files(options.squad_data_file, "squad_data_file")
     translated = _files_in(options.translated_squad_data_folder) if options.translated_squad_data_folder else []
     outputs = (options.train_data_output_path, options.meta_data_file_path)
     inputs = dict.fromkeys(paths, "squad_data_file") | dict.fromkeys(translated, "translated_squad_data_folder")

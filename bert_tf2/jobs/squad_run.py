@@ -11,7 +11,7 @@ import tf_keras
 from bert_tf2 import files
 from bert_tf2.data.features import squad_features
 from bert_tf2.data.pipeline import check_divisible
-from bert_tf2.data.record_set import RecordSet, matching_files
+from bert_tf2.data.record_set import RecordSet
 from bert_tf2.data.squad_windows import QuestionSet
 from bert_tf2.errors import UserError
 from bert_tf2.jobs import no_answer_threshold
@@ -75,7 +75,7 @@ class SquadRun(TrainingRun):
         self._require_free_exports()
         check_divisible(options.predict_batch_size, self._strategy.num_replicas_in_sync, flag="predict_batch_size")
         # Read before training: a file that cannot be used must not be found after hours.
-        paths = matching_files(options.predict_file, "predict_file") if phases.answers else []
+        paths = files.matching_files(options.predict_file, "predict_file") if phases.answers else []
         self._all = self._data.read_questions(paths) if phases.evaluate or phases.evaluate_while_training else None
         if self._all is not None and not any(_is_known(question) for question in self._all.questions):
             raise UserError(f"--predict_file={options.predict_file} holds no answers to score against; use --mode=predict")

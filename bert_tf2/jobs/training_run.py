@@ -1,6 +1,7 @@
 """One run of a training job, whatever its task: builds, trains, loads, exports and reports."""
 
 import abc
+import dataclasses
 import logging
 import os
 from collections.abc import Sequence
@@ -21,11 +22,21 @@ from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
 from bert_tf2.tasks.base import Task
 from bert_tf2.training import checkpointing, export, report, weights
+from bert_tf2.training.agreement import Agreement
 from bert_tf2.training.distribution import describe, is_chief
 from bert_tf2.training.run_directory import RunDirectory
 from bert_tf2.training.trainer import Trainer, TrainingResult
 
 logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """How many steps a training has, and how many lie between two evaluations and two checkpoints."""
+
+    train_steps: int
+    eval_every_steps: int
+    save_every_steps: int
 
 
 class TrainingRun(abc.ABC):
@@ -83,8 +94,12 @@ class TrainingRun(abc.ABC):
         tf_keras.utils.set_random_seed(seed)
         with self._strategy.scope():
             policy = training_setup.POLICIES[self._options.dtype]
-            self._encoder = build_encoder(self._config, policy, output_range=self.output_range)
+            self._encoder = self._build_encoder(policy)
             self._model = self._task.build_model(self._encoder)
+
+    def _build_encoder(self, policy: str) -> tf_keras.Model:
+        """The encoder that the task's heads stand on."""
+        return build_encoder(self._config, policy, output_range=self.output_range)
 
     def _train(self, records: RecordSet, data: dict[str, Any], evaluates: bool) -> TrainingResult:
         """Trains from where the directory stands to the end.
@@ -95,11 +110,10 @@ class TrainingRun(abc.ABC):
           evaluates: whether to evaluate on the way.
         """
         options, model_dir = self._options, self._directory.path
-        seed = training_setup.settle_seed(options, model_dir)
-        plan = BatchPlan(records.lengths, options.train_batch_size, seed, options.bucket_by_length)
         check_divisible(options.train_batch_size, self._strategy.num_replicas_in_sync, options.gradient_accumulation_steps)
-        steps = training_setup.train_steps(plan.steps_per_epoch, options.num_train_epochs)
-        per_evaluation = -(-plan.steps_per_epoch // options.num_eval_per_epoch)
+        seed = Agreement(self._strategy).of_chief(training_setup.settle_seed(options, model_dir), self._chief)
+        plan = self._plan(records, seed)
+        schedule = self._schedule(plan)
         if self._chief:
             self._directory.identify(self._identity(seed, records, data), training_setup.run_circumstances(self._strategy))
         self._build_model(seed)
@@ -108,19 +122,29 @@ class TrainingRun(abc.ABC):
         elif not options.init_checkpoint:
             logger.warning("no --init_checkpoint: training starts from random weights")
         with self._strategy.scope():
-            optimizer = training_setup.create_optimizer(options, steps)
-        self._announce(records, plan, steps)
+            optimizer = training_setup.create_optimizer(options, schedule.train_steps)
+        self._announce(records, plan, schedule.train_steps)
         config = training_setup.trainer_config(
             options,
             model_dir,
             seed=seed,
-            train_steps=steps,
-            eval_every_steps=per_evaluation if evaluates else 0,
-            save_every_steps=per_evaluation,
+            train_steps=schedule.train_steps,
+            eval_every_steps=schedule.eval_every_steps if evaluates else 0,
+            save_every_steps=schedule.save_every_steps,
             metric=self._task.best_metric,
         )
         trainer = Trainer(self._task, self._model, optimizer, self._strategy, config)
         return trainer.train(records, plan, self._evaluate_while_training if evaluates else None, self._padding)
+
+    def _plan(self, records: RecordSet, seed: int) -> BatchPlan:
+        """Which rows each step takes."""
+        return BatchPlan(records.lengths, self._options.train_batch_size, seed, self._options.bucket_by_length)
+
+    def _schedule(self, plan: BatchPlan) -> Schedule:
+        """How long the training is."""
+        steps = training_setup.train_steps(plan.steps_per_epoch, self._options.num_train_epochs)
+        per_evaluation = -(-plan.steps_per_epoch // self._options.num_eval_per_epoch)
+        return Schedule(steps, per_evaluation, per_evaluation)
 
     def _load_initial_weights(self) -> str:
         """Loads `--init_checkpoint` and returns what to say of it."""
@@ -131,20 +155,18 @@ class TrainingRun(abc.ABC):
         return self._scores(self._last_evaluation)
 
     def _identity(self, seed: int, records: RecordSet, data: dict[str, Any]) -> dict[str, Any]:
-        data = {
-            "train": [files.sha256_of_file(path) for path in records.paths],
-            "train_data_size": len(records),
-        } | data
+        data = self._fingerprint(records) | data
         return training_setup.run_identity(self._options, seed=seed, config=self._config, data=data)
+
+    def _fingerprint(self, records: RecordSet) -> dict[str, Any]:
+        """What identifies the records."""
+        return {"train": [files.sha256_of_file(path) for path in records.paths], "train_data_size": len(records)}
 
     def _announce(self, records: RecordSet, plan: BatchPlan, steps: int) -> None:
         size = sum(int(np.prod(variable.shape)) for variable in self._model.trainable_variables)
         logger.info(
-            "training: %s examples (mean %.0f tokens, longest %d), %d steps of %d examples, %d steps an epoch; "
-            "%s weights, %s, %s",
-            f"{len(records):,}",
-            records.lengths.mean(),
-            records.lengths.max(),
+            "training: %s, %d steps of %d examples, %d steps an epoch; %s weights, %s, %s",
+            self._described(records),
             steps,
             plan.batch_size,
             plan.steps_per_epoch,
@@ -152,6 +174,10 @@ class TrainingRun(abc.ABC):
             self._options.dtype,
             describe(self._strategy),
         )
+
+    def _described(self, records: RecordSet) -> str:
+        lengths = records.lengths
+        return f"{len(records):,} examples (mean {lengths.mean():.0f} tokens, longest {lengths.max()})"
 
     def _load(self, training: TrainingResult | None) -> None:
         """Gives the model the weights that scores, predictions and exports are made with."""
@@ -170,7 +196,7 @@ class TrainingRun(abc.ABC):
 
     def _model_to_export(self) -> tf_keras.Model:
         """The model as it is served: in float32 whatever the training computed in, on one device."""
-        model = self._task.build_model(build_encoder(self._config, output_range=self.output_range))
+        model = self._task.build_model(self._build_encoder("float32"))
         model.set_weights(self._model.get_weights())
         return model
 
@@ -230,8 +256,13 @@ class TrainingRun(abc.ABC):
             "best_value": training.best_value,
             "eval_metrics": scores.get("eval"),
         }
-        report.write_training_summary(self._directory.path, summary)
+        report.write_training_summary(self._directory.path, summary | self._more_summary(train))
         return report.draw_loss_curve(self._directory.path, train, evaluations, self._task.best_metric)
+
+    def _more_summary(self, train: Sequence[dict[str, float]]) -> dict[str, object]:
+        """What a job adds to the summary, from the training's entries in the history."""
+        del train
+        return {}
 
 
 def require_trained(model_dir: str, predict_checkpoint_path: str | None) -> None:

@@ -119,15 +119,30 @@ def is_tpu(options: TrainingOptions) -> bool:
     return options.use_tpu or options.distribution_strategy == "tpu"
 
 
-def padding(options: TrainingOptions, max_seq_length: int):
-    """The lengths of batches: the longest row's, a few fixed ones under XLA, one on TPU or with `--nobucket_by_length`."""
+def has_static_shapes(options: TrainingOptions) -> bool:
+    """Whether shapes are known before a step runs."""
+    return is_tpu(options) or options.enable_xla
+
+
+def padding(options: TrainingOptions, max_seq_length: int, most_predictions: int | None = None, fixed_length: bool = False):
+    """The lengths of batches: the longest row's, a few fixed ones under XLA, one on TPU or with `--nobucket_by_length`.
+
+    Args:
+      options: say where the job runs.
+      max_seq_length: the longest row.
+      most_predictions: the most masked tokens of a row, in pre-training.
+      fixed_length: one length wherever it runs.
+    """
     from bert_tf2.data.pipeline import Padding
 
-    if is_tpu(options) or not options.bucket_by_length:
-        return Padding(fixed_length=max_seq_length, longest=max_seq_length, full_batches=is_tpu(options) or options.enable_xla)
-    if options.enable_xla:
-        return Padding(multiple_of=_XLA_LENGTH_MULTIPLE, longest=max_seq_length, full_batches=True)
-    return Padding(longest=max_seq_length)
+    static = has_static_shapes(options)
+    general = Padding(
+        longest=max_seq_length, most_predictions=most_predictions, fixed_predictions=static and most_predictions is not None,
+        full_batches=static,
+    )  # fmt: skip
+    if is_tpu(options) or fixed_length or not options.bucket_by_length:
+        return dataclasses.replace(general, fixed_length=max_seq_length)
+    return dataclasses.replace(general, multiple_of=_XLA_LENGTH_MULTIPLE) if options.enable_xla else general
 
 
 def create_optimizer(options: TrainingOptions, train_steps: int):
@@ -181,6 +196,7 @@ def trainer_config(
         keep_checkpoint_max=options.keep_checkpoint_max,
         eval_every_steps=eval_every_steps,
         log_steps=options.log_steps,
+        train_summaries=getattr(options, "train_summary_interval", None) is None or options.train_summary_interval >= 0,
         best_metric=metric if eval_every_steps else None,
         early_stopping_patience=options.early_stopping_patience,
         gradient_accumulation_steps=options.gradient_accumulation_steps,

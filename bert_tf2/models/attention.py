@@ -7,7 +7,7 @@ import tf_keras
 
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.dropout import Dropout, kept
-from bert_tf2.models.layers import Projection, build_under_name, initializer
+from bert_tf2.models.layers import Projection, build_under_name, chosen_tokens, initializer
 
 
 class AttentionMask(tf_keras.layers.Layer):
@@ -52,27 +52,30 @@ class SelfAttention(tf_keras.layers.Layer):
             build_under_name(layer, input_shape)
         super().build(input_shape)
 
-    def call(self, hidden: tf.Tensor, adder: tf.Tensor, outputs_per_row: int | None = None, training=None) -> tf.Tensor:
+    def call(self, hidden: tf.Tensor, adder: tf.Tensor, outputs: int | tf.Tensor | None = None, training=None) -> tf.Tensor:
         """Attends within each row.
 
         Args:
           hidden: [B, L, H] in the dtype of the products.
           adder: float32 [B, 1, 1, L], added to the scores.
-          outputs_per_row: how many tokens of each row ask (the first ones); None for all.
+          outputs: how many tokens of each row ask (the first ones, which must be few), or which, int32 [B, F]; None for all.
           training: whether attention probabilities are dropped out.
 
         Returns:
-          [B * L, H], or [B * outputs_per_row, H].
+          [B * L, H], or [B * F, H].
         """
-        if outputs_per_row is not None:
-            return self._attend_from_few(hidden, adder, outputs_per_row, training)
+        if isinstance(outputs, int):
+            return self._attend_from_few(hidden, adder, outputs, training)
         rows, length = tf.shape(hidden)[0], tf.shape(hidden)[1]
         # The scale of the scores and that of the dropout are put into the kernels, which are smaller than what they produce.
-        query, key, value = self._project(
-            hidden,
-            [(self._query_dense, self._query_scale), (self._key_dense, 1.0), (self._value_dense, self._value_scale(training))],
-        )
-        draws = self._dropout_layer.draws(tf.stack([rows, self._heads, length, length]), training)
+        query_layer = (self._query_dense, self._query_scale)
+        others = [(self._key_dense, 1.0), (self._value_dense, self._value_scale(training))]
+        if outputs is None:
+            query, key, value = self._project(hidden, [query_layer, *others])
+        else:
+            (query,) = self._project(chosen_tokens(hidden, outputs), [query_layer])
+            key, value = self._project(hidden, others)
+        draws = self._dropout_layer.draws(tf.stack([rows, self._heads, tf.shape(query)[2], length]), training)
         context = attend(query, key, value, adder, draws, self._dropout_layer.lowest_kept)
         return self._output_dense(tf.reshape(tf.transpose(context, [0, 2, 1, 3]), [-1, self._width]))
 

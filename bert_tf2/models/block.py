@@ -11,7 +11,7 @@ from bert_tf2.models.activations import get_activation
 from bert_tf2.models.attention import SelfAttention
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.dropout import Dropout
-from bert_tf2.models.layers import Projection, build_under_name, initializer
+from bert_tf2.models.layers import Projection, build_under_name, chosen_tokens, initializer
 from bert_tf2.models.normalization import LayerNormalization
 
 
@@ -50,21 +50,21 @@ class TransformerBlock(tf_keras.layers.Layer):
             build_under_name(layer, input_shape)
         super().build(input_shape)
 
-    def call(self, hidden: tf.Tensor, adder: tf.Tensor, outputs_per_row: int | None = None, training=None) -> tf.Tensor:
+    def call(self, hidden: tf.Tensor, adder: tf.Tensor, outputs: int | tf.Tensor | None = None, training=None) -> tf.Tensor:
         """Transforms each row.
 
         Args:
           hidden: float32 [B, L, H].
           adder: float32 [B, 1, 1, L], added to the attention scores.
-          outputs_per_row: how many tokens of each row are computed (the first ones); None for all.
+          outputs: how many tokens of each row are computed (the first ones), or which, int32 [B, F]; None for all.
           training: whether there is dropout.
 
         Returns:
-          float32 [B, L, H], or [B, outputs_per_row, H].
+          float32 [B, L, H], or [B, F, H].
         """
         dtype = self._product_dtype
-        attended = self._attention_layer(tf.cast(hidden, dtype), adder, outputs_per_row, training=training)
-        kept = hidden if outputs_per_row is None else hidden[:, :outputs_per_row]
+        attended = self._attention_layer(tf.cast(hidden, dtype), adder, outputs, training=training)
+        kept = chosen_tokens(hidden, outputs)
         flat = tf.reshape(kept, [-1, self._config.hidden_size])
         update = self._attention_dropout(attended, training=training)
         flat = self._attention_layer_norm(flat + tf.cast(update, tf.float32))

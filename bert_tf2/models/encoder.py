@@ -7,7 +7,7 @@ from bert_tf2.models.attention import AttentionMask
 from bert_tf2.models.block import TransformerBlock
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.dropout import Dropout
-from bert_tf2.models.layers import Embedding, PositionEmbedding, TypeEmbedding, initializer
+from bert_tf2.models.layers import Embedding, PositionEmbedding, TiedEmbedding, TypeEmbedding, initializer
 from bert_tf2.models.normalization import LayerNormalization
 
 COMPUTE_DTYPES = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}
@@ -19,6 +19,7 @@ def build_encoder(
     policy: str = "float32",
     name: str = "bert_encoder",
     output_range: int | None = None,
+    for_pretraining: bool = False,
 ) -> tf_keras.Model:
     """Builds the encoder of https://arxiv.org/abs/1810.04805 with random weights.
 
@@ -31,22 +32,30 @@ def build_encoder(
       name: of the model.
       output_range: how many tokens of each row the last block computes (the first ones); None for all. With 1, a model that
         only uses the pooled output saves most of the last block.
+      for_pretraining: the model takes one more input, `output_positions` int32 [B, F], the places of the tokens that the last
+        block computes, of which the first must be 0 for the pooled output; and gives besides `word_table`, the word embeddings
+        float32 [V, H], for the masked-LM head. What only few places are predicted of need not be computed for all.
 
     Returns:
       A model that takes a dict of int32 [B, L] with B and L free, L up to `max_position_embeddings`: `input_word_ids`,
       `input_mask` (1 for a token, 0 for padding) and `input_type_ids`; and returns a dict of float32: `sequence_output`
-      [B, L, H], `pooled_output` [B, H] and `encoder_outputs`, a list of [B, L, H], one of each block.
+      [B, L, H] (or [B, F, H]), `pooled_output` [B, H] and `encoder_outputs`, a list of [B, L, H], one of each block.
     """
     if policy not in COMPUTE_DTYPES:
         raise ValueError(f"policy must be one of {', '.join(COMPUTE_DTYPES)}; got {policy!r}")
     width = config.hidden_size
     inputs = {key: tf_keras.Input([None], dtype=tf.int32, name=key) for key in ("input_word_ids", "input_mask", "input_type_ids")}
-    word_layer = Embedding(config.vocab_size, width, initializer(config), name="word_embeddings")
+    word_layer = (TiedEmbedding if for_pretraining else Embedding)(
+        config.vocab_size, width, initializer(config), name="word_embeddings"
+    )
     position_layer = PositionEmbedding(config.max_position_embeddings, width, initializer(config), name="position_embedding")
     type_layer = TypeEmbedding(config.type_vocab_size, width, initializer(config), name="type_embeddings")
     norm_layer = LayerNormalization(config.layer_norm_eps, name="embeddings/layer_norm")
 
-    words = word_layer(inputs["input_word_ids"])
+    words, extra = word_layer(inputs["input_word_ids"]), {}
+    if for_pretraining:
+        inputs["output_positions"] = output_range = tf_keras.Input([None], dtype=tf.int32, name="output_positions")
+        words, extra["word_table"] = words
     positions = position_layer(words)
     types = type_layer(inputs["input_type_ids"])
     # The layers without weights have the places of the garden's too: its checkpoints number all layers.
@@ -60,7 +69,7 @@ def build_encoder(
             config, salt=1 + 3 * index, compute_dtype=COMPUTE_DTYPES[policy], name=f"transformer/layer_{index}"
         )
         last = index == config.num_hidden_layers - 1
-        hidden = block(hidden, adder, outputs_per_row=output_range if last else None)
+        hidden = block(hidden, adder, outputs=output_range if last else None)
         blocks.append(block)
         encoder_outputs.append(hidden)
 
@@ -70,7 +79,7 @@ def build_encoder(
     pooled = pooler_layer(hidden[:, 0, :])
     model = tf_keras.Model(
         inputs=inputs,
-        outputs={"sequence_output": hidden, "pooled_output": pooled, "encoder_outputs": encoder_outputs},
+        outputs={"sequence_output": hidden, "pooled_output": pooled, "encoder_outputs": encoder_outputs, **extra},
         name=name,
     )
     # The garden's names for the parts: edges by which checkpoints of `BertEncoderV2` restore here, and ours there.

@@ -30,6 +30,27 @@ class Embedding(tf_keras.layers.Layer):
         return tf.gather(self.embeddings, ids)
 
 
+class TiedEmbedding(Embedding):
+    """An `Embedding` whose table is used once more, by the layer that turns vectors into ids again.
+
+    Both uses have a gradient of the table: the look-up's, a row for each token, is added to the other one, which has all rows
+    anyway. Apart they would both be made as large as the table, and summed.
+    """
+
+    def call(self, ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """int32 [B, L] -> float32 [B, L, width], and the table, float32 [size, width]."""
+
+        @tf.custom_gradient
+        def apply(table):
+            def gradient(of_vectors, of_table):
+                rows = tf.reshape(of_vectors, [-1, self._shape[1]])
+                return tf.tensor_scatter_nd_add(of_table, tf.reshape(ids, [-1, 1]), rows)
+
+            return (tf.gather(table, ids), tf.identity(table)), gradient
+
+        return apply(tf.convert_to_tensor(self.embeddings))
+
+
 class TypeEmbedding(Embedding):
     """An `Embedding` of a few rows, as a product with one-hot vectors: the gradient of a gather would be a slow scatter."""
 
@@ -92,6 +113,16 @@ class Projection(tf_keras.layers.Layer):
 
 def _scaled(tensor: tf.Tensor, dtype: tf.DType, scale: float) -> tf.Tensor:
     return tf.cast(tensor if scale == 1.0 else tensor * scale, dtype)
+
+
+def chosen_tokens(hidden: tf.Tensor, outputs: int | tf.Tensor | None) -> tf.Tensor:
+    """Some tokens of each row: the first ones where `outputs` is a number, else those at places int32 [B, F]; None for all.
+
+    [B, L, H] -> [B, F, H].
+    """
+    if outputs is None:
+        return hidden
+    return hidden[:, :outputs] if isinstance(outputs, int) else tf.gather(hidden, outputs, batch_dims=1)
 
 
 def initializer(config: BertConfig) -> tf_keras.initializers.Initializer:

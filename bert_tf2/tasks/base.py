@@ -35,5 +35,9 @@ class Task(Protocol):
     def predictions(self, outputs: Batch, batch: Batch) -> Batch:
         """What evaluation and prediction collect of a batch: tensors with one row per example."""
 
+    # What a task may have besides: `measure_names`, and `measures(outputs, batch)` that gives a float32 scalar for each of them,
+    # summed over all parts and steps between two reports; `metrics_of_sums` makes the reported metrics of the sums. A measure
+    # called `tokens` is told as a rate.
+
     def higher_is_better(self, metric: str) -> bool:
         """Whether a larger value of the named metric is the better one."""

@@ -29,6 +29,10 @@ class Agreement:
         # Equal numbers have the least sum of squares for their sum.
         return total == number * count and self._sum(number * number) * count == total * total
 
+    def of_chief(self, number: int, is_chief: bool) -> int:
+        """The chief's number, below 2**63, on all workers."""
+        return self._sum(number if is_chief else 0) if self._several else number
+
     def _sum(self, number: int) -> int:
         return int(self._total(tf.constant(number, tf.int64)).numpy())
 

@@ -6,19 +6,24 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from bert_tf2.data.pipeline import BatchPlan
-from bert_tf2.data.record_set import RecordSet
+from bert_tf2.data.pipeline import Plan, Records
 from bert_tf2.errors import NonFiniteLossError
+from bert_tf2.tasks.base import Task
 from bert_tf2.training.history import History
 from bert_tf2.training.optimization import Optimizer
 from bert_tf2.training.progress import Progress, Summaries
-from bert_tf2.training.train_step import LoopResult
+from bert_tf2.training.train_step import LoopResult, measure_names
+
+_SHOWN_EXAMPLES, _SHOWN_PLACES = 16, 2
+TOKENS = "tokens"
+"""The measure that is told as a rate."""
 
 
 class Measurements:
     """Collects what the steps give and fetches it from the device only when it is looked at.
 
     Args:
+      task: knows what its measures mean.
       optimizer: knows the learning rate.
       plan: knows the examples of a step.
       records: know their ids.
@@ -29,14 +34,15 @@ class Measurements:
 
     def __init__(
         self,
+        task: Task,
         optimizer: Optimizer,
-        plan: BatchPlan,
-        records: RecordSet,
+        plan: Plan,
+        records: Records,
         history: History,
         summaries: Summaries,
         progress: Progress,
     ):
-        self._optimizer, self._plan, self._records = optimizer, plan, records
+        self._task, self._optimizer, self._plan, self._records = task, optimizer, plan, records
         self._history, self._summaries, self._progress = history, summaries, progress
         self._unchecked: list[LoopResult] = []
         self._unreported: list[LoopResult] = []
@@ -73,21 +79,36 @@ class Measurements:
             return
         loss = float(np.sum([result.loss_sum.numpy() for result in self._unreported], dtype=np.float64)) / steps
         norm = float(self._unreported[-1].gradient_norm.numpy())
+        sums = self._sums()
         self._unreported.clear()
         rate = self._progress.rate(step)
         # A skipped float16 step does not move the schedule, so the optimizer's own count decides.
         learning_rate = self._learning_rate(max(int(self._optimizer.iterations.numpy()) - 1, 0))
         values = {"loss": loss, "learning_rate": learning_rate, "examples_per_second": rate}
-        self._progress.report(step, loss, learning_rate, rate)
+        metrics = self._task.metrics_of_sums(sums) if sums else {}
+        if TOKENS in sums:
+            values["tokens_per_second"] = rate * sums[TOKENS] / (steps * self._plan.batch_size)
+        values |= metrics
+        self._progress.report(step, loss, learning_rate, rate, values.get("tokens_per_second"), metrics)
         self._history.add("train", step, values)
         self._summaries.write("train", step, {**values, "gradient_norm": norm} if math.isfinite(norm) else values)
         self._progress.restart_clock(step)
 
+    def _sums(self) -> dict[str, float]:
+        """The task's measures, summed over the steps that are not reported yet."""
+        names = measure_names(self._task)
+        if not names:
+            return {}
+        sums = np.sum([result.measures.numpy() for result in self._unreported], axis=0, dtype=np.float64)
+        return dict(zip(names, sums.tolist()))
+
     def _example_ids(self, step: int) -> str:
-        ids = rows = self._plan.rows(step)
+        rows, shown = self._plan.rows(step), _SHOWN_EXAMPLES
         if any(spec.key == "example_id" for spec in self._records.specs):
-            ids = self._records.parse(rows)["example_id"]
-        return ", ".join(str(number) for number in ids[:16]) + (", …" if len(ids) > 16 else "")
+            ids = [str(number) for number in self._records.parse(rows)["example_id"]]
+        else:
+            ids, shown = [self._records.location(int(row)) for row in rows], _SHOWN_PLACES
+        return ", ".join(ids[:shown]) + (", …" if len(ids) > shown else "")
 
     def _learning_rate(self, step: int) -> float:
         rate = getattr(self._optimizer, "inner_optimizer", self._optimizer).learning_rate

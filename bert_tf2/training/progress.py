@@ -6,6 +6,8 @@ import math
 import os
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import tensorflow as tf
 from tqdm import tqdm
@@ -50,19 +52,30 @@ class Progress:
             self._rate = (step - self._clock_step) * self._batch_size / seconds
         return self._rate
 
-    def report(self, step: int, loss: float, learning_rate: float, rate: float) -> None:
-        """Says how the training stands."""
+    def report(
+        self,
+        step: int,
+        loss: float,
+        learning_rate: float,
+        rate: float,
+        tokens_per_second: float | None = None,
+        metrics: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
+        """Says how the training stands; of the metrics, the accuracies."""
+        speed = f"{rate:.1f} examples/s" + (f"  {tokens_per_second:,.0f} tokens/s" if tokens_per_second is not None else "")
+        accuracies = "".join(f"  {name} {value:.4f}" for name, value in metrics.items() if name.endswith("accuracy"))
         if self._bar is not None:
-            self._bar.set_postfix_str(f"loss={loss:.4f} lr={learning_rate:.2e} {rate:.1f} examples/s")
+            self._bar.set_postfix_str(f"loss={loss:.4f}{accuracies} lr={learning_rate:.2e} {speed}")
         elif self._shown:
             left = _duration((self._train_steps - step) * self._batch_size / rate) if rate else "?"
             logger.info(
-                "step %d/%d  loss %.4f  lr %.3e  %.1f examples/s  %s left",
+                "step %d/%d  loss %.4f%s  lr %.3e  %s  %s left",
                 step,
                 self._train_steps,
                 loss,
+                accuracies,
                 learning_rate,
-                rate,
+                speed,
                 left,
             )
 
@@ -80,16 +93,18 @@ class Summaries:
     Args:
       directory: the run's directory.
       writes: False for workers other than the chief.
+      kinds: those that are written.
     """
 
-    def __init__(self, directory: str, writes: bool = True):
+    def __init__(self, directory: str, writes: bool = True, kinds: Sequence[str] = ("train", "eval")):
         self._directory = files.expand(directory)
         self._writes = writes
+        self._kinds = kinds
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
 
     def write(self, kind: str, step: int, values: dict[str, float]) -> None:
         """Writes scalars of kind `train` or `eval`."""
-        if not self._writes:
+        if not self._writes or kind not in self._kinds:
             return
         try:
             if kind not in self._writers:

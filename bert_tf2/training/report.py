@@ -9,7 +9,9 @@ from bert_tf2.files import write_json, write_text, written_whole
 LOSS_CURVE = "loss_curve.png"
 
 
-def write_eval_results(directory: str, metrics: dict[str, float], global_step: int, suffix: str = "") -> None:
+def write_eval_results(
+    directory: str, metrics: dict[str, float], global_step: int, suffix: str = "", prefix: str = "eval_"
+) -> None:
     """Writes `eval_results.txt` in Google's format (sorted `key = value` lines) and the same as `eval_results.json`.
 
     Args:
@@ -17,8 +19,9 @@ def write_eval_results(directory: str, metrics: dict[str, float], global_step: i
       metrics: values by name; a `loss` is also written under Google's two names, `eval_loss` and `loss`.
       global_step: the step of the evaluated checkpoint.
       suffix: appended to the file names, for example `_mismatched`.
+      prefix: of the keys in the text file; Google's pre-training has none.
     """
-    rows: dict[str, float] = {f"eval_{name}": value for name, value in metrics.items()}
+    rows: dict[str, float] = {f"{prefix}{name}": value for name, value in metrics.items()}
     rows |= {"global_step": global_step} | ({"loss": metrics["loss"]} if "loss" in metrics else {})
     write_text(os.path.join(directory, f"eval_results{suffix}.txt"), "".join(f"{key} = {rows[key]}\n" for key in sorted(rows)))
     write_json(os.path.join(directory, f"eval_results{suffix}.json"), {"global_step": global_step, **metrics})

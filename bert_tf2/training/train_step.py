@@ -22,12 +22,14 @@ class LoopResult:
       loss_sum: sum of their losses, float32.
       gradient_norm: of the last step before clipping, float32.
       first_bad_step: number of the first step whose loss or gradient was not finite, or -1; int64.
+      measures: sums of the task's `measures`, in the order of their names, float32 [K].
     """
 
     steps: int
     loss_sum: tf.Tensor
     gradient_norm: tf.Tensor
     first_bad_step: tf.Tensor
+    measures: tf.Tensor
 
 
 def model_inputs(model: tf_keras.Model, batch: Batch) -> Batch:
@@ -70,6 +72,7 @@ class TrainStep:
         # int32 [2] for the stateless generators; a seed may have up to 64 bits.
         self._seed = [part - (1 << 32) if part >> 31 else part for part in (seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF)]
         self._accumulation_steps = accumulation_steps
+        self._measure_names = measure_names(task)
         self._clip_norm = clip_norm
         self._scaled = isinstance(optimizer, tf_keras.mixed_precision.LossScaleOptimizer)
         self._skips_steps = is_dynamically_scaled(optimizer)
@@ -86,25 +89,31 @@ class TrainStep:
 
     def _one(self, iterator: tf.distribute.DistributedIterator, step: tf.Tensor, end: tf.Tensor) -> tuple:
         del end
-        loss, norm = self._step(next(iterator), step)
-        return loss, norm, tf.where(self._is_good(loss, norm), tf.constant(-1, tf.int64), step)
+        sums, norm = self._step(next(iterator), step)
+        bad = tf.where(self._is_good(sums[0], norm), tf.constant(-1, tf.int64), step)
+        return sums[0], norm, bad, sums[1:]
 
     def _many(self, iterator: tf.distribute.DistributedIterator, first: tf.Tensor, end: tf.Tensor) -> tuple:
-        def add_step(step: tf.Tensor, loss_sum: tf.Tensor, norm: tf.Tensor, bad: tf.Tensor) -> tuple:
+        def add_step(step: tf.Tensor, total: tf.Tensor, norm: tf.Tensor, bad: tf.Tensor) -> tuple:
             del norm
-            loss, norm = self._step(next(iterator), step)
-            bad = tf.where(tf.logical_or(bad >= 0, self._is_good(loss, norm)), bad, step)
-            return step + 1, loss_sum + loss, norm, bad
+            sums, norm = self._step(next(iterator), step)
+            bad = tf.where(tf.logical_or(bad >= 0, self._is_good(sums[0], norm)), bad, step)
+            return step + 1, total + sums, norm, bad
 
-        start = first, tf.constant(0.0), tf.constant(0.0), tf.constant(-1, tf.int64)
-        return tf.while_loop(lambda step, *_: step < end, add_step, start, parallel_iterations=1)[1:]
+        start = first, self._no_sums(), tf.constant(0.0), tf.constant(-1, tf.int64)
+        _, sums, norm, bad = tf.while_loop(lambda step, *_: step < end, add_step, start, parallel_iterations=1)
+        return sums[0], norm, bad, sums[1:]
+
+    def _no_sums(self) -> tf.Tensor:
+        """Of the loss and the measures, in one vector that is summed over parts, replicas and steps."""
+        return tf.zeros([1 + len(self._measure_names)])
 
     def _is_good(self, loss: tf.Tensor, norm: tf.Tensor) -> tf.Tensor:
         # Under a dynamic loss scale an infinite gradient is how the scale is found; its step is skipped.
         return tf.math.is_finite(loss) if self._skips_steps else tf.logical_and(tf.math.is_finite(loss), tf.math.is_finite(norm))
 
     def _step(self, batch: Batch, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Loss and gradient norm of a step, the same on all replicas."""
+        """The loss with the measures [1 + K], and the gradient norm of a step; the same on all replicas."""
         per_replica = self._strategy.run(self._replica_step, args=(batch, step))
         return tuple(self._strategy.experimental_local_results(value)[0] for value in per_replica)
 
@@ -115,42 +124,42 @@ class TrainStep:
         if not alone:
             denominators = replica.all_reduce(tf.distribute.ReduceOp.SUM, denominators)
         seed = _fold(_fold(tf.constant(self._seed), step), replica.replica_id_in_sync_group)
-        loss, gradients = self._loss_and_gradients(batch, denominators, seed)
+        sums, gradients = self._loss_and_gradients(batch, denominators, seed)
         variables = self._model.trainable_variables
         variables = [variable for variable, gradient in zip(variables, gradients) if gradient is not None]
         gradients = [gradient for gradient in gradients if gradient is not None]
         if self._scaled:
             gradients = self._optimizer.get_unscaled_gradients(gradients)
         if not alone:
-            loss, *gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, [loss, *gradients], options=self._options)
+            sums, *gradients = replica.all_reduce(tf.distribute.ReduceOp.SUM, [sums, *gradients], options=self._options)
         gradients, norm = clip_by_global_norm(gradients, self._clip_norm)
         self._optimizer.apply_gradients(zip(gradients, variables), experimental_aggregate_gradients=False)
-        return loss, norm
+        return sums, norm
 
     def _accumulated(self, batch: Batch, denominators: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, list]:
-        """This replica's share of the loss and its gradients (None for variables that the loss does not touch)."""
+        """This replica's share of loss and measures, and its gradients (None for variables that the loss does not touch)."""
         if self._accumulation_steps == 1:
             return self._part(batch, denominators, seed)
         parts = {name: _in_parts(value, self._accumulation_steps) for name, value in batch.items()}
         variables = self._model.trainable_variables
         touched = [False] * len(variables)
 
-        def add_part(number: tf.Tensor, loss: tf.Tensor, sums: list) -> tuple:
+        def add_part(number: tf.Tensor, total: tf.Tensor, sums: list) -> tuple:
             part = {name: tf.gather(value, number) for name, value in parts.items()}
             share, gradients = self._part(part, denominators, _fold(seed, number))
             touched[:] = [gradient is not None for gradient in gradients]
             sums = [old if new is None else old + new for old, new in zip(sums, gradients)]
-            return number + 1, loss + share, sums
+            return number + 1, total + share, sums
 
-        start = tf.constant(0), tf.constant(0.0), [tf.zeros(variable.shape, variable.dtype) for variable in variables]
-        _, loss, sums = tf.while_loop(
+        start = tf.constant(0), self._no_sums(), [tf.zeros(variable.shape, variable.dtype) for variable in variables]
+        _, total, sums = tf.while_loop(
             lambda number, *_: number < self._accumulation_steps,
             add_part,
             start,
             parallel_iterations=1,
             maximum_iterations=self._accumulation_steps,
         )
-        return loss, [total if is_touched else None for total, is_touched in zip(sums, touched)]
+        return total, [value if is_touched else None for value, is_touched in zip(sums, touched)]
 
     def _part(self, batch: Batch, denominators: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, list]:
         with dropout_seed(seed), tf.GradientTape() as tape:
@@ -158,7 +167,13 @@ class TrainStep:
             loss = self._task.loss(outputs, batch, denominators)
             scaled = self._optimizer.get_scaled_loss(loss) if self._scaled else loss
         gradients = tape.gradient(scaled, self._model.trainable_variables)
-        return loss, [dense(gradient) for gradient in gradients]
+        measures = self._task.measures(outputs, batch) if self._measure_names else {}
+        return tf.stack([loss, *(measures[name] for name in self._measure_names)]), [dense(gradient) for gradient in gradients]
+
+
+def measure_names(task: Task) -> tuple[str, ...]:
+    """What the task measures of every training step; nothing for most."""
+    return getattr(task, "measure_names", ())
 
 
 def _in_parts(values: tf.Tensor, parts: int) -> tf.Tensor:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.data.pipeline import BatchPlan, Padding, check_divisible, distributed_batches
-from bert_tf2.data.record_set import RecordSet
+from bert_tf2.data.pipeline import Padding, Plan, Records, bad_record, check_divisible, distributed_batches
 from bert_tf2.errors import Interrupted, JobError
 from bert_tf2.files import write_json
 from bert_tf2.tasks.base import Task
@@ -56,8 +55,8 @@ class Trainer:
 
     def train(
         self,
-        records: RecordSet,
-        plan: BatchPlan,
+        records: Records,
+        plan: Plan,
         evaluate: Callable[[tf_keras.Model], dict[str, float]] | None = None,
         padding: Padding | None = None,
     ) -> TrainingResult:
@@ -91,8 +90,8 @@ class _Run:
         self,
         trainer: Trainer,
         directory: str,
-        records: RecordSet,
-        plan: BatchPlan,
+        records: Records,
+        plan: Plan,
         evaluate: Callable[[tf_keras.Model], dict[str, float]] | None,
         padding: Padding,
     ):
@@ -104,7 +103,7 @@ class _Run:
         self._evaluate = evaluate
         self._checkpoints = CheckpointDirectory(directory, self._config.keep_checkpoint_max, self._chief)
         self._history = History(directory, self._chief)
-        self._summaries = Summaries(directory, self._chief)
+        self._summaries = Summaries(directory, self._chief, ("train", "eval") if self._config.train_summaries else ("eval",))
         self._step = 0
         self._saved_step: int | None = None
 
@@ -114,7 +113,7 @@ class _Run:
         started_at = self._step
         self._progress = Progress(self._step, self._config.train_steps, self._plan.batch_size, self._chief)
         self._measurements = Measurements(
-            self._optimizer, self._plan, self._records, self._history, self._summaries, self._progress
+            self._task, self._optimizer, self._plan, self._records, self._history, self._summaries, self._progress
         )
         with StopRequest() as self._stop:
             try:
@@ -131,6 +130,12 @@ class _Run:
                     f"({_first_line(error)}): use a smaller --train_batch_size or --max_seq_length, "
                     "--gradient_accumulation_steps=2 or more for the same result in parts, or --dtype=bf16"
                 ) from error
+            except (tf.errors.InvalidArgumentError, tf.errors.UnknownError) as error:
+                # The input pipeline is ahead of the steps; what it failed at is looked for among the rows to come.
+                bad = bad_record(self._records, self._plan, self._step, self._padding)
+                if bad is None:
+                    raise
+                raise JobError(bad) from error
             finally:
                 self._progress.close()
                 self._summaries.close()

@@ -16,6 +16,7 @@ class TrainerConfig:
       save_checkpoints_steps: a checkpoint is written after every so many steps, and at the end; 0 for the end only.
       keep_checkpoint_max: how many of the newest are kept besides the best; 0 keeps all.
       eval_every_steps: `evaluate` is called after every so many steps, and at the end; 0 for the end only.
+      train_summaries: write TensorBoard scalars of the training, not only of evaluations.
       log_steps: the mean loss is reported after every so many steps.
       best_metric: the metric of `evaluate` that names the best checkpoint; None for no best checkpoint.
       early_stopping_patience: training ends after so many evaluations in a row without a new best; 0 never.
@@ -34,6 +35,7 @@ class TrainerConfig:
     keep_checkpoint_max: int = 5
     eval_every_steps: int = 0
     log_steps: int = 100
+    train_summaries: bool = True
     best_metric: str | None = None
     early_stopping_patience: int = 0
     gradient_accumulation_steps: int = 1

@@ -1,0 +1,62 @@
+"""Records for the pre-training benchmark: one set of examples of a book, in the garden's layout and in ours."""
+
+import pathlib
+import random
+import re
+
+import tensorflow as tf
+from official.nlp.data import create_pretraining_data
+from official.nlp.tools import tokenization
+
+from bert_tf2.data.features import pretraining_features
+from bert_tf2.data.records import RecordWriter, parse_records
+
+# The share of a row's tokens that is masked, and of rows that are shorter: Google's defaults.
+_MASKED_LM_PROB, _SHORT_SEQ_PROB = 0.15, 0.1
+
+
+def make(text_file: str, vocab_file: str, work: pathlib.Path, max_seq_length: int, max_predictions: int) -> dict[str, str]:
+    """Makes the records by the garden's own functions, unless they are there; returns the files by side."""
+    paths = {side: str(work / f"{side}_{max_seq_length}.tfrecord") for side in ("garden", "ours")}
+    if all(pathlib.Path(path).is_file() for path in paths.values()):
+        return paths
+    sentences = work / "sentences.txt"
+    sentences.write_text(_sentences(pathlib.Path(text_file).read_text(encoding="utf-8-sig")), encoding="utf-8")
+    tokenizer = tokenization.FullTokenizer(vocab_file=vocab_file, do_lower_case=True)
+    instances = create_pretraining_data.create_training_instances(
+        [str(sentences)],
+        tokenizer,
+        create_pretraining_data.get_processor_text_fn(False, True),
+        max_seq_length,
+        1,
+        _SHORT_SEQ_PROB,
+        _MASKED_LM_PROB,
+        max_predictions,
+        random.Random(12345),
+    )
+    create_pretraining_data.write_instance_to_example_files(
+        instances, tokenizer, max_seq_length, max_predictions, [paths["garden"]], False, False
+    )
+    _write_unpadded(paths["garden"], paths["ours"])
+    return paths
+
+
+def _sentences(text: str) -> str:
+    """One sentence on each line, a blank line after every twenty paragraphs, which stand for a document."""
+    paragraphs = [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+    lines = []
+    for number, paragraph in enumerate(paragraphs, 1):
+        lines += [*re.split(r"(?<=[.!?]) ", paragraph), *([""] if number % 20 == 0 else [])]
+    return "\n".join(lines) + "\n"
+
+
+def _write_unpadded(source: str, target: str) -> None:
+    specs = pretraining_features()
+    with RecordWriter(target, specs) as writer:
+        for serialized in tf.data.TFRecordDataset(source):
+            features = {name: value.numpy()[0] for name, value in parse_records(serialized[tf.newaxis], specs).items()}
+            writer.write({spec.name: _values(features[spec.key]) for spec in specs})
+
+
+def _values(feature) -> object:
+    return feature.tolist() if feature.ndim else int(feature)

@@ -1,0 +1,51 @@
+"""The job behind `run_pretraining.py`: composes data, model, task and trainer. See `PretrainingOptions` for what it takes."""
+
+import contextlib
+from typing import Any
+
+from bert_tf2 import cli, files
+from bert_tf2.jobs import training_setup
+from bert_tf2.jobs.pretraining_options import PretrainingOptions, settled
+from bert_tf2.jobs.runtime import configure_tensorflow
+
+
+def command(description: str | None = None) -> None:
+    """Runs the job from the command line."""
+    cli.main(run_pretraining, PretrainingOptions, description or __doc__)
+
+
+def run_pretraining(options: PretrainingOptions) -> dict[str, Any]:
+    """Trains, evaluates and saves the encoder as the options say.
+
+    Args:
+      options: what to do; `bert_tf2.jobs.options.check` applies the checks of single options.
+
+    Returns:
+      `training`: the `TrainingResult`, when there was training; `evaluation`: the metrics on held-out records, when there was
+      an evaluation.
+
+    Raises:
+      UserError: options or input files that cannot be used.
+      JobError: training failed, or was interrupted after saving its state.
+    """
+    options = settled(options)
+    training_setup.check_training_options(options)
+    from bert_tf2.jobs.pretraining_inputs import find_inputs
+    from bert_tf2.models.config import BertConfig
+
+    config = BertConfig.from_json_file(files.require_file(options.bert_config_file, "bert_config_file"))
+    data = find_inputs(options, config)
+    configure_tensorflow(options)
+    model_dir = files.expand(options.directory)
+    strategy = training_setup.create_strategy(options, model_dir)
+
+    from bert_tf2.jobs.pretraining_run import PretrainingRun
+    from bert_tf2.jobs.training_run import require_trained
+    from bert_tf2.training.distribution import is_chief
+    from bert_tf2.training.run_directory import RunDirectory
+
+    if not options.trains:
+        require_trained(model_dir, options.predict_checkpoint_path or options.init_checkpoint)
+    directory = RunDirectory(model_dir)
+    with directory.locked() if options.trains and is_chief(strategy) else contextlib.nullcontext():
+        return PretrainingRun(options, config, data, strategy, directory).complete()

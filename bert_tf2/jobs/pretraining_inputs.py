@@ -1,0 +1,143 @@
+"""The records of a pre-training job and what is known of them: from their metadata, or from flags for other writers' records."""
+
+import dataclasses
+import logging
+import os
+from collections.abc import Mapping
+
+from bert_tf2 import files
+from bert_tf2.data.metadata import MetaData, RecordFile, read_meta_data
+from bert_tf2.data.pretraining_metadata import PretrainingSettings, from_meta_data
+from bert_tf2.errors import UserError
+from bert_tf2.jobs.metadata_checks import check_flags, check_model, check_vocabulary
+from bert_tf2.jobs.pretraining_options import DEFAULT_MAX_PREDICTIONS, DEFAULT_MAX_SEQ_LENGTH, PretrainingOptions
+from bert_tf2.models.config import BertConfig
+
+logger = logging.getLogger(__name__)
+
+META_DATA = "meta_data.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class PretrainingInputs:
+    """What is known before the records are opened.
+
+    Attributes:
+      max_seq_length: longest record.
+      max_predictions_per_seq: most masked tokens of a record.
+      has_pairs: records hold `next_sentence_labels`; None where nothing tells.
+      settings: the metadata's; None without metadata.
+      shards: what the metadata says about the record files, by name; None without metadata.
+    """
+
+    max_seq_length: int
+    max_predictions_per_seq: int
+    has_pairs: bool | None
+    settings: PretrainingSettings | None = None
+    shards: Mapping[str, RecordFile] | None = None
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether training chooses what to mask."""
+        return self.settings is not None and self.settings.dynamic_masking
+
+
+def find_inputs(options: PretrainingOptions, config: BertConfig) -> PretrainingInputs:
+    """What metadata and flags say of the records.
+
+    Raises:
+      UserError: they contradict each other, the configuration or the vocabulary.
+    """
+    path = _meta_data_path(options, options.files or options.eval_input_files)
+    if path is None:
+        logger.info(
+            "no %s beside the records: taking them as they are, with --max_seq_length=%d and --max_predictions_per_seq=%d",
+            META_DATA,
+            options.max_seq_length or DEFAULT_MAX_SEQ_LENGTH,
+            options.max_predictions_per_seq or DEFAULT_MAX_PREDICTIONS,
+        )
+        data = PretrainingInputs(
+            options.max_seq_length or DEFAULT_MAX_SEQ_LENGTH,
+            options.max_predictions_per_seq or DEFAULT_MAX_PREDICTIONS,
+            options.use_next_sentence_label,
+        )
+        _check_length(data, config, options)
+        return data
+    meta = read_meta_data(path)
+    settings = from_meta_data(meta, path)
+    check_model(meta, config, options.bert_config_file)
+    check_flags(options, {"max_seq_length": meta.max_seq_length, "max_predictions_per_seq": settings.max_predictions_per_seq})
+    if options.use_next_sentence_label and not settings.has_pairs:
+        raise UserError(f"--use_next_sentence_label, but {path} says that the records hold no pairs; leave the flag out")
+    if settings.dynamic_masking and settings.mask_id is None:
+        raise UserError(f"{path}: dynamic masking needs 'mask_id'; make the records again with create_pretraining_data.py")
+    _check_vocabulary(options, meta)
+    if options.eval_input_files and options.files:
+        _check_same(path, settings, meta, _meta_data_path(options, options.eval_input_files, explicit=False))
+    return PretrainingInputs(meta.max_seq_length, settings.max_predictions_per_seq, settings.has_pairs, settings, _shards(meta))
+
+
+def shards_of(options: PretrainingOptions, data: PretrainingInputs, pattern: str) -> Mapping[str, RecordFile] | None:
+    """What metadata says of the files of a pattern: that of the training records, else the one beside them."""
+    beside = _meta_data_path(options, pattern, explicit=False)
+    if beside is not None:
+        return _shards(read_meta_data(beside))
+    return data.shards if pattern == options.files else None
+
+
+def _shards(meta: MetaData) -> Mapping[str, RecordFile] | None:
+    return {shard.name: shard for shard in meta.shards or meta.files.values()} or None
+
+
+def _meta_data_path(options: PretrainingOptions, pattern: str, explicit: bool = True) -> str | None:
+    if explicit and options.input_meta_data_path:
+        return options.input_meta_data_path
+    first = files.expand(pattern.split(",")[0].strip())
+    beside = f"{first.rsplit('/', 1)[0]}/{META_DATA}" if "/" in first else META_DATA
+    if files.is_remote(beside):
+        import tensorflow as tf
+
+        with files.remote_errors(beside):
+            return beside if tf.io.gfile.exists(beside) else None
+    return beside if os.path.isfile(beside) else None
+
+
+def _check_length(data: PretrainingInputs, config: BertConfig, options: PretrainingOptions) -> None:
+    if data.max_seq_length > config.max_position_embeddings:
+        raise UserError(
+            f"--max_seq_length={data.max_seq_length} is more than the model's {config.max_position_embeddings} positions "
+            f"(max_position_embeddings in {options.bert_config_file})"
+        )
+
+
+def _check_vocabulary(options: PretrainingOptions, meta: MetaData) -> None:
+    if options.vocab_file:
+        from bert_tf2.text.tokenizer import load_tokenizer
+
+        check_vocabulary(meta, load_tokenizer(vocab_file=options.vocab_file, do_lower_case=meta.do_lower_case is not False))
+
+
+def _check_same(path: str, settings: PretrainingSettings, meta: MetaData, eval_path: str | None) -> None:
+    """Checks that held-out records can go through the same model and parser."""
+    if eval_path is None or eval_path == path:
+        return
+    eval_meta = read_meta_data(eval_path)
+    eval_settings = from_meta_data(eval_meta, eval_path)
+    for what, one, other in (
+        ("vocab_fingerprint", meta.vocab_fingerprint, eval_meta.vocab_fingerprint),
+        ("sentence_pairs", settings.sentence_pairs, eval_settings.sentence_pairs),
+        ("dynamic_masking", settings.dynamic_masking, eval_settings.dynamic_masking),
+    ):
+        if one != other:
+            raise UserError(
+                f"the held-out records are of another kind than the training records: {what} is {other} in {eval_path} and "
+                f"{one} in {path}; make both with the same flags"
+            )
+    if eval_meta.max_seq_length > meta.max_seq_length or (
+        eval_settings.max_predictions_per_seq > settings.max_predictions_per_seq
+    ):
+        raise UserError(
+            f"the held-out records have up to {eval_meta.max_seq_length} tokens and {eval_settings.max_predictions_per_seq} "
+            f"predictions, the training records {meta.max_seq_length} and {settings.max_predictions_per_seq}; make both with "
+            "the same flags"
+        )
