@@ -212,6 +212,7 @@ def test_requirements_name_what_is_imported():
         "absl": "absl-py",
         "apache_beam": "apache-beam",
         "google": "protobuf",
+        "google_crc32c": "google-crc32c",
         "official": "tf-models-official",
         "tensorflow_text": "tensorflow-text",
         "tf_keras": "tf-keras",

@@ -1,7 +1,6 @@
 """TFRecord files written without TensorFlow, many records at once.
 
-A process that makes records then starts in a fraction of a second. The checksums of a whole batch are computed in step, two
-bytes of every record at a time.
+A process that makes records then starts in a fraction of a second.
 """
 
 import contextlib
@@ -13,56 +12,20 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from bert_tf2 import files
+from bert_tf2.data.crc32c import masked_crc32c
 from bert_tf2.data.metadata import RecordFile
 from bert_tf2.errors import JobError
 
-# CRC-32C (Castagnoli) with its bits reversed, and what TFRecord adds to a rotated checksum.
-_POLYNOMIAL = np.uint32(0x82F63B78)
-_MASK_DELTA = np.uint32(0xA282EAD8)
 # As zlib calls a gzip container with the largest window.
 _GZIP = 31
-
-
-@functools.cache
-def _table() -> np.ndarray:
-    """The checksum's state after two bytes, uint32 [65536]."""
-    states = np.arange(1 << 16, dtype=np.uint32)
-    for _ in range(16):
-        states = (states >> np.uint32(1)) ^ (states & np.uint32(1)) * _POLYNOMIAL
-    return states
-
-
-def masked_checksums(records: Sequence[bytes]) -> np.ndarray:
-    """TFRecord's checksums (masked CRC-32C) of records of at least four bytes: uint32 [N]."""
-    lengths = np.fromiter(map(len, records), np.int64, len(records))
-    width = int(lengths.max()) + 1 & ~1
-    # Zeros before the first byte leave a state of zero as it is, so records of any length can end in step. The real initial
-    # state, all ones, is put into the first four bytes.
-    rows = np.frombuffer(bytearray().join([record.rjust(width, b"\0") for record in records]), np.uint8)
-    rows = rows.reshape(len(records), width)
-    first = width - lengths
-    for byte in range(4):
-        rows[np.arange(len(records)), first + byte] ^= 0xFF
-    columns = np.ascontiguousarray(rows.view("<u2").T)
-    table, state = _table(), np.zeros(len(records), np.uint32)
-    index = np.empty(len(records), np.uint32)
-    for column in columns:
-        np.bitwise_xor(state, column, out=index)
-        index &= np.uint32(0xFFFF)
-        state >>= np.uint32(16)
-        state ^= table[index]
-    state = ~state
-    return (state >> np.uint32(15) | state << np.uint32(17)) + _MASK_DELTA
 
 
 @functools.lru_cache(1 << 14)
 def _head(length: int) -> bytes:
     """What stands before a record of this length: the length and its checksum."""
     encoded = struct.pack("<Q", length)
-    return encoded + struct.pack("<I", int(masked_checksums([encoded])[0]))
+    return encoded + struct.pack("<I", masked_crc32c(encoded))
 
 
 class RecordStream:
@@ -95,10 +58,9 @@ class RecordStream:
         """
         if not records:
             return
-        checksums = masked_checksums(records).astype("<u4").tobytes()
-        parts = []
-        for index, record in enumerate(records):
-            parts += (_head(len(record)), record, checksums[4 * index : 4 * index + 4])
+        footer, parts = struct.Struct("<I").pack, []
+        for record in records:
+            parts += (_head(len(record)), record, footer(masked_crc32c(record)))
         self._records += len(records)
         data = b"".join(parts)
         self._write(self._compress.compress(data) if self._compress else data)
