@@ -18,6 +18,8 @@ CANDIDATES := $(if $(filter file,$(origin PYTHON)),python3 python3.12 python3.11
 BIN := .venv/bin
 INSTALLED := .venv/installed
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+# Every process loads TensorFlow, which takes 2 GB and more.
+IN_PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 RIGHT_VERSION := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))
 
 help:
@@ -44,10 +46,10 @@ demo: environment
 	@$(BIN)/python -m bert_tf2.demo
 
 test: environment
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(IN_PARALLEL)
 
 test-slow: environment
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -m slow $(IN_PARALLEL)
 
 check: environment
 	@$(BIN)/python -m ruff check .
