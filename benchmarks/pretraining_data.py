@@ -5,7 +5,9 @@
 Every turn is a process of its own, whose peak memory is that of all its processes together. The garden's time is that of
 reading, making and writing its instances, without the start of the process; the time of ours is that of the whole call, with the
 workers' start, scanning, checks, digests, flushes to the disk and metadata. The text is repeated `--scales` times, and the
-garden's passes are left out from `--garden_until` on. Ratios are of medians, of instances per second.
+garden's passes are left out from `--garden_until` on. Ratios are of medians, of instances per second. `CPU s` is the processor
+time of all processes of a side from their start, imports included: on a machine that does other things it says more than the time
+that passed.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import glob
 import json
 import os
 import pathlib
+import resource
 import shutil
 import statistics
 import subprocess
@@ -83,6 +86,12 @@ def resident_bytes(processes: list[int]) -> int:
     return total * os.sysconf("SC_PAGE_SIZE")
 
 
+def processor_seconds() -> float:
+    """What all processes that were started and have ended worked, those that they started included."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def run(program: str, job: dict) -> dict:
     """Runs a side in a process of its own; its result with the peak memory of all its processes in MB.
 
@@ -91,7 +100,7 @@ def run(program: str, job: dict) -> dict:
     """
     shutil.rmtree(job["output"], ignore_errors=True)
     os.makedirs(job["output"])
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment, worked = os.environ | {"PYTHONPATH": str(ROOT)}, processor_seconds()
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             [sys.executable, "-c", program, json.dumps(job)], stdout=output, stderr=errors, env=environment
@@ -107,7 +116,11 @@ def run(program: str, job: dict) -> dict:
             raise SystemExit(f"a side failed: {errors.read()[-1000:]}")
     size = sum(path.stat().st_size for path in pathlib.Path(job["output"]).iterdir())
     shutil.rmtree(job["output"])
-    return json.loads(results[-1].removeprefix("RESULT ")) | {"peak_mb": peak / 1e6, "output_mb": size / 1e6}
+    return json.loads(results[-1].removeprefix("RESULT ")) | {
+        "peak_mb": peak / 1e6,
+        "output_mb": size / 1e6,
+        "worked": processor_seconds() - worked,
+    }
 
 
 def repeated(inputs: list[str], times: int, directory: str) -> list[str]:
@@ -133,12 +146,12 @@ def measure(scale: int, sides: dict[str, tuple[str, dict]], job: dict, rounds: i
         side: statistics.median(result["instances"] / result["seconds"] for result in found) for side, found in results.items()
     }
     for side, found in results.items():
-        last = found[-1]
-        ratio = f"{rates[side] / rates['garden']:.1f}" if "garden" in rates else ""
+        last, ratio = found[-1], f"{rates[side] / rates['garden']:.1f}" if "garden" in rates else ""
+        seconds, worked = (statistics.median(result[name] for result in found) for name in ("seconds", "worked"))
+        peak = max(result["peak_mb"] for result in found)
         print(
-            f"{scale:>4}x {side:18}{last['instances']:>10,}{statistics.median(r['seconds'] for r in found):>9.2f}"
-            f"{rates[side]:>11,.0f}{ratio:>7}{max(r['peak_mb'] for r in found):>9.0f}{last['output_mb']:>9.0f}"
-            f"{last['mean_tokens']:>8.2f}{last['labelled']:>8.4f}{last['masked']:>8.4f}",
+            f"{scale:>4}x {side:18}{last['instances']:>10,}{seconds:>9.2f}{rates[side]:>11,.0f}{ratio:>7}{worked:>8.1f}"
+            f"{peak:>9.0f}{last['output_mb']:>9.0f}{last['mean_tokens']:>8.2f}{last['labelled']:>8.4f}{last['masked']:>8.4f}",
             flush=True,
         )
 
@@ -161,7 +174,7 @@ def main() -> None:
     if not inputs or not os.path.isfile(arguments.vocab_file):
         raise SystemExit("no text or no vocabulary: give --input_file and --vocab_file")
     print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors; medians of {arguments.rounds} rounds")
-    columns = f"{'instances':>10}{'s':>9}{'inst./s':>11}{'ratio':>7}{'peak MB':>9}{'out MB':>9}"
+    columns = f"{'instances':>10}{'s':>9}{'inst./s':>11}{'ratio':>7}{'CPU s':>8}{'peak MB':>9}{'out MB':>9}"
     print(f"{'':5} {'':18}{columns}{'tokens':>8}{'label 1':>8}{'masked':>8}")
     job = {name: getattr(arguments, name) for name in ("vocab_file", "max_seq_length", "dupe_factor", "whole_words")}
     with tempfile.TemporaryDirectory(dir=arguments.directory) as directory:
