@@ -1,33 +1,16 @@
 """bert_tf2 on SQuAD: training by the job behind run_squad.py with its defaults, prediction by what that job predicts with."""
 
-import os
-import pathlib
-import sys
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-
 import measure
+import watched  # first: it puts the project on the path
 
 from bert_tf2.data.pipeline import Padding
 from bert_tf2.jobs.squad import run_squad
 from bert_tf2.jobs.squad_options import SquadOptions
-from bert_tf2.training.train_step import LoopResult, TrainStep
 
 
 def train(job: dict) -> None:
     """Trains for `steps` steps, one epoch of the records, and prints their times; each step is waited for."""
-    steps, lengths = measure.Steps(), _watch_lengths()
-    run = TrainStep.run
-
-    def watched_run(self: TrainStep, *arguments: object) -> LoopResult:
-        result = run(self, *arguments)
-        float(result.loss_sum)
-        steps.ended(job["batch_size"] * lengths.pop(0))
-        return result
-
-    TrainStep.run = watched_run
+    steps = watched.watch_steps(job["batch_size"])
     run_squad(
         SquadOptions(
             mode="train",
@@ -68,24 +51,12 @@ def predict(job: dict) -> None:
     load_encoder_weights(encoder, job["weights"], config)
     records = RecordSet.open(job["records"], squad_features(training=False))
     padding = Padding(longest=job["max_seq_length"])
-    steps, lengths = measure.Steps(), _watch_lengths()
+    steps, lengths = measure.Steps(), watched.watch_lengths()
     for _ in range(2):
         lengths.clear()
         predict_all(task, model, strategy, records, job["batch_size"], padding)
         steps.ended(job["batch_size"] * sum(lengths) // len(lengths))
     steps.report(1, len(records))
-
-
-def _watch_lengths() -> list[int]:
-    """The lengths of the batches in the order in which they are made."""
-    lengths, length = [], Padding.length
-
-    def watched_length(self: Padding, of_rows: object) -> int:
-        lengths.append(length(self, of_rows))
-        return lengths[-1]
-
-    Padding.length = watched_length
-    return lengths
 
 
 if __name__ == "__main__":
