@@ -220,17 +220,19 @@ def written_whole(path: str) -> Iterator[str]:
                 os.remove(temporary)
 
 
+def open_to_write(path: str) -> Any:
+    """Opens a local or remote file for bytes."""
+    if is_remote(path):
+        import tensorflow as tf
+
+        return tf.io.gfile.GFile(path, "wb")
+    return open(path, "wb")
+
+
 def write_text(path: str, text: str) -> None:
     """Writes a UTF-8 text file, whole or not at all."""
-    with written_whole(path) as temporary:
-        if is_remote(path):
-            import tensorflow as tf
-
-            with tf.io.gfile.GFile(temporary, "w") as file:
-                file.write(text)
-        else:
-            with open(temporary, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+    with written_whole(path) as temporary, open_to_write(temporary) as file:
+        file.write(text.encode("utf-8"))
 
 
 def write_json(path: str, value: Any) -> None:

@@ -1,8 +1,6 @@
 """What happens to a row that cannot be used: the job ends with its place and reason, or it is left out and listed."""
 
-import contextlib
 import json
-import os
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError
@@ -58,7 +56,7 @@ class BadRows:
         if self._path is None:
             return None
         if self._file is None:
-            _remove(self._path)
+            files.remove_if_there(self._path)
             return None
         self._file.close()
         files.rename_whole(self._temporary, self._path)
@@ -68,15 +66,4 @@ class BadRows:
         """Removes a list that was not published."""
         if self._file is not None:
             self._file.close()
-            _remove(self._temporary)
-
-
-def _remove(path: str) -> None:
-    if files.is_remote(path):
-        import tensorflow as tf
-
-        if tf.io.gfile.exists(path):
-            tf.io.gfile.remove(path)
-        return
-    with contextlib.suppress(FileNotFoundError):
-        os.remove(path)
+            files.remove_if_there(self._temporary)

@@ -35,6 +35,8 @@ class BatchPlan:
       sort_by_length: False leaves the rows as they were shuffled (fixed lengths).
     """
 
+    interleaved = False
+
     def __init__(self, lengths: np.ndarray, batch_size: int, seed: int, sort_by_length: bool = True):
         self._lengths = lengths
         self.batch_size = batch_size
@@ -83,6 +85,8 @@ class LengthSortedPlan:
     Args and methods as for `BatchPlan`; there is one epoch.
     """
 
+    interleaved = False
+
     def __init__(self, lengths: np.ndarray, batch_size: int):
         self.batch_size = batch_size
         self._order = np.argsort(-lengths.astype(np.int64), kind="stable")
@@ -101,6 +105,8 @@ class Plan(Protocol):
     """Which rows each step takes: `BatchPlan`, `LengthSortedPlan`, `striped_plan.StripedPlan`."""
 
     batch_size: int
+    interleaved: bool
+    """Worker w of W takes the places w, w + W, … of every batch; otherwise places that stand together."""
 
     def rows(self, step: int) -> np.ndarray:
         """Row numbers of the global batch of a step: int64 [at most batch_size]."""
@@ -243,7 +249,7 @@ def _share_of(records: Records, plan: Plan, padding: Padding, replicas: int, acc
             rows, samples = plan.rows(0)[:1], plan.sample_ids(0)[:1]
         length = padding.length(records.lengths_of(rows) if padding.fixed_length is None else rows[:0])
         size = padding.rows(len(rows), plan.batch_size, replicas * accumulation_steps) // replicas
-        if getattr(plan, "interleaved", False):
+        if plan.interleaved:
             positions = worker + replicas // local * np.arange(replica * size, (replica + 1) * size)
         else:
             positions = (worker * local + replica) * size + np.arange(size)

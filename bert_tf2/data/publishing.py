@@ -36,7 +36,7 @@ def publish(writers: Iterable[RecordWriter], bad_rows: Iterable[BadRows], meta_d
     """
     files.make_directory(os.path.dirname(meta_data_path) or ".")
     # From here to the new metadata the records count as unfinished.
-    _remove(meta_data_path)
+    files.remove_if_there(meta_data_path)
     for writer in writers:
         writer.publish()
     for rows in bad_rows:
@@ -53,10 +53,3 @@ def known_objects_left_alone() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-def _remove(path: str) -> None:
-    import tensorflow as tf
-
-    if tf.io.gfile.exists(path):
-        tf.io.gfile.remove(path)

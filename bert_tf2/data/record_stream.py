@@ -10,7 +10,6 @@ import os
 import struct
 import zlib
 from collections.abc import Sequence
-from typing import Any
 
 from bert_tf2 import files
 from bert_tf2.data.crc32c import masked_crc32c
@@ -48,7 +47,7 @@ class RecordStream:
         self._digest = hashlib.sha256()
         self._records = self._bytes = 0
         with self._disk_errors():
-            self._file = _open_for_writing(self._temporary)
+            self._file = files.open_to_write(self._temporary)
 
     def write_all(self, records: Sequence[bytes]) -> None:
         """Adds serialized records.
@@ -107,11 +106,3 @@ class RecordStream:
             yield
         except OSError as error:
             raise JobError(f"cannot write {self.path}: {error.strerror or error}") from error
-
-
-def _open_for_writing(path: str) -> Any:
-    if files.is_remote(path):
-        import tensorflow as tf
-
-        return tf.io.gfile.GFile(path, "wb")
-    return open(path, "wb")

@@ -28,7 +28,6 @@ class StripedPlan:
     """
 
     interleaved = True
-    """Worker w of W takes the places w, w + W, … of every batch."""
 
     def __init__(
         self,

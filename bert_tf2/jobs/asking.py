@@ -60,15 +60,7 @@ def write_json_lines(target: str, rows: Iterable[Mapping[str, Any]]) -> None:
     Raises:
       JobError: the disk is full or fails.
     """
-    with files.written_whole(target) as temporary, _open_to_write(temporary) as file:
+    with files.written_whole(target) as temporary, files.open_to_write(temporary) as file:
         for row in rows:
             # Half a surrogate pair in an id is written as it came: as JSON's escape.
             file.write((json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8", errors="backslashreplace"))
-
-
-def _open_to_write(path: str) -> Any:
-    if files.is_remote(path):
-        import tensorflow as tf
-
-        return tf.io.gfile.GFile(path, "wb")
-    return open(path, "wb")

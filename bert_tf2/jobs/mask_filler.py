@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError
+from bert_tf2.text.vocabulary import MASK
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from bert_tf2.text.tokenizer import Tokenizer
 
-MASK = "[MASK]"
 _CONFIG_NAMES = ("bert_config.json", "config.json")
 _VOCAB_NAME = "vocab.txt"
 _RUN_CONFIG = "run_config.json"
@@ -201,10 +201,10 @@ def _config(bert_config_file: str | None, source_path: str) -> Any:
         return BertConfig.from_json_file(files.require_file(bert_config_file, "bert_config_file"))
     directory = _directory(source_path)
     for name in _CONFIG_NAMES:
-        if _exists(os.path.join(directory, name)):
+        if files.exists(os.path.join(directory, name)):
             return BertConfig.from_json_file(os.path.join(directory, name))
     run = os.path.join(directory, _RUN_CONFIG)
-    if _exists(run):
+    if files.exists(run):
         known = files.read_json(run).get("run", {}).get("bert_config")
         if isinstance(known, dict):
             return BertConfig.from_dict(known)
@@ -216,18 +216,10 @@ def _vocabulary(vocab_file: str | None, source_path: str) -> str:
         return files.require_file(vocab_file, "vocab_file")
     directory = _directory(source_path)
     for path in (os.path.join(directory, _VOCAB_NAME), os.path.join(directory, "pretrained", _VOCAB_NAME)):
-        if _exists(path):
+        if files.exists(path):
             return path
     raise UserError(f"--vocab_file is required: there is no {_VOCAB_NAME} in {directory}")
 
 
 def _directory(source_path: str) -> str:
     return source_path if not files.is_remote(source_path) and os.path.isdir(source_path) else os.path.dirname(source_path) or "."
-
-
-def _exists(path: str) -> bool:
-    if files.is_remote(path):
-        import tensorflow as tf
-
-        return tf.io.gfile.exists(path)
-    return os.path.isfile(path)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import os
 from collections.abc import Mapping
 
 from bert_tf2 import files
@@ -94,12 +93,7 @@ def _meta_data_path(options: PretrainingOptions, pattern: str, explicit: bool = 
         return options.input_meta_data_path
     first = files.expand(pattern.split(",")[0].strip())
     beside = f"{first.rsplit('/', 1)[0]}/{META_DATA}" if "/" in first else META_DATA
-    if files.is_remote(beside):
-        import tensorflow as tf
-
-        with files.remote_errors(beside):
-            return beside if tf.io.gfile.exists(beside) else None
-    return beside if os.path.isfile(beside) else None
+    return beside if files.exists(beside) else None
 
 
 def _check_length(data: PretrainingInputs, config: BertConfig, options: PretrainingOptions) -> None:
