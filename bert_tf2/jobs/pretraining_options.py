@@ -110,6 +110,11 @@ class PretrainingOptions(TrainingOptions):
         return self.input_files or self.input_file
 
     @property
+    def writes_train_summaries(self) -> bool:
+        """Unless `--train_summary_interval` is negative."""
+        return self.train_summary_interval is None or self.train_summary_interval >= 0
+
+    @property
     def trains(self) -> bool:
         """Whether there is training."""
         return self.do_train or not self.do_eval

@@ -190,3 +190,8 @@ class TrainingOptions:
     def directory(self) -> str:
         """`--model_dir` or `--output_dir`."""
         return self.model_dir or self.output_dir
+
+    @property
+    def writes_train_summaries(self) -> bool:
+        """Whether TensorBoard gets scalars of the training too."""
+        return True

@@ -196,7 +196,7 @@ def trainer_config(
         keep_checkpoint_max=options.keep_checkpoint_max,
         eval_every_steps=eval_every_steps,
         log_steps=options.log_steps,
-        train_summaries=getattr(options, "train_summary_interval", None) is None or options.train_summary_interval >= 0,
+        train_summaries=options.writes_train_summaries,
         best_metric=metric if eval_every_steps else None,
         early_stopping_patience=options.early_stopping_patience,
         gradient_accumulation_steps=options.gradient_accumulation_steps,
