@@ -1,40 +1,22 @@
 """The same training on one device, two logical devices and two processes: one loss curve."""
 
 import json
-import os
-import pathlib
 import signal
-import socket
 import subprocess
-import sys
 import time
 
+import job_processes
 import numpy as np
 import pytest
 import tensorflow as tf
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+from job_processes import finish, kill_when, worker_flags
 
 pytestmark = pytest.mark.slow
 
 
 def start(workplace, model_dir, *flags) -> subprocess.Popen:
-    arguments = [
-        *workplace.arguments("--mode=train_and_eval", "--num_train_epochs=3", "--log_steps=1", f"--model_dir={model_dir}")
-    ]
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "run_classifier.py"), *arguments, *flags],
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
-
-
-def finish(*processes) -> list[str]:
-    messages = [process.communicate(timeout=400)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0] * len(processes), "\n".join(messages)
-    return messages
+    flags = ["--mode=train_and_eval", "--num_train_epochs=3", "--log_steps=1", f"--model_dir={model_dir}", *flags]
+    return job_processes.start("run_classifier.py", *workplace.arguments(*flags))
 
 
 def history(model_dir, kind: str, name: str) -> list[float]:
@@ -51,14 +33,6 @@ def weights(model_dir) -> dict[str, np.ndarray]:
     }
 
 
-def free_ports(number: int) -> list[int]:
-    sockets = [socket.create_server(("localhost", 0)) for _ in range(number)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
 def test_two_devices_and_two_processes_train_as_one(workplace):
     # Dropout differs by replica, as it must; without it the sums are the same.
     config = json.loads(workplace.config_file.read_text()) | {"attention_probs_dropout_prob": 0.0}
@@ -66,9 +40,7 @@ def test_two_devices_and_two_processes_train_as_one(workplace):
     one, two, workers = (workplace.directory / name for name in ("one", "two", "workers"))
     finish(start(workplace, one))
     finish(start(workplace, two, "--num_logical_cpus=2"))
-    hosts = ",".join(f"localhost:{port}" for port in free_ports(2))
-    cluster = ["--distribution_strategy=multi_worker_mirrored", f"--worker_hosts={hosts}"]
-    finish(*(start(workplace, workers, *cluster, f"--task_index={index}") for index in (0, 1)))
+    finish(*(start(workplace, workers, *cluster) for cluster in worker_flags(2)))
     expected = history(one, "train", "loss")
     assert len(expected) == 30
     for model_dir in (two, workers):
@@ -82,19 +54,13 @@ def test_killed_at_any_moment_and_run_again_ends_with_the_same_bits(workplace, d
     flags = ["--deterministic", "--save_checkpoints_steps=3", f"--num_logical_cpus={devices}", "--num_train_epochs=12"]
     whole, killed = workplace.directory / "whole", workplace.directory / "killed"
     finish(start(workplace, whole, *flags))
-    kills = 0
     for wanted in (1, 20, 60):
-        process = start(workplace, killed, *flags)
-        deadline = time.monotonic() + 200
-        while process.poll() is None and time.monotonic() < deadline:
-            steps = history(killed, "train", "loss") if (killed / "training_history.jsonl").exists() else []
-            if len(steps) >= wanted:
-                process.send_signal(signal.SIGKILL)
-                kills += 1
-                break
-            time.sleep(0.01)
-        process.communicate()
-    assert kills == 3
+        assert kill_when(
+            start(workplace, killed, *flags),
+            lambda wanted=wanted: (
+                (killed / "training_history.jsonl").exists() and len(history(killed, "train", "loss")) >= wanted
+            ),
+        )
     assert "continuing from step" in finish(start(workplace, killed, *flags))[0]
     left, right = weights(whole), weights(killed)
     assert left.keys() == right.keys()

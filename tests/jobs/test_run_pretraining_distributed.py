@@ -1,19 +1,15 @@
 """The same pre-training on one device, two logical devices and two processes: one loss curve; and kills at any moment."""
 
-import os
-import pathlib
 import signal
-import socket
 import subprocess
-import sys
 import time
 
+import job_processes
 import numpy as np
 import pytest
+from job_processes import finish, kill_when, worker_flags
 from pretraining_workplace import PretrainingWorkplace
 from test_run_pretraining import bits, without_dropout
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 pytestmark = pytest.mark.slow
 
@@ -30,29 +26,12 @@ def place(tmp_path, tiny_vocab_file, tiny_config_dict) -> PretrainingWorkplace:
 
 
 def start(place, model_dir, *flags) -> subprocess.Popen:
-    arguments = place.arguments("--num_train_steps=24", "--log_steps=1", f"--model_dir={model_dir}", *flags)
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "run_pretraining.py"), *arguments],
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
-
-
-def finish(*processes) -> list[str]:
-    messages = [process.communicate(timeout=400)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0] * len(processes), "\n".join(messages)
-    return messages
+    flags = ["--num_train_steps=24", "--log_steps=1", f"--model_dir={model_dir}", *flags]
+    return job_processes.start("run_pretraining.py", *place.arguments(*flags))
 
 
 def two_workers(place, model_dir, *flags) -> list[str]:
-    sockets = [socket.create_server(("localhost", 0)) for _ in range(2)]
-    hosts = ",".join(f"localhost:{one.getsockname()[1]}" for one in sockets)
-    for one in sockets:
-        one.close()
-    cluster = ["--distribution_strategy=multi_worker_mirrored", f"--worker_hosts={hosts}"]
-    return finish(*(start(place, model_dir, *cluster, f"--task_index={index}", *flags) for index in (0, 1)))
+    return finish(*(start(place, model_dir, *cluster, *flags) for cluster in worker_flags(2)))
 
 
 def curve(place, model_dir, kind="train", name="loss") -> list[float]:
@@ -99,18 +78,11 @@ def test_killed_at_any_moment_and_run_again_ends_with_the_same_bits(place, kind)
     flags += ["--num_train_steps=90"]
     whole, killed = place.directory / "whole", place.directory / "killed"
     finish(start(place, whole, *flags))
-    kills = 0
     for wanted in (1, 30, 70):
-        process = start(place, killed, *flags)
-        deadline = time.monotonic() + 200
-        while process.poll() is None and time.monotonic() < deadline:
-            if (killed / "training_history.jsonl").exists() and len(curve(place, killed)) >= wanted:
-                process.send_signal(signal.SIGKILL)
-                kills += 1
-                break
-            time.sleep(0.01)
-        process.communicate()
-    assert kills == 3
+        assert kill_when(
+            start(place, killed, *flags),
+            lambda wanted=wanted: (killed / "training_history.jsonl").exists() and len(curve(place, killed)) >= wanted,
+        )
     assert "continuing from step" in finish(start(place, killed, *flags))[0]
     assert bits(whole) == bits(killed)
     assert curve(place, whole) == curve(place, killed)
