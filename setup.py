@@ -24,7 +24,7 @@ setup(
     python_requires=">=3.10,<3.13",
     install_requires=[
         "absl-py>=1.4,<3",
-        "google-crc32c>=1.5,<2",
+        "google-crc32c>=1.6,<2",
         "matplotlib>=3.8,<4",
         "numpy>=1.26,<3",
         "protobuf>=5.28,<8",
