@@ -11,7 +11,6 @@ import dataclasses
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import time
 
@@ -164,7 +163,7 @@ class Benchmark:
             "max_seq_length": WINDOWS.max_seq_length,
             "model_dir": str(self._work / "model_dir"),
             "warm_up": self._options.warm_up,
-            "token_ids": str(self._work / "token_ids.json"),
+            "token_ids": str(self._work / "token_ids.jsonl"),
             "weights": str(self._weights),
             "tf2_checkpoint": str(make_garden_weights(self._work, self._weights)),
         }
@@ -204,7 +203,8 @@ def main(options: BenchmarkOptions) -> None:
         if not os.path.isfile(files.expand(path)):
             print(f"SKIPPED: {part}: no {path}; give it with --{needed[part]}")
             parts.remove(part)
-    if "training" in parts and any(side.startswith("hugging_face") for side in sides) and not _has_torch(options):
+    compared = "training" in parts and any(side.startswith("hugging_face") for side in sides)
+    if compared and not turns.has_torch(options.hugging_face_python):
         print("SKIPPED: Hugging Face; give a Python that has torch and transformers with --hugging_face_python")
         sides = [side for side in sides if not side.startswith("hugging_face")]
     if not parts:
@@ -215,16 +215,6 @@ def main(options: BenchmarkOptions) -> None:
         print(f"{part}: load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors", flush=True)
         results[part] = {"load": os.getloadavg(), "runs": getattr(benchmark, part)()}
         files.write_json(str(pathlib.Path(files.expand(options.work_dir)) / "results.json"), results)
-
-
-def _has_torch(options: BenchmarkOptions) -> bool:
-    if options.hugging_face_python is None:
-        return False
-    command = [options.hugging_face_python, "-c", "import torch, transformers"]
-    try:
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
-    except OSError:
-        return False
 
 
 def _medians(runs: list[dict], value: str) -> dict[str, float]:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pathlib
+from collections.abc import Iterable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
@@ -63,25 +64,31 @@ def compare(ours: pathlib.Path, garden: pathlib.Path, length: int) -> int:
     return count
 
 
+def read_all(path: pathlib.Path) -> list[bytes]:
+    """All records of a training file."""
+    records = RecordSet.open(str(path), squad_features())
+    return [records.read(row) for row in range(len(records))]
+
+
 def make_training_sample(prepared: pathlib.Path, directory: pathlib.Path, size: int) -> None:
-    """Writes records evenly spread over a prepared file: `train`, `padded` (each with its metadata), and `token_ids.json`."""
+    """Writes records evenly spread over a prepared file: `train`, `padded` (each with its metadata), and `token_ids.jsonl`."""
     meta = metadata.read_meta_data(str(prepared.with_suffix(".json")))
-    records = RecordSet.open(str(prepared), squad_features())
-    sample = _spread([records.read(row) for row in range(len(records))], size)
+    sample = _spread(read_all(prepared), size)
     for name, pad_to in (("train", None), ("padded", meta.max_seq_length)):
         file = _write(directory / f"{name}.tf_record", sample, squad_features(), pad_to)
         of_sample = dataclasses.replace(meta, sizes={"train": size}, files={"train": file}, padded=pad_to is not None)
         metadata.write_meta_data(str(directory / f"{name}.json"), of_sample)
-    rows = [
-        {
-            "input_ids": features["input_ids"],
-            "segment_ids": features["segment_ids"],
-            "start": features["start_positions"][0],
-            "end": features["end_positions"][0],
-        }
-        for features in map(_features, sample)
-    ]
-    files.write_text(str(directory / "token_ids.json"), json.dumps(rows))
+    write_token_ids(sample, directory / "token_ids.jsonl")
+
+
+def write_token_ids(records: Iterable[bytes], path: pathlib.Path) -> None:
+    """Writes a JSON object for each record: its token ids, segment ids and, where it has them, the answer's places."""
+    lines = []
+    for features in map(_features, records):
+        row = {name: features[name] for name in ("input_ids", "segment_ids")}
+        row |= {name: features[name][0] for name in ("start_positions", "end_positions") if name in features}
+        lines.append(json.dumps(row) + "\n")
+    files.write_text(str(path), "".join(lines))
 
 
 def make_prediction_sample(windows: list[bytes], directory: pathlib.Path, size: int, length: int) -> None:

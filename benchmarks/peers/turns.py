@@ -30,6 +30,16 @@ def chosen(flag: str, text: str, known: tuple[str, ...]) -> list[str]:
     return names
 
 
+def has_torch(python: str | None) -> bool:
+    """Whether a Python was named that has torch and transformers."""
+    if python is None:
+        return False
+    try:
+        return subprocess.run([python, "-c", "import torch, transformers"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
 def run_quietly(command: list[str]) -> None:
     """Runs a command of the project and shows its output only when it fails.
 

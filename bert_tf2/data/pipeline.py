@@ -183,7 +183,7 @@ def distributed_batches(
     first_step: int,
     padding: Padding,
     accumulation_steps: int = 1,
-) -> tf.distribute.DistributedDataset:
+) -> tf.data.Dataset | tf.distribute.DistributedDataset:
     """The batches of a plan from a step on, divided among the replicas, without end.
 
     All replicas of a step get the same number of rows and the same length. Each worker reads its own share only.
@@ -216,10 +216,17 @@ def distributed_batches(
             return batch if records.finish is None else records.finish(batch, samples)
 
         dataset = tf.data.Dataset.range(np.iinfo(np.int64).max).map(read_in_python)
-        dataset = dataset.map(parse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        dataset = dataset.map(parse, num_parallel_calls=2 * local, deterministic=True)
         # Without a known end no replica has to ask the others whether there is another batch.
-        return dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)).prefetch(4 * local)
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)).prefetch(4 * local)
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return dataset.with_options(options)
 
+    # Whoever drops an iterator waits until TensorFlow's tuner wakes, which is up to a minute; this dataset is not tuned, but a
+    # distributed one always is.
+    if replicas == 1:
+        return dataset_of_worker(tf.distribute.InputContext())
     return strategy.distribute_datasets_from_function(dataset_of_worker)
 
 

@@ -1,6 +1,6 @@
 """The model's outputs for every record, in the order of the files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -75,7 +75,7 @@ def _predict_function(task: Task, model: tf_keras.Model, strategy: tf.distribute
     compiled = tf.function(on_replica, jit_compile=True, autograph=False) if enable_xla else on_replica
 
     @tf.function(autograph=False)
-    def predict(iterator: tf.distribute.DistributedIterator) -> Batch:
+    def predict(iterator: Iterator[Batch]) -> Batch:
         per_replica = strategy.run(compiled, args=(next(iterator),))
         return {name: _joined(strategy, value) for name, value in per_replica.items()}
 

@@ -4,6 +4,7 @@ Everything random is drawn from (seed, step, replica, micro-batch), so a step th
 """
 
 import dataclasses
+from collections.abc import Iterator
 
 import tensorflow as tf
 import tf_keras
@@ -82,18 +83,18 @@ class TrainStep:
         self._loss_and_gradients = compiled if enable_xla else self._accumulated
         self._loop = tf.function(self._one if single_steps else self._many, autograph=False)
 
-    def run(self, iterator: tf.distribute.DistributedIterator, first_step: int, steps: int) -> LoopResult:
+    def run(self, iterator: Iterator[Batch], first_step: int, steps: int) -> LoopResult:
         """Trains `steps` steps; the first has the number `first_step`, counted from 0."""
         numbers = tf.constant(first_step, tf.int64), tf.constant(first_step + steps, tf.int64)
         return LoopResult(steps, *self._loop(iterator, *numbers))
 
-    def _one(self, iterator: tf.distribute.DistributedIterator, step: tf.Tensor, end: tf.Tensor) -> tuple:
+    def _one(self, iterator: Iterator[Batch], step: tf.Tensor, end: tf.Tensor) -> tuple:
         del end
         sums, norm = self._step(next(iterator), step)
         bad = tf.where(self._is_good(sums[0], norm), tf.constant(-1, tf.int64), step)
         return sums[0], norm, bad, sums[1:]
 
-    def _many(self, iterator: tf.distribute.DistributedIterator, first: tf.Tensor, end: tf.Tensor) -> tuple:
+    def _many(self, iterator: Iterator[Batch], first: tf.Tensor, end: tf.Tensor) -> tuple:
         def add_step(step: tf.Tensor, total: tf.Tensor, norm: tf.Tensor, bad: tf.Tensor) -> tuple:
             del norm
             sums, norm = self._step(next(iterator), step)
