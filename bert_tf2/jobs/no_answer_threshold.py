@@ -47,6 +47,11 @@ def write(directory: str, threshold: Threshold) -> None:
     files.write_json(os.path.join(directory, FILE), dataclasses.asdict(threshold))
 
 
+def is_kept(directory: str) -> bool:
+    """Whether a threshold was written."""
+    return files.exists(os.path.join(directory, FILE))
+
+
 def read(directory: str, step: int) -> float:
     """The threshold that was found for a checkpoint.
 

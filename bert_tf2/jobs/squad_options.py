@@ -54,7 +54,7 @@ class SquadOptions(TrainingOptions):
     null_score_diff_threshold: str = option(
         "0.0",
         'v2.0: answer "" when the score of no answer exceeds the best answer\'s by more than this; auto: the threshold of the '
-        "best F1 on the evaluated file, kept in --model_dir for prediction and export.",
+        "best F1 on the evaluated file, or after training on the predicted one, kept in --model_dir for prediction and export.",
         section=QUESTIONS,
     )
     answer_text: str = option(

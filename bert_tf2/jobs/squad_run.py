@@ -1,5 +1,6 @@
 """One run of the question-answering job, once data, configuration and devices are settled."""
 
+import dataclasses
 import logging
 import os
 from typing import Any
@@ -71,14 +72,18 @@ class SquadRun(TrainingRun):
 
     def complete(self) -> dict[str, Any]:
         """Does everything in turn; see `bert_tf2.jobs.squad.run_squad`."""
-        options, phases, results = self._options, self._phases, {}
+        options, results = self._options, {}
+        finds_threshold = self._has_to_find_threshold()
+        phases = dataclasses.replace(self._phases, evaluate=True) if finds_threshold else self._phases
         self._require_free_exports()
         check_divisible(options.predict_batch_size, self._strategy.num_replicas_in_sync, flag="predict_batch_size")
         # Read before training: a file that cannot be used must not be found after hours.
         paths = files.matching_files(options.predict_file, "predict_file") if phases.answers else []
         self._all = self._data.read_questions(paths) if phases.evaluate or phases.evaluate_while_training else None
         if self._all is not None and not any(_is_known(question) for question in self._all.questions):
-            raise UserError(f"--predict_file={options.predict_file} holds no answers to score against; use --mode=predict")
+            cure = "give a number, or a file with answers" if finds_threshold else "use --mode=predict"
+            needs = " for --null_score_diff_threshold=auto" if finds_threshold else ""
+            raise UserError(f"--predict_file={options.predict_file} holds no answers to score against{needs}; {cure}")
         if phases.train:
             records = RecordSet.open(self._data.train_path, self._task.features, self._data.expected)
             records.check_longest(self._data.windows.max_seq_length)
@@ -89,13 +94,32 @@ class SquadRun(TrainingRun):
         self._load(results.get("training"))
         if phases.evaluate:
             results["evaluation"], results["predictions"] = self._evaluate()
-        elif phases.predict:
+        # Several files have their predictions in several files, with the threshold that is known by now.
+        if phases.predict and not (phases.evaluate and len(paths) == 1):
             results["predictions"] = self._predict(paths)
         if self._chief:
             if options.model_export_path:
                 self._export(files.expand(options.model_export_path))
             self._write_report(results)
         return results
+
+    def _has_to_find_threshold(self) -> bool:
+        """Whether predictions need a threshold that only this run can find.
+
+        Raises:
+          UserError: so does an export, and there are no questions to find it with.
+        """
+        phases, options = self._phases, self._options
+        if not self._data.version_2 or options.threshold is not None or phases.evaluate:
+            return False
+        if phases.train and not phases.predict and options.model_export_path:
+            raise UserError(
+                "--null_score_diff_threshold=auto: this run exports a model without an evaluation that finds the threshold; use "
+                "--mode=train_and_eval, or give a number"
+            )
+        # What was found for another checkpoint does not count, and google-research/bert's dialect has no evaluation.
+        untuned = options.is_tf1_dialect and not no_answer_threshold.is_kept(self._directory.path)
+        return phases.predict and (phases.train or untuned)
 
     def _load_initial_weights(self) -> str:
         # As Google's, which also takes the head of a checkpoint that has one.
@@ -210,7 +234,7 @@ class SquadRun(TrainingRun):
         if training is None and scores is None:
             return
         if training is not None:
-            self._save_encoder(training)
+            self._save_encoder()
         name = self._options.train_data_path or self._options.train_file or self._options.predict_file
         evaluation = {"eval": scores} if scores is not None else {}
         self._report(name, training, evaluation, sections=self._sections if scores is not None else ())

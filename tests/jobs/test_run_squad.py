@@ -87,7 +87,8 @@ def test_the_tf1_dialect_makes_records_once_and_answers(place, capsys):
 
 
 def test_version_2_finds_keeps_and_uses_a_threshold(place_2, capsys):
-    assert place_2.run("--mode=train_and_predict", "--null_score_diff_threshold=auto") == 2
+    assert place_2.run("--mode=train") == 0
+    assert place_2.run("--mode=predict", "--null_score_diff_threshold=auto") == 2
     assert "evaluate first" in capsys.readouterr().err
     assert place_2.run("--mode=eval", "--null_score_diff_threshold=auto") == 0
     kept = place_2.read("null_score_diff_threshold.json")
@@ -100,6 +101,34 @@ def test_version_2_finds_keeps_and_uses_a_threshold(place_2, capsys):
     assert place_2.read("predictions.json") == predictions
     assert place_2.run("--mode=predict", "--null_score_diff_threshold=-100000") == 0
     assert set(place_2.read("predictions.json").values()) == {""}
+
+
+def test_version_2_in_googles_dialect_finds_the_threshold_where_it_answers(place_2, capsys):
+    arguments = [
+        f"--output_dir={place_2.model_dir}",
+        f"--vocab_file={place_2.vocab_file}",
+        *TRAINING,
+        "--version_2_with_negative",
+    ]
+    arguments += ["--max_seq_length=32", "--doc_stride=8", "--max_query_length=8", f"--bert_config_file={place_2.config_file}"]
+    arguments += ["--null_score_diff_threshold=auto"]
+    dev, train = place_2.directory / "dev.json", ["--do_train", f"--train_file={place_2.directory / 'train.json'}"]
+    data = json.loads(dev.read_text())
+    questions = [question for article in data["data"] for paragraph in article["paragraphs"] for question in paragraph["qas"]]
+    for question in questions:
+        question.update(answers=[], is_impossible=False)
+    test = place_2.directory / "test.json"
+    test.write_text(json.dumps(data))
+    # Said before the training, not after it.
+    assert place_2.run_as_given(*arguments, *train, "--do_predict", f"--predict_file={test}") == 2
+    assert "holds no answers to score against for --null_score_diff_threshold=auto" in capsys.readouterr().err
+    assert not list(place_2.model_dir.glob("ckpt-*"))
+    assert place_2.run_as_given(*arguments, *train, "--do_predict", f"--predict_file={dev}") == 0
+    kept, predictions = place_2.read("null_score_diff_threshold.json"), place_2.read("predictions.json")
+    assert kept["predict_file"] == str(dev)
+    assert place_2.run_as_given(*arguments, "--do_predict", f"--predict_file={test}") == 0
+    assert place_2.read("predictions.json") == predictions
+    assert place_2.read("null_score_diff_threshold.json") == kept
 
 
 def test_several_files_get_a_prefix_each(place):
