@@ -117,17 +117,20 @@ class _Divider:
         self._block_start = self._document_start = self._in_block = 0
         # A document is open until its end is seen; what was divided off may have had all of its text.
         self._is_open = self._has_text = False
+        self._may_go_on = False
 
     def see_text(self, is_text: bool) -> None:
         """Takes note of text that belongs to the current document."""
         if is_text:
             self._scanned.documents += not self._is_open
             self._is_open = self._has_text = True
+            self._scanned.divided += self._may_go_on
+            self._may_go_on = False
 
     def end_document(self, place: int) -> None:
         """Ends the current document; the next one begins at `place`."""
         self._in_block += self._has_text
-        self._is_open = self._has_text = False
+        self._is_open = self._has_text = self._may_go_on = False
         self._document_start = place
         if self._in_block and place - self._block_start >= self._block_bytes:
             self._end_block(place)
@@ -138,7 +141,9 @@ class _Divider:
 
     def divide_document(self, place: int, has_text: bool) -> None:
         """Makes the current document's text up to `place` one of its own; `has_text` says whether there is text behind."""
-        self._scanned.divided += 1
+        # Without text behind the place the document is whole, unless more of it comes.
+        self._scanned.divided += has_text
+        self._may_go_on = not has_text
         self._in_block += 1
         self._document_start, self._has_text = place, has_text
         self._end_block(place)

@@ -26,6 +26,9 @@ from bert_tf2.data.shard_plan import LONGEST_DOCUMENT, OutputNames, deal, scan_a
 from bert_tf2.errors import Interrupted, JobError, UserError
 from bert_tf2.text.tokenizer import casing_warning, load_tokenizer, mask_id_of
 
+_MOST_CUT = 0.5
+# Shards of fewer would be of very different sizes.
+_FEWEST_BLOCKS = 4
 _MOST_UNKNOWN = 0.05
 
 MakeShards = Callable[[ShardJob, Sequence[Shard]], Generator[tuple[Shard, ShardResult], None, None]]
@@ -130,20 +133,18 @@ def _checked_number(
                 f"{only_one}: the random next sentence of --sentence_pairs=nsp is taken from another document; divide the text, "
                 "or pass --sentence_pairs=sop or --sentence_pairs=none"
             )
-        tell(f"warning: {only_one}")
+        tell(only_one)
     if needed > 1 and (divided := sum(file.divided for file in scanned)):
         tell(
             f"warning: documents longer than {LONGEST_DOCUMENT >> 20} MB were divided, at {divided} places; do blank lines stand "
             "between your documents?"
         )
-    if blocks < number * needed:
-        if is_given:
-            raise UserError(
-                f"{number} shards are too many for {documents} document{'s' if documents > 1 else ''}: every shard needs "
-                f"{needed}; give at most {blocks // needed}"
-            )
-        number = max(1, blocks // needed)
-    return number
+    if blocks < number * needed and is_given:
+        raise UserError(
+            f"{number} shards are too many for {documents} document{'s' if documents > 1 else ''}: every shard needs "
+            f"{needed}; give at most {blocks // needed}"
+        )
+    return number if is_given else max(1, min(number, blocks // _FEWEST_BLOCKS))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -261,6 +262,17 @@ class _Run:
             self.tell(
                 f"warning: {text.unknown_tokens / text.tokens:.1%} of the tokens are unknown to {self.tokenizer.file}; is it the "
                 "vocabulary of this language and casing?"
+            )
+        if instances.cut > _MOST_CUT * (instances.cut + instances.maskable):
+            self.tell(
+                f"warning: {instances.cut / (instances.cut + instances.maskable):.0%} of the tokens found no room in records of "
+                f"{self.job.settings.max_seq_length}: sentences are long; is a sentence on each line? --input_format=paragraphs "
+                "splits running text"
+            )
+        if self.job.settings.sentence_pairs == NEXT_SENTENCE and instances.labelled == instances.records:
+            self.tell(
+                "warning: every second segment is a random one, as no document has two sentences; divide documents into "
+                "sentences, one on each line, or pass --sentence_pairs=none"
             )
         if text.empty_documents:
             self.tell(f"{text.empty_documents:,} documents without any token were left out")

@@ -42,6 +42,11 @@ class OutputNames:
                 raise UserError(f"--output_file may hold one * in the name of its only file; got '{output_file}'")
         if len(set(names)) < len(names):
             raise UserError(f"--output_file names a file twice; got '{output_file}'")
+        if len({os.path.basename(name) for name in names}) < len(names):
+            raise UserError(
+                f"--output_file: two files of one name in different directories cannot be told apart in the metadata; got "
+                f"'{output_file}'"
+            )
         if len(names) > 1 and num_shards is not None:
             raise UserError("--num_shards cannot be given beside a list of files in --output_file, which are the shards")
         self._names = names

@@ -256,8 +256,10 @@ def summary(prepared: "PreparedPretraining") -> str:
     settings, counts, text = prepared.settings, prepared.instances, prepared.text
     shards = prepared.meta_data.shards
     masked = "left to training" if settings.masked_fraction is None else f"{settings.masked_fraction:.1%} of the tokens"
+    passes = f"{settings.dupe_factor} pass{'es' if settings.dupe_factor > 1 else ''}"
+    documents = f"{text.documents:,} document{'s' if text.documents > 1 else ''}"
     lines = [
-        f"{counts.records:,} records from {text.documents:,} documents ({text.tokens:,} tokens, {settings.dupe_factor} passes)",
+        f"{counts.records:,} records from {documents} ({text.tokens:,} tokens, {passes})",
         f"  {settings.mean_tokens:.1f} tokens on average, {settings.padding_fraction:.1%} of the slots would be padding; "
         f"masked: {masked}",
     ]
@@ -278,7 +280,9 @@ def summary(prepared: "PreparedPretraining") -> str:
 
 def _next_command(prepared: "PreparedPretraining") -> str:
     first = prepared.paths[0]
-    pattern = ",".join(prepared.paths) if len(prepared.paths) < 3 else first.replace("00000-of-", "*-of-")
+    pattern = first.replace("00000-of-", "*-of-")
+    if len(prepared.paths) < 3 or pattern == first:
+        pattern = ",".join(prepared.paths)
     parts = [
         f"  python run_pretraining.py --input_files='{pattern}'",
         f"--input_meta_data_path={prepared.meta_data_path}",

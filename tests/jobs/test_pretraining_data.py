@@ -175,19 +175,22 @@ def test_a_second_call_does_nothing_and_a_lost_shard_is_made_again(tmp_path, tex
     assert material.contents(out) == expected
 
 
-def test_output_may_be_one_file_or_a_list(tmp_path, text, tiny_vocab_file):
+def test_output_may_be_one_file_or_a_list(tmp_path, text, tiny_vocab_file, capsys):
     out = tmp_path / "out"
     one = material.arguments(text, tiny_vocab_file, out, output_file=out / "all.tfrecord", num_shards=None)
     assert material.run(one) == 0
     assert sorted(os.listdir(out)) == ["all.tfrecord", "meta_data.json"]
     several = tmp_path / "several"
-    names = ",".join(str(several / name) for name in ("a/x.tfrecord", "b/x.tfrecord", "c"))
+    names = ",".join(str(several / name) for name in ("a/x.tfrecord", "b/y.tfrecord", "c"))
     listed = material.arguments(
         text, tiny_vocab_file, several, output_file=names, num_shards=None, meta_data_file_path=several / "m.json"
     )
+    capsys.readouterr()
     assert material.run(listed) == 0
+    # The command to go on with names all of them.
+    assert names in capsys.readouterr().out
     meta_data = read_meta_data(str(several / "m.json"))
-    assert [shard.name for shard in meta_data.shards] == ["x.tfrecord", "x.tfrecord", "c"]
+    assert [shard.name for shard in meta_data.shards] == ["x.tfrecord", "y.tfrecord", "c"]
     assert meta_data.train_data_size == pytest.approx(read_meta_data(str(out / "meta_data.json")).train_data_size, rel=0.1)
 
 

@@ -58,6 +58,7 @@ def files_in(directory: pathlib.Path) -> list[str]:
         ({"output_file": "a*b*.tfrecord"}, "may hold one \\*"),
         ({"output_file": "x*/a.tfrecord"}, "may hold one \\*"),
         ({"output_file": "a,a", "num_shards": None}, "names a file twice"),
+        ({"output_file": "a/x,b/x", "num_shards": None}, "two files of one name in different directories"),
         ({"output_file": ","}, "names no file"),
         ({"no_such_flag": 1}, "no_such_flag"),
     ],
@@ -92,6 +93,17 @@ def test_text_that_cannot_be_used(tmp_path, tiny_vocab_file, out, capsys, conten
     error = refused(material.arguments(str(text), tiny_vocab_file, out, num_shards=1), capsys)
     assert __import__("re").search(message, error), error
     assert files_in(out) == []
+
+
+def test_lines_that_are_no_sentences_are_told(tmp_path, tiny_vocab_file, out, capsys):
+    # Documents of a single long line, as in many corpora: nothing follows on anything, and most of it finds no room.
+    text = tmp_path / "text.txt"
+    text.write_text("\n\n".join(["the movie was very good " * 100] * 6), encoding="utf-8")
+    assert material.run(material.arguments(str(text), tiny_vocab_file, out, num_shards=1)) == 0
+    said = capsys.readouterr().err
+    assert "96% of the tokens found no room in records of 48" in said
+    assert "--input_format=paragraphs" in said
+    assert "every second segment is a random one" in said
 
 
 def test_inputs_that_are_no_files(tmp_path, tiny_vocab_file, out, capsys):
