@@ -233,7 +233,12 @@ def distributed_batches(
 def bad_record(records: Records, plan: Plan, first_step: int, padding: Padding, steps: int = 64) -> str | None:
     """What is wrong with the first unusable record of some steps and where it is; None when all can be used."""
     length, predictions = padding.fixed_length or padding.longest, padding.most_predictions
-    for row in (int(row) for step in range(first_step, first_step + steps) for row in plan.rows(step)):
+    try:
+        # A plan that sorts by length reads the rows itself.
+        rows = [int(row) for step in range(first_step, first_step + steps) for row in plan.rows(step)]
+    except UserError as error:
+        return str(error)
+    for row in rows:
         try:
             batch = parse_records(tf.constant([records.read(row)]), records.specs, length, predictions)
             if records.finish is not None:

@@ -190,7 +190,7 @@ class ClassifierRun(TrainingRun):
         if training is None and not evaluation:
             return
         if training is not None:
-            self._save_encoder(training)
+            self._save_encoder()
         pictures = [("Predictions", self._picture)] if "eval" in evaluation else []
         self._report(self._data.meta.processor_type, training, evaluation, pictures)
 

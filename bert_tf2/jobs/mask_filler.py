@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import tf_keras
 
     from bert_tf2.text.tokenizer import Tokenizer
+
+logger = logging.getLogger(__name__)
 
 _CONFIG_NAMES = ("bert_config.json", "config.json")
 _VOCAB_NAME = "vocab.txt"
@@ -86,7 +89,7 @@ class MaskFiller:
         from bert_tf2.models.checkpoints.loading import load_encoder_weights
         from bert_tf2.models.encoder import build_encoder
         from bert_tf2.tasks.pretraining import PretrainingTask
-        from bert_tf2.text.tokenizer import load_tokenizer
+        from bert_tf2.text.tokenizer import casing_warning, load_tokenizer
 
         source = open_source(path)
         if not source.head("masked_lm"):
@@ -101,6 +104,8 @@ class MaskFiller:
             tokenization="SentencePiece" if sp_model_file else "WordPiece",
             do_lower_case=do_lower_case,
         )
+        if (warning := casing_warning(tokenizer)) is not None:
+            logger.warning("%s", warning)
         if tokenizer.vocab_size != config.vocab_size:
             raise UserError(
                 f"{tokenizer.file} has {tokenizer.vocab_size} entries, the model's vocab_size is {config.vocab_size}; give the "

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from bert_tf2 import files
 from bert_tf2.data.metadata import MetaData, RecordFile, read_meta_data
 from bert_tf2.data.pretraining_metadata import PretrainingSettings, from_meta_data
+from bert_tf2.data.pretraining_shards import PROGRESS
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.metadata_checks import check_flags, check_model, check_vocabulary
 from bert_tf2.jobs.pretraining_options import DEFAULT_MAX_PREDICTIONS, DEFAULT_MAX_SEQ_LENGTH, PretrainingOptions
@@ -27,6 +28,7 @@ class PretrainingInputs:
       has_pairs: records hold `next_sentence_labels`; None where nothing tells.
       settings: the metadata's; None without metadata.
       shards: what the metadata says about the record files, by name; None without metadata.
+      do_lower_case: how the text was tokenized.
     """
 
     max_seq_length: int
@@ -34,6 +36,7 @@ class PretrainingInputs:
     has_pairs: bool | None
     settings: PretrainingSettings | None = None
     shards: Mapping[str, RecordFile] | None = None
+    do_lower_case: bool = True
 
     @property
     def is_dynamic(self) -> bool:
@@ -49,6 +52,7 @@ def find_inputs(options: PretrainingOptions, config: BertConfig) -> PretrainingI
     """
     path = _meta_data_path(options, options.files or options.eval_input_files)
     if path is None:
+        _refuse_unfinished(options.files or options.eval_input_files)
         logger.info(
             "no %s beside the records: taking them as they are, with --max_seq_length=%d and --max_predictions_per_seq=%d",
             META_DATA,
@@ -73,15 +77,22 @@ def find_inputs(options: PretrainingOptions, config: BertConfig) -> PretrainingI
     _check_vocabulary(options, meta)
     if options.eval_input_files and options.files:
         _check_same(path, settings, meta, _meta_data_path(options, options.eval_input_files, explicit=False))
-    return PretrainingInputs(meta.max_seq_length, settings.max_predictions_per_seq, settings.has_pairs, settings, _shards(meta))
+    return PretrainingInputs(
+        meta.max_seq_length,
+        settings.max_predictions_per_seq,
+        settings.has_pairs,
+        settings,
+        _shards(meta),
+        meta.do_lower_case is not False,
+    )
 
 
 def shards_of(options: PretrainingOptions, data: PretrainingInputs, pattern: str) -> Mapping[str, RecordFile] | None:
-    """What metadata says of the files of a pattern: that of the training records, else the one beside them."""
+    """What metadata says of the files of a pattern: that which `find_inputs` took, or of held-out files the one beside them."""
+    if pattern == (options.files or options.eval_input_files):
+        return data.shards
     beside = _meta_data_path(options, pattern, explicit=False)
-    if beside is not None:
-        return _shards(read_meta_data(beside))
-    return data.shards if pattern == options.files else None
+    return None if beside is None else _shards(read_meta_data(beside))
 
 
 def _shards(meta: MetaData) -> Mapping[str, RecordFile] | None:
@@ -94,6 +105,17 @@ def _meta_data_path(options: PretrainingOptions, pattern: str, explicit: bool = 
     first = files.expand(pattern.split(",")[0].strip())
     beside = f"{first.rsplit('/', 1)[0]}/{META_DATA}" if "/" in first else META_DATA
     return beside if files.exists(beside) else None
+
+
+def _refuse_unfinished(pattern: str) -> None:
+    """Records without metadata are another program's, or ours that are not finished."""
+    paths = files.matching_files(pattern, "input_files")
+    for path in paths:
+        if path.endswith(PROGRESS) or files.exists(path + PROGRESS):
+            raise UserError(
+                f"{path.removesuffix(PROGRESS)} is of records that are not finished: there is no {META_DATA}; give the "
+                "create_pretraining_data.py command again, which makes what is missing"
+            )
 
 
 def _check_length(data: PretrainingInputs, config: BertConfig, options: PretrainingOptions) -> None:

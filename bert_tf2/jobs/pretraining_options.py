@@ -3,7 +3,7 @@
 import dataclasses
 
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.options import at_least, not_negative, option, refuse_given
+from bert_tf2.jobs.options import at_least, not_negative, option, positive, refuse_given
 from bert_tf2.jobs.training_options import CHECKPOINTS, OPTIMIZATION, TrainingOptions
 
 RECORDS = "Records, from create_pretraining_data.py"
@@ -63,7 +63,7 @@ class PretrainingOptions(TrainingOptions):
         section=OPTIMIZATION,
     )
     num_train_epochs: float = option(
-        3.0, "Epochs of --num_steps_per_epoch steps, however many records there are.", check=at_least(0), section=OPTIMIZATION
+        3.0, "Epochs of --num_steps_per_epoch steps, however many records there are.", check=positive, section=OPTIMIZATION
     )
     warmup_steps: float | None = option(
         None,
@@ -167,6 +167,8 @@ def _check_names(options: PretrainingOptions) -> None:
             raise UserError(f"--{one} and --{other} are two names of one thing; give one")
     if options.warmup_proportion is not None and (options.warmup_steps, options.num_warmup_steps) != (None, None):
         raise UserError("--warmup_steps and --warmup_proportion are two ways to say one thing; give one")
+    if options.num_train_steps is not None:
+        refuse_given(options, ("num_train_epochs",), "does nothing beside --num_train_steps; give one")
     refuse_given(
         options, ("model_export_path",), "is not for pre-training, whose model is not served; see --sub_model_export_name"
     )
@@ -181,9 +183,14 @@ def _check_needed(options: PretrainingOptions) -> None:
         raise UserError("--input_files (or --input_file) is required: the records that create_pretraining_data.py wrote")
     if options.predict_checkpoint_path and options.trains:
         raise UserError("--predict_checkpoint_path is for evaluation; with training use --init_checkpoint")
-    watches = options.best_metric is not None or options.early_stopping_patience > 0 or options.eval_every_steps is not None
+    watches = (
+        options.best_metric is not None
+        or options.early_stopping_patience > 0
+        or options.eval_every_steps is not None
+        or options.load_checkpoint == "best"
+    )
     if watches and options.trains and not options.eval_input_files:
         raise UserError(
-            "--best_metric, --early_stopping_patience and --eval_every_steps evaluate while training: give held-out records "
-            "with --eval_input_files"
+            "--best_metric, --load_checkpoint=best, --early_stopping_patience and --eval_every_steps evaluate while training: "
+            "give held-out records with --eval_input_files"
         )

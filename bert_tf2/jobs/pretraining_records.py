@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 _LOOKED_AT = 256
 _FILES_PER_WORKER = 10
+# Files of one run of create_pretraining_data.py differ by less.
+_MOST_UNEQUAL = 4
 # Held-out records are masked in the same way in every run, so that runs can be compared.
 _EVALUATION_SEED = 12345
 
@@ -49,6 +51,7 @@ class PretrainingRecords:
         shards = shards_of(self._options, self._data, pattern)
         records = ShardedRecords.open(pattern, self._task.features, shards, "input_files", worker, workers)
         _warn_of_too_few(len(records.paths), workers)
+        _warn_of_unequal(records.sizes[records.sizes > 0])
         self._check(records)
         return records
 
@@ -130,6 +133,18 @@ class _InVocabulary:
         check = tf.debugging.assert_less(batch["input_word_ids"], self._vocab_size, message)
         with tf.control_dependencies([check] if check is not None else []):
             return {**batch, "input_word_ids": tf.identity(batch["input_word_ids"])}
+
+
+def _warn_of_unequal(sizes: np.ndarray) -> None:
+    smallest, largest = int(sizes.min(initial=np.iinfo(np.int64).max)), int(sizes.max(initial=0))
+    if largest > _MOST_UNEQUAL * smallest:
+        logger.warning(
+            "--input_files: the files hold from %s to %s records and take equal turns, so a record of the smallest is seen %.0f "
+            "times as often as one of the largest; make files of like sizes (--num_shards of create_pretraining_data.py)",
+            f"{smallest:,}",
+            f"{largest:,}",
+            largest / smallest,
+        )
 
 
 def _warn_of_too_few(files: int, workers: int) -> None:

@@ -13,7 +13,9 @@ from bert_tf2 import files
 from bert_tf2.data.pipeline import BatchPlan, check_divisible
 from bert_tf2.data.sharded_records import ShardedRecords
 from bert_tf2.data.striped_plan import StripedPlan
+from bert_tf2.errors import UserError
 from bert_tf2.jobs import training_setup
+from bert_tf2.jobs.asking import same_file
 from bert_tf2.jobs.pretraining_inputs import PretrainingInputs
 from bert_tf2.jobs.pretraining_options import PretrainingOptions
 from bert_tf2.jobs.pretraining_records import PretrainingRecords
@@ -77,7 +79,8 @@ class PretrainingRun(TrainingRun):
     def complete(self) -> dict[str, Any]:
         """Does everything in turn; see `bert_tf2.jobs.pretraining.run_pretraining`."""
         options, results = self._options, {}
-        check_divisible(options.eval_batch_size, self._strategy.num_replicas_in_sync, flag="eval_batch_size")
+        if options.evaluates:
+            check_divisible(options.eval_batch_size, self._strategy.num_replicas_in_sync, flag="eval_batch_size")
         # Both before the training: files that cannot be used must not be found after hours.
         records = self._records.training(*self._worker) if options.trains else None
         self._held_out = self._records.held_out() if options.evaluates else None
@@ -96,11 +99,11 @@ class PretrainingRun(TrainingRun):
     def _build_encoder(self, policy: str) -> tf_keras.Model:
         return build_encoder(self._config, policy, for_pretraining=True)
 
-    def _save_encoder(self, training: TrainingResult) -> None:
+    def _save_encoder(self) -> None:
         # That of the training has an input more than the one that goes on to other tasks.
         trained, self._encoder = self._encoder, build_encoder(self._config)
         self._encoder.set_weights(trained.get_weights())
-        super()._save_encoder(training)
+        super()._save_encoder()
         self._encoder = trained
 
     def _identifying(self) -> dict[str, Any]:
@@ -132,6 +135,20 @@ class PretrainingRun(TrainingRun):
     def _described(self, records: ShardedRecords) -> str:
         number = f"{len(records):,} examples in {len(records.paths)} file(s)"
         return number if len(records.own) == len(records.paths) else f"{number}, {len(records.own)} of them this worker's"
+
+    def _load(self, training: TrainingResult | None) -> None:
+        options = self._options
+        untrained = training is None and checkpointing.latest_step(self._directory.path) is None
+        if not (untrained and options.init_checkpoint and not options.predict_checkpoint_path):
+            super()._load(training)
+            return
+        # Google's way to evaluate a checkpoint that was trained elsewhere.
+        if not open_source(options.init_checkpoint).head("masked_lm"):
+            raise UserError(
+                f"--init_checkpoint={options.init_checkpoint} has no masked-LM head, and {self._directory.path} holds no "
+                "checkpoint: random weights would be evaluated; train first, or name a pre-training checkpoint"
+            )
+        logger.info("%s", self._load_initial_weights())
 
     def _load_initial_weights(self) -> str:
         loaded = load_encoder_weights(self._encoder, self._options.init_checkpoint, self._config, head_model=self._model)
@@ -165,8 +182,8 @@ class PretrainingRun(TrainingRun):
     def _finish(self, results: dict[str, Any]) -> None:
         training, scores = results.get("training"), results.get("evaluation")
         if training is not None:
-            self._save_encoder(training)
-            self._export(training)
+            self._save_encoder()
+            self._export()
         if training is not None or scores is not None:
             evaluation = {"held-out records": scores} if scores is not None else {}
             self._report(self._options.files or self._options.eval_input_files, training, evaluation)
@@ -181,16 +198,16 @@ class PretrainingRun(TrainingRun):
         }
         return {titles[name]: train[-1][name] for name in titles if name in train[-1]} if train else {}
 
-    def _export(self, training: TrainingResult) -> None:
+    def _export(self) -> None:
         """Writes the further forms that were asked for from the run's own checkpoint, and what belongs beside them."""
-        options, step = self._options, training.final_step
+        options, step = self._options, self._step
         prefix = os.path.join(self._directory.path, options.sub_model_export_name or "pretrained/bert_model")
         folder = os.path.dirname(prefix)
         files.make_directory(folder)
         files.write_json(os.path.join(folder, "bert_config.json"), self._config.to_dict())
         vocab_file = files.expand(options.vocab_file) if options.vocab_file else None
         if vocab_file is not None:
-            tf.io.gfile.copy(vocab_file, os.path.join(folder, "vocab.txt"), overwrite=True)
+            _copy(vocab_file, os.path.join(folder, "vocab.txt"))
         source = None
         for form in options.exports:
             source = source or open_source(checkpointing.CheckpointDirectory(self._directory.path).prefix(step))
@@ -200,5 +217,13 @@ class PretrainingRun(TrainingRun):
             if tf.io.gfile.exists(f"{path}.index" if form == "tf1" else path):
                 logger.info("%s is there already", path)
                 continue
-            convert(source, self._config, path, form, kind="pretrainer", vocab_file=vocab_file)
+            lower_case = self._data.do_lower_case
+            convert(source, self._config, path, form, kind="pretrainer", vocab_file=vocab_file, do_lower_case=lower_case)
             logger.info("exported %s (%s)", path, form)
+
+
+def _copy(source: str, target: str) -> None:
+    """Copies a file, whole or not at all; a file may be its own copy, which an earlier run left."""
+    if not same_file(source, target):
+        with files.written_whole(target) as temporary:
+            tf.io.gfile.copy(source, temporary, overwrite=True)

@@ -200,10 +200,10 @@ class TrainingRun(abc.ABC):
         model.set_weights(self._model.get_weights())
         return model
 
-    def _save_encoder(self, training: TrainingResult) -> None:
+    def _save_encoder(self) -> None:
         """Saves the encoder alone where `--sub_model_export_name` asks for it."""
         if self._options.sub_model_export_name:
-            name = f"{self._options.sub_model_export_name}.ckpt-{training.final_step}"
+            name = f"{self._options.sub_model_export_name}.ckpt-{self._step}"
             weights.save_whole(tf.train.Checkpoint(model=self._encoder), os.path.join(self._directory.path, name))
 
     def _report(

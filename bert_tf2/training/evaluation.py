@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.data.pipeline import LengthSortedPlan, Padding, check_divisible, distributed_batches
+from bert_tf2.data.pipeline import LengthSortedPlan, Padding, bad_record, check_divisible, distributed_batches
 from bert_tf2.data.record_set import RecordSet
 from bert_tf2.errors import JobError
 from bert_tf2.tasks.base import Batch, Task
@@ -45,7 +45,7 @@ def predict_all(
 
     Raises:
       UserError: the replicas do not divide the batch size.
-      JobError: the batches do not fit into memory.
+      JobError: the batches do not fit into memory, or a record cannot be used.
     """
     check_divisible(batch_size, strategy.num_replicas_in_sync, flag="eval_batch_size")
     plan = LengthSortedPlan(records.lengths, batch_size)
@@ -57,6 +57,11 @@ def predict_all(
             results = {name: value.numpy() for name, value in predict(iterator).items()}
         except tf.errors.ResourceExhaustedError as error:
             raise JobError(f"out of memory with a batch of {batch_size}: use a smaller --eval_batch_size") from error
+        except (tf.errors.InvalidArgumentError, tf.errors.UnknownError) as error:
+            bad = bad_record(records, plan, step, padding or Padding())
+            if bad is None:
+                raise
+            raise JobError(bad) from error
         real = len(plan.rows(step))
         for name, values in results.items():
             collected.setdefault(name, []).append(values[:real])

@@ -188,6 +188,64 @@ def test_continuing_restores_the_heads_that_are_there(place, capsys, form):
         assert loss < learned + 0.3
 
 
+def test_a_vocabulary_beside_the_encoder_may_be_the_one_that_is_given(place):
+    assert place.run("--num_train_steps=2", f"--vocab_file={place.vocab_file}") == 0
+    copy = place.model_dir / "pretrained" / "vocab.txt"
+    assert place.run("--num_train_steps=2", f"--vocab_file={copy}", "--also_export=huggingface") == 0
+    expected = pathlib.Path(place.vocab_file).read_bytes()
+    assert copy.read_bytes() == expected
+    assert (copy.parent / "huggingface-2" / "vocab.txt").read_bytes() == expected
+
+
+def test_the_casing_of_the_records_goes_with_what_is_exported(place):
+    path = place.directory / "records" / "meta_data.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"do_lower_case": False}))
+    assert place.run("--num_train_steps=1", f"--vocab_file={place.vocab_file}", "--also_export=huggingface") == 0
+    settings = json.loads((place.model_dir / "pretrained" / "huggingface-1" / "tokenizer_config.json").read_text())
+    assert settings["do_lower_case"] is False
+
+
+def test_the_best_step_is_what_is_saved_in_every_form(place):
+    # A rate this high unlearns: the best evaluation is not the last.
+    flags = ["--num_train_steps=60", "--learning_rate=0.01", "--eval_every_steps=15", "--also_export=tf1"]
+    rising = ["--learning_rate_schedule=constant", "--learning_rate=0.5", "--warmup_steps=60"]
+    assert place.run(held_out(place), *flags, *rising, "--load_checkpoint=best") == 0
+    best = place.read("best_checkpoint.json")["step"]
+    assert best < 60
+    pretrained, whole = place.model_dir / "pretrained", open_source(str(place.model_dir / f"ckpt-{best}"))
+    for path in (pretrained / f"bert_model.ckpt-{best}", pretrained / "tf1" / f"bert_model.ckpt-{best}"):
+        for name, tensor in open_source(str(path)).tensors.items():
+            np.testing.assert_array_equal(tensor.read(), whole.tensors[name].read())
+    assert not list(pretrained.rglob("*60*"))
+
+
+def test_metadata_that_is_named_counts_for_the_files(place):
+    place.write("more", 1, 20, seed=3)
+    target = place.directory / "records"
+    (place.directory / "more" / "part-00000-of-00001.tfrecord").rename(target / "part-00000-of-00001.tfrecord")
+    (place.directory / "more" / "meta_data.json").rename(target / "more.json")
+    flags = [f"--input_files={target}/part-00000-of-00001.tfrecord", f"--input_meta_data_path={target}/more.json"]
+    assert place.run(*flags, "--num_train_steps=1") == 0
+
+
+def test_a_checkpoint_from_elsewhere_is_evaluated(place, capsys):
+    assert place.run("--num_train_steps=20", held_out(place)) == 0
+    expected = place.read("eval_results.json")["loss"]
+    checkpoint = place.model_dir / "ckpt-20"
+    place.model_dir = place.directory / "evaluated"
+    assert place.run("--do_eval", held_out(place), f"--init_checkpoint={checkpoint}") == 0
+    assert place.read("eval_results.json")["loss"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_files_of_very_different_sizes_are_told(place, capsys):
+    place.write("large", 1, 200)
+    files = f"{place.directory}/large/part-*,{place.directory}/small/part-*"
+    place.write("small", 1, 10)
+    (place.directory / "large" / "meta_data.json").unlink()
+    assert place.run(f"--input_files={files}", "--num_train_steps=1", "--max_seq_length=24", "--max_predictions_per_seq=4") == 0
+    assert "from 10 to 200 records and take equal turns" in capsys.readouterr().err
+
+
 def test_dynamic_masking_learns(place):
     place.write("dynamic", 2, 40, masked=False)
     place.write("dynamic_held_out", 1, 30, seed=5, masked=False)

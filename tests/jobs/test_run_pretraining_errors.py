@@ -1,10 +1,11 @@
 """What run_pretraining says of flags and files that cannot be used: one line, exit code 2, nothing half-written."""
 
 import json
+import random
 
 import pytest
 import tensorflow as tf
-from pretraining_workplace import PretrainingWorkplace
+from pretraining_workplace import PretrainingWorkplace, make_record
 from test_run_pretraining import held_out
 
 from bert_tf2.data.features import pretraining_features
@@ -40,6 +41,9 @@ def test_flags_that_are_missing_or_contradict(place, capsys):
         (["--also_export=tf1,onnx"], "--also_export must be of tf1, huggingface; got 'onnx'"),
         (["--model_export_path=x"], "--model_export_path is not for pre-training"),
         (["--eval_every_steps=5"], "give held-out records with --eval_input_files"),
+        (["--load_checkpoint=best"], "give held-out records with --eval_input_files"),
+        (["--num_train_epochs=0"], "--num_train_epochs must be greater than 0; got 0"),
+        (["--num_train_epochs=5"], "--num_train_epochs does nothing beside --num_train_steps"),
         (["--predict_checkpoint_path=x"], "--predict_checkpoint_path is for evaluation"),
         (["--num_train_steps=0"], "--num_train_steps must be at least 1; got 0"),
         (["--max_seq_length=4"], "--max_seq_length must be at least 5; got 4"),
@@ -56,6 +60,62 @@ def test_files_that_are_not_there_or_not_these(place, capsys):
     with RecordWriter(str(place.directory / "records" / "part-9"), pretraining_features()) as writer:
         del writer
     assert "the metadata does not describe" in refused(place, capsys)
+
+
+def test_records_that_are_not_finished(place, capsys):
+    folder = place.directory / "records"
+    (folder / "meta_data.json").unlink()
+    (folder / "part-00001-of-00003.tfrecord.progress.json").write_text("{}")
+    for pattern in ("part-*.tfrecord", "part-*"):
+        message = refused(place, capsys, f"--input_files={folder}/{pattern}")
+        assert "part-00001-of-00003.tfrecord is of records that are not finished" in message
+
+
+def test_a_bad_record_late_in_a_long_loop_and_in_held_out_records(place, capsys):
+    place.write("plain", 1, 400, meta=False)
+    place.write("small", 1, 400, meta=False)
+    bad = place.directory / "plain" / "part-00000-of-00001.tfrecord"
+    # One that is not among those that are looked at before the start.
+    damage(bad, 398)
+    flags = ["--max_seq_length=24", "--max_predictions_per_seq=4", "--train_batch_size=2", "--eval_batch_size=2"]
+    training = [f"--input_files={bad}", "--num_train_steps=200", "--steps_per_loop=200"]
+    assert f"{bad}: record 398" in refused(place, capsys, *flags, *training, code=1)
+    place.model_dir = place.directory / "other"
+    good = f"--input_files={place.directory}/small/part-*"
+    assert place.run(*flags, good, "--num_train_steps=1") == 0
+    evaluation = [*flags, good, "--do_eval", "--max_eval_steps=0"]
+    assert place.run(*evaluation, f"--eval_input_files={bad}") == 2
+    assert "record 398" in capsys.readouterr().err
+    unknown = place.directory / "unknown.tfrecord"
+    with RecordWriter(str(unknown), pretraining_features(masked=True, next_sentence=True)) as writer:
+        for number in range(400):
+            record = make_record(place.tokenizer, random.Random(number), pairs=True, masked=True)
+            record["input_ids"][1] += 1000 * (number == 398)
+            writer.write(record)
+    writer.finish()
+    message = refused(place, capsys, *evaluation, f"--eval_input_files={unknown}", code=1)
+    assert "a token id is outside of the model's vocabulary" in message
+
+
+def damage(path, record: int) -> None:
+    """Changes the checksum of a record."""
+    content, place = bytearray(path.read_bytes()), 0
+    for _ in range(record + 1):
+        place += 8 + 4 + int.from_bytes(content[place : place + 8], "little") + 4
+    content[place - 1] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def test_an_evaluation_of_a_checkpoint_without_a_masked_lm_head(place, capsys):
+    assert place.run("--num_train_steps=1") == 0
+    encoder = place.model_dir / "pretrained" / "bert_model.ckpt-1"
+    place.model_dir = place.directory / "other"
+    message = refused(place, capsys, "--do_eval", held_out_of_training(place), f"--init_checkpoint={encoder}")
+    assert "has no masked-LM head" in message
+
+
+def held_out_of_training(place) -> str:
+    return f"--eval_input_files={place.directory}/records/part-*"
 
 
 def test_records_that_do_not_fit_the_metadata_or_the_model(place, capsys, tmp_path):
