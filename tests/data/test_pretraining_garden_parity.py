@@ -36,6 +36,8 @@ def test_records_are_distributed_as_the_gardens(tmp_path, real_data, length, pre
     vocab_file = str(real_data / "vocab" / "uncased.txt")
     tokenizer = tokenization.FullTokenizer(vocab_file=vocab_file, do_lower_case=True)
     to_text = garden.get_processor_text_fn(False, True)
+    # The garden also draws from the global generator, and its counts differ by up to 2 % with it.
+    random.seed(3)
     theirs = garden.create_training_instances(
         [text], tokenizer, to_text, length, PASSES, 0.1, 0.15, predictions, random.Random(3), whole_words, ngram
     )
