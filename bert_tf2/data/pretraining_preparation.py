@@ -271,8 +271,8 @@ class _Run:
             )
         if self.job.settings.sentence_pairs == NEXT_SENTENCE and instances.labelled == instances.records:
             self.tell(
-                "warning: every second segment is a random one, as no document has two sentences; divide documents into "
-                "sentences, one on each line, or pass --sentence_pairs=none"
+                "warning: every second segment is a random one: has no document two sentences? Write one on each line, or pass "
+                "--sentence_pairs=none"
             )
         if text.empty_documents:
             self.tell(f"{text.empty_documents:,} documents without any token were left out")

@@ -47,9 +47,10 @@ def write(directory: str, threshold: Threshold) -> None:
     files.write_json(os.path.join(directory, FILE), dataclasses.asdict(threshold))
 
 
-def is_kept(directory: str) -> bool:
-    """Whether a threshold was written."""
-    return files.exists(os.path.join(directory, FILE))
+def is_kept(directory: str, step: int | None) -> bool:
+    """Whether a threshold was found for a checkpoint; for any where its step is not known."""
+    path = os.path.join(directory, FILE)
+    return files.exists(path) and step in (None, files.read_json(path).get("global_step"))
 
 
 def read(directory: str, step: int) -> float:

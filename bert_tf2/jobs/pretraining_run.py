@@ -137,15 +137,12 @@ class PretrainingRun(TrainingRun):
         return number if len(records.own) == len(records.paths) else f"{number}, {len(records.own)} of them this worker's"
 
     def _load(self, training: TrainingResult | None) -> None:
-        options = self._options
-        untrained = training is None and checkpointing.latest_step(self._directory.path) is None
-        if not (untrained and options.init_checkpoint and not options.predict_checkpoint_path):
+        if not self._is_from_elsewhere(training):
             super()._load(training)
             return
-        # Google's way to evaluate a checkpoint that was trained elsewhere.
-        if not open_source(options.init_checkpoint).head("masked_lm"):
+        if not open_source(self._options.init_checkpoint).head("masked_lm"):
             raise UserError(
-                f"--init_checkpoint={options.init_checkpoint} has no masked-LM head, and {self._directory.path} holds no "
+                f"--init_checkpoint={self._options.init_checkpoint} has no masked-LM head, and {self._directory.path} holds no "
                 "checkpoint: random weights would be evaluated; train first, or name a pre-training checkpoint"
             )
         logger.info("%s", self._load_initial_weights())

@@ -25,7 +25,7 @@ from bert_tf2.tasks.span import SpanTask
 from bert_tf2.tasks.span_decoding import DecodedAnswers, DecodingOptions
 from bert_tf2.tasks.squad_files import write_answers
 from bert_tf2.tasks.squad_report import report_sections
-from bert_tf2.training import checkpointing, export, report
+from bert_tf2.training import checkpointing, export, report, weights
 from bert_tf2.training.evaluation import predict_all
 from bert_tf2.training.question_answering_export import export_question_answering_model
 from bert_tf2.training.run_directory import RunDirectory
@@ -117,9 +117,17 @@ class SquadRun(TrainingRun):
                 "--null_score_diff_threshold=auto: this run exports a model without an evaluation that finds the threshold; use "
                 "--mode=train_and_eval, or give a number"
             )
-        # What was found for another checkpoint does not count, and google-research/bert's dialect has no evaluation.
-        untuned = options.is_tf1_dialect and not no_answer_threshold.is_kept(self._directory.path)
-        return phases.predict and (phases.train or untuned)
+        if phases.train or not phases.predict:
+            return phases.predict
+        # google-research/bert's dialect has no evaluation that could find it beforehand.
+        return options.is_tf1_dialect and not no_answer_threshold.is_kept(self._directory.path, self._known_step())
+
+    def _known_step(self) -> int | None:
+        """The step of the checkpoint of this directory that will be loaded; None of one that is named."""
+        if self._options.predict_checkpoint_path:
+            return None
+        directory = self._directory.path
+        return weights.best_step(directory) if self._options.load_checkpoint == "best" else checkpointing.latest_step(directory)
 
     def _load_initial_weights(self) -> str:
         # As Google's, which also takes the head of a checkpoint that has one.
@@ -127,11 +135,9 @@ class SquadRun(TrainingRun):
 
     def _load(self, training: TrainingResult | None) -> None:
         options = self._options
-        untrained = training is None and checkpointing.latest_step(self._directory.path) is None
-        if not (untrained and options.init_checkpoint and not options.predict_checkpoint_path):
+        if not self._is_from_elsewhere(training):
             super()._load(training)
             return
-        # Google's way to answer with a checkpoint that was fine-tuned elsewhere.
         loaded = load_encoder_weights(self._encoder, options.init_checkpoint, self._config, head_model=self._model)
         if any(name.startswith(_SPAN_WEIGHTS) for name in (*loaded.missing, *loaded.mismatched)):
             raise UserError(

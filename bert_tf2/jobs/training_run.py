@@ -194,6 +194,12 @@ class TrainingRun(abc.ABC):
         if not any(entry["kind"] == "eval" and entry["step"] == self._step for entry in training.history):
             self._last_evaluation = None
 
+    def _is_from_elsewhere(self, training: TrainingResult | None) -> bool:
+        """Whether `--init_checkpoint` is all there is to load: nothing was trained here (google-research/bert's way)."""
+        if training is not None or self._options.predict_checkpoint_path or not self._options.init_checkpoint:
+            return False
+        return checkpointing.latest_step(self._directory.path) is None
+
     def _model_to_export(self) -> tf_keras.Model:
         """The model as it is served: in float32 whatever the training computed in, on one device."""
         model = self._task.build_model(self._build_encoder("float32"))

@@ -48,8 +48,8 @@ def predict_all(
       JobError: the batches do not fit into memory, or a record cannot be used.
     """
     check_divisible(batch_size, strategy.num_replicas_in_sync, flag="eval_batch_size")
-    plan = LengthSortedPlan(records.lengths, batch_size)
-    iterator = iter(distributed_batches(strategy, records, plan, 0, padding or Padding()))
+    plan, padding = LengthSortedPlan(records.lengths, batch_size), padding or Padding()
+    iterator = iter(distributed_batches(strategy, records, plan, 0, padding))
     predict = _predict_function(task, model, strategy, enable_xla)
     collected: dict[str, list[np.ndarray]] = {}
     for step in range(plan.steps):
@@ -58,7 +58,7 @@ def predict_all(
         except tf.errors.ResourceExhaustedError as error:
             raise JobError(f"out of memory with a batch of {batch_size}: use a smaller --eval_batch_size") from error
         except (tf.errors.InvalidArgumentError, tf.errors.UnknownError) as error:
-            bad = bad_record(records, plan, step, padding or Padding())
+            bad = bad_record(records, plan, step, padding)
             if bad is None:
                 raise
             raise JobError(bad) from error

@@ -132,7 +132,7 @@ class _Run:
                 ) from error
             except (tf.errors.InvalidArgumentError, tf.errors.UnknownError) as error:
                 # The input pipeline is ahead of the steps; what it failed at is looked for among the rows to come.
-                bad = bad_record(self._records, self._plan, self._step, self._padding, steps=64 + self._config.steps_per_loop)
+                bad = bad_record(self._records, self._plan, self._step, self._padding, self._config.steps_per_loop)
                 if bad is None:
                     raise
                 raise JobError(bad) from error

@@ -129,6 +129,10 @@ def test_version_2_in_googles_dialect_finds_the_threshold_where_it_answers(place
     assert place_2.run_as_given(*arguments, "--do_predict", f"--predict_file={test}") == 0
     assert place_2.read("predictions.json") == predictions
     assert place_2.read("null_score_diff_threshold.json") == kept
+    # One that was found for another checkpoint is found anew.
+    (place_2.model_dir / "null_score_diff_threshold.json").write_text(json.dumps(kept | {"value": 99.0, "global_step": 1}))
+    assert place_2.run_as_given(*arguments, "--do_predict", f"--predict_file={dev}") == 0
+    assert place_2.read("null_score_diff_threshold.json") == kept
 
 
 def test_several_files_get_a_prefix_each(place):
