@@ -6,7 +6,7 @@ global batches.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -192,19 +192,20 @@ def distributed_batches(
 
     Returns:
       a dataset of batches as `parse_records` makes them, [rows of a replica, …], with `example_weight` float32
-      [rows of a replica]: the record's `weight` or 1 for a real row, 0 for a row that fills up.
+      [rows of a replica]: the record's `weight` or 1 for a real row, 0 for a row that fills up. `next_batch` takes from it
+      what this process's replicas need for one step.
     """
     replicas = strategy.num_replicas_in_sync
     check_divisible(plan.batch_size, replicas, accumulation_steps)
     share = _share_of(records, plan, padding, replicas, accumulation_steps)
     predictions = padding.most_predictions if padding.fixed_predictions else None
 
-    def dataset_of_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        local = replicas // context.num_input_pipelines
+    def dataset_of_worker(worker: int, local: int) -> tf.data.Dataset:
+        """The batches of a worker's `local` replicas, one after the other, step by step."""
 
         def read(index: np.int64) -> tuple:
             step, replica = divmod(int(index), local)
-            return share(first_step + step, context.input_pipeline_id, replica, local)
+            return share(first_step + step, worker, replica, local)
 
         per_replica = plan.batch_size // replicas if padding.full_batches else None
 
@@ -222,14 +223,44 @@ def distributed_batches(
         # Without a known end no replica has to ask the others whether there is another batch.
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)).prefetch(4 * local)
         options = tf.data.Options()
+        # Whoever drops a tuned iterator waits until its tuner wakes, which is up to a minute.
         options.autotune.enabled = False
         return dataset.with_options(options)
 
-    # Whoever drops an iterator waits until TensorFlow's tuner wakes, which is up to a minute; this dataset is not tuned, but a
-    # distributed one always is.
-    if replicas == 1:
-        return dataset_of_worker(tf.distribute.InputContext())
-    return strategy.distribute_datasets_from_function(dataset_of_worker)
+    if _is_fed_by_its_hosts(strategy):
+        return strategy.distribute_datasets_from_function(
+            lambda context: dataset_of_worker(context.input_pipeline_id, replicas // context.num_input_pipelines)
+        )
+    mine = _replicas_of_this_process(strategy)
+    return dataset_of_worker(mine[0] // len(mine), len(mine))
+
+
+def next_batch(strategy: tf.distribute.Strategy, batches: Iterator[dict[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
+    """The next step's batch, as `strategy.run` takes it: of the one replica, or values for each.
+
+    Args:
+      strategy: the strategy that the batches were made for.
+      batches: an iterator of `distributed_batches`.
+    """
+    if strategy.num_replicas_in_sync == 1 or _is_fed_by_its_hosts(strategy):
+        return next(batches)
+    return strategy.experimental_distribute_values_from_function(lambda context: next(batches))
+
+
+def _is_fed_by_its_hosts(strategy: tf.distribute.Strategy) -> bool:
+    # Elsewhere TensorFlow's distributed datasets are avoided: their iterators are always tuned.
+    return isinstance(strategy, tf.distribute.TPUStrategy)
+
+
+def _replicas_of_this_process(strategy: tf.distribute.Strategy) -> list[int]:
+    numbers: list[int] = []
+
+    def note(context: tf.distribute.experimental.ValueContext) -> int:
+        numbers.append(context.replica_id_in_sync_group)
+        return 0
+
+    strategy.experimental_distribute_values_from_function(note)
+    return numbers
 
 
 def bad_record(records: Records, plan: Plan, first_step: int, padding: Padding, steps: int = 1) -> str | None:

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.data.pipeline import LengthSortedPlan, Padding, bad_record, check_divisible, distributed_batches
+from bert_tf2.data.pipeline import LengthSortedPlan, Padding, bad_record, check_divisible, distributed_batches, next_batch
 from bert_tf2.data.record_set import RecordSet
 from bert_tf2.errors import JobError
 from bert_tf2.tasks.base import Batch, Task
@@ -81,7 +81,7 @@ def _predict_function(task: Task, model: tf_keras.Model, strategy: tf.distribute
 
     @tf.function(autograph=False)
     def predict(iterator: Iterator[Batch]) -> Batch:
-        per_replica = strategy.run(compiled, args=(next(iterator),))
+        per_replica = strategy.run(compiled, args=(next_batch(strategy, iterator),))
         return {name: _joined(strategy, value) for name, value in per_replica.items()}
 
     _latest[:] = [(wanted, predict)]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 import tf_keras
 
+from bert_tf2.data.pipeline import next_batch
 from bert_tf2.models.dropout import dropout_seed
 from bert_tf2.tasks.base import Batch, Task
 from bert_tf2.training.optimization import Optimizer, clip_by_global_norm, dense, is_dynamically_scaled
@@ -90,14 +91,14 @@ class TrainStep:
 
     def _one(self, iterator: Iterator[Batch], step: tf.Tensor, end: tf.Tensor) -> tuple:
         del end
-        sums, norm = self._step(next(iterator), step)
+        sums, norm = self._step(next_batch(self._strategy, iterator), step)
         bad = tf.where(self._is_good(sums[0], norm), tf.constant(-1, tf.int64), step)
         return sums[0], norm, bad, sums[1:]
 
     def _many(self, iterator: Iterator[Batch], first: tf.Tensor, end: tf.Tensor) -> tuple:
         def add_step(step: tf.Tensor, total: tf.Tensor, norm: tf.Tensor, bad: tf.Tensor) -> tuple:
             del norm
-            sums, norm = self._step(next(iterator), step)
+            sums, norm = self._step(next_batch(self._strategy, iterator), step)
             bad = tf.where(tf.logical_or(bad >= 0, self._is_good(sums[0], norm)), bad, step)
             return step + 1, total + sums, norm, bad
 

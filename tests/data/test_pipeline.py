@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf2.data.pipeline import BatchPlan, LengthSortedPlan, Padding, check_divisible, distributed_batches
+from bert_tf2.data.pipeline import BatchPlan, LengthSortedPlan, Padding, check_divisible, distributed_batches, next_batch
 from bert_tf2.data.record_set import RecordSet
 from bert_tf2.data.records import FeatureSpec, RecordWriter
 from bert_tf2.errors import UserError
@@ -97,10 +97,10 @@ def test_batches_hold_the_rows_of_the_plan(records):
         assert all(np.array_equal(expected[name], batch[name]) for name in expected)
 
 
-def test_the_batches_of_one_replica_are_not_tuned(records):
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_batches_are_not_tuned(records, replicas):
     # A tuned dataset's iterator ends when its tuner wakes: evaluations took up to twice their time.
-    strategy = tf.distribute.MirroredStrategy(["/cpu:0"])
-    dataset = distributed_batches(strategy, records, BatchPlan(records.lengths, 8, seed=1), 0, Padding())
+    dataset = distributed_batches(FakeWorker(1, replicas), records, BatchPlan(records.lengths, 8, seed=1), 0, Padding())
     assert isinstance(dataset, tf.data.Dataset)
     assert not dataset.options().autotune.enabled
 
@@ -123,25 +123,32 @@ def test_rounded_lengths(records):
     assert {batch["input_word_ids"].shape[1] % 4 for batch in batches} == {0}
 
 
-class FakeWorkers:
-    """Stands for a strategy of several workers: hands out each worker's dataset."""
+class FakeWorker:
+    """Stands for the strategy of one of several workers."""
 
-    def __init__(self, workers, replicas_of_worker):
+    def __init__(self, workers, replicas_of_worker, number=0):
         self.num_replicas_in_sync = workers * replicas_of_worker
-        self._workers = workers
+        self._replicas = range(number * replicas_of_worker, (number + 1) * replicas_of_worker)
 
-    def distribute_datasets_from_function(self, dataset_fn):
+    def experimental_distribute_values_from_function(self, value_fn):
         return [
-            dataset_fn(tf.distribute.InputContext(self._workers, worker, self.num_replicas_in_sync))
-            for worker in range(self._workers)
+            value_fn(tf.distribute.experimental.ValueContext(replica, self.num_replicas_in_sync)) for replica in self._replicas
         ]
+
+
+def _per_replica(worker, batches):
+    batch = next_batch(worker, batches)
+    return [{name: value.numpy() for name, value in part.items()} for part in (batch if isinstance(batch, list) else [batch])]
 
 
 @pytest.mark.parametrize(("workers", "replicas"), [(1, 2), (2, 1), (2, 2), (4, 1)])
 def test_any_number_of_workers_sees_the_same_global_batches(records, workers, replicas):
     plan = BatchPlan(records.lengths, 8, seed=1)
-    datasets = distributed_batches(FakeWorkers(workers, replicas), records, plan, 1, Padding())
-    shares = [take(dataset, 5 * replicas) for dataset in datasets]
+    shares = []
+    for number in range(workers):
+        worker = FakeWorker(workers, replicas, number)
+        batches = iter(distributed_batches(worker, records, plan, 1, Padding()))
+        shares.append([part for _ in range(5) for part in _per_replica(worker, batches)])
     for step in range(5):
         parts = [part for share in shares for part in share[step * replicas : (step + 1) * replicas]]
         rows = plan.rows(step + 1)
