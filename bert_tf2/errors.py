@@ -21,7 +21,7 @@ class JobError(Exception):
 
 
 class DirectoryInUseError(JobError):
-    """Another process trains in the same directory."""
+    """Another process writes to the same directory."""
 
     exit_code = 11
 

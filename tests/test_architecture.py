@@ -17,6 +17,7 @@ FLOORS = {
     "bert_tf2": 0,
     "bert_tf2.errors": 0,
     "bert_tf2.files": 0,
+    "bert_tf2.locks": 0,
     "bert_tf2.registry": 1,
     "bert_tf2.text": 1,
     "bert_tf2.data": 2,

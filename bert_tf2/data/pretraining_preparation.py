@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from bert_tf2 import files
+from bert_tf2 import files, locks
 from bert_tf2.data import metadata
 from bert_tf2.data.document_tokens import TextCounts
 from bert_tf2.data.documents import Scanned, TextFormat
@@ -76,6 +76,7 @@ def prepare_pretraining(
 
     Raises:
       UserError: text or settings that cannot be used, or files of another run in the way.
+      DirectoryInUseError: another process writes these records.
       JobError: writing failed; the shards that were finished stay, and the same call goes on from there.
     """
     tokenizer = load_tokenizer(**source.tokenizer)
@@ -84,6 +85,21 @@ def prepare_pretraining(
         tell(f"warning: {warning}")
     for directory in (*names.directories, os.path.dirname(meta_data_path)):
         files.make_directory(directory or ".")
+    lock = f".{os.path.basename(meta_data_path)}.lock"
+    with locks.locked(os.path.dirname(meta_data_path) or ".", lock, "record maker", "output_file"):
+        return _prepare(source, names, meta_data_path, settings, make_shards, tell, tokenizer, mask_id)
+
+
+def _prepare(
+    source: TextSource,
+    names: OutputNames,
+    meta_data_path: str,
+    settings: InstanceSettings,
+    make_shards: MakeShards,
+    tell: Callable[[str], None],
+    tokenizer: Any,
+    mask_id: int,
+) -> PreparedPretraining:
     needed = 2 if settings.sentence_pairs == NEXT_SENTENCE else 1
     number = names.given_number or usual_number_of_shards(sum(files.size_of(path) for path in source.paths))
     scanned = scan_all(source.paths, source.text_format, number, needed)

@@ -1,17 +1,14 @@
 """A run's directory: one trainer at a time, and one run for ever."""
 
 import contextlib
-import errno
-import fcntl
 import json
 import logging
 import os
-import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bert_tf2 import files
-from bert_tf2.errors import DirectoryInUseError, UserError
+from bert_tf2 import files, locks
+from bert_tf2.errors import UserError
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +26,6 @@ class RunDirectory:
       UserError: it cannot be made or written to.
     """
 
-    _held: dict[str, int] = {}  # noqa: RUF012 (locks that this process holds: the job and the trainer both enter)
-
     def __init__(self, path: str):
         self.path = files.expand(path)
         files.make_directory(self.path)
@@ -42,25 +37,8 @@ class RunDirectory:
         Raises:
           DirectoryInUseError: another process holds it.
         """
-        if files.is_remote(self.path):
-            logger.warning("%s: object stores have no locks; make sure that no second trainer writes there", self.path)
+        with locks.locked(self.path, _LOCK, "trainer", "model_dir"):
             yield
-            return
-        key = os.path.realpath(self.path)
-        if self._held.get(key):
-            self._held[key] += 1
-            try:
-                yield
-            finally:
-                self._held[key] -= 1
-            return
-        with open(os.path.join(self.path, _LOCK), "a+", encoding="utf-8") as file:
-            self._acquire(file)
-            self._held[key] = 1
-            try:
-                yield
-            finally:
-                self._held[key] -= 1
 
     def identify(self, run: Mapping[str, Any], about: Mapping[str, Any] | None = None) -> None:
         """Makes this the directory of a run, or makes sure that it is.
@@ -89,23 +67,6 @@ class RunDirectory:
             raise UserError(f"{self.path} belongs to another run ({shown}{more}); use another --model_dir, or the same flags")
         self._warn_of_changes(known.get("about", {}), dict(about or {}))
         files.write_json(path, {"run": run, "about": dict(about or {})})
-
-    def _acquire(self, file: Any) -> None:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                logger.warning(
-                    "%s cannot be locked (%s); make sure that no second trainer writes there", self.path, error.strerror
-                )
-                return
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            raise DirectoryInUseError(f"{self.path} is in use by {holder}; wait for it, or use another --model_dir") from None
-        file.seek(0)
-        file.truncate()
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
 
     def _refuse_unknown_checkpoints(self) -> None:
         found = self._checkpoints()

@@ -270,3 +270,24 @@ def test_metadata_is_json_that_others_can_read(tmp_path, text, tiny_vocab_file):
     assert value["pretraining"]["sentence_pairs"] == "nsp"
     assert math.isfinite(value["pretraining"]["masked_fraction"])
     assert re.fullmatch("[0-9a-f]{64}", value["vocab_fingerprint"])
+
+
+def test_a_second_maker_of_the_same_records_is_refused(tmp_path, tiny_vocab_file):
+    text = material.write_text(tmp_path / "text.txt", 3000)
+    argv = material.arguments(text, tiny_vocab_file, tmp_path / "out", dupe_factor=200, num_shards=1)
+    first = material.start(argv)
+    deadline = time.monotonic() + 30
+    while not list((tmp_path / "out").glob("*.incomplete-*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    second = material.start(argv)
+    _, errors = second.communicate()
+    assert first.poll() is None
+    first.kill()
+    first.communicate()
+    assert second.returncode == 11
+    assert f"out is in use by process {first.pid} on " in errors.splitlines()[-1]
+    assert errors.splitlines()[-1].endswith("; wait for it, or use another --output_file")
+    # The lock went with the first, and its unfinished shard is none.
+    argv = material.arguments(text, tiny_vocab_file, tmp_path / "out", dupe_factor=1, num_shards=1)
+    assert material.run(argv) == 0
+    assert sorted(os.listdir(tmp_path / "out")) == ["meta_data.json", "train-00000-of-00001.tfrecord"]

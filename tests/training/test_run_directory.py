@@ -36,6 +36,7 @@ def test_a_second_trainer_is_refused_until_the_first_is_gone(tmp_path):
         pass
     with directory.locked():
         pass
+    assert os.listdir(tmp_path) == []
 
 
 def test_another_run_is_refused(tmp_path):
