@@ -7,6 +7,7 @@ defaults); the garden reads them padded, as it must, and bert_tf2 as it writes t
 """
 
 import dataclasses
+import itertools
 import os
 import pathlib
 import sys
@@ -27,6 +28,8 @@ MODELS = {
 }
 # Batch size and most predictions of a row by length: Google's numbers of predictions, and about as many tokens in a batch.
 LENGTHS = {"128": (32, 20), "512": (8, 77)}
+# Paragraphs of a document.
+DOCUMENTS = {"sections": 20, "paragraphs": 1}
 SIDES = {"garden": "model garden", "ours": "bert_tf2", "ours_fixed": "bert_tf2, every row of full length"}
 DTYPES = ("fp32", "bf16")
 
@@ -37,6 +40,11 @@ class BenchmarkOptions:
 
     text_file: str = option("../shared/data/corpus/1342_Pride-and-Prejudice.txt", "A book.")
     vocab_file: str = option("../shared/data/vocab/uncased.txt", "WordPiece vocabulary of 30522 entries.")
+    documents: str = option(
+        ",".join(DOCUMENTS),
+        "What a document is, comma-separated. sections: twenty paragraphs, which fill the rows. paragraphs: each, as Google's "
+        "format takes the blank lines of a book; half of a row's places are padding then.",
+    )
     work_dir: str = option("benchmark_output/pretraining", "Directory for records, checkpoints and results.json.")
     models: str = option(",".join(MODELS), "Sizes, comma-separated.")
     lengths: str = option(",".join(LENGTHS), "Tokens of a full row, comma-separated.")
@@ -52,6 +60,7 @@ def main(options: BenchmarkOptions) -> None:
     models = turns.chosen("models", options.models, tuple(MODELS))
     lengths = turns.chosen("lengths", options.lengths, tuple(LENGTHS))
     dtypes = turns.chosen("dtypes", options.dtypes, DTYPES)
+    documents = turns.chosen("documents", options.documents, tuple(DOCUMENTS))
     sides = turns.chosen("sides", options.sides, tuple(SIDES))
     for flag in ("text_file", "vocab_file"):
         path = files.expand(getattr(options, flag))
@@ -63,25 +72,25 @@ def main(options: BenchmarkOptions) -> None:
     files.make_directory(str(work))
     print(f"load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors", flush=True)
     results = []
-    for length in lengths:
-        for model in models:
-            for dtype in dtypes:
-                runs = _in_turn(options, work, model, length, dtype, sides)
-                batch_size = LENGTHS[length][0]
-                title = f"{model}, length {length}, {dtype}, batch {batch_size}, {options.steps} steps"
-                print(turns.table(title, runs, {side: SIDES[side] for side in sides}, unit="sequences"), flush=True)
-                results += [{"model": model, "length": int(length), "dtype": dtype, **run} for run in runs]
-                files.write_json(str(work / "results.json"), {"load": os.getloadavg(), "runs": results})
+    for document, length, model, dtype in itertools.product(documents, lengths, models, dtypes):
+        runs = _in_turn(options, work, document, model, length, dtype, sides)
+        batch_size = LENGTHS[length][0]
+        title = f"{model}, length {length}, documents: {document}, {dtype}, batch {batch_size}, {options.steps} steps"
+        print(turns.table(title, runs, {side: SIDES[side] for side in sides}, unit="sequences"), flush=True)
+        results += [{"model": model, "length": int(length), "documents": document, "dtype": dtype, **run} for run in runs]
+        files.write_json(str(work / "results.json"), {"load": os.getloadavg(), "runs": results})
 
 
-def _in_turn(options: BenchmarkOptions, work: pathlib.Path, model: str, length: str, dtype: str, sides: list[str]) -> list[dict]:
+def _in_turn(
+    options: BenchmarkOptions, work: pathlib.Path, document: str, model: str, length: str, dtype: str, sides: list[str]
+) -> list[dict]:
     """A B A B …: one result of every side in every round."""
     from peers import pretraining_records
 
     batch_size, max_predictions = LENGTHS[length]
-    paths = pretraining_records.make(
-        files.expand(options.text_file), files.expand(options.vocab_file), work, int(length), max_predictions
-    )
+    text_file, vocab_file = files.expand(options.text_file), files.expand(options.vocab_file)
+    material = pretraining_records.Material(text_file, vocab_file, DOCUMENTS[document], int(length), max_predictions)
+    paths = pretraining_records.make(material, work)
     config = work / f"{model}.json"
     files.write_json(str(config), BASE_CONFIG | MODELS[model])
     job = {
@@ -99,7 +108,7 @@ def _in_turn(options: BenchmarkOptions, work: pathlib.Path, model: str, length: 
         for side in sides:
             name = side.split("_")[0]
             of_side = {"records": paths[name], "bucket_by_length": side == "ours"}
-            turn = f"{model} {length} {dtype} round {number}: {SIDES[side]}"
+            turn = f"{model} {length} {document} {dtype} round {number}: {SIDES[side]}"
             try:
                 result = turns.run_until_it_lives(sys.executable, f"{name}_pretraining", job | of_side)
             except JobError as error:

@@ -1,5 +1,6 @@
 """Records for the pre-training benchmark: one set of examples of a book, in the garden's layout and in ours."""
 
+import dataclasses
 import pathlib
 import random
 import re
@@ -15,38 +16,59 @@ from bert_tf2.data.records import RecordWriter, parse_records
 _MASKED_LM_PROB, _SHORT_SEQ_PROB = 0.15, 0.1
 
 
-def make(text_file: str, vocab_file: str, work: pathlib.Path, max_seq_length: int, max_predictions: int) -> dict[str, str]:
+@dataclasses.dataclass(frozen=True)
+class Material:
+    """A text and what rows are made of it.
+
+    Attributes:
+      text_file: paragraphs, with a blank line between them.
+      vocab_file: WordPiece, lower-cased.
+      paragraphs: that make a document.
+      max_seq_length: tokens of a full row.
+      max_predictions: most predictions of a row.
+    """
+
+    text_file: str
+    vocab_file: str
+    paragraphs: int
+    max_seq_length: int
+    max_predictions: int
+
+
+def make(material: Material, work: pathlib.Path) -> dict[str, str]:
     """Makes the records by the garden's own functions, unless they are there; returns the files by side."""
-    paths = {side: str(work / f"{side}_{max_seq_length}.tfrecord") for side in ("garden", "ours")}
+    name = f"{pathlib.Path(material.text_file).stem}_{material.paragraphs}_{material.max_seq_length}.tfrecord"
+    paths = {side: str(work / f"{side}_{name}") for side in ("garden", "ours")}
     if all(pathlib.Path(path).is_file() for path in paths.values()):
         return paths
     sentences = work / "sentences.txt"
-    sentences.write_text(_sentences(pathlib.Path(text_file).read_text(encoding="utf-8-sig")), encoding="utf-8")
-    tokenizer = tokenization.FullTokenizer(vocab_file=vocab_file, do_lower_case=True)
+    text = pathlib.Path(material.text_file).read_text(encoding="utf-8-sig")
+    sentences.write_text(_sentences(text, material.paragraphs), encoding="utf-8")
+    tokenizer = tokenization.FullTokenizer(vocab_file=material.vocab_file, do_lower_case=True)
     instances = create_pretraining_data.create_training_instances(
         [str(sentences)],
         tokenizer,
         create_pretraining_data.get_processor_text_fn(False, True),
-        max_seq_length,
+        material.max_seq_length,
         1,
         _SHORT_SEQ_PROB,
         _MASKED_LM_PROB,
-        max_predictions,
+        material.max_predictions,
         random.Random(12345),
     )
     create_pretraining_data.write_instance_to_example_files(
-        instances, tokenizer, max_seq_length, max_predictions, [paths["garden"]], False, False
+        instances, tokenizer, material.max_seq_length, material.max_predictions, [paths["garden"]], False, False
     )
     _write_unpadded(paths["garden"], paths["ours"])
     return paths
 
 
-def _sentences(text: str) -> str:
-    """One sentence on each line, a blank line after every twenty paragraphs, which stand for a document."""
+def _sentences(text: str, of_document: int) -> str:
+    """One sentence on each line, a blank line after the paragraphs of a document."""
     paragraphs = [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
     lines = []
     for number, paragraph in enumerate(paragraphs, 1):
-        lines += [*re.split(r"(?<=[.!?]) ", paragraph), *([""] if number % 20 == 0 else [])]
+        lines += [*re.split(r"(?<=[.!?]) ", paragraph), *([""] if number % of_document == 0 else [])]
     return "\n".join(lines) + "\n"
 
 
