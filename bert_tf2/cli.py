@@ -60,7 +60,7 @@ def run(job: Callable[[Any], Any], options_class: type, description: str, argv: 
         print(f"ERROR: {line}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("ERROR: interrupted before anything was saved", file=sys.stderr)
+        print("ERROR: interrupted; what was finished before is whole, and the same command does the rest", file=sys.stderr)
         return 130
     except BrokenPipeError:
         sys.stderr.close()

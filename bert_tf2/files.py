@@ -82,6 +82,16 @@ def _beside(path: str) -> str:
     return f" (in {directory}: {shown or 'nothing'})"
 
 
+def refuse_pattern(path: str) -> None:
+    """Refuses a checkpoint's path that TensorFlow could write but not read.
+
+    Raises:
+      UserError: a sign of a pattern is in it.
+    """
+    if any(sign in path for sign in "*?["):
+        raise UserError(f"{path}: TensorFlow takes *, ? and [ in the path of a checkpoint for a pattern; rename it")
+
+
 def matching_files(pattern: str, flag: str) -> list[str]:
     """The files of a comma list of paths and glob patterns, each pattern's files sorted.
 

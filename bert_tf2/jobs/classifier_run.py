@@ -15,6 +15,7 @@ from bert_tf2.data.records import parse_records
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.classifier_data import ClassifierData
 from bert_tf2.jobs.classifier_options import ClassifierOptions
+from bert_tf2.jobs.metadata_checks import facts_of
 from bert_tf2.jobs.training_run import TrainingRun
 from bert_tf2.models.config import BertConfig
 from bert_tf2.tasks.classification import ClassificationTask
@@ -70,6 +71,8 @@ class ClassifierRun(TrainingRun):
         options, results = self._options, {}
         self._require_free_exports()
         check_divisible(options.eval_batch_size, self._strategy.num_replicas_in_sync, flag="eval_batch_size")
+        if self._phases.predict and options.predict_batch_size:
+            check_divisible(options.predict_batch_size, self._strategy.num_replicas_in_sync, flag="predict_batch_size")
         if self._phases.train:
             results["training"] = self._train_on_records()
         else:
@@ -116,7 +119,10 @@ class ClassifierRun(TrainingRun):
         evaluates = self._phases.evaluate_while_training and "eval" in self._data.paths
         if evaluates:
             self._records("eval")
-        return self._train(records, {"labels": self._task.label_list}, evaluates)
+        return self._train(records, {}, evaluates)
+
+    def _model_facts(self) -> dict[str, Any]:
+        return {**facts_of(self._data.meta), "labels": list(self._data.meta.label_list) or None}
 
     def _collect_evaluation(self, model: tf_keras.Model) -> dict[str, np.ndarray]:
         return self._collect("eval", model)

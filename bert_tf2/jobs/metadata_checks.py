@@ -26,6 +26,11 @@ def check_model(meta: MetaData, config: BertConfig, bert_config_file: str) -> No
         )
 
 
+def facts_of(meta: MetaData) -> dict[str, Any]:
+    """What a trained model and its data must agree in, of the metadata; None where they say nothing."""
+    return {"task": meta.task_type, "vocabulary": meta.vocab_fingerprint, "do_lower_case": meta.do_lower_case}
+
+
 def check_flags(options: Any, stored: Mapping[str, Any]) -> None:
     """Checks that flags which repeat what the metadata says repeat it rightly.
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2 import files
+from bert_tf2.data.metadata import PRETRAINING
 from bert_tf2.data.pipeline import BatchPlan, check_divisible
 from bert_tf2.data.sharded_records import ShardedRecords
 from bert_tf2.data.striped_plan import StripedPlan
@@ -105,6 +106,9 @@ class PretrainingRun(TrainingRun):
         self._encoder.set_weights(trained.get_weights())
         super()._save_encoder()
         self._encoder = trained
+
+    def _model_facts(self) -> dict[str, Any]:
+        return {"task": PRETRAINING}
 
     def _identifying(self) -> dict[str, Any]:
         return {

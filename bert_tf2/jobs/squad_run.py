@@ -11,11 +11,13 @@ import tf_keras
 
 from bert_tf2 import files
 from bert_tf2.data.features import squad_features
+from bert_tf2.data.metadata import SQUAD
 from bert_tf2.data.pipeline import check_divisible
 from bert_tf2.data.record_set import RecordSet
 from bert_tf2.data.squad_windows import QuestionSet
 from bert_tf2.errors import UserError
 from bert_tf2.jobs import no_answer_threshold
+from bert_tf2.jobs.metadata_checks import facts_of
 from bert_tf2.jobs.question_data import QuestionData
 from bert_tf2.jobs.squad_options import Phases, SquadOptions
 from bert_tf2.jobs.training_run import TrainingRun
@@ -128,6 +130,12 @@ class SquadRun(TrainingRun):
             return None
         directory = self._directory.path
         return weights.best_step(directory) if self._options.load_checkpoint == "best" else checkpointing.latest_step(directory)
+
+    def _model_facts(self) -> dict[str, Any]:
+        tokenizer = self._data.tokenizer
+        if tokenizer is None:
+            return facts_of(self._data.meta)
+        return {"task": SQUAD, "vocabulary": tokenizer.fingerprint, "do_lower_case": tokenizer.do_lower_case}
 
     def _load_initial_weights(self) -> str:
         # As Google's, which also takes the head of a checkpoint that has one.

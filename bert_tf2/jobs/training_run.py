@@ -29,6 +29,9 @@ from bert_tf2.training.trainer import Trainer, TrainingResult
 
 logger = logging.getLogger(__name__)
 
+# Of the configuration, what a trained model does not depend on.
+_TRAINING_ONLY = ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range")
+
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
@@ -155,12 +158,16 @@ class TrainingRun(abc.ABC):
         return self._scores(self._last_evaluation)
 
     def _identity(self, seed: int, records: RecordSet, data: dict[str, Any]) -> dict[str, Any]:
-        data = self._fingerprint(records) | data
+        data = self._fingerprint(records) | self._model_facts() | data
         return training_setup.run_identity(self._options, seed=seed, config=self._config, data=data)
 
     def _fingerprint(self, records: RecordSet) -> dict[str, Any]:
         """What identifies the records."""
         return {"train": [files.sha256_of_file(path) for path in records.paths], "train_data_size": len(records)}
+
+    @abc.abstractmethod
+    def _model_facts(self) -> dict[str, Any]:
+        """What a trained model and data must agree in: the task, the vocabulary, the labels."""
 
     def _announce(self, records: RecordSet, plan: BatchPlan, steps: int) -> None:
         size = sum(int(np.prod(variable.shape)) for variable in self._model.trainable_variables)
@@ -185,6 +192,11 @@ class TrainingRun(abc.ABC):
         if path:
             self._step = weights.restore_model_from(self._model, files.expand(path).removesuffix(".index"))
             return
+        if training is None:
+            config = {name: value for name, value in self._config.to_dict().items() if name not in _TRAINING_ONLY}
+            self._directory.require_same({"bert_config": config, "data": self._model_facts()})
+            if self._options.init_checkpoint:
+                logger.info("%s holds checkpoints of its own: --init_checkpoint is not read", directory)
         wanted = weights.best_step(directory) if self._options.load_checkpoint == "best" else None
         if training is None or wanted not in (None, training.final_step):
             self._last_evaluation = None

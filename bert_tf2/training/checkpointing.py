@@ -219,7 +219,10 @@ def restore_model(model: tf.Module, directory: str, step: int | None = None) -> 
         status = tf.train.Checkpoint(model=model).read(prefix)
         status.assert_existing_objects_matched().expect_partial()
     except _UNREADABLE as error:
-        raise JobError(f"cannot restore {prefix}: {_reason(error)}") from error
+        raise JobError(
+            f"cannot restore {prefix}: {_reason(error)}; name another checkpoint with --predict_checkpoint_path, or train on "
+            "from the one before with --on_corrupt_checkpoint=previous"
+        ) from error
     return step
 
 

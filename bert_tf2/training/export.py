@@ -79,11 +79,15 @@ def export_text_model(model: tf_keras.Model, tokenize: Tokenize, outputs: Output
 
 
 def require_free_directory(path: str) -> None:
-    """Refuses to write over what is there.
+    """Refuses to write over what is there, and makes the directory that it will lie in.
 
     Raises:
-      UserError: the directory exists and is not empty.
+      UserError: it is a file or a directory that is not empty, or the directory above cannot be made or written to.
     """
+    if not is_remote(path):
+        make_directory(os.path.dirname(os.path.abspath(path)))
+        if os.path.isfile(path):
+            raise UserError(f"--model_export_path: {path} is a file; name a new directory")
     if tf.io.gfile.exists(path) and tf.io.gfile.listdir(path):
         raise UserError(f"--model_export_path: {path} is not empty; name a new directory or remove it")
 
@@ -97,12 +101,12 @@ def save_module(module: tf.Module, path: str, signatures: dict[str, object]) -> 
       signatures: concrete functions by name.
 
     Raises:
-      UserError: the directory holds something.
+      UserError: the directory holds something or cannot be made.
     """
     path = path.rstrip("/")
     require_free_directory(path)
-    make_directory(os.path.dirname(os.path.abspath(path)) if not is_remote(path) else path)
     if is_remote(path):
+        make_directory(path)
         tf.saved_model.save(module, path, signatures)
         return
     temporary = incomplete_name(path)

@@ -23,11 +23,12 @@ class RunDirectory:
       path: `--model_dir`; made when it is not there.
 
     Raises:
-      UserError: it cannot be made or written to.
+      UserError: it cannot be made or written to, or checkpoints in it could not be read.
     """
 
     def __init__(self, path: str):
         self.path = files.expand(path)
+        files.refuse_pattern(self.path)
         files.make_directory(self.path)
 
     @contextlib.contextmanager
@@ -53,20 +54,51 @@ class RunDirectory:
         """
         path = os.path.join(self.path, RUN_CONFIG)
         run = json.loads(json.dumps(run))
-        if not _exists(path):
+        if not files.exists(path):
             self._refuse_unknown_checkpoints()
             files.write_json(path, {"run": run, "about": dict(about or {})})
             return
-        known = files.read_json(path)
-        former = known.get("run", {}) if isinstance(known, dict) else {}
+        known = self._known()
+        former = known["run"]
         differing = [key for key in sorted({*former, *run}) if former.get(key) != run.get(key)]
         # A run that failed before its first checkpoint left nothing that another could be mistaken for.
         if differing and self._checkpoints():
             shown = "; ".join(f"{key}: {_short(former.get(key))} there, {_short(run.get(key))} now" for key in differing[:6])
             more = f"; and {len(differing) - 6} more" if len(differing) > 6 else ""
             raise UserError(f"{self.path} belongs to another run ({shown}{more}); use another --model_dir, or the same flags")
-        self._warn_of_changes(known.get("about", {}), dict(about or {}))
+        self._warn_of_changes(known["about"], dict(about or {}))
         files.write_json(path, {"run": run, "about": dict(about or {})})
+
+    def require_same(self, facts: Mapping[str, Any]) -> None:
+        """Makes sure that the model in this directory is what it is taken for.
+
+        Args:
+          facts: some of what `identify` was given by the training; None and what the training did not note is not compared,
+            and of a mapping only the keys that are given.
+
+        Raises:
+          UserError: one of them was another.
+        """
+        run = self._known()["run"]
+        differing = [
+            f"{name}: {_short(there)} there, {_short(now)} now"
+            for name, there, now in _common(run, json.loads(json.dumps(facts)))
+            if there != now
+        ]
+        if differing:
+            raise UserError(
+                f"{self.path} holds a model of other data or another configuration ({'; '.join(differing[:4])}); prepare the "
+                "data as the training's were, and give its configuration"
+            )
+
+    def _known(self) -> dict[str, dict[str, Any]]:
+        """What `identify` wrote; empty where it never did."""
+        path = os.path.join(self.path, RUN_CONFIG)
+        known = files.read_json(path) if files.exists(path) else {}
+        parts = {name: known.get(name, {}) if isinstance(known, dict) else None for name in ("run", "about")}
+        if not all(isinstance(part, dict) for part in parts.values()):
+            raise UserError(f"{path}: must hold the objects 'run' and 'about', which a training writes; use another --model_dir")
+        return parts
 
     def _refuse_unknown_checkpoints(self) -> None:
         found = self._checkpoints()
@@ -95,12 +127,13 @@ class RunDirectory:
             )
 
 
-def _exists(path: str) -> bool:
-    if files.is_remote(path):
-        import tensorflow as tf
-
-        return tf.io.gfile.exists(path)
-    return os.path.exists(path)
+def _common(there: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Names and values that both know, those of mappings one by one."""
+    for name, value in now.items():
+        if isinstance(value, dict) and isinstance(there.get(name), dict):
+            yield from _common(there[name], value)
+        elif value is not None and there.get(name) is not None:
+            yield name, there[name], value
 
 
 def _short(value: Any) -> str:

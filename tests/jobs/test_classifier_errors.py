@@ -159,3 +159,43 @@ def test_an_exploding_loss_stops_the_run_and_names_the_step(workplace, capsys):
     flags = ["--mode=train", "--learning_rate=1e30", "--clip_norm=0", "--warmup_proportion=0"]
     fails(workplace, capsys, [*flags, f"--model_dir={workplace.directory / 'other'}"], "is not finite at step", code=12)
     assert sorted(os.listdir(workplace.model_dir)) == before
+
+
+def test_a_model_is_only_used_with_data_and_configuration_like_its_trainings(workplace, capsys):
+    assert workplace.run("--mode=train", "--num_train_epochs=1") == 0
+    meta_path = workplace.directory / "meta_data.json"
+    text = meta_path.read_text()
+    meta = json.loads(text)
+    for mode in ("predict", "eval"):
+        meta_path.write_text(json.dumps(meta | {"label_list": ["positive", "negative"]}))
+        message = 'model holds a model of other data or another configuration (labels: ["negative", "positive"] there, '
+        fails(workplace, capsys, [f"--mode={mode}"], message)
+        meta_path.write_text(json.dumps(meta | {"vocab_fingerprint": "0" * 64}))
+        fails(workplace, capsys, [f"--mode={mode}"], "vocabulary: ")
+    meta_path.write_text(json.dumps(meta | {"label_list": ["a", "b", "c"], "num_labels": 3}))
+    fails(workplace, capsys, ["--mode=predict"], 'labels: ["negative", "positive"] there, ["a", "b", "c"] now')
+    meta_path.write_text(text)
+    config = json.loads(workplace.config_file.read_text())
+    workplace.config_file.write_text(json.dumps(config | {"hidden_act": "relu"}))
+    fails(workplace, capsys, ["--mode=predict"], '(hidden_act: "gelu" there, "relu" now); prepare the data as')
+    # What only training depends on may be another, and metadata that say nothing are believed.
+    workplace.config_file.write_text(json.dumps(config | {"hidden_dropout_prob": 0.5}))
+    for key in ("label_list", "vocab_fingerprint", "files"):
+        del meta[key]
+    meta_path.write_text(json.dumps(meta))
+    assert workplace.run("--mode=predict") == 0
+    (workplace.model_dir / "run_config.json").write_text("[]")
+    fails(workplace, capsys, ["--mode=predict"], "run_config.json: must hold the objects 'run' and 'about'")
+
+
+def test_a_model_dir_that_tensorflow_could_not_read_from_is_refused(workplace, capsys):
+    fails(workplace, capsys, [f"--model_dir={workplace.directory}/run[1]"], "run[1]: TensorFlow takes *, ? and [ in the path")
+    assert not (workplace.directory / "run[1]").exists()
+
+
+def test_an_export_that_cannot_be_written_is_refused_before_training(workplace, capsys):
+    file = workplace.directory / "file"
+    file.write_text("")
+    fails(workplace, capsys, [f"--model_export_path={file}"], "file is a file; name a new directory")
+    fails(workplace, capsys, [f"--model_export_path={file}/export"], "cannot create the directory")
+    assert not [name for name in os.listdir(workplace.model_dir) if "ckpt" in name]

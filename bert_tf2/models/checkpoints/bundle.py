@@ -27,8 +27,7 @@ class Bundle:
 
     def __init__(self, prefix: str):
         self.prefix = prefix
-        if any(letter in prefix for letter in "*?["):
-            raise UserError(f"{prefix}: TensorFlow takes *, ? and [ in the path of a checkpoint for a pattern; rename it")
+        files.refuse_pattern(prefix)
         try:
             self._reader = tf.train.load_checkpoint(prefix)
             self.shapes = {name: tuple(shape) for name, shape in self._reader.get_variable_to_shape_map().items()}
