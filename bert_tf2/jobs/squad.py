@@ -7,6 +7,7 @@ from bert_tf2 import cli, files
 from bert_tf2.errors import UserError
 from bert_tf2.jobs import training_setup
 from bert_tf2.jobs.runtime import configure_tensorflow
+from bert_tf2.jobs.squad_checks import question_files
 from bert_tf2.jobs.squad_options import SquadOptions, check_combination, phases_of
 
 
@@ -31,10 +32,11 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
     """
     check_combination(options)
     training_setup.check_training_options(options)
+    phases = phases_of(options)
+    question_paths = question_files(options, phases)
     from bert_tf2.models.config import BertConfig
 
     config = BertConfig.from_json_file(files.require_file(options.bert_config_file, "bert_config_file"))
-    phases = phases_of(options)
     configure_tensorflow(options)
     from bert_tf2.jobs.question_data import given_records, made_records
 
@@ -58,4 +60,4 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
                     "--fine_tuning_task_type=squad and give --input_meta_data_path and --train_data_path"
                 )
             data = made_records(options, config)
-        return SquadRun(options, phases, config, data, strategy, directory).complete()
+        return SquadRun(options, phases, config, data, question_paths, strategy, directory).complete()

@@ -19,6 +19,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs import no_answer_threshold
 from bert_tf2.jobs.metadata_checks import facts_of
 from bert_tf2.jobs.question_data import QuestionData
+from bert_tf2.jobs.squad_checks import answer_prefixes
 from bert_tf2.jobs.squad_options import Phases, SquadOptions
 from bert_tf2.jobs.training_run import TrainingRun
 from bert_tf2.models.checkpoints.loading import load_encoder_weights
@@ -46,6 +47,7 @@ class SquadRun(TrainingRun):
       phases: what of it is to be done.
       config: the encoder's configuration.
       data: training records, and how questions are read.
+      question_paths: the files of `--predict_file`; see `question_files`.
       strategy: where the model lives.
       directory: `--model_dir`.
     """
@@ -56,6 +58,7 @@ class SquadRun(TrainingRun):
         phases: Phases,
         config: BertConfig,
         data: QuestionData,
+        question_paths: list[str],
         strategy: tf.distribute.Strategy,
         directory: RunDirectory,
     ):
@@ -69,7 +72,7 @@ class SquadRun(TrainingRun):
         )
         task = SpanTask(decoding, initializer_range=config.initializer_range, best_metric=options.best_metric)
         super().__init__(options, config, strategy, directory, task, data.windows.max_seq_length)
-        self._phases, self._data = phases, data
+        self._phases, self._data, self._question_paths = phases, data, question_paths
         self._question_records: dict[int, RecordSet] = {}
 
     def complete(self) -> dict[str, Any]:
@@ -80,7 +83,7 @@ class SquadRun(TrainingRun):
         self._require_free_exports()
         check_divisible(options.predict_batch_size, self._strategy.num_replicas_in_sync, flag="predict_batch_size")
         # Read before training: a file that cannot be used must not be found after hours.
-        paths = files.matching_files(options.predict_file, "predict_file") if phases.answers else []
+        paths = self._question_paths
         self._all = self._data.read_questions(paths) if phases.evaluate or phases.evaluate_while_training else None
         if self._all is not None and not any(_is_known(question) for question in self._all.questions):
             cure = "give a number, or a file with answers" if finds_threshold else "use --mode=predict"
@@ -98,7 +101,7 @@ class SquadRun(TrainingRun):
             results["evaluation"], results["predictions"] = self._evaluate()
         # Several files have their predictions in several files, with the threshold that is known by now.
         if phases.predict and not (phases.evaluate and len(paths) == 1):
-            results["predictions"] = self._predict(paths)
+            results["predictions"] = self._predict()
         if self._chief:
             if options.model_export_path:
                 self._export(files.expand(options.model_export_path))
@@ -196,15 +199,14 @@ class SquadRun(TrainingRun):
         logger.info("%s questions, checkpoint of step %d: %s", f"{len(self._all.questions):,}", self._step, shown)
         return scores, answers.predictions
 
-    def _predict(self, paths: list[str]) -> dict[str, str]:
+    def _predict(self) -> dict[str, str]:
         predictions: dict[str, str] = {}
-        for path in paths:
+        paths = self._question_paths
+        for path, prefix in zip(paths, answer_prefixes(paths)):
             questions = self._data.read_questions([path])
             answers = self._answers(questions, self._model)
             if self._data.version_2 and self._options.threshold is None:
                 no_answer_threshold.apply(answers, no_answer_threshold.read(self._directory.path, self._step))
-            # The garden's names: each of several files has its own three.
-            prefix = f"{os.path.splitext(os.path.basename(path))[0]}-" if len(paths) > 1 else ""
             if self._chief:
                 write_answers(self._directory.path, answers, self._data.version_2, prefix)
             predictions |= answers.predictions

@@ -146,6 +146,21 @@ def test_several_files_get_a_prefix_each(place):
     assert len(place.read("predictions.json")) == 52
 
 
+def test_files_of_the_same_name_are_refused_where_each_has_its_answers(place, capsys):
+    for folder in ("a", "b"):
+        (place.directory / folder).mkdir()
+        write_squad(place.directory / folder / f"dev-{folder}.json", 5, 3)
+        (place.directory / folder / f"dev-{folder}.json").rename(place.directory / folder / "dev.json")
+    several = f"--predict_file={place.directory}/*/dev.json"
+    assert place.run("--mode=train_and_predict", "--num_train_epochs=1", several) == 2
+    said = capsys.readouterr().err
+    assert f"those to {place.directory}/a/dev.json and {place.directory}/b/dev.json would both be dev-predictions.json" in said
+    assert not place.model_dir.exists()
+    # Scores are of all files together, and so are the answers.
+    assert place.run("--mode=train_and_eval", "--num_train_epochs=1", several) == 0
+    assert len(place.read("predictions.json")) == 10
+
+
 def test_a_question_without_a_token_of_context_is_answered(place):
     data = json.loads((place.directory / "dev.json").read_text())
     data["data"][0]["paragraphs"].append({"context": "\u200b", "qas": [{"id": "empty", "question": "what?", "answers": []}]})
