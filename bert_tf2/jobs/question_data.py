@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from bert_tf2 import files
@@ -16,6 +17,16 @@ from bert_tf2.models.config import BertConfig
 
 logger = logging.getLogger(__name__)
 
+# Google's, for what neither the command nor the records say.
+_DEFAULTS = {
+    "max_seq_length": 384,
+    "doc_stride": 128,
+    "max_query_length": 64,
+    "version_2_with_negative": False,
+    "do_lower_case": True,
+}
+_OF_WINDOWS = ("max_seq_length", "doc_stride", "max_query_length")
+
 
 @dataclasses.dataclass(frozen=True)
 class QuestionData:
@@ -26,7 +37,7 @@ class QuestionData:
       version_2: questions may have no answer.
       tokenizer: None when the command names no vocabulary.
       train_path: the training records; None without training.
-      meta: their metadata; None when nothing was prepared.
+      meta: the metadata of the records that are or were trained on; None when nothing was prepared.
     """
 
     windows: WindowOptions
@@ -59,11 +70,10 @@ class QuestionData:
         for notice in questions.notices:
             logger.warning("%s", notice)
         if questions.version_2 and not self.version_2:
-            logger.warning(
-                "%s has questions without an answer, but every question will get one: the model was trained, and is asked, "
-                "without --version_2_with_negative",
-                ", ".join(paths),
-            )
+            reason = "the model was trained, and is asked, without --version_2_with_negative"
+            if self.meta is None:
+                reason = "--version_2_with_negative is not given; give it if the model was trained with it"
+            logger.warning("%s has questions without an answer, but every question will get one: %s", ", ".join(paths), reason)
         return questions
 
 
@@ -73,50 +83,45 @@ def given_records(options: SquadOptions, config: BertConfig, trains: bool) -> Qu
     Raises:
       UserError: the metadata is unusable, or flags, vocabulary or configuration contradict it.
     """
-    meta = read_meta_data(options.input_meta_data_path)
-    if meta.task_type != SQUAD:
-        raise UserError(f"{options.input_meta_data_path} describes {meta.task_type} records; run_squad.py takes {SQUAD}")
+    meta, stored = _read(options.input_meta_data_path)
     check_model(meta, config, options.bert_config_file)
-    stored = {key: meta.extra.get(key) for key in ("doc_stride", "max_query_length", "version_2_with_negative")}
-    for key in ("doc_stride", "max_query_length"):
-        if not isinstance(stored[key], int):
-            raise UserError(
-                f"{options.input_meta_data_path}: the key '{key}' is missing; prepare the data again with "
-                "create_finetuning_data.py --fine_tuning_task_type=squad"
-            )
-    check_flags(options, stored | {"max_seq_length": meta.max_seq_length, "do_lower_case": meta.do_lower_case})
+    check_flags(options, stored)
+    settled = _settled(options, stored)
     tokenizer = None
     if options.vocab_file:
-        lower_case = meta.do_lower_case if options.do_lower_case is None else options.do_lower_case
-        tokenizer = _tokenizer(options, config, lower_case is not False)
+        tokenizer = _tokenizer(options, config, settled["do_lower_case"])
         check_vocabulary(meta, tokenizer)
-    windows = WindowOptions(meta.max_seq_length, stored["doc_stride"], stored["max_query_length"])
     train_path = files.expand(options.train_data_path) if trains else None
-    return QuestionData(windows, bool(stored["version_2_with_negative"]), tokenizer, train_path, meta)
+    return QuestionData(_windows(settled), settled["version_2_with_negative"], tokenizer, train_path, meta)
 
 
 def made_records(options: SquadOptions, config: BertConfig) -> QuestionData:
     """The data of a command in google-research/bert's dialect.
 
-    With `--do_train` records are made in `--output_dir`, unless those there are of the same data, vocabulary and flags.
+    With `--do_train` records are made in `--output_dir`, unless those there are of the same data, vocabulary and flags. Without
+    it, what the command leaves open is what the records there were made with, if there are any: the model was trained on them.
 
     Raises:
       UserError: data or flags that cannot be used.
     """
-    tokenizer = _tokenizer(options, config, options.do_lower_case is not False)
-    windows = WindowOptions(options.max_seq_length or 384, options.doc_stride or 128, options.max_query_length or 64)
+    directory = files.expand(options.directory)
+    meta_path, train_path = (os.path.join(directory, name) for name in ("meta_data.json", "train.tf_record"))
+    meta, stored = (None, {}) if options.do_train or not files.exists(meta_path) else _read(meta_path)
+    _check_trained_with(options, stored, meta_path)
+    settled = _settled(options, stored)
+    tokenizer = _tokenizer(options, config, settled["do_lower_case"])
+    if meta is not None:
+        check_vocabulary(meta, tokenizer)
+    windows, version_2 = _windows(settled), settled["version_2_with_negative"]
     if windows.max_seq_length > config.max_position_embeddings:
         raise UserError(
             f"--max_seq_length={windows.max_seq_length} is more than the model's {config.max_position_embeddings} positions "
             f"(max_position_embeddings in {options.bert_config_file})"
         )
-    version_2 = bool(options.version_2_with_negative)
     if not options.do_train:
-        return QuestionData(windows, version_2, tokenizer)
+        return QuestionData(windows, version_2, tokenizer, meta=meta)
     from bert_tf2.data.squad_preparation import SquadRecordOptions, prepare_squad
 
-    directory = files.expand(options.directory)
-    meta_path, train_path = (os.path.join(directory, name) for name in ("meta_data.json", "train.tf_record"))
     train_files = files.matching_files(options.train_file, "train_file")
     source = fingerprint((windows, version_2, tokenizer.do_lower_case, tokenizer.fingerprint), train_files)
     meta = reusable(meta_path, source, ["train"])
@@ -130,6 +135,56 @@ def made_records(options: SquadOptions, config: BertConfig) -> QuestionData:
     else:
         logger.info("using the records in %s: data, vocabulary and flags are the same", directory)
     return QuestionData(windows, version_2, tokenizer, train_path, meta)
+
+
+def _read(path: str) -> tuple[MetaData, dict[str, Any]]:
+    """The metadata of question-answering records, and what they say of flags; None of one they do not know.
+
+    Raises:
+      UserError: they are unusable.
+    """
+    meta = read_meta_data(path)
+    if meta.task_type != SQUAD:
+        raise UserError(f"{path} describes {meta.task_type} records; run_squad.py takes {SQUAD}")
+    for key in ("doc_stride", "max_query_length"):
+        if not isinstance(meta.extra.get(key), int):
+            raise UserError(
+                f"{path}: the key '{key}' is missing; prepare the data again with "
+                "create_finetuning_data.py --fine_tuning_task_type=squad"
+            )
+    own = {"max_seq_length": meta.max_seq_length, "do_lower_case": meta.do_lower_case}
+    return meta, {flag: own.get(flag, meta.extra.get(flag)) for flag in _DEFAULTS}
+
+
+def _settled(options: SquadOptions, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The flags of `_DEFAULTS`: as they are given, else as the records say, else Google's."""
+    settled = dict(_DEFAULTS)
+    for known in (stored, {flag: getattr(options, flag) for flag in _DEFAULTS}):
+        settled |= {flag: value for flag, value in known.items() if value is not None}
+    return settled
+
+
+def _check_trained_with(options: SquadOptions, stored: Mapping[str, Any], meta_path: str) -> None:
+    """Says how the command differs from the training, or what of the training it is completed with.
+
+    Windows may be cut otherwise than in training, which Google's program never minded.
+
+    Raises:
+      UserError: it asks for what the model has not learned.
+    """
+    check_flags(options, {flag: value for flag, value in stored.items() if flag not in _OF_WINDOWS})
+    for flag in _OF_WINDOWS:
+        given = getattr(options, flag)
+        if stored and given not in (None, stored[flag]):
+            logger.warning("--%s=%s, but the model was trained with %s (%s)", flag, given, stored[flag], meta_path)
+    unlike_google = {flag: value for flag, value in stored.items() if value not in (None, _DEFAULTS[flag])}
+    taken = [f"--{flag}={value}" for flag, value in unlike_google.items() if getattr(options, flag) is None]
+    if taken:
+        logger.info("as in training (%s): %s", meta_path, " ".join(taken))
+
+
+def _windows(settled: Mapping[str, Any]) -> WindowOptions:
+    return WindowOptions(**{flag: settled[flag] for flag in _OF_WINDOWS})
 
 
 def _tokenizer(options: SquadOptions, config: BertConfig, do_lower_case: bool):

@@ -4,7 +4,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from bert_tf2.files import write_text
+from bert_tf2.files import remove_if_there, write_text
 from bert_tf2.tasks import squad_report
 from bert_tf2.tasks.span_decoding import DecodedAnswers
 
@@ -18,7 +18,7 @@ NULL_ODDS = "null_odds.json"
 
 def write_answers(directory: str, answers: DecodedAnswers, version_2: bool, prefix: str = "") -> list[str]:
     """Writes predictions.json, nbest_predictions.json and, in version 2.0, null_odds.json, with a prefix before their names;
-    returns their paths.
+    returns their paths. Odds of earlier answers, which would be taken for those of these, are removed.
 
     Raises:
       UserError: the directory cannot be written to.
@@ -31,6 +31,8 @@ def write_answers(directory: str, answers: DecodedAnswers, version_2: bool, pref
     for name, text in contents.items():
         paths.append(os.path.join(directory, prefix + name))
         write_text(paths[-1], text)
+    if not version_2:
+        remove_if_there(os.path.join(directory, prefix + NULL_ODDS))
     return paths
 
 

@@ -135,6 +135,36 @@ def test_version_2_in_googles_dialect_finds_the_threshold_where_it_answers(place
     assert place_2.read("null_score_diff_threshold.json") == kept
 
 
+def test_prediction_in_googles_dialect_remembers_the_training(place_2, capsys):
+    common = [f"--output_dir={place_2.model_dir}", f"--vocab_file={place_2.vocab_file}"]
+    common += [f"--bert_config_file={place_2.config_file}", *TRAINING]
+    trained = ["--version_2_with_negative", "--max_seq_length=32", "--doc_stride=8", "--max_query_length=8"]
+    predict = ["--do_predict", f"--predict_file={place_2.directory / 'dev.json'}"]
+    train = ["--do_train", f"--train_file={place_2.directory / 'train.json'}"]
+    assert place_2.run_as_given(*common, *trained, *train, *predict) == 0
+    predictions = place_2.read("predictions.json")
+    assert "" in predictions.values()
+    capsys.readouterr()
+    # 384 tokens, Google's default, are more than the model takes.
+    assert place_2.run_as_given(*common, *predict) == 0
+    said = capsys.readouterr().err
+    assert "--max_seq_length=32 --doc_stride=8 --max_query_length=8 --version_2_with_negative=True" in said
+    assert "WARNING" not in said
+    assert place_2.read("predictions.json") == predictions
+    assert place_2.run_as_given(*common, *predict, *trained) == 0
+    assert "as in training" not in capsys.readouterr().err
+    assert place_2.run_as_given(*common, *predict, "--doc_stride=9") == 0
+    assert "WARNING: --doc_stride=9, but the model was trained with 8" in capsys.readouterr().err
+    for flag in ("--noversion_2_with_negative", "--nodo_lower_case"):
+        assert place_2.run_as_given(*common, *predict, flag) == 2
+        assert "but the records were made with True; leave the flag out" in capsys.readouterr().err
+    # Without a memory nothing is known about the training, and odds of other answers do not stay.
+    (place_2.model_dir / "meta_data.json").unlink()
+    assert place_2.run_as_given(*common, *predict, *trained[1:]) == 0
+    assert "--version_2_with_negative is not given; give it if the model was trained with it" in capsys.readouterr().err
+    assert not (place_2.model_dir / "null_odds.json").exists()
+
+
 def test_several_files_get_a_prefix_each(place):
     write_squad(place.directory / "other.dev.json", 5, 3)
     assert place.run("--mode=train", "--num_train_epochs=1") == 0

@@ -49,6 +49,7 @@ def test_files_are_googles_byte_for_byte(tmp_path):
 
 
 def test_version_1_has_no_null_odds(tmp_path):
+    write_answers(str(tmp_path), ANSWERS, version_2=True, prefix="dev-")
     write_answers(str(tmp_path), ANSWERS, version_2=False, prefix="dev-")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dev-nbest_predictions.json", "dev-predictions.json"]
 
