@@ -50,7 +50,8 @@ def write(directory: str, threshold: Threshold) -> None:
 def is_kept(directory: str, step: int | None) -> bool:
     """Whether a threshold was found for a checkpoint; for any where its step is not known."""
     path = os.path.join(directory, FILE)
-    return files.exists(path) and step in (None, files.read_json(path).get("global_step"))
+    stored = files.read_json(path) if files.exists(path) else None
+    return isinstance(stored, dict) and step in (None, stored.get("global_step"))
 
 
 def read(directory: str, step: int) -> float:

@@ -87,6 +87,7 @@ def given_records(options: SquadOptions, config: BertConfig, trains: bool) -> Qu
     check_model(meta, config, options.bert_config_file)
     check_flags(options, stored)
     settled = _settled(options, stored)
+    _check_threshold(options, settled)
     tokenizer = None
     if options.vocab_file:
         tokenizer = _tokenizer(options, config, settled["do_lower_case"])
@@ -109,6 +110,7 @@ def made_records(options: SquadOptions, config: BertConfig) -> QuestionData:
     meta, stored = (None, {}) if options.do_train or not files.exists(meta_path) else _read(meta_path)
     _check_trained_with(options, stored, meta_path)
     settled = _settled(options, stored)
+    _check_threshold(options, settled)
     tokenizer = _tokenizer(options, config, settled["do_lower_case"])
     if meta is not None:
         check_vocabulary(meta, tokenizer)
@@ -181,6 +183,19 @@ def _check_trained_with(options: SquadOptions, stored: Mapping[str, Any], meta_p
     taken = [f"--{flag}={value}" for flag, value in unlike_google.items() if getattr(options, flag) is None]
     if taken:
         logger.info("as in training (%s): %s", meta_path, " ".join(taken))
+
+
+def _check_threshold(options: SquadOptions, settled: Mapping[str, Any]) -> None:
+    """Checks that a threshold that is to be found is one for something.
+
+    Raises:
+      UserError: every question gets an answer.
+    """
+    if options.threshold is None and not settled["version_2_with_negative"]:
+        raise UserError(
+            f"--null_score_diff_threshold={options.null_score_diff_threshold} is for questions without an answer, but without "
+            "--version_2_with_negative every question gets one; leave it out, or train with that flag"
+        )
 
 
 def _windows(settled: Mapping[str, Any]) -> WindowOptions:

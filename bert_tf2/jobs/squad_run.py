@@ -74,6 +74,8 @@ class SquadRun(TrainingRun):
         super().__init__(options, config, strategy, directory, task, data.windows.max_seq_length)
         self._phases, self._data, self._question_paths = phases, data, question_paths
         self._question_records: dict[int, RecordSet] = {}
+        # None until the one that is asked for is found, or read.
+        self._threshold = options.threshold
 
     def complete(self) -> dict[str, Any]:
         """Does everything in turn; see `bert_tf2.jobs.squad.run_squad`."""
@@ -97,6 +99,10 @@ class SquadRun(TrainingRun):
         else:
             self._build_model(seed=0)
         self._load(results.get("training"))
+        exports_text = options.model_export_path and self._data.tokenizer is not None
+        if self._threshold is None and not phases.evaluate and (phases.predict or exports_text):
+            # Before anything is written: there may be none.
+            self._threshold = no_answer_threshold.read(self._directory.path, self._step)
         if phases.evaluate:
             results["evaluation"], results["predictions"] = self._evaluate()
         # Several files have their predictions in several files, with the threshold that is known by now.
@@ -115,7 +121,7 @@ class SquadRun(TrainingRun):
           UserError: so does an export, and there are no questions to find it with.
         """
         phases, options = self._phases, self._options
-        if not self._data.version_2 or options.threshold is not None or phases.evaluate:
+        if options.threshold is not None or phases.evaluate:
             return False
         if phases.train and not phases.predict and options.model_export_path:
             raise UserError(
@@ -184,8 +190,9 @@ class SquadRun(TrainingRun):
     def _evaluate(self) -> tuple[dict[str, float], dict[str, str]]:
         answers = self._last_evaluation or self._collect_evaluation(self._model)
         directory = self._directory.path
-        if self._data.version_2 and self._options.threshold is None:
+        if self._options.threshold is None:
             threshold = no_answer_threshold.find(self._all.questions, answers, self._step, self._options.predict_file)
+            self._threshold = threshold.value
             no_answer_threshold.apply(answers, threshold.value)
             if self._chief:
                 no_answer_threshold.write(directory, threshold)
@@ -205,8 +212,8 @@ class SquadRun(TrainingRun):
         for path, prefix in zip(paths, answer_prefixes(paths)):
             questions = self._data.read_questions([path])
             answers = self._answers(questions, self._model)
-            if self._data.version_2 and self._options.threshold is None:
-                no_answer_threshold.apply(answers, no_answer_threshold.read(self._directory.path, self._step))
+            if self._options.threshold is None:
+                no_answer_threshold.apply(answers, self._threshold)
             if self._chief:
                 write_answers(self._directory.path, answers, self._data.version_2, prefix)
             predictions |= answers.predictions
@@ -227,9 +234,6 @@ class SquadRun(TrainingRun):
             logger.info("give --vocab_file to also export a model that takes questions and contexts as text")
             return
         decoding, windows = self._task.decoding, self._data.windows
-        threshold = decoding.null_score_diff_threshold
-        if decoding.version_2 and self._options.threshold is None:
-            threshold = no_answer_threshold.read(self._directory.path, self._step)
         text_path = f"{path.rstrip('/')}_text"
         export_question_answering_model(
             model,
@@ -241,7 +245,7 @@ class SquadRun(TrainingRun):
             n_best_size=decoding.n_best_size,
             max_answer_length=decoding.max_answer_length,
             version_2=decoding.version_2,
-            null_score_diff_threshold=threshold,
+            null_score_diff_threshold=self._threshold,
         )
         logger.info("exported %s (question and context in, answer, score and its place out)", text_path)
 

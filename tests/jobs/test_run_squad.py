@@ -88,8 +88,14 @@ def test_the_tf1_dialect_makes_records_once_and_answers(place, capsys):
 
 def test_version_2_finds_keeps_and_uses_a_threshold(place_2, capsys):
     assert place_2.run("--mode=train") == 0
-    assert place_2.run("--mode=predict", "--null_score_diff_threshold=auto") == 2
-    assert "evaluate first" in capsys.readouterr().err
+    export = place_2.directory / "export"
+    capsys.readouterr()
+    for flags in (["--mode=predict"], ["--mode=export_only", f"--model_export_path={export}"]):
+        assert place_2.run(*flags, "--null_score_diff_threshold=auto") == 2
+        said = capsys.readouterr().err
+        assert "evaluate first" in said
+        assert "exported" not in said
+    assert not list(place_2.directory.glob("export*"))
     assert place_2.run("--mode=eval", "--null_score_diff_threshold=auto") == 0
     kept = place_2.read("null_score_diff_threshold.json")
     scores = place_2.read("eval_results.json")
@@ -131,6 +137,10 @@ def test_version_2_in_googles_dialect_finds_the_threshold_where_it_answers(place
     assert place_2.read("null_score_diff_threshold.json") == kept
     # One that was found for another checkpoint is found anew.
     (place_2.model_dir / "null_score_diff_threshold.json").write_text(json.dumps(kept | {"value": 99.0, "global_step": 1}))
+    assert place_2.run_as_given(*arguments, "--do_predict", f"--predict_file={dev}") == 0
+    assert place_2.read("null_score_diff_threshold.json") == kept
+    # So is one in place of something else.
+    (place_2.model_dir / "null_score_diff_threshold.json").write_text("[]")
     assert place_2.run_as_given(*arguments, "--do_predict", f"--predict_file={dev}") == 0
     assert place_2.read("null_score_diff_threshold.json") == kept
 
@@ -252,6 +262,7 @@ def test_exports(place):
         (["--doc_stride=9"], "--doc_stride=9, but the records were made with 8"),
         (["--version_2_with_negative"], "--version_2_with_negative=True, but the records were made with False"),
         (["--null_score_diff_threshold=often"], "must be a number or auto"),
+        (["--null_score_diff_threshold=auto"], "without --version_2_with_negative every question gets one; leave it out"),
         (["--n_best_size=0"], "--n_best_size must be at least 1"),
         (["--best_metric=accuracy"], "--best_metric=accuracy is not computed"),
         (["--mode=predict"], "holds no checkpoint"),
