@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 
 from bert_tf2 import files
+from bert_tf2.data.squad import Question
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.squad_options import Phases, SquadOptions
 from bert_tf2.tasks.squad_files import PREDICTIONS
@@ -28,6 +29,31 @@ def answer_prefixes(paths: Sequence[str]) -> list[str]:
     if len(paths) == 1:
         return [""]
     return [f"{os.path.splitext(os.path.basename(path))[0]}-" for path in paths]
+
+
+def check_answers(questions: Sequence[Question], version_2: bool, predict_file: str, finds_threshold: bool) -> None:
+    """Checks that there is something to score answers against, which must not be found out after a training.
+
+    Args:
+      questions: all that are to be scored.
+      version_2: one without answers counts as impossible, as in the official script of version 2.0; in 1.1 it has no score.
+      predict_file: where they come from.
+      finds_threshold: they are scored for a threshold only.
+
+    Raises:
+      UserError: no question has an answer, or one of version 1.1 has none.
+    """
+    if not any(question.answers or question.is_impossible for question in questions):
+        needs = " for --null_score_diff_threshold=auto" if finds_threshold else ""
+        cure = "give a number, or a file with answers" if finds_threshold else "use --mode=predict"
+        raise UserError(f"--predict_file={predict_file} holds no answers to score against{needs}; {cure}")
+    without = [question.id for question in questions if not question.answers]
+    if without and not version_2:
+        raise UserError(
+            f"--predict_file={predict_file}: {len(without):,} of {len(questions):,} questions have no answer to score against "
+            f"(the first has the id {without[0]}), and without --version_2_with_negative none may be without; leave them out, "
+            "use --mode=predict, or train with that flag"
+        )
 
 
 def _require_own_prefixes(paths: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs import no_answer_threshold
 from bert_tf2.jobs.metadata_checks import facts_of
 from bert_tf2.jobs.question_data import QuestionData
-from bert_tf2.jobs.squad_checks import answer_prefixes
+from bert_tf2.jobs.squad_checks import answer_prefixes, check_answers
 from bert_tf2.jobs.squad_options import Phases, SquadOptions
 from bert_tf2.jobs.training_run import TrainingRun
 from bert_tf2.models.checkpoints.loading import load_encoder_weights
@@ -87,10 +87,8 @@ class SquadRun(TrainingRun):
         # Read before training: a file that cannot be used must not be found after hours.
         paths = self._question_paths
         self._all = self._data.read_questions(paths) if phases.evaluate or phases.evaluate_while_training else None
-        if self._all is not None and not any(_is_known(question) for question in self._all.questions):
-            cure = "give a number, or a file with answers" if finds_threshold else "use --mode=predict"
-            needs = " for --null_score_diff_threshold=auto" if finds_threshold else ""
-            raise UserError(f"--predict_file={options.predict_file} holds no answers to score against{needs}; {cure}")
+        if self._all is not None:
+            check_answers(self._all.questions, self._data.version_2, options.predict_file, finds_threshold)
         if phases.train:
             records = RecordSet.open(self._data.train_path, self._task.features, self._data.expected)
             records.check_longest(self._data.windows.max_seq_length)
@@ -258,10 +256,6 @@ class SquadRun(TrainingRun):
         name = self._options.train_data_path or self._options.train_file or self._options.predict_file
         evaluation = {"eval": scores} if scores is not None else {}
         self._report(name, training, evaluation, sections=self._sections if scores is not None else ())
-
-
-def _is_known(question) -> bool:
-    return bool(question.answers) or question.is_impossible
 
 
 def _check_positions(records: RecordSet) -> None:

@@ -293,6 +293,11 @@ def test_wrong_records_and_files(place, capsys):
     assert "is damaged" in capsys.readouterr().err
     (place.directory / "train.tf_record").write_bytes(whole)
     data = json.loads((place.directory / "dev.json").read_text())
+    data["data"][1]["paragraphs"][2]["qas"][0]["answers"] = []
+    (place.directory / "dev.json").write_text(json.dumps(data))
+    for flags in (["--mode=train_and_eval"], ["--mode=train", "--evaluate_while_training"]):
+        assert place.run(*flags) == 2
+        assert "1 of 47 questions have no answer to score against (the first has the id dev-12)" in capsys.readouterr().err
     for article in data["data"]:
         for paragraph in article["paragraphs"]:
             paragraph["qas"][0]["answers"] = []
