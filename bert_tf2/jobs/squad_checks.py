@@ -6,21 +6,26 @@ from collections.abc import Sequence
 from bert_tf2 import files
 from bert_tf2.data.squad import Question
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.options import refuse_overwriting
 from bert_tf2.jobs.squad_options import Phases, SquadOptions
-from bert_tf2.tasks.squad_files import PREDICTIONS
+from bert_tf2.tasks.squad_files import ANSWER_FILES, PREDICTIONS
 
 
 def question_files(options: SquadOptions, phases: Phases) -> list[str]:
     """The files of `--predict_file`; none where no question is answered.
 
     Raises:
-      UserError: a file is not there, or the answers to two of them would have the same name.
+      UserError: a file is not there, answers would be written over it, or those to two files would have the same name.
     """
     if not phases.answers:
         return []
     paths = files.matching_files(options.predict_file, "predict_file")
     if phases.predict:
         _require_own_prefixes(paths)
+    # An evaluation of several files writes without a prefix.
+    prefixes = dict.fromkeys(("", *answer_prefixes(paths)))
+    outputs = [os.path.join(files.expand(options.directory), prefix + name) for prefix in prefixes for name in ANSWER_FILES]
+    refuse_overwriting(dict.fromkeys(paths, "predict_file"), outputs)
     return paths
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 PREDICTIONS = "predictions.json"
 NBEST = "nbest_predictions.json"
 NULL_ODDS = "null_odds.json"
+ANSWER_FILES = (PREDICTIONS, NBEST, NULL_ODDS)
 
 
 def write_answers(directory: str, answers: DecodedAnswers, version_2: bool, prefix: str = "") -> list[str]:

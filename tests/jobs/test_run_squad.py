@@ -201,6 +201,16 @@ def test_files_of_the_same_name_are_refused_where_each_has_its_answers(place, ca
     assert len(place.read("predictions.json")) == 10
 
 
+@pytest.mark.parametrize("name", ["predictions.json", "null_odds.json"])
+def test_questions_are_not_overwritten_by_their_answers(place, capsys, name):
+    place.model_dir.mkdir()
+    questions = place.model_dir / name
+    (place.directory / "dev.json").rename(questions)
+    assert place.run(f"--predict_file={questions}") == 2
+    assert f"writing {questions} would overwrite --predict_file" in capsys.readouterr().err
+    assert list(place.model_dir.iterdir()) == [questions]
+
+
 def test_a_question_without_a_token_of_context_is_answered(place):
     data = json.loads((place.directory / "dev.json").read_text())
     data["data"][0]["paragraphs"].append({"context": "\u200b", "qas": [{"id": "empty", "question": "what?", "answers": []}]})
