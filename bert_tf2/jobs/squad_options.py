@@ -3,7 +3,7 @@
 import dataclasses
 
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.options import at_least, option
+from bert_tf2.jobs.options import at_least, option, refused_option
 from bert_tf2.jobs.training_options import TrainingOptions
 
 DATA = "Training data, from create_finetuning_data.py (model-garden dialect)"
@@ -69,7 +69,9 @@ class SquadOptions(TrainingOptions):
         "--num_eval_per_epoch above 1.",
         section=QUESTIONS,
     )
-    verbose_logging: bool = option(False, "Name every question with something noteworthy, not the first five.", section=QUESTIONS)
+    verbose_logging: bool = refused_option(
+        False, "its warnings were of answers whose text could not be aligned, which --answer_text=exact need not do; leave it out"
+    )
 
     vocab_file: str | None = option(None, "WordPiece vocabulary of the model.", section=TEXT)
     do_lower_case: bool | None = option(
@@ -132,6 +134,11 @@ def check_combination(options: SquadOptions) -> None:
     if options.predict_checkpoint_path and phases.train:
         raise UserError("--predict_checkpoint_path is for evaluation, prediction and export; with training use --init_checkpoint")
     _require(options, "bert_config_file")
+    if options.answer_text == "google" and options.model_export_path:
+        raise UserError(
+            "--answer_text=google cannot be exported: an exported model cuts answers by their tokens' offsets; leave out that or "
+            "--model_export_path"
+        )
     if options.is_tf1_dialect:
         _check_tf1(options)
     else:
