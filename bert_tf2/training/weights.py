@@ -42,7 +42,7 @@ def restore_model_from(model: tf.Module, prefix: str) -> int:
         reason = (str(error).strip().splitlines() or [""])[0][:200]
         raise UserError(
             f"--predict_checkpoint_path={prefix} is not a checkpoint of this model: {reason}; "
-            "it must come from run_classifier.py with the same configuration and number of labels"
+            "it must come from a training by this same command, with the same configuration (and number of labels)"
         ) from None
     except (tf.errors.OpError, IndexError) as error:
         raise UserError(f"--predict_checkpoint_path={prefix} cannot be read: {str(error).splitlines()[0][:200]}") from None

@@ -243,6 +243,11 @@ def test_answers_with_a_checkpoint_from_elsewhere(place, capsys):
     capsys.readouterr()
     assert place.run("--mode=predict", f"--init_checkpoint={str(encoder).removesuffix('.index')}") == 2
     assert "no question-answering head" in capsys.readouterr().err
+    other = tf.train.Checkpoint(step=tf.Variable(1)).write(str(place.directory / "other"))
+    assert place.run("--mode=predict", f"--predict_checkpoint_path={other}") == 2
+    said = capsys.readouterr().err
+    assert "is not a checkpoint of this model" in said
+    assert "run_classifier" not in said
 
 
 def test_exports(place):
