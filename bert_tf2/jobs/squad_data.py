@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 from bert_tf2 import files
@@ -137,8 +138,8 @@ def summary(prepared: "PreparedSquad") -> str:
     ]
     parts = [
         "  python run_squad.py --mode=train_and_eval",
-        f"--input_meta_data_path={prepared.meta_data_path}",
-        f"--train_data_path={prepared.path}",
+        f"--input_meta_data_path={shlex.quote(prepared.meta_data_path)}",
+        f"--train_data_path={shlex.quote(prepared.path)}",
         "--predict_file=<dev.json>",
         f"--vocab_file=<model>/vocab.txt{'' if meta_data.do_lower_case else ' --nodo_lower_case'}",
         "--bert_config_file=<model>/bert_config.json",

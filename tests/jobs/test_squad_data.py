@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shlex
 
 import pytest
 
@@ -75,6 +76,14 @@ def test_end_to_end(place):
     assert (meta_data.max_seq_length, meta_data.do_lower_case, meta_data.padded) == (384, True, False)
     assert meta_data.extra["doc_stride"] == 128
     assert sorted(os.listdir(place.out)) == ["meta.json", "train.tf_record"]
+
+
+def test_what_to_run_next_can_be_pasted(place):
+    code, printed, _ = place.run(f"--train_data_output_path={place.out}/my train.tf_record")
+    assert code == 0
+    arguments = shlex.split(printed.split("Next:")[1])
+    assert f"--train_data_path={place.out}/my train.tf_record" in arguments
+    assert f"--input_meta_data_path={place.out}/meta.json" in arguments
 
 
 def test_the_flags_reach_the_records(place):
