@@ -122,7 +122,6 @@ class TrainingOptions:
         True, "Put examples of like length into a batch and pad to the longest; off on TPU.", section=DEVICES
     )
     run_eagerly: bool = option(False, "Run operation by operation, for debugging.", section=DEVICES)
-    datasets_num_private_threads: int | None = option(None, "Threads of the input pipeline.", check=at_least(1), section=DEVICES)
     tf_gpu_thread_mode: str | None = option(
         None,
         "GPU: thread pool of each GPU.",
@@ -175,6 +174,7 @@ class TrainingOptions:
         None, "Also save the encoder alone, as this name in the model directory.", section=CHECKPOINTS
     )
 
+    datasets_num_private_threads: int | None = refused_option(None, "records are read by TensorFlow's own threads")
     use_keras_compile_fit: bool = refused_option(False, "there is one training loop")
     explicit_allreduce: bool = refused_option(False, "gradients are always reduced explicitly", also_accepted=(True,))
     scale_loss: bool = refused_option(

@@ -24,7 +24,6 @@ _FREE_TO_CHANGE = frozenset(
         "run_eagerly",
         "steps_per_loop",
         "iterations_per_loop",
-        "datasets_num_private_threads",
         "tf_gpu_thread_mode",
         "per_gpu_thread_count",
         "save_checkpoints_steps",
