@@ -1,6 +1,7 @@
 """Where the classifier's records are: given by the command, or made on the way from raw files."""
 
 import dataclasses
+import fnmatch
 import logging
 import os
 from collections.abc import Iterator
@@ -16,6 +17,14 @@ from bert_tf2.jobs.reusable_records import SOURCE_FINGERPRINT, fingerprint, reus
 logger = logging.getLogger(__name__)
 
 _RECORD_NAMES = {"train": "train.tf_record", "eval": "eval.tf_record", "test": "predict.tf_record"}
+# What a run writes into --output_dir, which may be or lie in the directory of the data: everything else there may be data.
+_OWN_DIRECTORIES = ("summaries",)
+_OWN_FILES = (
+    "train.tf_record", "eval*.tf_record", "predict*.tf_record", "meta_data.json", f"*{files.INCOMPLETE}*",
+    "checkpoint", "*ckpt-*", "best_checkpoint.json", "run_config.json", "training_history.jsonl", ".trainer.lock",
+    "eval_results*", "eval_predictions*.tsv", "test_results.tsv", "predictions.tsv",
+    "report.md", "loss_curve.png", "confusion_matrix.png", "predicted_against_gold.png",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,6 +165,8 @@ def _data_files(data_dir: str, output_dir: str) -> Iterator[str]:
         return
     output_dir = os.path.realpath(output_dir)
     for directory, below, names in os.walk(data_dir):
-        below[:] = sorted(name for name in below if os.path.realpath(os.path.join(directory, name)) != output_dir)
-        if os.path.realpath(directory) != output_dir:
-            yield from (os.path.join(directory, name) for name in sorted(names))
+        if os.path.realpath(directory) == output_dir:
+            below[:] = [name for name in below if name not in _OWN_DIRECTORIES]
+            names = [name for name in names if not any(fnmatch.fnmatchcase(name, own) for own in _OWN_FILES)]
+        below.sort()
+        yield from (os.path.join(directory, name) for name in sorted(names))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bert_tf2.errors import UserError
 from bert_tf2.files import write_text, written_whole
 from bert_tf2.tasks.classification import ClassificationTask, log_softmax
 from bert_tf2.tasks.metrics import confusion_matrix
@@ -36,7 +37,15 @@ def write_predictions(
       example_ids: what identifies each example, in the order of the logits.
       gold: label ids or numbers [N]; None when the data has none.
       texts: text and second text (or None) per example; None when only records are at hand.
+
+    Raises:
+      UserError: there are more or fewer texts than examples.
     """
+    if texts is not None and len(texts) != len(logits):
+        raise UserError(
+            f"cannot write {path}: {len(logits)} records but {len(texts)} texts; did the data change after the records were "
+            "made? Run the command again"
+        )
     has_pairs = texts is not None and any(text_b is not None for _, text_b in texts)
     header = ["id"]
     if texts is not None:

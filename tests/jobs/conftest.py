@@ -59,6 +59,24 @@ class Workplace:
         """Runs the classifier and returns the exit code."""
         return cli.run(run_classifier, ClassifierOptions, "", ["run_classifier.py", *self.arguments(*flags)])
 
+    def write_raw(self, name: str = "raw", train: int = 30, dev: int = 11, test: int = 7) -> pathlib.Path:
+        """Writes SST-2's files, with so many rows, to a directory of their own."""
+        data_dir = self.directory / name
+        data_dir.mkdir()
+        for split, rows in (("train", train), ("dev", dev)):
+            lines = [f"the movie was {'very ' * (i % 7)}{['bad', 'good'][i % 2]}\t{i % 2}" for i in range(rows)]
+            (data_dir / f"{split}.tsv").write_text("\n".join(["sentence\tlabel", *lines]) + "\n")
+        lines = [f"{i}\tgood {'movie ' * i}" for i in range(test)]
+        (data_dir / "test.tsv").write_text("\n".join(["index\tsentence", *lines]) + "\n")
+        return data_dir
+
+    def run_tf1(self, data_dir: pathlib.Path, output_dir: pathlib.Path, *flags: str) -> int:
+        """Runs the classifier on SST-2's raw files, or on those of another `--task_name`, and returns the exit code."""
+        arguments = ["--task_name=SST-2", f"--data_dir={data_dir}", f"--output_dir={output_dir}"]
+        arguments += [f"--vocab_file={self.vocab_file}", f"--bert_config_file={self.config_file}"]
+        arguments += ["--max_seq_length=32", "--num_train_epochs=1", "--num_gpus=0", "--seed=1"]
+        return cli.run(run_classifier, ClassifierOptions, "", ["run_classifier.py", *arguments, *flags])
+
 
 @pytest.fixture
 def workplace(tmp_path, tiny_vocab_file, tiny_config_dict) -> Workplace:

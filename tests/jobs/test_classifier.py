@@ -150,3 +150,16 @@ def test_tf1_dialect_makes_records_and_reuses_them(workplace, capsys):
     (data_dir / "train.tsv").write_text((workplace.directory / "eval.tsv").read_text())
     assert run() == 2
     assert "belongs to another run" in capsys.readouterr().err
+
+
+def test_raw_data_in_the_output_directory_are_watched_too(workplace, capsys):
+    both = workplace.write_raw()
+    assert workplace.run_tf1(both, both, "--do_train", "--do_eval", "--do_predict") == 0
+    assert workplace.run_tf1(both, both, "--do_predict") == 0
+    assert "using the records in" in capsys.readouterr().err
+    with (both / "test.tsv").open("a") as file:
+        file.write("7\tvery bad\n")
+    assert workplace.run_tf1(both, both, "--do_predict") == 0
+    rows = read_tsv(both / "predictions.tsv")
+    assert len(rows) == 9
+    assert rows[-1][1] == "very bad"

@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 
+from bert_tf2.errors import UserError
 from bert_tf2.tasks.classification import ClassificationTask
 from bert_tf2.tasks.classification_files import draw_evaluation, write_predictions, write_test_results
 
@@ -40,6 +41,13 @@ def test_predictions_without_gold_and_text(tmp_path):
     path = tmp_path / "predictions.tsv"
     write_predictions(str(path), ClassificationTask(None), LOGITS[:, :1], example_ids=[0, 1])
     assert read(path) == [["id", "prediction"], ["0", "2"], ["1", "-1"]]
+
+
+def test_texts_that_are_not_the_records_are_refused(tmp_path):
+    path = tmp_path / "predictions.tsv"
+    with pytest.raises(UserError, match="2 records but 1 texts"):
+        write_predictions(str(path), ClassificationTask(["no", "yes"]), LOGITS, example_ids=[0, 1], texts=[("a", None)])
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("num_labels", [1, 2, 30])
