@@ -96,10 +96,18 @@ class MetaData:
         """Whether labels are numbers."""
         return self.task_type == REGRESSION
 
-    def split_of(self, path: str) -> str | None:
-        """The split whose record file has the base name of `path`; None when the metadata lists no such file."""
+    def split_of(self, path: str, wanted: str | None = None) -> str | None:
+        """The split whose record file has the base name of `path`; None when the metadata lists no such file.
+
+        Files in different folders may have one name (`train/data.tf_record`, `eval/data.tf_record`): then it is the one of
+        the size of `path`, first of all the `wanted` split.
+        """
         name = os.path.basename(path)
-        return next((split for split, file in self.files.items() if file.name == name), None)
+        named = sorted((split for split, file in self.files.items() if file.name == name), key=lambda split: split != wanted)
+        if len(named) > 1 and files.exists(path):
+            size = files.size_of(path)
+            named.sort(key=lambda split: self.files[split].bytes != size)
+        return next(iter(named), None)
 
 
 # Optional keys and the type a value must have; `label_list` and the like are checked apart.

@@ -45,16 +45,34 @@ class ClassifierData:
     processor: Any = None
     data_dir: str | None = None
 
+    def flag(self, split: str) -> str:
+        """The flag that a split's records come from, for messages."""
+        return {"train": "train_data_path", "test": "test_data_path"}.get(split, "eval_data_path")
+
     def expected(self, split: str) -> RecordFile | None:
-        """What the metadata says about a split's file; None for several files and where it says nothing."""
+        """What the metadata says about a split's file; None for several files and where it says nothing.
+
+        Raises:
+          UserError: there is no such file, or it is not of the preparation that the metadata tells of.
+        """
         path = self.paths[split]
         if any(sign in path for sign in ",*?["):
             return None
-        return self.meta.files.get(self.meta.split_of(path) or split)
+        path = files.require_file(path, self.flag(split))
+        named = self.meta.split_of(path, split)
+        file = self.meta.files.get(named or split)
+        # A file that was only renamed is as good as before.
+        if named is None and file is not None and files.size_of(path) != file.bytes:
+            known = ", ".join(dict.fromkeys(file.name for file in self.meta.files.values()))
+            raise UserError(
+                f"--{self.flag(split)}={path} is not one of the files that the metadata tells of ({known}); "
+                "give the records and the metadata of one preparation"
+            )
+        return file
 
     def is_labelled(self, split: str) -> bool:
         """Whether the split's labels are real ones; test data often holds placeholders."""
-        named = self.meta.split_of(self.paths[split]) or split
+        named = self.meta.split_of(self.paths[split], split) or split
         return not named.startswith("test") or bool(self.meta.extra.get("test_has_labels"))
 
     def texts(self) -> list[tuple[str, str | None]] | None:

@@ -94,8 +94,7 @@ class ClassifierRun(TrainingRun):
         return self._opened[split]
 
     def _open(self, split: str) -> RecordSet:
-        flag = {"train": "train_data_path", "test": "test_data_path"}.get(split, "eval_data_path")
-        expected = self._data.expected(split)
+        flag, expected = self._data.flag(split), self._data.expected(split)
         records = RecordSet.open(self._data.paths[split], self._task.features, expected, flag)
         size = self._data.meta.sizes.get(split)
         if expected is None and size is not None and len(self._data.paths[split].split(",")) == 1 and size != len(records):

@@ -38,6 +38,18 @@ def test_what_is_written_is_read(tmp_path):
     assert WHOLE.split_of("other") is None
 
 
+def test_equal_names_in_different_folders_are_told_apart(tmp_path):
+    sizes = {"train": 30, "eval": 20, "test": 10}
+    meta = dataclasses.replace(WHOLE, files={split: RecordFile("data.tf_record", 1, size, "0") for split, size in sizes.items()})
+    for split, size in sizes.items():
+        (tmp_path / split).mkdir()
+        (tmp_path / split / "data.tf_record").write_bytes(b"x" * size)
+        for wanted in sizes:
+            assert meta.split_of(str(tmp_path / split / "data.tf_record"), wanted) == split
+    (tmp_path / "eval" / "data.tf_record").write_bytes(b"cut")
+    assert meta.split_of(str(tmp_path / "eval" / "data.tf_record"), "eval") == "eval"
+
+
 def test_the_garden_reads_its_keys_with_its_meaning():
     value = to_json(WHOLE)
     garden = ["processor_type", "train_data_size", "max_seq_length", "task_type", "num_labels", "eval_data_size"]

@@ -163,3 +163,12 @@ def test_raw_data_in_the_output_directory_are_watched_too(workplace, capsys):
     rows = read_tsv(both / "predictions.tsv")
     assert len(rows) == 9
     assert rows[-1][1] == "very bad"
+
+
+def test_records_of_equal_names_in_different_folders(workplace):
+    folders = {split: workplace.directory / split / "data.tf_record" for split in ("train", "eval", "test")}
+    assert workplace.prepare(*(f"--{split}_data_output_path={path}" for split, path in folders.items())) == 0
+    paths = [f"--{split}_data_path={path}" for split, path in folders.items()]
+    assert workplace.run("--mode=train_and_eval", "--num_train_epochs=1", *paths) == 0
+    assert workplace.run("--mode=predict", *paths) == 0
+    assert len(read_tsv(workplace.model_dir / "predictions.tsv")) == 24

@@ -115,6 +115,13 @@ def test_damaged_records_and_metadata(workplace, capsys):
     fails(workplace, capsys, [], "--input_meta_data_path: no such file")
 
 
+def test_records_that_the_metadata_does_not_tell_of(workplace, capsys):
+    other = workplace.directory / "other.tf_record"
+    other.write_bytes((workplace.directory / "test.tf_record").read_bytes())
+    message = f"--eval_data_path={other} is not one of the files that the metadata tells of (train.tf_record, eval.tf_record,"
+    fails(workplace, capsys, [f"--eval_data_path={other}"], message)
+
+
 def test_a_label_beyond_the_metadatas_classes(workplace, capsys):
     meta_path = workplace.directory / "meta_data.json"
     meta = json.loads(meta_path.read_text())
