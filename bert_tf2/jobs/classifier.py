@@ -8,7 +8,7 @@ from typing import Any
 from bert_tf2 import cli, files
 from bert_tf2.errors import UserError
 from bert_tf2.jobs import training_setup
-from bert_tf2.jobs.classifier_checks import check_metadata, label_names
+from bert_tf2.jobs.classifier_checks import check_labelled, check_metadata, label_names
 from bert_tf2.jobs.classifier_data import ClassifierData, given_records, made_records
 from bert_tf2.jobs.classifier_options import ClassifierOptions, check_combination
 from bert_tf2.jobs.runtime import configure_tensorflow
@@ -46,12 +46,14 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
     """
     check_combination(options)
     training_setup.check_training_options(options)
+    phases = phases_of(options)
     from bert_tf2.models.config import BertConfig
 
     config = BertConfig.from_json_file(files.require_file(options.bert_config_file, "bert_config_file"))
     data = None if options.is_tf1_dialect else given_records(options)
     if data is not None:
         check_metadata(options, data.meta, config)
+        check_labelled(data, phases)
     configure_tensorflow(options)
     model_dir = files.expand(options.directory)
     strategy = training_setup.create_strategy(options, model_dir)
@@ -61,7 +63,6 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
     from bert_tf2.training.distribution import is_chief
     from bert_tf2.training.run_directory import RunDirectory
 
-    phases = phases_of(options)
     if not phases.train:
         require_trained(model_dir, options.predict_checkpoint_path)
     directory = RunDirectory(model_dir)

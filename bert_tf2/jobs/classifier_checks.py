@@ -1,12 +1,17 @@
 """What a classifier's metadata must say before anything heavy starts."""
 
 import logging
+from typing import TYPE_CHECKING
 
 from bert_tf2.data.metadata import CLASSIFICATION, REGRESSION, MetaData
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.classifier_options import ClassifierOptions
 from bert_tf2.jobs.metadata_checks import check_flags, check_model
 from bert_tf2.models.config import BertConfig
+
+if TYPE_CHECKING:
+    from bert_tf2.jobs.classifier import Phases
+    from bert_tf2.jobs.classifier_data import ClassifierData
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +29,21 @@ def check_metadata(options: ClassifierOptions, meta: MetaData, config: BertConfi
     check_flags(options, {"max_seq_length": meta.max_seq_length, "do_lower_case": meta.do_lower_case})
     if not meta.is_regression and not meta.num_labels:
         raise UserError(f"{source}: the key 'num_labels' is missing; prepare the data again with create_finetuning_data.py")
+
+
+def check_labelled(data: "ClassifierData", phases: "Phases") -> None:
+    """Checks that what is trained or evaluated on has labels: records for prediction hold placeholders.
+
+    Raises:
+      UserError: the metadata says that it has none.
+    """
+    for split, path in data.paths.items():
+        wanted = phases.train if split == "train" else phases.evaluate or phases.evaluate_while_training
+        if wanted and split != "test" and not data.is_labelled(split):
+            raise UserError(
+                f"--{data.flag(split)}={path}: these records have no labels (test_has_labels in the metadata is false); "
+                "use --mode=predict"
+            )
 
 
 def label_names(meta: MetaData) -> list[str] | None:

@@ -122,6 +122,17 @@ def test_records_that_the_metadata_does_not_tell_of(workplace, capsys):
     fails(workplace, capsys, [f"--eval_data_path={other}"], message)
 
 
+def test_records_without_labels_give_no_scores(workplace, capsys):
+    test = workplace.directory / "test.tsv"
+    test.write_text("".join(line.split("\t")[0] + "\n" for line in test.read_text().splitlines()))
+    assert workplace.prepare() == 0
+    records = workplace.directory / "test.tf_record"
+    for mode in ("eval", "train_and_eval"):
+        fails(workplace, capsys, [f"--mode={mode}", f"--eval_data_path={records}"], "these records have no labels")
+    fails(workplace, capsys, ["--mode=train", f"--train_data_path={records}"], "use --mode=predict")
+    assert not workplace.model_dir.exists()
+
+
 def test_a_label_beyond_the_metadatas_classes(workplace, capsys):
     meta_path = workplace.directory / "meta_data.json"
     meta = json.loads(meta_path.read_text())
