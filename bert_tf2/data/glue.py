@@ -178,9 +178,20 @@ NOT_HERE = ("XTREME-XNLI", "XTREME-PAWS-X", "AX-g", "SUPERGLUE-RTE", "CB", "Bool
 
 
 def create_processor(
-    name: str, *, mnli_type: str = "matched", xnli_language: str = "en", pawsx_language: str = "en"
+    name: str,
+    *,
+    mnli_type: str = "matched",
+    xnli_language: str = "en",
+    pawsx_language: str = "en",
+    only_language: bool = False,
 ) -> DataProcessor:
     """The processor of a task by name: a data set of the table or one that was registered.
+
+    Args:
+      name: of the task.
+      mnli_type: `matched` or `mismatched`.
+      xnli_language, pawsx_language: language of the training data, or `all`.
+      only_language: evaluate and predict that language alone.
 
     Raises:
       UserError: an unknown task or language.
@@ -195,7 +206,7 @@ def create_processor(
         return make(found)
     if found.name == "MNLI":
         found = MNLI[mnli_type]
-    return TableProcessor(found, {"XNLI": xnli_language, "PAWS-X": pawsx_language}.get(found.name, "en"))
+    return TableProcessor(found, {"XNLI": xnli_language, "PAWS-X": pawsx_language}.get(found.name, "en"), only_language)
 
 
 for _dataset in TABLE:

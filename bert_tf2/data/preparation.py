@@ -126,8 +126,9 @@ def _splits(
         if isinstance(given, dict):
             if "{}" not in path:
                 raise UserError(
-                    f"{processor.name()} has test data in {len(given)} languages; --test_data_output_path must hold {{}} where "
-                    f"the language goes, as in test_{{}}.tf_record; got {path}"
+                    f"{processor.name()} has test data in {len(given)} languages, a file each: --test_data_output_path of "
+                    "create_finetuning_data.py must hold {} where the language goes, as in test_{}.tf_record, and "
+                    f"run_classifier.py --mode=predict takes them one by one; got {path}"
                 )
             for language, examples in given.items():
                 yield split(f"test_{language}", path.replace("{}", language), lambda examples=examples: examples)

@@ -70,6 +70,7 @@ class TableProcessor(DataProcessor):
     Args:
       dataset: its row in the table.
       language: language of the training data of a multilingual data set, or `all`.
+      only_language: evaluate and predict this language alone, as google-research/bert does, and not every one.
 
     Raises:
       UserError: an unknown language.
@@ -77,7 +78,7 @@ class TableProcessor(DataProcessor):
 
     examples_are_checked = True
 
-    def __init__(self, dataset: Dataset, language: str = "en"):
+    def __init__(self, dataset: Dataset, language: str = "en", only_language: bool = False):
         super().__init__()
         self.dataset = dataset
         self.metrics = dataset.metrics
@@ -86,6 +87,7 @@ class TableProcessor(DataProcessor):
         self._label_of = {label: label for label in dataset.labels} | dataset.renamed_labels
         self.notices: list[str] = []
         self._train_languages: tuple[str, ...] = ()
+        self._other_languages = dataset.languages
         if dataset.languages:
             if language != "all" and language not in dataset.languages:
                 known = ", ".join([*dataset.languages, "all"])
@@ -93,6 +95,7 @@ class TableProcessor(DataProcessor):
                     f"{dataset.name} has no language '{language}'.{did_you_mean(language, dataset.languages)} Known: {known}"
                 )
             self._train_languages = dataset.languages if language == "all" else (language,)
+            self._other_languages = self._train_languages if only_language else dataset.languages
 
     def get_processor_name(self) -> str:
         return self.dataset.name
@@ -104,14 +107,13 @@ class TableProcessor(DataProcessor):
         return self._each_language(data_dir, self.dataset.train, "train", self._train_languages)
 
     def get_dev_examples(self, data_dir: str) -> Iterator[InputExample]:
-        return self._each_language(data_dir, self.dataset.dev, "dev", self.dataset.languages)
+        return self._each_language(data_dir, self.dataset.dev, "dev", self._other_languages)
 
     def get_test_examples(self, data_dir: str) -> Iterator[InputExample] | dict[str, Iterator[InputExample]]:
-        if not self.dataset.languages:
-            return self._each_language(data_dir, self.dataset.test, "test", ())
-        return {
-            language: self._each_language(data_dir, self.dataset.test, "test", (language,)) for language in self.dataset.languages
-        }
+        languages = self._other_languages
+        if len(languages) < 2:
+            return self._each_language(data_dir, self.dataset.test, "test", languages)
+        return {language: self._each_language(data_dir, self.dataset.test, "test", (language,)) for language in languages}
 
     def extra_splits(self, data_dir: str) -> dict[str, Callable[[], Iterator[InputExample]]]:
         """The splits of the table's `extra` whose files are there."""

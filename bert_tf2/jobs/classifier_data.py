@@ -116,7 +116,9 @@ def made_records(options: ClassifierOptions) -> ClassifierData:
     from bert_tf2.text.tokenizer import casing_warning
 
     modules = [import_module(module) for module in options.module_import]
-    processor = create_processor(options.task_name)
+    # As google-research/bert's XNLI: Chinese, with its development set cut down to it.
+    languages = {"xnli_language": options.xnli_language or "zh", "pawsx_language": options.pawsx_language or "en"}
+    processor = create_processor(options.task_name, **languages, only_language=True)
     tokenizer = _tokenizer(options, options.do_lower_case is not False)
     advice = casing_warning(tokenizer)
     if advice:
@@ -126,7 +128,8 @@ def made_records(options: ClassifierOptions) -> ClassifierData:
         raise UserError(f"--data_dir: no such directory: {data_dir}")
     meta_path = os.path.join(directory, "meta_data.json")
     wanted = [split for split, asked in _asked_splits(options).items() if asked]
-    source = _fingerprint(options, data_dir, directory, tokenizer, modules)
+    settings = (options.task_name.lower(), languages, options.max_seq_length or 128, tokenizer.do_lower_case)
+    source = _fingerprint((*settings, tokenizer.fingerprint), data_dir, directory, modules)
     meta = reusable(meta_path, source, wanted)
     if meta is None:
         present = _present_splits(meta_path)
@@ -169,8 +172,7 @@ def _present_splits(meta_path: str) -> list[str]:
     return list(read_meta_data(meta_path).files)
 
 
-def _fingerprint(options: ClassifierOptions, data_dir: str, output_dir: str, tokenizer, modules: list) -> str:
-    settings = (options.task_name.lower(), options.max_seq_length or 128, tokenizer.do_lower_case, tokenizer.fingerprint)
+def _fingerprint(settings: tuple, data_dir: str, output_dir: str, modules: list) -> str:
     code = [module.__file__ for module in modules if module.__file__]
     return fingerprint(settings, [*_data_files(data_dir, output_dir), *code])
 

@@ -3,12 +3,14 @@
 import dataclasses
 
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.options import at_least, option
+from bert_tf2.jobs.options import at_least, option, refuse_given
 from bert_tf2.jobs.training_options import TrainingOptions
 
 DATA = "Data, from create_finetuning_data.py (model-garden dialect)"
 TF1 = "Data, from raw files (google-research/bert dialect)"
 
+# The tasks that come in several languages, by the flag that names one.
+LANGUAGE_FLAGS = {"xnli_language": "xnli", "pawsx_language": "paws-x"}
 MODES = ("train_and_eval", "train", "eval", "predict", "export_only")
 
 
@@ -31,6 +33,10 @@ class ClassifierOptions(TrainingOptions):
 
     task_name: str | None = option(None, "A GLUE task or a registered processor, for example MRPC.", section=TF1)
     data_dir: str | None = option(None, "Directory of the task's files.", section=TF1)
+    xnli_language: str | None = option(
+        None, "XNLI: the language of all data; all trains and evaluates on every one [default: zh].", section=TF1
+    )
+    pawsx_language: str | None = option(None, "PAWS-X: as --xnli_language [default: en].", section=TF1)
     vocab_file: str | None = option(None, "WordPiece vocabulary; with records, for the raw-text export.", section=TF1)
     sp_model_file: str | None = option(None, "SentencePiece model, instead of --vocab_file.", section=TF1)
     do_lower_case: bool | None = option(
@@ -86,12 +92,22 @@ def _check_tf1(options: ClassifierOptions) -> None:
     if not (options.do_train or options.do_eval or options.do_predict):
         raise UserError("nothing to do: give at least one of --do_train, --do_eval, --do_predict")
     _require(options, "task_name", "data_dir", "bert_config_file")
+    for flag, task in LANGUAGE_FLAGS.items():
+        language = getattr(options, flag)
+        if language and options.task_name.lower() != task:
+            raise UserError(f"--{flag}={language} can do nothing with --task_name={options.task_name}; leave it out")
+        if language == "all" and options.do_predict:
+            raise UserError(
+                f"--{flag}=all does not go with --do_predict, which takes one language; make records of each with "
+                "create_finetuning_data.py and predict them with --mode=predict"
+            )
     if not options.vocab_file and not options.sp_model_file:
         raise UserError("--vocab_file (or --sp_model_file) is required to make records from raw files")
 
 
 def _check_garden(options: ClassifierOptions) -> None:
     mode = options.mode or "train_and_eval"
+    refuse_given(options, LANGUAGE_FLAGS, "is for raw files (--task_name); records are of create_finetuning_data.py's languages")
     _require(options, "bert_config_file", "input_meta_data_path")
     if mode in ("train", "train_and_eval"):
         _require(options, "train_data_path")

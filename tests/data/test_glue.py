@@ -135,6 +135,18 @@ def test_paws_x_by_language(tmp_path):
     assert [example.example_id for example in processor.get_dev_examples(str(tmp_path))] == list(range(7))
 
 
+def test_one_language_alone(tmp_path):
+    header = "\t".join(["language", "gold_label", *"abcd", "sentence1", "sentence2"])
+    rows = [f"{language}\tneutral\t\t\t\t\tone {language}\ttwo" for language in ("en", "zh", "ur", "zh")]
+    write(tmp_path, {f"xnli.{split}.tsv": "\n".join([header, *rows]) + "\n" for split in ("dev", "test")})
+    processor = create_processor("XNLI", xnli_language="zh", only_language=True)
+    for examples in (processor.get_dev_examples(str(tmp_path)), processor.get_test_examples(str(tmp_path))):
+        assert [example.text_a for example in examples] == ["one zh", "one zh"]
+    everything = create_processor("XNLI", xnli_language="all", only_language=True)
+    assert len(list(everything.get_dev_examples(str(tmp_path)))) == 4
+    assert len(everything.get_test_examples(str(tmp_path))) == 15
+
+
 def test_imdb_directories(tmp_path):
     for split in ("train", "test"):
         write(tmp_path, {f"{split}/neg/1_2.txt": "bad<br />film", f"{split}/pos/0_9.txt": "good"})

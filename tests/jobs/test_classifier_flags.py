@@ -128,3 +128,30 @@ def test_mnli_is_evaluated_matched_and_mismatched(workplace, tmp_path):
     assert set(scores(output_dir)) == {"global_step", "accuracy", "loss"}
     assert set(scores(output_dir, "_mismatched")) == {"global_step", "accuracy", "loss"}
     assert len((output_dir / "eval_predictions_mismatched.tsv").read_text().splitlines()) == 8
+
+
+def test_xnli_is_chinese_unless_another_language_is_named(workplace, tmp_path, capsys):
+    data_dir = tmp_path / "XNLI"
+    (data_dir / "multinli").mkdir(parents=True)
+    labels = ["contradictory", "entailment", "neutral"]
+    for language, rows in (("zh", 12), ("en", 15)):
+        lines = [f"good {language}\tmovie\t{labels[number % 3]}" for number in range(rows)]
+        (data_dir / "multinli" / f"multinli.train.{language}.tsv").write_text("\n".join(["premise\thypo\tlabel", *lines]) + "\n")
+    for split, rows in (("dev", 5), ("test", 4)):
+        lines = ["\t".join(["language", "gold_label", *"abcd", "sentence1", "sentence2"])]
+        for language in ("zh", "en", "ur"):
+            lines += [f"{language}\t{labels[number % 3]}\t\t\t\t\tgood {language}\tmovie" for number in range(rows)]
+        (data_dir / f"xnli.{split}.tsv").write_text("\n".join(lines) + "\n")
+    for flags, train in (([], 12), (["--xnli_language=en"], 15)):
+        output_dir = tmp_path / f"out{len(flags)}"
+        phases = ["--task_name=XNLI", "--do_train", "--do_eval", "--do_predict"]
+        assert workplace.run_tf1(data_dir, output_dir, *phases, *flags) == 0
+        meta = json.loads((output_dir / "meta_data.json").read_text())
+        assert (meta["train_data_size"], meta["eval_data_size"], meta["test_data_size"]) == (train, 5, 4)
+    capsys.readouterr()
+    assert workplace.run_tf1(data_dir, output_dir, "--task_name=XNLI", "--do_predict", "--xnli_language=all") == 2
+    assert "does not go with --do_predict" in capsys.readouterr().err
+    assert workplace.run_tf1(data_dir, output_dir, "--do_train", "--xnli_language=zh") == 2
+    assert "--xnli_language=zh can do nothing with --task_name=SST-2" in capsys.readouterr().err
+    assert workplace.run("--xnli_language=zh") == 2
+    assert "--xnli_language is for raw files" in capsys.readouterr().err
