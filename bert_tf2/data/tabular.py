@@ -173,7 +173,7 @@ class TabularProcessor(DataProcessor):
         """Row number from 0, line number and row of the rows that have all columns."""
         path, columns = self._paths[split], self._columns[split]
         for index, (line, row, shown) in enumerate(itertools.islice(self._rows(path), int(columns.skip_first), None)):
-            complaint = _missing_keys(row, columns) if columns.count is None else _wrong_count(row, columns.count)
+            complaint = _unusable(row, columns) if columns.count is None else _wrong_count(row, columns.count)
             if complaint:
                 bad_rows.report(f"{path}:{line}", complaint, shown)
             else:
@@ -259,11 +259,17 @@ def _place(option: str, given: str | None, places: dict[str, Any], count: int | 
     raise UserError(f"{where}: no column '{given}' (--{option}).{did_you_mean(given, places)} Columns: {', '.join(places)}")
 
 
-def _missing_keys(row: dict | None, columns: _Columns) -> str | None:
+def _unusable(row: dict | None, columns: _Columns) -> str | None:
+    """What is wrong with a JSON object, or None."""
     if row is None:
         return "not a JSON object"
     missing = [key for key in (columns.text, columns.text_b) if key is not None and key not in row]
-    return f"no '{missing[0]}' in the object" if missing else None
+    if missing:
+        return f"no '{missing[0]}' in the object"
+    label = row.get(columns.label)
+    if isinstance(label, (list, dict)):
+        return f"the label must be one string or number, not {'a list' if isinstance(label, list) else 'an object'}"
+    return None
 
 
 def _wrong_count(row: list[str], expected: int) -> str | None:

@@ -152,6 +152,8 @@ def check_finetuning_data_options(options: FinetuningDataOptions) -> FinetuningD
         refuse_given(
             options, OWN_FILE_FLAGS, "belongs to --train_file, --eval_file and --test_file; a task knows its own columns"
         )
+    if options.labels and not all(_label_names(options)):
+        raise UserError(f"--labels must be names with one comma between two; got '{options.labels}', where a name is empty")
     if len(options.quotechar) > 1:
         raise UserError(f"--quotechar must be one character; got '{options.quotechar}'")
     if options.tokenization == "WordPiece" and not options.vocab_file:
@@ -225,8 +227,11 @@ def _processor(options: FinetuningDataOptions) -> "DataProcessor":
     given = {
         field.name: getattr(options, field.name) for field in dataclasses.fields(TabularOptions) if hasattr(options, field.name)
     }
-    names = tuple(name.strip() for name in options.labels.split(",")) if options.labels else ()
-    return TabularProcessor(TabularOptions(**given | {"labels": names, "is_regression": regression}))
+    return TabularProcessor(TabularOptions(**given | {"labels": _label_names(options), "is_regression": regression}))
+
+
+def _label_names(options: FinetuningDataOptions) -> tuple[str, ...]:
+    return tuple(name.strip() for name in options.labels.split(",")) if options.labels else ()
 
 
 def summary(prepared: "Prepared") -> str:

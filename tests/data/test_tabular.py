@@ -121,6 +121,8 @@ def test_what_cannot_be_read_is_one_clear_line(processor, content, name, options
         ("a.jsonl", '{"txt": 1}', ":3: no 'text' in the object"),
         ("a.jsonl", '{"text": 1, "label": "x"}', ":3: the text is not a string"),
         ("a.jsonl", "what", ":3: not a JSON object"),
+        ("a.jsonl", '{"text": "b", "label": ["x", "y"]}', ":3: the label must be one string or number, not a list"),
+        ("a.jsonl", '{"text": "b", "label": {"x": 1}}', ":3: the label must be one string or number, not an object"),
     ],
 )
 def test_bad_rows_fail_or_are_left_out(processor, name, row, message):
@@ -133,6 +135,7 @@ def test_bad_rows_fail_or_are_left_out(processor, name, row, message):
     found.bad_rows = BadRows(skip=True)
     assert rows(found.get_train_examples())[-1] == ("c", None, "y")
     assert found.bad_rows.count == 1
+    assert found.get_labels() == ["x", "y"]
 
 
 def test_a_missing_file_and_a_missing_split(tmp_path, processor):

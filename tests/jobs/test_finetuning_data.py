@@ -217,6 +217,8 @@ def test_bad_vocabularies(place, vocabulary, message):
         (("--on_bad_row=ignore",), "--on_bad_row must be one of fail, skip"),
         (("--meta_data_file_path=",), "--meta_data_file_path is needed"),
         (("--labels=pos,neg,pos",), "'pos' twice"),
+        (("--labels=pos,neg,",), "--labels must be names with one comma between two; got 'pos,neg,'"),
+        (("--labels=,",), "--labels must be names"),
     ],
 )
 def test_wrong_flags(place, flags, message):
