@@ -13,14 +13,16 @@ from bert_tf2.data.records import RecordWriter
 from bert_tf2.errors import UserError
 
 
-def check_different(paths: Sequence[str]) -> None:
-    """Refuses outputs that would overwrite each other.
+def check_outputs(paths: Sequence[str]) -> None:
+    """Refuses outputs that are no files or would overwrite each other.
 
     Raises:
-      UserError: two paths name the same file.
+      UserError: a path is a directory, or two paths name the same file.
     """
     seen = set()
     for path in paths:
+        if not os.path.basename(path) or (not files.is_remote(path) and os.path.isdir(files.expand(path))):
+            raise UserError(f"cannot write {path}: it is a directory; name a file")
         whole = path if files.is_remote(path) else os.path.realpath(files.expand(path))
         if whole in seen:
             raise UserError(f"two outputs have the same path: {path}")

@@ -14,7 +14,7 @@ from bert_tf2.data import metadata
 from bert_tf2.data.bad_rows import BadRows
 from bert_tf2.data.features import squad_features
 from bert_tf2.data.metadata import MetaData, RecordFile
-from bert_tf2.data.publishing import check_different, known_objects_left_alone, publish
+from bert_tf2.data.publishing import check_outputs, known_objects_left_alone, publish
 from bert_tf2.data.records import RecordWriter
 from bert_tf2.data.squad import NotedIds, Paragraph, Question, Reading, noted, read_paragraphs
 from bert_tf2.data.squad_answers import AnswerPlaces
@@ -117,7 +117,7 @@ def prepare_squad(
     """
     notices = options.windows.check()
     output_path, meta_data_path = files.expand(output_path), files.expand(meta_data_path)
-    check_different([output_path, meta_data_path])
+    check_outputs([output_path, meta_data_path])
     files.make_directory(os.path.dirname(output_path) or ".")
     bad_rows, reading = BadRows(options.skip_bad_rows, f"{output_path}.rejects.jsonl"), Reading()
     groups = [paths, *([path] for path in translated_paths)]

@@ -260,6 +260,13 @@ def test_an_input_is_never_overwritten(place):
     assert (place.directory / "train.tsv").read_text() == GOOD_ROWS
 
 
+def test_a_directory_is_no_output(place):
+    place.write("train.tsv", GOOD_ROWS)
+    for path in (place.directory, f"{place.directory}/new/"):
+        for flag in ("meta_data_file_path", "train_data_output_path"):
+            place.fails(f"cannot write {path}: it is a directory; name a file", f"--{flag}={path}")
+
+
 def test_help_and_usage_errors_come_without_tensorflow(tmp_path):
     environment = os.environ | {"PYTHONPATH": "", "PYTHONPROFILEIMPORTTIME": ""}
     for flags, code, stream in ((["--help"], 0, "stdout"), (["--max_seq_lenth=1"], 2, "stderr"), ([], 2, "stderr")):
