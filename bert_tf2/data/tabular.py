@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import itertools
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -215,7 +216,7 @@ class TabularProcessor(DataProcessor):
                         "For numbers pass --fine_tuning_task_type=regression"
                     )
         self._check_labels(counts)
-        whole = all(label.lstrip("-").isdecimal() for label in counts)
+        whole = all(re.fullmatch(r"-?\d{1,18}", label) for label in counts)
         return sorted(counts, key=(lambda label: (int(label), label)) if whole else None)
 
     def _check_labels(self, counts: collections.Counter) -> None:

@@ -68,6 +68,12 @@ def test_labels_come_from_all_splits(processor):
     assert processor("text\tlabel\na\tNone\nb\tx\n").get_labels() == ["None", "x"]
 
 
+def test_whole_numbers_are_sorted_as_numbers(processor):
+    content = "text\tlabel\n" + "".join(f"a\t{label}\n" for label in ("10", "9", "-1"))
+    assert processor(content).get_labels() == ["-1", "9", "10"]
+    assert processor(content + "a\t--1\n").get_labels() == ["--1", "-1", "10", "9"]
+
+
 def test_labels_can_be_given(processor):
     assert processor("text\tlabel\na\tx\n", labels=("y", "x")).get_labels() == ["y", "x"]
 
