@@ -50,6 +50,20 @@ def test_texts_that_are_not_the_records_are_refused(tmp_path):
     assert not path.exists()
 
 
+def test_any_label_can_be_drawn(tmp_path, caplog):
+    task = ClassificationTask([r"$\frac$", "好", "a_b^c"])
+    logits = np.eye(3, dtype=np.float32)
+    assert draw_evaluation(str(tmp_path), task, logits, np.arange(3)).endswith("confusion_matrix.png")
+    assert not caplog.records
+
+
+def test_a_picture_ends_no_run(tmp_path, caplog):
+    task = ClassificationTask(["no", "yes"])
+    (tmp_path / "file").write_text("")
+    assert draw_evaluation(str(tmp_path / "file"), task, LOGITS, np.array([0, 1])) is None
+    assert "no picture of the predictions" in caplog.text
+
+
 @pytest.mark.parametrize("num_labels", [1, 2, 30])
 def test_pictures_are_written(tmp_path, num_labels):
     rng = np.random.default_rng(0)
