@@ -139,6 +139,11 @@ def fraction(value: float) -> str | None:
     return None if 0 <= value <= 1 else "must be between 0 and 1"
 
 
+def between(minimum: int, maximum: int) -> Callable[[int], str | None]:
+    """Accepts whole numbers from `minimum` to `maximum`."""
+    return lambda value: None if minimum <= value <= maximum else f"must be from {minimum} to {maximum}"
+
+
 def at_least(minimum: int) -> Callable[[float], str | None]:
     """Accepts numbers from `minimum`."""
     return lambda value: None if math.isfinite(value) and value >= minimum else f"must be at least {minimum}"

@@ -6,7 +6,7 @@ the same thing differently, both names work.
 
 import dataclasses
 
-from bert_tf2.jobs.options import at_least, fraction, not_negative, option, positive, refused_option
+from bert_tf2.jobs.options import at_least, between, fraction, not_negative, option, positive, refused_option
 
 MODEL = "Model"
 OPTIMIZATION = "Optimization"
@@ -71,8 +71,9 @@ class TrainingOptions:
         check=at_least(1), section=OPTIMIZATION,
     )  # fmt: skip
     seed: int | None = option(
-        None, "Seed of head weights, data order and dropout; drawn and recorded when not given.", section=OPTIMIZATION
-    )
+        None, "Seed of head weights, data order and dropout; drawn and recorded when not given.",
+        check=between(0, 2**32 - 1), section=OPTIMIZATION,
+    )  # fmt: skip
     deterministic: bool = option(
         False, "Use deterministic operations, so that equal commands give equal bits.", section=OPTIMIZATION
     )
