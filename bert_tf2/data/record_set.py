@@ -117,6 +117,20 @@ class RecordSet:
                 "write the records again with that length, or raise the flag"
             )
 
+    def check_token_ids(self, vocab_size: int) -> None:
+        """Raises a UserError when a row holds an id that a vocabulary of this size has not."""
+        specs = [spec for spec in self.specs if spec.name == "input_ids"]
+        for first in range(0, len(self), _PARSE_AT_ONCE):
+            rows = range(first, min(first + _PARSE_AT_ONCE, len(self)))
+            ids = parse_records(tf.constant([self.read(row) for row in rows]), specs)[specs[0].key].numpy()
+            wrong = (ids < 0) | (ids >= vocab_size)
+            if wrong.any():
+                row, place = np.argwhere(wrong)[0]
+                raise UserError(
+                    f"{self.location(rows[row])}: input_ids must be from 0 to {vocab_size - 1} (vocab_size in the model's "
+                    f"configuration); got {ids[row, place]}; prepare the data with the model's vocabulary"
+                )
+
     def parse(self, rows: Sequence[int]) -> dict[str, np.ndarray]:
         """The features of some rows as arrays, by batch name."""
         parsed = parse_records(tf.constant([self.read(int(row)) for row in rows]), self.specs)

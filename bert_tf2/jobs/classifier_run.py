@@ -103,6 +103,9 @@ class ClassifierRun(TrainingRun):
                 "give the records and the metadata of one preparation"
             )
         records.check_longest(self._data.meta.max_seq_length)
+        # Otherwise the metadata answers for the vocabulary.
+        if expected is None or self._data.meta.vocab_size is None:
+            records.check_token_ids(self._config.vocab_size)
         check_labels(records, self._task.num_labels, self._task.is_regression)
         return records
 
@@ -196,7 +199,7 @@ class ClassifierRun(TrainingRun):
             return
         if training is not None:
             self._save_encoder()
-        pictures = [("Predictions", self._picture)] if "eval" in evaluation else []
+        pictures = [("Predictions", self._picture)] if "eval" in evaluation and self._picture else []
         self._report(self._data.meta.processor_type, training, evaluation, pictures)
 
 

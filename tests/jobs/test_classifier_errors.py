@@ -27,6 +27,8 @@ def fails(workplace, capsys, flags, message, code=2):
     ("flags", "message"),
     [
         (["--train_batch_size=0"], "--train_batch_size must be at least 1; got 0"),
+        (["--seed=-1"], "--seed must be from 0 to 4294967295; got -1"),
+        (["--seed=4294967296"], "--seed must be from 0 to 4294967295"),
         (["--learning_rate=-1"], "--learning_rate must be greater than 0"),
         (["--learning_rate=nan"], "--learning_rate must be greater than 0"),
         (["--num_train_epochs=0"], "--num_train_epochs must be greater than 0"),
@@ -147,6 +149,17 @@ def test_a_label_beyond_the_metadatas_classes(workplace, capsys):
             writer.write(record)
     meta_path.write_text(json.dumps(meta))
     fails(workplace, capsys, [], "label_ids must be from 0 to 1 (num_labels in the metadata); got 5 (1 of 150 records)")
+
+
+def test_token_ids_beyond_the_models_vocabulary(workplace, capsys):
+    """The model garden's metadata do not say what vocabulary the records are of."""
+    meta_path = workplace.directory / "meta_data.json"
+    meta = json.loads(meta_path.read_text())
+    meta_path.write_text(json.dumps({key: value for key, value in meta.items() if key not in ("vocab_size", "files")}))
+    config = json.loads(workplace.config_file.read_text())
+    workplace.config_file.write_text(json.dumps(config | {"vocab_size": 8}))
+    message = "record 0 (byte 0): input_ids must be from 0 to 7 (vocab_size in the model's configuration); got"
+    fails(workplace, capsys, [], message)
 
 
 def test_checkpoints_that_cannot_be_loaded(workplace, capsys):
