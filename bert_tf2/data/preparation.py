@@ -15,7 +15,7 @@ from bert_tf2.data.examples import InputExample
 from bert_tf2.data.features import classification_features
 from bert_tf2.data.metadata import MetaData
 from bert_tf2.data.processors import DataProcessor, check_labels, checked
-from bert_tf2.data.publishing import check_outputs, known_objects_left_alone, publish
+from bert_tf2.data.publishing import check_outputs, known_objects_left_alone, publish, refuse_raw_data
 from bert_tf2.data.records import RecordWriter
 from bert_tf2.data.split_writing import Split, write_split
 from bert_tf2.data.statistics import SplitStatistics, comparison_warnings, split_warnings
@@ -83,6 +83,7 @@ def prepare(
     splits = list(_splits(processor, data_dir, outputs, options, labels))
     check_outputs([*[split.path for split in splits], meta_data_path])
     meta_data_path = files.expand(meta_data_path)
+    refuse_raw_data(data_dir, [split.path for split in splits], meta_data_path)
     specs = classification_features(regression=processor.is_regression, weighted=bool(processor.weight_key))
     for split in splits:
         _start(split, processor)

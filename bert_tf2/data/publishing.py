@@ -9,6 +9,7 @@ from bert_tf2 import files
 from bert_tf2.data import metadata
 from bert_tf2.data.bad_rows import BadRows
 from bert_tf2.data.metadata import MetaData
+from bert_tf2.data.record_frames import begins_as_records
 from bert_tf2.data.records import RecordWriter
 from bert_tf2.errors import UserError
 
@@ -27,6 +28,33 @@ def check_outputs(paths: Sequence[str]) -> None:
         if whole in seen:
             raise UserError(f"two outputs have the same path: {path}")
         seen.add(whole)
+
+
+def refuse_raw_data(data_dir: str | None, record_paths: Sequence[str], meta_data_path: str) -> None:
+    """Refuses outputs that would overwrite raw data; what an earlier run made of them may be overwritten.
+
+    Raises:
+      UserError: a path under `data_dir` is a file that holds neither records nor metadata.
+    """
+    if not data_dir or files.is_remote(data_dir):
+        return
+    data_dir = os.path.realpath(files.expand(data_dir))
+    for path in (*record_paths, meta_data_path):
+        is_own = _holds_meta_data if path == meta_data_path else begins_as_records
+        if not files.is_remote(path) and os.path.isfile(path) and _lies_in(path, data_dir) and not is_own(path):
+            raise UserError(f"writing {path} would overwrite a file of the data in {data_dir}; choose another output path")
+
+
+def _lies_in(path: str, directory: str) -> bool:
+    return os.path.realpath(path).startswith(os.path.join(directory, ""))
+
+
+def _holds_meta_data(path: str) -> bool:
+    try:
+        value = files.read_json(path)
+    except UserError:
+        return False
+    return isinstance(value, dict) and "task_type" in value
 
 
 def publish(writers: Iterable[RecordWriter], bad_rows: Iterable[BadRows], meta_data_path: str, meta_data: MetaData) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf2 import files
+from bert_tf2.data.crc32c import masked_crc32c
 from bert_tf2.errors import JobError, UserError
 
 HEADER = struct.Struct("<QI")
@@ -101,6 +102,18 @@ def starts(path: str, content: bytes | mmap.mmap) -> np.ndarray:
             what = f"the record should have {length} bytes but the file ends after {total}"
         raise damaged(path, record, last, what)
     return np.array(found, np.int64)
+
+
+def begins_as_records(path: str) -> bool:
+    """Whether a local file begins as a TFRecord file, GZIP or not, or is empty."""
+    with open(path, "rb") as file:
+        is_compressed = file.read(3) == _GZIP_MAGIC
+    try:
+        with gzip.open(path) if is_compressed else open(path, "rb") as file:
+            header = file.read(HEADER.size)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return False
+    return not header or (len(header) == HEADER.size and masked_crc32c(header[:8]) == HEADER.unpack(header)[1])
 
 
 def compression(path: str) -> str:

@@ -35,7 +35,7 @@ class TabularOptions:
         from 0; None looks for a usual name such as `text` and `label`.
       data_format: `tsv`, `csv` or `jsonl`; `auto` goes by the file's name.
       header: `yes` or `no`; `auto` means yes when a column is given by name or none is given, no when all are places.
-      quotechar: character that encloses cells of a TSV file; empty makes quotes plain text.
+      quotechar: character that encloses cells; empty is " for CSV and makes quotes plain text in TSV.
       labels: label names in id order; empty collects them from all splits and sorts them.
       is_regression: labels are numbers.
     """
@@ -91,6 +91,11 @@ class TabularProcessor(DataProcessor):
             for split, flag in _FILE_FLAGS.items()
             if getattr(options, flag)
         }
+        if options.quotechar and {self._format(path) for path in self._paths.values()} == {"jsonl"}:
+            names = ", ".join(self._paths.values())
+            raise UserError(
+                f"{names}: JSONL has quotes of its own, so --quotechar={options.quotechar} can do nothing; leave it out"
+            )
         self._columns = {split: self._locate(split, path) for split, path in self._paths.items()}
         self._labels: list[str] | None = list(options.labels) or None
 
@@ -126,7 +131,8 @@ class TabularProcessor(DataProcessor):
         if kind == "jsonl":
             yield from read_jsonl(path)
             return
-        for line, row in read_csv(path) if kind == "csv" else read_tsv(path, self.options.quotechar or None):
+        quotechar = self.options.quotechar
+        for line, row in read_csv(path, quotechar or '"') if kind == "csv" else read_tsv(path, quotechar or None):
             yield line, row, row
 
     def _locate(self, split: str, path: str) -> _Columns:

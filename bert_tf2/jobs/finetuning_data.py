@@ -20,6 +20,7 @@ OUTPUT = "Output"
 TEXT = "Text"
 SQUAD = "SQuAD (--fine_tuning_task_type=squad)"
 
+_TASK_FLAGS = ("input_data_dir", "module_import", "mnli_type", "xnli_language", "pawsx_language")
 _NOT_HERE = "retrieval and tagging data are not made by this version"
 _XTREME = "belongs to the XTREME tasks, which are not in this version"
 
@@ -68,7 +69,9 @@ class FinetuningDataOptions:
     data_format: str = option(
         "auto", "What the files are; auto goes by their names.", choices=("auto", "tsv", "csv", "jsonl"), section=OWN_FILES
     )
-    quotechar: str = option("", "Character that encloses cells of a TSV file; by default quotes are text.", section=OWN_FILES)
+    quotechar: str = option(
+        "", 'Character that encloses cells [default: " for CSV; for TSV none, quotes are text].', section=OWN_FILES
+    )
     labels: str | None = option(
         None, "Label names in id order, comma-separated [default: collected from all files and sorted].", section=OWN_FILES
     )
@@ -148,10 +151,14 @@ def check_finetuning_data_options(options: FinetuningDataOptions) -> FinetuningD
     inputs = ("train_file", "eval_file", "test_file", "vocab_file", "sp_model_file")
     given = {getattr(options, flag): flag for flag in inputs if getattr(options, flag)}
     refuse_overwriting(given, (*_outputs(options).values(), options.meta_data_file_path))
-    if not own:
+    if own:
+        refuse_given(options, _TASK_FLAGS, f"belongs to --classification_task_name; it can do nothing beside --{own[0]}")
+    else:
         refuse_given(
             options, OWN_FILE_FLAGS, "belongs to --train_file, --eval_file and --test_file; a task knows its own columns"
         )
+    if options.fine_tuning_task_type == "regression":
+        refuse_given(options, ("labels",), "names classes; with --fine_tuning_task_type=regression labels are numbers")
     if options.labels and not all(_label_names(options)):
         raise UserError(f"--labels must be names with one comma between two; got '{options.labels}', where a name is empty")
     if len(options.quotechar) > 1:

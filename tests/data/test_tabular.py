@@ -92,6 +92,8 @@ def test_regression_labels_and_weights(processor):
 def test_quoted_tsv(processor):
     found = processor('text\tlabel\n"a\tb"\tx\n', quotechar='"')
     assert rows(found.get_train_examples()) == [("a\tb", None, "x")]
+    found = processor("text,label\n'a, \"b\"',x\n", "a.csv", quotechar="'")
+    assert rows(found.get_train_examples()) == [('a, "b"', None, "x")]
 
 
 @pytest.mark.parametrize(
@@ -107,6 +109,7 @@ def test_quoted_tsv(processor):
         ("a\tb\n", "a.xlsx", {}, "pass --data_format=tsv, csv or jsonl"),
         ("text\tlabel\n" + "".join(f"a\t{n}.5\n" for n in range(30)), "a.tsv", {}, "--fine_tuning_task_type=regression"),
         ("text\tlabel\n" + "".join(f"a\tl{n}\n" for n in range(20_002)), "a.tsv", {}, "more than 20,000 different labels"),
+        ('{"text": "a", "label": "b"}\n', "a.jsonl", {"quotechar": "'"}, "so --quotechar=' can do nothing"),
         ("{}\n", "a.jsonl", {}, "which column holds the text?"),
         ("[]\n", "a.jsonl", {}, "a.jsonl:1: not a JSON object: []"),
     ],

@@ -218,6 +218,12 @@ def test_bad_vocabularies(place, vocabulary, message):
         (("--meta_data_file_path=",), "--meta_data_file_path is needed"),
         (("--labels=pos,neg,pos",), "'pos' twice"),
         (("--labels=pos,neg,",), "--labels must be names with one comma between two; got 'pos,neg,'"),
+        (("--labels=1,2", "--fine_tuning_task_type=regression"), "--labels names classes"),
+        (
+            ("--input_data_dir=/nowhere",),
+            "--input_data_dir belongs to --classification_task_name; it can do nothing beside --train",
+        ),
+        (("--mnli_type=mismatched",), "--mnli_type belongs to --classification_task_name"),
         (("--labels=,",), "--labels must be names"),
     ],
 )
@@ -258,6 +264,22 @@ def test_an_input_is_never_overwritten(place):
     path = place.write("train.tsv", GOOD_ROWS)
     place.fails("would overwrite", f"--train_data_output_path={path}")
     assert (place.directory / "train.tsv").read_text() == GOOD_ROWS
+
+
+def test_raw_data_of_a_task_are_never_overwritten(place):
+    raw = "sentence\tlabel\ngood\t1\nbad\t0\n"
+    for split in ("train", "dev"):
+        place.write(f"sst/{split}.tsv", raw)
+    directory = place.directory / "sst"
+    flags = ("--classification_task_name=SST-2", f"--input_data_dir={directory}")
+    for flag in ("train_data_output_path", "meta_data_file_path"):
+        message = f"writing {directory}/dev.tsv would overwrite a file of the data in"
+        place.fails(message, *flags, f"--{flag}={directory}/dev.tsv", files=False)
+    assert (directory / "dev.tsv").read_text() == raw
+    # Records and metadata made before are not raw data, wherever they lie.
+    outputs = (f"--train_data_output_path={directory}/train.tf_record", f"--meta_data_file_path={directory}/meta.json")
+    for compressed in ("--gzip_compress", "--nogzip_compress", "--gzip_compress"):
+        assert place.run(*flags, *outputs, compressed, files=False)[0] == 0
 
 
 def test_a_directory_is_no_output(place):
