@@ -75,18 +75,17 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
 
 def phases_of(options: ClassifierOptions) -> Phases:
     """What to do, in terms of both dialects."""
-    watches = options.best_metric is not None or options.early_stopping_patience > 0 or options.num_eval_per_epoch > 1
     if options.is_tf1_dialect:
-        return Phases(options.do_train, options.do_eval, options.do_train and watches, options.do_predict)
+        return Phases(options.do_train, options.do_eval, options.do_train and options.watches, options.do_predict)
     mode = options.mode or "train_and_eval"
-    if mode == "train" and watches and not options.eval_data_path:
+    if mode == "train" and options.watches and not options.eval_data_path:
         raise UserError(
             "--best_metric, --early_stopping_patience and --num_eval_per_epoch need evaluation data: give --eval_data_path"
         )
     return Phases(
         train=mode in ("train", "train_and_eval"),
         evaluate=mode in ("eval", "train_and_eval"),
-        evaluate_while_training=mode == "train_and_eval" or (mode == "train" and watches),
+        evaluate_while_training=mode == "train_and_eval" or (mode == "train" and options.watches),
         predict=mode == "predict",
     )
 

@@ -147,10 +147,9 @@ def made_records(options: ClassifierOptions) -> ClassifierData:
 
 
 def _asked_splits(options: ClassifierOptions) -> dict[str, bool]:
-    watches = options.best_metric is not None or options.early_stopping_patience > 0
     return {
         "train": options.do_train,
-        "eval": options.do_eval or (options.do_train and watches),
+        "eval": options.do_eval or (options.do_train and options.watches),
         "test": options.do_predict,
     }
 

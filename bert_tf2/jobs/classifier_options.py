@@ -60,6 +60,11 @@ class ClassifierOptions(TrainingOptions):
         """Whether the command is google-research/bert's: raw files in, `--do_*` switches."""
         return bool(self.task_name or self.data_dir or self.output_dir or self.do_train or self.do_eval or self.do_predict)
 
+    @property
+    def watches(self) -> bool:
+        """Whether flags were given that need evaluations while training."""
+        return self.best_metric is not None or self.early_stopping_patience > 0 or self.num_eval_per_epoch > 1
+
 
 def check_combination(options: ClassifierOptions) -> None:
     """Checks what single flags cannot: that the flags of one dialect are complete and not mixed with the other's.

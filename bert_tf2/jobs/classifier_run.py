@@ -83,6 +83,7 @@ class ClassifierRun(TrainingRun):
         if self._phases.predict:
             self._predict()
         if self._chief:
+            self._save_encoder()
             if options.model_export_path:
                 self._export(files.expand(options.model_export_path))
             self._write_report(results)
@@ -197,8 +198,6 @@ class ClassifierRun(TrainingRun):
         training, evaluation = results.get("training"), results.get("evaluation", {})
         if training is None and not evaluation:
             return
-        if training is not None:
-            self._save_encoder()
         pictures = [("Predictions", self._picture)] if "eval" in evaluation and self._picture else []
         self._report(self._data.meta.processor_type, training, evaluation, pictures)
 

@@ -80,7 +80,9 @@ def test_predictions_come_from_the_checkpoint_that_is_named(workplace, capsys):
     expected = (workplace.model_dir / "test_results.tsv").read_text()
     elsewhere = workplace.directory / "elsewhere"
     flags = ["--mode=predict", f"--model_dir={elsewhere}"]
-    assert workplace.run(*flags, f"--predict_checkpoint_path={workplace.model_dir / 'ckpt-10'}") == 0
+    named = [*flags, f"--predict_checkpoint_path={workplace.model_dir / 'ckpt-10'}", "--sub_model_export_name=encoder"]
+    assert workplace.run(*named) == 0
+    assert tf.train.list_variables(str(elsewhere / "encoder.ckpt-10"))
     assert (elsewhere / "test_results.tsv").read_text() == expected
     assert "checkpoint of step 10" in capsys.readouterr().err
     assert workplace.run(*flags, f"--predict_checkpoint_path={workplace.model_dir / 'ckpt-11'}") == 2

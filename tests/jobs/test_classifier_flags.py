@@ -130,6 +130,12 @@ def test_mnli_is_evaluated_matched_and_mismatched(workplace, tmp_path):
     assert len((output_dir / "eval_predictions_mismatched.tsv").read_text().splitlines()) == 8
 
 
+def test_evaluations_that_a_flag_asks_for_need_no_do_eval(workplace, tmp_path):
+    assert workplace.run_tf1(workplace.write_raw(train=80), tmp_path / "out", "--do_train", "--num_eval_per_epoch=2") == 0
+    assert [entry["step"] for entry in history(tmp_path / "out", "eval")] == [2, 3]
+    assert not (tmp_path / "out" / "eval_results.json").exists()
+
+
 def test_xnli_is_chinese_unless_another_language_is_named(workplace, tmp_path, capsys):
     data_dir = tmp_path / "XNLI"
     (data_dir / "multinli").mkdir(parents=True)
