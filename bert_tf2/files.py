@@ -12,6 +12,8 @@ from typing import Any
 from bert_tf2.errors import JobError, UserError
 
 INCOMPLETE = ".incomplete-"
+REJECTS = ".rejects.jsonl"
+"""Ends the name of a list of rows that were left out, beside the records that were made of the others."""
 
 
 def is_remote(path: str) -> bool:
@@ -115,7 +117,7 @@ def matching_files(pattern: str, flag: str) -> list[str]:
 
 
 def _glob(pattern: str) -> list[str]:
-    """The files that match a pattern, sorted; unfinished ones and directories are none."""
+    """The files that match a pattern, sorted; unfinished ones, lists of rejected rows and directories are none."""
     if is_remote(pattern):
         import tensorflow as tf
 
@@ -123,7 +125,7 @@ def _glob(pattern: str) -> list[str]:
             matched = tf.io.gfile.glob(pattern)
     else:
         matched = [path for path in glob.glob(pattern) if not os.path.isdir(path)]
-    return sorted(path for path in matched if INCOMPLETE not in path)
+    return sorted(path for path in matched if INCOMPLETE not in path and not path.endswith(REJECTS))
 
 
 def exists(path: str) -> bool:

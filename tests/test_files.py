@@ -47,6 +47,13 @@ def test_a_missing_file_is_named_with_its_neighbours(tmp_path):
         files.require_file(str(tmp_path), "eval_file")
 
 
+def test_patterns_match_what_is_whole_and_no_rejected_rows(tmp_path):
+    for name in ("train-1.tf_record", "train-0.tf_record", "train-0.tf_record.rejects.jsonl", "train-2.tf_record.incomplete-ab"):
+        (tmp_path / name).write_text("")
+    matched = files.matching_files(f"{tmp_path}/train*", "train_data_path")
+    assert [os.path.basename(path) for path in matched] == ["train-0.tf_record", "train-1.tf_record"]
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
 def test_an_unwritable_directory_is_refused(tmp_path):
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)

@@ -114,7 +114,7 @@ def _splits(
 ) -> Iterator[Split]:
     def split(name: str, path: str, read: Callable[[], Iterable[InputExample]]) -> Split:
         path = files.expand(path)
-        bad_rows = BadRows(options.skip_bad_rows, f"{path}.rejects.jsonl")
+        bad_rows = BadRows(options.skip_bad_rows, path + files.REJECTS)
         return Split(name, path, read, iter(()), bad_rows, SplitStatistics(options.max_seq_length, labels))
 
     methods = {"train": processor.get_train_examples, "eval": processor.get_dev_examples, "test": processor.get_test_examples}

@@ -119,7 +119,7 @@ def prepare_squad(
     output_path, meta_data_path = files.expand(output_path), files.expand(meta_data_path)
     check_outputs([output_path, meta_data_path])
     files.make_directory(os.path.dirname(output_path) or ".")
-    bad_rows, reading = BadRows(options.skip_bad_rows, f"{output_path}.rejects.jsonl"), Reading()
+    bad_rows, reading = BadRows(options.skip_bad_rows, output_path + files.REJECTS), Reading()
     groups = [paths, *([path] for path in translated_paths)]
     paragraphs = (
         paragraph
