@@ -33,10 +33,10 @@ class NonFiniteLossError(JobError):
 
 
 class Interrupted(JobError):
-    """The job was asked to stop, has saved its state and can be continued.
+    """The job was asked to stop and did so in good order.
 
     Args:
-      message: what was saved and how to go on.
+      message: what was saved, if anything, and how to go on.
       exit_code: 128 + the number of the signal, as shells report it (130 for Ctrl-C, 143 for SIGTERM).
     """
 

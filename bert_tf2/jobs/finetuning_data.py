@@ -2,10 +2,12 @@
 
 import dataclasses
 import logging
+import shlex
 from typing import TYPE_CHECKING
 
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.options import at_least, check, option, refuse_given, refuse_overwriting, refused_option
+from bert_tf2.jobs.runtime import ended_by_sigterm
 from bert_tf2.jobs.squad_data import OWN_FILE_FLAGS, SQUAD_FLAGS, check_squad_data_options, create_squad_data
 
 if TYPE_CHECKING:
@@ -180,11 +182,14 @@ def create_finetuning_data(options: FinetuningDataOptions) -> "Prepared | Prepar
 
     Raises:
       UserError: options, files or rows that cannot be used.
-      JobError: writing failed.
+      JobError: writing failed, or SIGTERM arrived; nothing half written is left.
     """
     options = check_finetuning_data_options(options)
-    if options.fine_tuning_task_type == "squad":
-        return create_squad_data(options)
+    with ended_by_sigterm():
+        return create_squad_data(options) if options.fine_tuning_task_type == "squad" else _create(options)
+
+
+def _create(options: FinetuningDataOptions) -> "Prepared":
     from bert_tf2.registry import import_module
     from bert_tf2.text.tokenizer import casing_warning, load_tokenizer
 
@@ -268,9 +273,9 @@ def _next_command(prepared: "Prepared") -> str:
     modes = {(True, True): "train_and_eval", (True, False): "train", (False, True): "eval", (False, False): "predict"}
     parts = [
         f"  python run_classifier.py --mode={modes['train' in paths, 'eval' in paths]}",
-        f"--input_meta_data_path={prepared.meta_data_path}",
+        f"--input_meta_data_path={shlex.quote(prepared.meta_data_path)}",
     ]
-    parts += [f"--{name}_data_path={paths[name]}" for name in ("train", "eval", "test") if name in paths]
+    parts += [f"--{name}_data_path={shlex.quote(paths[name])}" for name in ("train", "eval", "test") if name in paths]
     parts += [
         "--bert_config_file=<model>/bert_config.json",
         "--init_checkpoint=<model>/bert_model.ckpt",

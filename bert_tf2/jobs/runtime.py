@@ -1,9 +1,14 @@
-"""What must be set before TensorFlow's first operation: threads, determinism, logging."""
+"""What must be set before TensorFlow's first operation: threads, determinism, logging; and how a job without steps ends."""
 
+import contextlib
 import logging
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 
+from bert_tf2.errors import Interrupted
 from bert_tf2.jobs.memory import keep_freed_memory
 from bert_tf2.jobs.training_options import TrainingOptions
 
@@ -39,3 +44,32 @@ def configure_tensorflow(options: TrainingOptions) -> None:
         tf.config.experimental.enable_op_determinism()
     if options.run_eagerly:
         tf.config.run_functions_eagerly(True)
+
+
+class _Terminated(BaseException):
+    """SIGTERM arrived; no `except Exception` on the way out holds it up."""
+
+
+@contextlib.contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Makes SIGTERM end what is done here as Ctrl-C does, so that what is half written is removed on the way out.
+
+    Outside the main thread, where Python delivers no signals, nothing is changed.
+
+    Raises:
+      Interrupted: SIGTERM arrived.
+    """
+
+    def stop(number: int, frame: object) -> None:
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except _Terminated:
+        raise Interrupted("stopped by SIGTERM before anything was saved; run the command again", 128 + signal.SIGTERM) from None
+    finally:
+        signal.signal(signal.SIGTERM, former)

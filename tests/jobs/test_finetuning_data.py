@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -287,6 +288,40 @@ def test_a_directory_is_no_output(place):
     for path in (place.directory, f"{place.directory}/new/"):
         for flag in ("meta_data_file_path", "train_data_output_path"):
             place.fails(f"cannot write {path}: it is a directory; name a file", f"--{flag}={path}")
+
+
+def test_sigterm_leaves_nothing_half_written(place):
+    processor = place.write(
+        "ends.py",
+        """
+import os, signal
+from bert_tf2.data.processors import DataProcessor, InputExample, register_processor
+
+@register_processor("ends")
+class Ends(DataProcessor):
+    def get_labels(self): return ["a", "b"]
+    def get_train_examples(self, data_dir):
+        yield from (InputExample(str(n), "good", None, "a") for n in range(200))
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except Exception:
+            pass
+        yield InputExample("x", "bad", None, "b")
+""",
+    )
+    former = signal.getsignal(signal.SIGTERM)
+    code, _, errors = place.run(f"--module_import={processor}", "--classification_task_name=ends", files=False)
+    assert (code, errors) == (143, "ERROR: stopped by SIGTERM before anything was saved; run the command again\n")
+    assert os.listdir(place.out) == []
+    assert signal.getsignal(signal.SIGTERM) is former
+
+
+def test_paths_with_spaces_are_quoted_in_the_next_command(place):
+    place.write("train.tsv", GOOD_ROWS)
+    place.out = place.directory / "my records"
+    printed = place.run()[1]
+    assert f"--train_data_path='{place.out}/train.tf_record'" in printed
+    assert f"--input_meta_data_path='{place.out}/meta.json'" in printed
 
 
 def test_help_and_usage_errors_come_without_tensorflow(tmp_path):
