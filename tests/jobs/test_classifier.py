@@ -62,6 +62,17 @@ def check_exports(workplace, export, results):
     assert list(signature.structured_outputs) == ["sentence_prediction"]
 
 
+def test_an_evaluation_later_keeps_what_the_report_says_of_the_training(workplace):
+    assert workplace.run("--mode=train", "--num_train_epochs=1", "--best_metric=loss") == 0
+    trained = (workplace.model_dir / "report.md").read_text().splitlines()
+    assert workplace.run("--mode=eval", "--learning_rate=1") == 0
+    evaluated = (workplace.model_dir / "report.md").read_text().splitlines()
+    facts = [line for line in trained if line.startswith(("| training steps", "| initial", "| learning", "| batch", "| best"))]
+    assert len(facts) == 5
+    for line in [*facts, "![Loss](loss_curve.png)", "![Predictions](confusion_matrix.png)", "## eval"]:
+        assert line in evaluated
+
+
 @pytest.mark.parametrize("batch_size", [1, 7, 64])
 def test_evaluation_covers_every_row_whatever_the_batch_size(workplace, batch_size):
     if not workplace.model_dir.exists():
