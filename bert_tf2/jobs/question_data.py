@@ -51,7 +51,7 @@ class QuestionData:
         """What the metadata says about the training file; None for several files and where it says nothing."""
         if self.meta is None or any(sign in self.train_path for sign in ",*?["):
             return None
-        return self.meta.files.get(self.meta.split_of(self.train_path) or "train")
+        return self.meta.files.get(self.meta.split_of(self.train_path, "train") or "train")
 
     def read_questions(self, paths: list[str]) -> QuestionSet:
         """The questions of some SQuAD files.
