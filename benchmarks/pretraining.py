@@ -43,7 +43,7 @@ class BenchmarkOptions:
     documents: str = option(
         ",".join(DOCUMENTS),
         "What a document is, comma-separated. sections: twenty paragraphs, which fill the rows. paragraphs: each, as Google's "
-        "format takes the blank lines of a book; half of a row's places are padding then.",
+        "format takes the blank lines of a book, which leaves a third of 128 tokens to padding and three quarters of 512.",
     )
     work_dir: str = option("benchmark_output/pretraining", "Directory for records, checkpoints and results.json.")
     models: str = option(",".join(MODELS), "Sizes, comma-separated.")

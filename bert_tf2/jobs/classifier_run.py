@@ -15,7 +15,6 @@ from bert_tf2.data.records import parse_records
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.classifier_data import ClassifierData
 from bert_tf2.jobs.classifier_options import ClassifierOptions
-from bert_tf2.jobs.earlier_training import earlier_training
 from bert_tf2.jobs.metadata_checks import facts_of
 from bert_tf2.jobs.training_run import TrainingRun
 from bert_tf2.models.config import BertConfig
@@ -200,8 +199,7 @@ class ClassifierRun(TrainingRun):
         if training is None and not evaluation:
             return
         pictures = [("Predictions", self._picture)] if "eval" in evaluation and self._picture else []
-        earlier, sections = ([], []) if training is not None else earlier_training(self._directory.path)
-        self._report(self._data.meta.processor_type, training, evaluation, earlier + pictures, sections)
+        self._report(self._data.meta.processor_type, training, evaluation, pictures)
 
 
 def check_labels(records: RecordSet, num_labels: int, is_regression: bool) -> None:

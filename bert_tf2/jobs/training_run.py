@@ -16,6 +16,7 @@ from bert_tf2.data.pipeline import BatchPlan, check_divisible
 from bert_tf2.data.record_set import RecordSet
 from bert_tf2.errors import UserError
 from bert_tf2.jobs import training_setup
+from bert_tf2.jobs.earlier_training import earlier_training
 from bert_tf2.jobs.training_options import TrainingOptions
 from bert_tf2.models.checkpoints.loading import load_encoder_weights
 from bert_tf2.models.config import BertConfig
@@ -232,7 +233,7 @@ class TrainingRun(abc.ABC):
         pictures: Sequence[tuple[str, str]] = (),
         sections: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Writes `report.md`, and after training the summary and the loss curve.
+        """Writes `report.md`, and after training the summary and the loss curve; otherwise it tells of the training before.
 
         Args:
           data: what the data is called.
@@ -246,8 +247,10 @@ class TrainingRun(abc.ABC):
             ("configuration", self._options.bert_config_file),
             ("checkpoint", f"step {self._step}"),
         ]
-        pictures = list(pictures)
-        if training is not None:
+        pictures, sections = list(pictures), list(sections)
+        if training is None:
+            pictures[:0], sections[:0] = earlier_training(self._directory.path)
+        else:
             pictures.insert(0, ("Loss", self._summarize(training, scores)))
             facts += [
                 ("training steps", training.final_step),

@@ -2,62 +2,15 @@
 
 import os
 import pathlib
-import signal
 import subprocess
 import sys
 import time
 
 import pytest
-
-from bert_tf2 import cli
-from bert_tf2.data.metadata import read_meta_data
-from bert_tf2.jobs.finetuning_data import FinetuningDataOptions, create_finetuning_data
+from finetuning_workplace import GOOD_ROWS, Place
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 COMMAND = ROOT / "data_prep" / "create_finetuning_data.py"
-GOOD_ROWS = "text\tlabel\nthe movie was good\tpos\nvery bad !\tneg\n"
-
-
-class Place:
-    """A directory with a vocabulary, and the command run there."""
-
-    def __init__(self, directory: pathlib.Path, vocab_file: str, capsys):
-        self.directory, self.vocab_file, self._capsys = directory, vocab_file, capsys
-        self.out = directory / "out"
-
-    def write(self, name: str, content: str | bytes) -> str:
-        path = self.directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return str(path)
-
-    def run(self, *flags: str, splits=("train",), files: bool = True) -> tuple[int, str, str]:
-        """Exit code, standard output and standard error."""
-        arguments = [
-            "create_finetuning_data.py",
-            f"--vocab_file={self.vocab_file}",
-            f"--meta_data_file_path={self.out}/meta.json",
-        ]
-        arguments += [f"--{split}_data_output_path={self.out}/{split}.tf_record" for split in splits]
-        if files:
-            arguments += [f"--{split}_file={self.directory / split}.tsv" for split in splits]
-        code = cli.run(create_finetuning_data, FinetuningDataOptions, "Makes records.", [*arguments, *flags])
-        printed = self._capsys.readouterr()
-        return code, printed.out, printed.err
-
-    def fails(self, message: str, *flags: str, **options) -> str:
-        """Asserts one line with the message, exit code 2 and no output."""
-        code, _, errors = self.run(*flags, **options)
-        assert code == 2
-        last = errors.strip().splitlines()[-1]
-        assert last.startswith("ERROR: ")
-        assert message in last, last
-        assert "Traceback" not in errors
-        assert not self.out.exists() or os.listdir(self.out) == []
-        return last
-
-    def meta_data(self):
-        return read_meta_data(str(self.out / "meta.json"))
 
 
 @pytest.fixture
@@ -259,61 +212,6 @@ def test_files_that_do_not_fit_their_flags(place):
     code, _, errors = place.run(f"--train_data_output_path={blocked}/train.tf_record")
     assert code == 2
     assert "cannot create the directory" in errors
-
-
-def test_an_input_is_never_overwritten(place):
-    path = place.write("train.tsv", GOOD_ROWS)
-    place.fails("would overwrite", f"--train_data_output_path={path}")
-    assert (place.directory / "train.tsv").read_text() == GOOD_ROWS
-
-
-def test_raw_data_of_a_task_are_never_overwritten(place):
-    raw = "sentence\tlabel\ngood\t1\nbad\t0\n"
-    for split in ("train", "dev"):
-        place.write(f"sst/{split}.tsv", raw)
-    directory = place.directory / "sst"
-    flags = ("--classification_task_name=SST-2", f"--input_data_dir={directory}")
-    for flag in ("train_data_output_path", "meta_data_file_path"):
-        message = f"writing {directory}/dev.tsv would overwrite a file of the data in"
-        place.fails(message, *flags, f"--{flag}={directory}/dev.tsv", files=False)
-    assert (directory / "dev.tsv").read_text() == raw
-    # Records and metadata made before are not raw data, wherever they lie.
-    outputs = (f"--train_data_output_path={directory}/train.tf_record", f"--meta_data_file_path={directory}/meta.json")
-    for compressed in ("--gzip_compress", "--nogzip_compress", "--gzip_compress"):
-        assert place.run(*flags, *outputs, compressed, files=False)[0] == 0
-
-
-def test_a_directory_is_no_output(place):
-    place.write("train.tsv", GOOD_ROWS)
-    for path in (place.directory, f"{place.directory}/new/"):
-        for flag in ("meta_data_file_path", "train_data_output_path"):
-            place.fails(f"cannot write {path}: it is a directory; name a file", f"--{flag}={path}")
-
-
-def test_sigterm_leaves_nothing_half_written(place):
-    processor = place.write(
-        "ends.py",
-        """
-import os, signal
-from bert_tf2.data.processors import DataProcessor, InputExample, register_processor
-
-@register_processor("ends")
-class Ends(DataProcessor):
-    def get_labels(self): return ["a", "b"]
-    def get_train_examples(self, data_dir):
-        yield from (InputExample(str(n), "good", None, "a") for n in range(200))
-        try:
-            os.kill(os.getpid(), signal.SIGTERM)
-        except Exception:
-            pass
-        yield InputExample("x", "bad", None, "b")
-""",
-    )
-    former = signal.getsignal(signal.SIGTERM)
-    code, _, errors = place.run(f"--module_import={processor}", "--classification_task_name=ends", files=False)
-    assert (code, errors) == (143, "ERROR: stopped by SIGTERM before anything was saved; run the command again\n")
-    assert os.listdir(place.out) == []
-    assert signal.getsignal(signal.SIGTERM) is former
 
 
 def test_paths_with_spaces_are_quoted_in_the_next_command(place):

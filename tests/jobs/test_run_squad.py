@@ -50,6 +50,11 @@ def test_train_and_eval(place):
     for batch_size in (1, 3, 7, 64):
         assert place.run("--mode=predict", f"--predict_batch_size={batch_size}") == 0
         assert place.read("predictions.json") == json.loads(before), batch_size
+    # The report of a later evaluation still tells of the training.
+    assert place.run("--mode=eval") == 0
+    report = (place.model_dir / "report.md").read_text()
+    assert "loss_curve.png" in report
+    assert f"| training steps | {scores['global_step']} |" in report
 
 
 def test_scores_while_training_choose_the_best_checkpoint(place, capsys):
