@@ -45,8 +45,8 @@ class Interrupted(JobError):
         self.exit_code = exit_code
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """Returns ` Did you mean 'x'?` for the known word nearest to `word`, or an empty string."""
     by_lower_case = {name.lower(): name for name in known}
-    nearest = difflib.get_close_matches(word.lower(), by_lower_case, n=1, cutoff=0.6)
+    nearest = difflib.get_close_matches(word.lower(), by_lower_case, n=1, cutoff=cutoff)
     return f" Did you mean '{by_lower_case[nearest[0]]}'?" if nearest else ""

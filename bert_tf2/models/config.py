@@ -5,81 +5,8 @@ import math
 from typing import Any
 
 from bert_tf2 import files
-from bert_tf2.errors import UserError, did_you_mean
-
-ACTIVATIONS = ("gelu", "gelu_exact", "relu", "silu", "tanh", "linear")
-"""What `hidden_act` may be: `gelu` is the tanh approximation, as in Google's code; `gelu_exact` is x * Phi(x)."""
-
-_GOOGLE_ACTIVATIONS = {name: name for name in ACTIVATIONS} | {"swish": "silu"}
-_HUGGING_FACE_ACTIVATIONS = {
-    "gelu": "gelu_exact",
-    "gelu_python": "gelu_exact",
-    "gelu_new": "gelu",
-    "gelu_pytorch_tanh": "gelu",
-    "relu": "relu",
-    "silu": "silu",
-    "swish": "silu",
-    "tanh": "tanh",
-    "linear": "linear",
-}
-
-# Keys of Google's files that change nothing here: TF1 wrote some of them for the pooler of later models, the model garden
-# writes `backward_compatible`. Any value is accepted.
-_GOOGLE_BOOKKEEPING = {
-    "backward_compatible",
-    "directionality",
-    "pooler_fc_size",
-    "pooler_num_attention_heads",
-    "pooler_num_fc_layers",
-    "pooler_size_per_head",
-    "pooler_type",
-}
-# Keys of Hugging Face's files about the program, the tokenizer or generation.
-_HUGGING_FACE_BOOKKEEPING = {
-    "_attn_implementation",
-    "_attn_implementation_autoset",
-    "_name_or_path",
-    "_num_labels",
-    "architectures",
-    "bos_token_id",
-    "chunk_size_feed_forward",
-    "classifier_dropout",
-    "dtype",
-    "eos_token_id",
-    "finetuning_task",
-    "gradient_checkpointing",
-    "id2label",
-    "label2id",
-    "model_max_length",
-    "model_type",
-    "num_labels",
-    "output_attentions",
-    "output_hidden_states",
-    "output_past",
-    "pad_token_id",
-    "position_embedding_type",
-    "problem_type",
-    "return_dict",
-    "sep_token_id",
-    "summary_activation",
-    "summary_first_dropout",
-    "summary_type",
-    "summary_use_proj",
-    "tie_word_embeddings",
-    "torch_dtype",
-    "transformers_version",
-    "use_cache",
-}
-# Hugging Face keys that would change the network, with the values under which they do not.
-_HUGGING_FACE_REQUIRED = {
-    "model_type": ("bert",),
-    "position_embedding_type": ("absolute", None),
-    "is_decoder": (False, None),
-    "add_cross_attention": (False, None),
-    "is_encoder_decoder": (False, None),
-    "pruned_heads": ({}, None),
-}
-_HUGGING_FACE_MARKS = ("model_type", "architectures", "transformers_version", "_name_or_path")
+from bert_tf2.errors import UserError
+from bert_tf2.models.config_forms import ACTIVATIONS, field_values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,14 +63,12 @@ class BertConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "BertConfig":
-        """Takes either form; Hugging Face's is known by `model_type`, `architectures` or `transformers_version`.
+        """Takes either form; see `config_forms`.
 
         Raises:
-          UserError: a key is unknown, `vocab_size` is missing, or a value cannot be.
+          UserError: it is another model's, a key is unknown, `vocab_size` is missing, or a value cannot be.
         """
-        if any(mark in values for mark in _HUGGING_FACE_MARKS):
-            return cls(**_from_hugging_face(values))
-        return cls(**_from_google(values))
+        return cls(**field_values(values, [field.name for field in dataclasses.fields(cls)]))
 
     def to_dict(self) -> dict[str, Any]:
         """Google's form, with `hidden_act` as `ACTIVATIONS` names it, and `layer_norm_eps`."""
@@ -160,49 +85,6 @@ class BertConfig:
             "pad_token_id": 0,
             "position_embedding_type": "absolute",
         }
-
-
-def _from_google(values: dict[str, Any]) -> dict[str, Any]:
-    fields = [field.name for field in dataclasses.fields(BertConfig)]
-    known = [*fields, *sorted(_GOOGLE_BOOKKEEPING), "embedding_size"]
-    _refuse_unknown(values, known)
-    if values.get("embedding_size") not in (None, values.get("hidden_size", 768)):
-        raise UserError(
-            f"embedding_size must be absent or equal hidden_size (factorised embeddings are ALBERT's, not BERT's); "
-            f"got {_shown(values['embedding_size'])}"
-        )
-    kept = {name: values[name] for name in fields if name in values}
-    # The garden's own class defaults to 16 token types; files written by it always hold the key, so the default is BERT's 2.
-    if "hidden_act" in kept:
-        kept["hidden_act"] = _activation(kept["hidden_act"], _GOOGLE_ACTIVATIONS)
-    return kept
-
-
-def _from_hugging_face(values: dict[str, Any]) -> dict[str, Any]:
-    for key, accepted in _HUGGING_FACE_REQUIRED.items():
-        if key in values and values[key] not in accepted:
-            raise UserError(f"{key} must be {_shown(accepted[0])} (this is a BERT encoder); got {_shown(values[key])}")
-    fields = [field.name for field in dataclasses.fields(BertConfig)]
-    _refuse_unknown(values, [*fields, *sorted(_HUGGING_FACE_BOOKKEEPING), *_HUGGING_FACE_REQUIRED])
-    kept = {name: values[name] for name in fields if name in values}
-    kept.setdefault("vocab_size", 30522)
-    kept["hidden_act"] = _activation(kept.get("hidden_act", "gelu"), _HUGGING_FACE_ACTIVATIONS)
-    return kept
-
-
-def _refuse_unknown(values: dict[str, Any], known: list[str]) -> None:
-    for key in values:
-        if key not in known:
-            fields = ", ".join(field.name for field in dataclasses.fields(BertConfig))
-            raise UserError(f"unknown key '{key}'.{did_you_mean(key, known)} The keys that matter are {fields}")
-    if "vocab_size" not in values and "model_type" not in values:
-        raise UserError("vocab_size is missing: the number of entries of the vocabulary, for example 30522")
-
-
-def _activation(name: Any, names: dict[str, str]) -> str:
-    if isinstance(name, str) and name.lower() in names:
-        return names[name.lower()]
-    raise UserError(f"hidden_act must be one of {', '.join(names)}; got {_shown(name)}.{did_you_mean(str(name), names)}")
 
 
 def _check_value(field: dataclasses.Field, value: Any) -> None:

@@ -53,9 +53,56 @@ def test_hugging_face_form_comes_back(hidden_act):
     assert BertConfig.from_dict(config.to_hugging_face_dict()) == config
 
 
+# What transformers 1.x and 2.x wrote besides the encoder's keys, and what published files hold.
+OLDER_KEYS = {
+    "transformers 1": {"finetuning_task": None, "num_labels": 2, "output_attentions": False, "output_hidden_states": False}
+    | {"pruned_heads": {}, "torchscript": False, "use_bfloat16": False},
+    "transformers 2": {"architectures": ["BertForSequenceClassification"], "do_sample": False, "eos_token_ids": 0}
+    | {"is_decoder": False, "length_penalty": 1.0, "max_length": 20, "num_beams": 1, "output_past": True, "pad_token_id": 0}
+    | {"id2label": {"0": "LABEL_0", "1": "LABEL_1"}, "repetition_penalty": 1.0, "temperature": 1.0, "top_k": 50, "top_p": 1.0},
+    "a language and a name": {"model_type": "bert", "language": "english", "name": "Bert"},
+    "a device": {"model_type": "bert", "xla_device": None, "bad_words_ids": None, "prefix": None, "task_specific_params": None},
+    "Chinese": {"model_type": "bert", "directionality": "bidi", "pooler_fc_size": 768, "pooler_type": "first_token_transform"},
+}
+
+
+@pytest.mark.parametrize("keys", OLDER_KEYS.values(), ids=OLDER_KEYS)
+def test_every_version_of_transformers_is_known_by_its_keys(tiny_config_dict, keys, caplog):
+    config = BertConfig.from_dict(tiny_config_dict | {"layer_norm_eps": 1e-12} | keys)
+    # Their gelu is the exact one, also where no `model_type` says that the file is theirs.
+    assert config == BertConfig.from_dict(tiny_config_dict | {"hidden_act": "gelu_exact"})
+    assert not caplog.records
+
+
+def test_notes_of_ones_own_are_named_and_left_aside(caplog):
+    assert BertConfig.from_dict(HUGGING_FACE | {"our_dataset": "v7"}) == BertConfig.from_dict(HUGGING_FACE)
+    assert "keys 'our_dataset' are not a BERT encoder's and are not read" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"embedding_size": 128, "num_hidden_groups": 1, "inner_group_num": 1}, "another model, ALBERT (it holds num_hidden_gro"),
+        ({"dim": 768, "sinusoidal_pos_embds": False}, "another model, DistilBERT"),
+        ({"d_model": 768, "untie_r": True, "n_layer": 12}, "another model, XLNet"),
+        ({"architectures": ["RobertaForMaskedLM"], "vocab_size": 50265}, "another model, RoBERTa (architectures: RobertaFor"),
+        ({"architectures": ["TFAlbertModel"]}, "another model, ALBERT"),
+        ({"model_type": "bert", "auto_map": {"AutoModel": "x--modeling_bert.JinaBertModel"}}, "auto_map says"),
+        ({"model_type": "bert", "quantization_config": {"bits": 8}}, "quantization_config must be None"),
+        ({"model_type": "bert", "use_task_id": True}, "use_task_id must be False"),
+    ],
+)
+def test_other_models_are_named(values, message):
+    with pytest.raises(UserError) as error:
+        BertConfig.from_dict(values)
+    assert message in str(error.value)
+    assert "Did you mean" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"pad_token_id": 0, "hidden_dropout": 0.1}, r"unknown key 'hidden_dropout'\. Did you mean 'hidden_dropout_prob'\?"),
         ({"hidden_dropout": 0.1}, r"unknown key 'hidden_dropout'\. Did you mean 'hidden_dropout_prob'\?"),
         ({"num_layers": 2}, r"unknown key 'num_layers'\. Did you mean 'num_hidden_layers'\?"),
         ({"hidden_size": 18, "num_attention_heads": 4}, r"hidden_size must be divisible by num_attention_heads; 18 % 4 = 2"),
