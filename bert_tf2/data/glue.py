@@ -9,34 +9,22 @@ from collections.abc import Iterator
 
 from bert_tf2.data.examples import InputExample
 from bert_tf2.data.processors import DataProcessor, data_path, make, processors
-from bert_tf2.data.table import Column, Dataset, Layout, TableProcessor
+from bert_tf2.data.table import Dataset, Layout, TableProcessor
 from bert_tf2.errors import UserError
 
 
-def _layouts(file: str, text_a: Column, text_b: Column | None = None, label: Column | None = None, **other) -> tuple[Layout, ...]:
-    return (Layout(file, text_a, text_b, label, **other),)
-
-
 def _pairs(
-    name: str,
-    labels: tuple[str, ...],
-    metrics: tuple[str, ...],
-    first: str,
-    second: str,
-    label: str = "label",
-    at: int = 1,
-    label_at: int = 3,
-    test_at: int | None = None,
+    name: str, labels: tuple[str, ...], metrics: tuple[str, ...], first: str, second: str, label: str = "label"
 ) -> Dataset:
-    """A data set of the usual files: index, the two texts from column `at`, and the label."""
-    a, b, c = (at, first), (at + 1, second), (label_at, label)
+    """A data set of the usual files: two texts and, but for the test set, a label."""
+    labelled = (first, second, label)
     return Dataset(
         name,
         labels,
         metrics,
-        _layouts("train.tsv", a, b, c),
-        _layouts("dev.tsv", a, b, c),
-        _layouts("test.tsv", (test_at or at, first), ((test_at or at) + 1, second)),
+        (Layout("train.tsv", *labelled),),
+        (Layout("dev.tsv", *labelled),),
+        (Layout("test.tsv", first, second),),
     )
 
 
@@ -44,19 +32,17 @@ _BINARY = ("0", "1")
 _NLI = ("contradiction", "entailment", "neutral")
 _ACCURACY = ("accuracy",)
 _F1 = ("accuracy", "f1")
-_SENTENCES = ((8, "sentence1"), (9, "sentence2"))
-_GOLD = (-1, "gold_label")
-_MSR = ((3, "#1 String"), (4, "#2 String"), (0, "Quality"))
-_XNLI_ROW = {"text_a": (6, "sentence1"), "text_b": (7, "sentence2"), "label": (1, "gold_label"), "language": (0, "language")}
-_PAWS_ROW = ((1, "sentence1"), (2, "sentence2"), (3, "label"))
-_SNLI_ROW = ((5, "sentence1"), (6, "sentence2"), (0, "gold_label"))
-_SNLI_GLUE_ROW = ((7, "sentence1"), (8, "sentence2"), _GOLD)
-_COLA = {"text_a": (3, "sentence"), "label": (1, "label"), "header": False, "columns": 4}
+_SENTENCES = ("sentence1", "sentence2")
+_NLI_ROW = (*_SENTENCES, "gold_label")
+_MSR = ("#1 String", "#2 String", "Quality")
+_MSR_ORIGINAL = {"id_file": "mrpc_dev_ids.tsv", "ids": ("#1 ID", "#2 ID")}
+_PAWS_ROW = (*_SENTENCES, "label")
+_COLA = {"text_a": "sentence", "label": "label", "columns": ("source", "label", "star", "sentence")}
 
 
 def _mnli(name: str, dev: str, test: str, extra: dict[str, Layout]) -> Dataset:
-    train = _layouts("train.tsv", *_SENTENCES, _GOLD)
-    return Dataset(name, _NLI, _ACCURACY, train, _layouts(dev, *_SENTENCES, _GOLD), _layouts(test, *_SENTENCES), extra)
+    train = (Layout("train.tsv", *_NLI_ROW),)
+    return Dataset(name, _NLI, _ACCURACY, train, (Layout(dev, *_NLI_ROW),), (Layout(test, *_SENTENCES),), extra)
 
 
 _MNLI_MATCHED = _mnli(
@@ -64,7 +50,7 @@ _MNLI_MATCHED = _mnli(
     "dev_matched.tsv",
     "test_matched.tsv",
     {
-        "eval_mismatched": Layout("dev_mismatched.tsv", *_SENTENCES, _GOLD),
+        "eval_mismatched": Layout("dev_mismatched.tsv", *_NLI_ROW),
         "test_mismatched": Layout("test_mismatched.tsv", *_SENTENCES),
     },
 )
@@ -77,26 +63,27 @@ TABLE: tuple[Dataset, ...] = (
         ("matthews_corrcoef", "accuracy"),
         (Layout("train.tsv", **_COLA),),
         (Layout("dev.tsv", **_COLA),),
-        _layouts("test.tsv", (1, "sentence")),
+        # A copy of the development set is often put in the place of the test set.
+        (Layout("test.tsv", "sentence"), Layout("test.tsv", **_COLA)),
     ),
     Dataset(
         "SST-2",
         _BINARY,
         _ACCURACY,
-        _layouts("train.tsv", (0, "sentence"), None, (1, "label")),
-        _layouts("dev.tsv", (0, "sentence"), None, (1, "label")),
-        _layouts("test.tsv", (1, "sentence")),
+        (Layout("train.tsv", "sentence", None, "label"),),
+        (Layout("dev.tsv", "sentence", None, "label"),),
+        (Layout("test.tsv", "sentence"),),
     ),
     Dataset(
         "MRPC",
         _BINARY,
         _F1,
-        (Layout("train.tsv", *_MSR), Layout("msr_paraphrase_train.txt", *_MSR, id_file="mrpc_dev_ids.tsv")),
-        (Layout("dev.tsv", *_MSR), Layout("msr_paraphrase_train.txt", *_MSR, id_file="mrpc_dev_ids.tsv", in_id_file=True)),
+        (Layout("train.tsv", *_MSR), Layout("msr_paraphrase_train.txt", *_MSR, **_MSR_ORIGINAL)),
+        (Layout("dev.tsv", *_MSR), Layout("msr_paraphrase_train.txt", *_MSR, **_MSR_ORIGINAL, in_id_file=True)),
         (Layout("test.tsv", *_MSR[:2]), Layout("msr_paraphrase_test.txt", *_MSR)),
     ),
-    _pairs("QQP", _BINARY, _F1, "question1", "question2", "is_duplicate", at=3, label_at=5, test_at=1),
-    _pairs("STS-B", (), ("pearson", "spearman"), "sentence1", "sentence2", "score", at=7, label_at=9),
+    _pairs("QQP", _BINARY, _F1, "question1", "question2", "is_duplicate"),
+    _pairs("STS-B", (), ("pearson", "spearman"), "sentence1", "sentence2", "score"),
     _MNLI_MATCHED,
     _pairs("QNLI", ("entailment", "not_entailment"), _ACCURACY, "question", "sentence"),
     _pairs("RTE", ("entailment", "not_entailment"), _ACCURACY, "sentence1", "sentence2"),
@@ -105,26 +92,26 @@ TABLE: tuple[Dataset, ...] = (
         "AX",
         _NLI,
         ("matthews_corrcoef", "accuracy"),
-        (Layout("train.tsv", *_SENTENCES, _GOLD), Layout("../MNLI/train.tsv", *_SENTENCES, _GOLD)),
-        (Layout("dev_matched.tsv", *_SENTENCES, _GOLD), Layout("../MNLI/dev_matched.tsv", *_SENTENCES, _GOLD)),
-        tuple(Layout(f"{name}.tsv", (1, "sentence1"), (2, "sentence2")) for name in ("AX", "ax", "diagnostic", "test")),
+        (Layout("train.tsv", *_NLI_ROW), Layout("../MNLI/train.tsv", *_NLI_ROW)),
+        (Layout("dev_matched.tsv", *_NLI_ROW), Layout("../MNLI/dev_matched.tsv", *_NLI_ROW)),
+        tuple(Layout(f"{name}.tsv", *_SENTENCES) for name in ("AX", "ax", "diagnostic", "test")),
     ),
     Dataset(
         "SNLI",
         _NLI,
         _ACCURACY,
-        (Layout("snli_1.0_train.txt", *_SNLI_ROW), Layout("train.tsv", *_SNLI_GLUE_ROW)),
-        (Layout("snli_1.0_dev.txt", *_SNLI_ROW), Layout("dev.tsv", *_SNLI_GLUE_ROW)),
-        (Layout("snli_1.0_test.txt", *_SNLI_ROW), Layout("test.tsv", *_SNLI_GLUE_ROW)),
+        (Layout("snli_1.0_train.txt", *_NLI_ROW), Layout("train.tsv", *_NLI_ROW)),
+        (Layout("snli_1.0_dev.txt", *_NLI_ROW), Layout("dev.tsv", *_NLI_ROW)),
+        (Layout("snli_1.0_test.txt", *_NLI_ROW), Layout("test.tsv", *_NLI_ROW)),
         unlabelled="-",
     ),
     Dataset(
         "XNLI",
         _NLI,
         _ACCURACY,
-        _layouts("multinli/multinli.train.{language}.tsv", (0, "premise"), (1, "hypo"), (2, "label")),
-        (Layout("xnli.dev.tsv", **_XNLI_ROW),),
-        (Layout("xnli.test.tsv", **_XNLI_ROW),),
+        (Layout("multinli/multinli.train.{language}.tsv", "premise", "hypo", "label"),),
+        (Layout("xnli.dev.tsv", *_NLI_ROW, language="language"),),
+        (Layout("xnli.test.tsv", *_NLI_ROW, language="language"),),
         renamed_labels={"contradictory": "contradiction"},
         languages=("ar", "bg", "de", "el", "en", "es", "fr", "hi", "ru", "sw", "th", "tr", "ur", "vi", "zh"),
     ),
@@ -133,8 +120,8 @@ TABLE: tuple[Dataset, ...] = (
         _BINARY,
         _ACCURACY,
         (Layout("{language}/train.tsv", *_PAWS_ROW), Layout("{language}/translated_train.tsv", *_PAWS_ROW)),
-        _layouts("{language}/dev_2k.tsv", *_PAWS_ROW),
-        _layouts("{language}/test_2k.tsv", *_PAWS_ROW),
+        (Layout("{language}/dev_2k.tsv", *_PAWS_ROW),),
+        (Layout("{language}/test_2k.tsv", *_PAWS_ROW),),
         languages=("de", "en", "es", "fr", "ja", "ko", "zh"),
     ),
 )

@@ -1,16 +1,15 @@
 """Reading published data sets that are described by rows of a table (`bert_tf2.data.glue`)."""
 
 import dataclasses
+import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from bert_tf2 import files
 from bert_tf2.data.examples import InputExample
 from bert_tf2.data.processors import DataProcessor, data_path, require_data_file
 from bert_tf2.data.text_files import read_tsv
 from bert_tf2.errors import UserError, did_you_mean
-
-Column = tuple[int, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,22 +18,27 @@ class Layout:
 
     Attributes:
       file: its name; `{language}` is filled in.
-      text_a, text_b, label: place (from 0) and name in the header of each column; no `label` for unlabelled files.
-      header: the first row names the columns.
-      columns: number of columns of a file without header.
-      id_file: file of row ids; with `in_id_file` the rows listed there are taken, else the others (columns 1 and 2).
+      text_a, text_b, label: the names of the columns; no `label` for unlabelled files.
+      columns: what the columns of a file without header are; empty for a file whose first row names them.
+      id_file: file of row ids; with `in_id_file` the rows listed there are taken, else the others.
+      ids: the two columns that hold a row's ids.
       language: column that holds the row's language.
     """
 
     file: str
-    text_a: Column
-    text_b: Column | None = None
-    label: Column | None = None
-    header: bool = True
-    columns: int = 0
+    text_a: str
+    text_b: str | None = None
+    label: str | None = None
+    columns: tuple[str, ...] = ()
     id_file: str | None = None
     in_id_file: bool = False
-    language: Column | None = None
+    ids: tuple[str, ...] = ()
+    language: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that are read."""
+        return [name for name in (self.text_a, self.text_b, self.label, *self.ids, self.language) if name is not None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +49,8 @@ class Dataset:
       name: as in `--classification_task_name`.
       labels: label names in id order; empty for regression.
       metrics: what its benchmark reports; the first names the best checkpoint.
-      train, dev, test: layouts of each split; of several, the first whose file is there is read.
+      train, dev, test: layouts of each split; of several, the first whose file is there is read, and of those of one file the
+        first that its first row fits.
       extra: further splits that are written where their file is there.
       renamed_labels: labels as some files spell them.
       unlabelled: a label that means none was agreed on; such rows are left out and counted.
@@ -121,7 +126,7 @@ class TableProcessor(DataProcessor):
         for split, layout in self.dataset.extra.items():
             path = data_path(data_dir, layout.file)
             if _exists(path):
-                present[split] = lambda path=path, layout=layout, split=split: self._examples(path, layout, split, data_dir)
+                present[split] = lambda path=path, layout=layout, split=split: self._examples(path, (layout,), split, data_dir)
         return present
 
     def _each_language(
@@ -129,30 +134,40 @@ class TableProcessor(DataProcessor):
     ) -> Iterator[InputExample]:
         """The split's examples; files that hold one language are read one after the other."""
         if not languages or layouts[0].language is not None:
-            path, layout = _find(data_dir, layouts, "")
-            yield from self._examples(path, layout, split, data_dir, languages)
+            path, found = _find(data_dir, layouts, "")
+            yield from self._examples(path, found, split, data_dir, languages)
             return
         count = 0
         for language in languages:
-            path, layout = _find(data_dir, layouts, language)
-            for example in self._examples(path, layout, split, data_dir):
+            path, found = _find(data_dir, layouts, language)
+            for example in self._examples(path, found, split, data_dir):
                 example.example_id = count
                 count += 1
                 yield example
 
     def _examples(
-        self, path: str, layout: Layout, split: str, data_dir: str, languages: tuple[str, ...] = ()
+        self, path: str, layouts: tuple[Layout, ...], split: str, data_dir: str, languages: tuple[str, ...] = ()
     ) -> Iterator[InputExample]:
         rows = read_tsv(path)
-        expected, text_a, text_b, label = _places(layout, rows, path, self._label_of) if layout.header else _fixed_places(layout)
-        language = layout.language[0] if layout.language and languages else None
+        first = next(rows, None)
+        if first is None:
+            raise UserError(f"{path}: the file is empty")
+        layout, names = _fitting(path, layouts, first, self._label_of)
+        if layout.columns:
+            rows = itertools.chain([first], rows)
+        text_a, text_b, label, language = (
+            names.index(name) if name is not None else None
+            for name in (layout.text_a, layout.text_b, layout.label, layout.language if languages else None)
+        )
+        ids = [names.index(name) for name in layout.ids]
         listed = _ids(data_path(data_dir, layout.id_file)) if layout.id_file else None
+        expected = len(names)
         regression, label_of, unlabelled, left_out = self.is_regression, self._label_of, self.dataset.unlabelled, 0
         for index, (line, row) in enumerate(rows):
             if len(row) != expected:
                 self.bad_rows.report(f"{path}:{line}", _column_count(row, expected, layout), row)
                 continue
-            if listed is not None and ((row[1], row[2]) in listed) != layout.in_id_file:
+            if listed is not None and (tuple(row[place] for place in ids) in listed) != layout.in_id_file:
                 continue
             if language is not None and row[language] not in languages:
                 continue
@@ -170,16 +185,16 @@ class TableProcessor(DataProcessor):
             self.notices.append(f"{path}: {left_out} rows labelled '{unlabelled}' (the annotators did not agree) are left out")
 
 
-def _find(data_dir: str, layouts: tuple[Layout, ...], language: str) -> tuple[str, Layout]:
-    """The first layout whose file is there."""
+def _find(data_dir: str, layouts: tuple[Layout, ...], language: str) -> tuple[str, tuple[Layout, ...]]:
+    """The first file that is there, and the layouts it may have."""
     if not data_dir:
         raise UserError("--input_data_dir is needed: the directory that holds the task's files")
     for layout in layouts:
         path = data_path(data_dir, layout.file.format(language=language))
         if _exists(path):
-            return path, layout
+            return path, tuple(other for other in layouts if other.file == layout.file)
     names = " or ".join(dict.fromkeys(layout.file.format(language=language) for layout in layouts))
-    if len(layouts) == 1:
+    if len({layout.file for layout in layouts}) == 1:
         require_data_file(data_path(data_dir, names))
     shown = ", ".join(sorted(os.listdir(data_dir))[:8]) if os.path.isdir(data_dir) else "no such directory"
     raise UserError(f"no {names} in {data_dir} ({shown or 'it is empty'})")
@@ -193,42 +208,43 @@ def _exists(path: str) -> bool:
     return os.path.isfile(path)
 
 
-def _places(layout: Layout, rows: Iterator, path: str, labels: dict[str, str]) -> tuple[int, int, int | None, int | None]:
-    """Number of columns, and the places of text_a, text_b and label, from the header."""
-    first = next(rows, None)
-    if first is None:
-        raise UserError(f"{path}: the file is empty; expected a header and rows")
-    line, header = first
-    names = [name.strip() for name in header]
+def _fitting(
+    path: str, layouts: tuple[Layout, ...], first: tuple[int, list[str]], labels: Collection[str]
+) -> tuple[Layout, list[str]]:
+    """The layout that a file's first row fits, and the names of its columns; a layout with columns has no header to pass over.
 
-    def place(column: Column | None) -> int | None:
-        if column is None:
-            return None
-        at, name = column
-        if name in names:
-            return names.index(name)
-        at = at if at >= 0 else len(header) + at
-        # A file with other column names is read by place; a file without a header would lose its first row.
-        if not 0 <= at < len(header) or (column == layout.label and header[at].strip() in labels):
-            raise UserError(f"{path}:{line}: the first row is not the header: no column '{name}' ({len(header)} columns)")
-        return at
+    A header that names other columns, or none, is never taken on trust: a file without one would lose its first row, and one
+    with other columns would be read from wrong ones.
 
-    return len(header), place(layout.text_a), place(layout.text_b), place(layout.label)
+    Raises:
+      UserError: none fits; the message says what was expected and what is there.
+    """
+    line, row = first
+    header = [cell.strip() for cell in row]
+    for layout in layouts:
+        if all(header.count(name) == 1 for name in layout.names):
+            return dataclasses.replace(layout, columns=()), header
+        if layout.columns and len(row) == len(layout.columns) and header[layout.columns.index(layout.label)] in labels:
+            return layout, list(layout.columns)
+    shown = " | ".join(cell[:30] for cell in header[:12]) + (" | …" if len(header) > 12 else "")
+    twice = [name for name in layouts[0].names if header.count(name) > 1]
+    missing = [name for name in layouts[0].names if name not in header]
+    reason = f"no column '{missing[0]}'" if missing else f"the column '{twice[0]}' occurs twice"
+    expected = " or ".join(map(_expected, layouts))
+    raise UserError(f"{path}:{line}: the first row is not the expected one: {reason}; expected {expected}; found: {shown}")
 
 
-def _fixed_places(layout: Layout) -> tuple[int, int, int | None, int | None]:
-    return (
-        layout.columns,
-        layout.text_a[0],
-        layout.text_b[0] if layout.text_b else None,
-        layout.label[0] if layout.label else None,
-    )
+def _expected(layout: Layout) -> str:
+    named = ", ".join(layout.names)
+    if not layout.columns:
+        return f"a header with {named} (write it above the first row)"
+    return f"the {len(layout.columns)} columns {', '.join(layout.columns)} without a header, or a header with {named}"
 
 
 def _column_count(row: list[str], expected: int, layout: Layout) -> str:
     if not row:
         return "empty line"
-    names = ", ".join(column[1] for column in (layout.text_a, layout.text_b, layout.label) if column)
+    names = ", ".join(layout.names)
     advice = "; a tab inside the text?" if len(row) > expected else ""
     return f"{len(row)} columns, expected {expected} (with {names}){advice}"
 

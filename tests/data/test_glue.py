@@ -3,7 +3,8 @@
 import pytest
 
 from bert_tf2.data.bad_rows import BadRows
-from bert_tf2.data.glue import NOT_HERE, TABLE, create_processor
+from bert_tf2.data.glue import MNLI, NOT_HERE, TABLE, create_processor
+from bert_tf2.data.table import TableProcessor
 from bert_tf2.errors import UserError
 
 MNLI_HEADER = "index\tpromptID\tpairID\tgenre\ts1_bp\ts2_bp\ts1_p\ts2_p\tsentence1\tsentence2"
@@ -166,7 +167,10 @@ def test_imdb_directories(tmp_path):
         ("sentence\tlabel\na\tb\tc\n", "train.tsv:2: 3 columns, expected 2 (with sentence, label); a tab inside the text?"),
         ("sentence\tlabel\na\n", "train.tsv:2: 1 columns, expected 2"),
         ("sentence\tlabel\na\t1\n\nb\t0\n", "train.tsv:3: empty line"),
-        ("a text\t1\nb\t0\n", "train.tsv:1: the first row is not the header: no column 'label'"),
+        (
+            "a text\t1\nb\t0\n",
+            "train.tsv:1: the first row is not the expected one: no column 'sentence'; expected a header with",
+        ),
     ],
 )
 def test_rows_that_do_not_fit_are_named(tmp_path, content, message):
@@ -186,9 +190,62 @@ def test_a_short_row_of_qqp_is_skipped_only_on_demand_and_counted(tmp_path):
     assert "train.tsv:3: 4 columns, expected 6" in processor.bad_rows.first
 
 
-def test_other_column_names_are_read_by_place(tmp_path):
-    write(tmp_path, {"train.tsv": "a\tb\tc\td\n0\tone\ttwo\tentailment\n"})
-    assert only(create_processor("RTE").get_train_examples(str(tmp_path))) == ("one", "two", "entailment")
+def every_layout():
+    """A case for each file of each split of each data set: data set, split, layout."""
+    for dataset in (*TABLE, MNLI["mismatched"]):
+        splits = {"train": dataset.train, "dev": dataset.dev, "test": dataset.test}
+        splits |= {name: (layout,) for name, layout in dataset.extra.items()}
+        for split, layouts in splits.items():
+            # A copy of CoLA's development set as test set has a test of its own.
+            for layout in [layout for layout in layouts if split != "test" or not layout.columns]:
+                yield pytest.param(dataset, split, layout, id=f"{dataset.name}-{split}-{layout.file}")
+
+
+def read_layout(directory, dataset, split, layout, lines, begin=""):
+    """Writes a file of a layout and reads its split."""
+    language = dataset.languages[0] if dataset.languages else "en"
+    write(directory, {"in/" + layout.file.format(language=language): begin + "\n".join(lines) + "\n"})
+    write(directory, {"in/" + name: "1\t2\n" if layout.in_id_file else "8\t9\n" for name in [layout.id_file] if name})
+    processor = TableProcessor(dataset, language, only_language=True)
+    methods = {"train": processor.get_train_examples, "dev": processor.get_dev_examples, "test": processor.get_test_examples}
+    read = methods.get(split) or (lambda data_dir: processor.extra_splits(data_dir)[split]())
+    return [(example.text_a, example.text_b, example.label) for example in read(str(directory / "in"))]
+
+
+def cells_of(dataset, layout, names):
+    known = {layout.label: (*dataset.labels, "2.5")[0], layout.language: (*dataset.languages, "")[0]}
+    known |= dict(zip(layout.ids, "12"))
+    return [known.get(name, f"the {name}") for name in names]
+
+
+@pytest.mark.parametrize(("dataset", "split", "layout"), list(every_layout()))
+@pytest.mark.parametrize("begin", ["", "\ufeff"])
+def test_every_file_of_the_table_is_read_by_its_header_or_refused(tmp_path, dataset, split, layout, begin):
+    label = cells_of(dataset, layout, [layout.label])[0] if layout.label else None
+    expected = (f"the {layout.text_a}", f"the {layout.text_b}" if layout.text_b else None, label)
+    for names in (["index", *layout.names], [*reversed(layout.names), "x"]):
+        lines = ["\t".join(names)] + ["\t".join(cells_of(dataset, layout, names))] * 3
+        assert read_layout(tmp_path, dataset, split, layout, lines, begin) == [expected] * 3
+        for header in (lines[1:], ["\t".join("abcdefgh"[: len(names)]), *lines[1:]]):
+            with pytest.raises(UserError) as caught:
+                read_layout(tmp_path, dataset, split, layout, header, begin)
+            assert layout.file.format(language=(*dataset.languages, "en")[0]) + ":1: the first row" in str(caught.value)
+            assert ", ".join(layout.names) in str(caught.value)
+            assert "found: " + header[0].split("\t")[0] in str(caught.value)
+    twice = [["\t".join([*layout.names, layout.names[0]])], ["\t".join(["x"] * (len(layout.names) + 1))]]
+    with pytest.raises(UserError, match=f"the column '{layout.names[0]}' occurs twice"):
+        read_layout(tmp_path, dataset, split, layout, [line for lines in twice for line in lines], begin)
+
+
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+def test_cola_without_a_header_keeps_its_first_row(tmp_path, split):
+    write(tmp_path, {f"{split}.tsv": "gj04\t1\t\tOne\nks08\t0\t*\tTwo\n"})
+    processor = create_processor("CoLA")
+    examples = list(getattr(processor, f"get_{split}_examples")(str(tmp_path)))
+    assert [(example.text_a, example.label) for example in examples] == [("One", "1"), ("Two", "0")]
+    write(tmp_path, {f"{split}.tsv": "gj04\tyes\t\tOne\n"})
+    with pytest.raises(UserError, match=rf"{split}\.tsv:1: .*4 columns source, label, star, sentence without a header"):
+        list(getattr(processor, f"get_{split}_examples")(str(tmp_path)))
 
 
 def test_a_missing_file_is_named_with_what_is_there(tmp_path):
