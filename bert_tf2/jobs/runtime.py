@@ -11,16 +11,23 @@ from collections.abc import Iterator
 from bert_tf2.errors import Interrupted
 from bert_tf2.jobs.memory import keep_freed_memory
 from bert_tf2.jobs.training_options import TrainingOptions
+from bert_tf2.progress import lines_between_bars
 
 
 def configure_logging() -> None:
     """Sends this project's messages to standard error, one plain line each; warnings are marked."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _LineHandler(sys.stderr)
     handler.setFormatter(_LineFormatter())
     logger = logging.getLogger("bert_tf2")
     logger.handlers[:] = [handler]
     logger.setLevel(logging.INFO)
     logger.propagate = False
+
+
+class _LineHandler(logging.StreamHandler):
+    def emit(self, record: logging.LogRecord) -> None:
+        with lines_between_bars():
+            super().emit(record)
 
 
 class _LineFormatter(logging.Formatter):

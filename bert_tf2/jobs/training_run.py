@@ -25,6 +25,7 @@ from bert_tf2.tasks.base import Task
 from bert_tf2.training import checkpointing, export, report, weights
 from bert_tf2.training.agreement import Agreement
 from bert_tf2.training.distribution import describe, is_chief
+from bert_tf2.training.history import POINT
 from bert_tf2.training.run_directory import RunDirectory
 from bert_tf2.training.trainer import Trainer, TrainingResult
 
@@ -278,7 +279,9 @@ class TrainingRun(abc.ABC):
             "eval_metrics": scores.get("eval"),
         }
         report.write_training_summary(self._directory.path, summary | self._more_summary(train))
-        return report.draw_loss_curve(self._directory.path, train, evaluations, self._task.best_metric)
+        # A directory of an earlier version has no entries of its own for the curve.
+        points = [entry for entry in training.history if entry["kind"] == POINT] or train
+        return report.draw_loss_curve(self._directory.path, points, evaluations, self._task.best_metric)
 
     def _more_summary(self, train: Sequence[dict[str, float]]) -> dict[str, object]:
         """What a job adds to the summary, from the training's entries in the history."""

@@ -1,5 +1,6 @@
 """The model's outputs for every record, in the order of the files."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -9,8 +10,9 @@ import tf_keras
 from bert_tf2.data.pipeline import LengthSortedPlan, Padding, bad_record, check_divisible, distributed_batches, next_batch
 from bert_tf2.data.record_set import RecordSet
 from bert_tf2.errors import JobError
+from bert_tf2.progress import Progress
 from bert_tf2.tasks.base import Batch, Task
-from bert_tf2.training.distribution import is_multi_worker
+from bert_tf2.training.distribution import is_chief, is_multi_worker
 from bert_tf2.training.train_step import model_inputs
 
 # The last traced function and what it was traced for: an evaluation in every epoch must not trace the model every time.
@@ -25,6 +27,7 @@ def predict_all(
     batch_size: int,
     padding: Padding | None = None,
     enable_xla: bool = False,
+    what: str = "predicting",
 ) -> dict[str, np.ndarray]:
     """Collects `task.predictions` for every record, whatever the batch size.
 
@@ -38,6 +41,7 @@ def predict_all(
       batch_size: rows of a global batch.
       padding: the lengths of batches.
       enable_xla: compile the model.
+      what: what its progress calls it.
 
     Returns:
       arrays by name with one row per record. Where a further dimension differs between batches (one value for each token),
@@ -52,19 +56,22 @@ def predict_all(
     iterator = iter(distributed_batches(strategy, records, plan, 0, padding))
     predict = _predict_function(task, model, strategy, enable_xla)
     collected: dict[str, list[np.ndarray]] = {}
-    for step in range(plan.steps):
-        try:
-            results = {name: value.numpy() for name, value in predict(iterator).items()}
-        except tf.errors.ResourceExhaustedError as error:
-            raise JobError(f"out of memory with a batch of {batch_size}: use a smaller --eval_batch_size") from error
-        except (tf.errors.InvalidArgumentError, tf.errors.UnknownError) as error:
-            bad = bad_record(records, plan, step, padding)
-            if bad is None:
-                raise
-            raise JobError(bad) from error
-        real = len(plan.rows(step))
-        for name, values in results.items():
-            collected.setdefault(name, []).append(values[:real])
+    with Progress(what, len(records), "examples", shown=is_chief(strategy)) as progress:
+        for step in range(plan.steps):
+            try:
+                with progress.doing("compiling") if step == 0 else contextlib.nullcontext():
+                    results = {name: value.numpy() for name, value in predict(iterator).items()}
+            except tf.errors.ResourceExhaustedError as error:
+                raise JobError(f"out of memory with a batch of {batch_size}: use a smaller --eval_batch_size") from error
+            except (tf.errors.InvalidArgumentError, tf.errors.UnknownError) as error:
+                bad = bad_record(records, plan, step, padding)
+                if bad is None:
+                    raise
+                raise JobError(bad) from error
+            real = len(plan.rows(step))
+            for name, values in results.items():
+                collected.setdefault(name, []).append(values[:real])
+            progress.advance(real)
     order = np.concatenate([plan.rows(step) for step in range(plan.steps)])
     return {name: _in_file_order(parts, order) for name, parts in collected.items()}
 

@@ -9,10 +9,12 @@ from bert_tf2 import files
 from bert_tf2.errors import JobError
 
 FILE_NAME = "training_history.jsonl"
+POINT = "loss"
+"""Kind of the entries that the loss curve is drawn from: they lie closer than the `train` ones, one for every `--log_steps`."""
 
 
 class History:
-    """Entries `{"kind": "train" | "eval", "step": …, …}` in the order of the steps.
+    """Entries `{"kind": "train" | "loss" | "eval", "step": …, …}` in the order of the steps.
 
     Args:
       directory: where `training_history.jsonl` is kept.
@@ -37,15 +39,23 @@ class History:
         Raises:
           JobError: it cannot be written.
         """
-        self.entries.append({"kind": kind, "step": step, **values})
-        if not self._writes:
+        self.extend([{"kind": kind, "step": step, **values}])
+
+    def extend(self, entries: list[dict[str, Any]]) -> None:
+        """Adds entries and makes sure that they are on the disk.
+
+        Raises:
+          JobError: they cannot be written.
+        """
+        self.entries += entries
+        if not self._writes or not entries:
             return
         if files.is_remote(self._path):
             self._rewrite()
             return
         try:
             with open(self._path, "a", encoding="utf-8") as file:
-                file.write(json.dumps(self.entries[-1]) + "\n")
+                file.writelines(json.dumps(entry) + "\n" for entry in entries)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:

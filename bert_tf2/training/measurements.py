@@ -1,5 +1,6 @@
 """Losses as they come: checked to be finite, averaged, and told to the terminal, the history and TensorBoard."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 
@@ -9,14 +10,30 @@ import tensorflow as tf
 from bert_tf2.data.pipeline import Plan, Records
 from bert_tf2.errors import NonFiniteLossError
 from bert_tf2.tasks.base import Task
-from bert_tf2.training.history import History
+from bert_tf2.training.history import POINT, History
 from bert_tf2.training.optimization import Optimizer
-from bert_tf2.training.progress import Progress, Summaries
+from bert_tf2.training.progress import Summaries, TrainingProgress
 from bert_tf2.training.train_step import LoopResult, measure_names
 
 _SHOWN_EXAMPLES, _SHOWN_PLACES = 16, 2
+CURVE_POINTS = 100
+"""The loss curve has about so many points, or one for every step of a shorter training."""
 TOKENS = "tokens"
 """The measure that is told as a rate."""
+
+
+@dataclasses.dataclass
+class _Sums:
+    """Over some steps: their number, the losses and the task's measures; the last gradient's norm."""
+
+    steps: int = 0
+    loss: float = 0.0
+    gradient_norm: float = math.nan
+    measures: np.ndarray | float = 0.0
+
+    def add(self, steps: int, loss: float, gradient_norm: float, measures: np.ndarray) -> None:
+        self.steps, self.loss, self.gradient_norm = self.steps + steps, self.loss + loss, gradient_norm
+        self.measures = self.measures + measures.astype(np.float64)
 
 
 class Measurements:
@@ -30,6 +47,7 @@ class Measurements:
       history: kept in the run's directory.
       summaries: TensorBoard scalars.
       progress: the terminal.
+      train_steps: of the whole training, over which the points of the loss curve are spread.
     """
 
     def __init__(
@@ -40,17 +58,19 @@ class Measurements:
         records: Records,
         history: History,
         summaries: Summaries,
-        progress: Progress,
+        progress: TrainingProgress,
+        train_steps: int,
     ):
         self._task, self._optimizer, self._plan, self._records = task, optimizer, plan, records
         self._history, self._summaries, self._progress = history, summaries, progress
-        self._unchecked: list[LoopResult] = []
-        self._unreported: list[LoopResult] = []
+        self._point_every, self._train_steps = max(1, train_steps // CURVE_POINTS), train_steps
+        self._unfetched: list[tuple[int, LoopResult]] = []
+        self._first_bad_step: int | None = None
+        self._unreported, self._point = _Sums(), _Sums()
 
-    def add(self, result: LoopResult) -> None:
-        """Takes the result of some steps without waiting for it."""
-        self._unchecked.append(result)
-        self._unreported.append(result)
+    def add(self, step: int, result: LoopResult) -> None:
+        """Takes the result of the steps up to `step` without waiting for it."""
+        self._unfetched.append((step, result))
 
     def check_finite(self, last_checkpoint: Callable[[], str | None]) -> None:
         """Waits for all steps so far.
@@ -61,8 +81,8 @@ class Measurements:
         Raises:
           NonFiniteLossError: the loss or the gradient of a step is nan or infinite.
         """
-        bad = next((int(step) for step in (result.first_bad_step.numpy() for result in self._unchecked) if step >= 0), None)
-        self._unchecked.clear()
+        self._fetch()
+        bad = self._first_bad_step
         if bad is None:
             return
         last = last_checkpoint()
@@ -73,34 +93,48 @@ class Measurements:
         )
 
     def report(self, step: int) -> None:
-        """Reports the mean loss of the steps since the last report."""
-        steps = sum(result.steps for result in self._unreported)
-        if steps == 0:
+        """Reports the means over the steps since the last report."""
+        self._fetch()
+        if self._unreported.steps == 0:
             return
-        loss = float(np.sum([result.loss_sum.numpy() for result in self._unreported], dtype=np.float64)) / steps
-        norm = float(self._unreported[-1].gradient_norm.numpy())
-        sums = self._sums()
-        self._unreported.clear()
-        rate = self._progress.rate(step)
-        # A skipped float16 step does not move the schedule, so the optimizer's own count decides.
-        learning_rate = self._learning_rate(max(int(self._optimizer.iterations.numpy()) - 1, 0))
-        values = {"loss": loss, "learning_rate": learning_rate, "examples_per_second": rate}
-        metrics = self._task.metrics_of_sums(sums) if sums else {}
-        if TOKENS in sums:
-            values["tokens_per_second"] = rate * sums[TOKENS] / (steps * self._plan.batch_size)
-        values |= metrics
-        self._progress.report(step, loss, learning_rate, rate, values.get("tokens_per_second"), metrics)
+        values, norm = self.tell(step), self._unreported.gradient_norm
+        self._unreported = _Sums()
         self._history.add("train", step, values)
         self._summaries.write("train", step, {**values, "gradient_norm": norm} if math.isfinite(norm) else values)
         self._progress.restart_clock(step)
 
-    def _sums(self) -> dict[str, float]:
-        """The task's measures, summed over the steps that are not reported yet."""
-        names = measure_names(self._task)
-        if not names:
-            return {}
-        sums = np.sum([result.measures.numpy() for result in self._unreported], axis=0, dtype=np.float64)
-        return dict(zip(names, sums.tolist()))
+    def tell(self, step: int) -> dict[str, float]:
+        """Says on the terminal how the training stands between two reports, and returns the values said."""
+        self._fetch()
+        sums, rate = self._unreported, self._progress.rate(step)
+        # A skipped float16 step does not move the schedule, so the optimizer's own count decides.
+        learning_rate = self._learning_rate(max(int(self._optimizer.iterations.numpy()) - 1, 0))
+        values = {"loss": sums.loss / max(sums.steps, 1), "learning_rate": learning_rate, "examples_per_second": rate}
+        measures = dict(zip(measure_names(self._task), np.asarray(sums.measures, np.float64).tolist()))
+        metrics = self._task.metrics_of_sums(measures) if measures and sums.steps else {}
+        if TOKENS in measures and sums.steps:
+            values["tokens_per_second"] = rate * measures[TOKENS] / (sums.steps * self._plan.batch_size)
+        values |= metrics
+        if sums.steps:
+            self._progress.report(step, values["loss"], learning_rate, rate, values.get("tokens_per_second"), metrics)
+        return values
+
+    def _fetch(self) -> None:
+        """Waits for the steps so far and adds them up; puts the points of the loss curve into the history."""
+        fetched, self._unfetched = self._unfetched, []
+        points: list[dict[str, object]] = []
+        for step, result in fetched:
+            bad = int(result.first_bad_step.numpy())
+            if bad >= 0 and self._first_bad_step is None:
+                self._first_bad_step = bad
+            loss, norm, measures = float(result.loss_sum.numpy()), float(result.gradient_norm.numpy()), result.measures.numpy()
+            for sums in (self._unreported, self._point):
+                sums.add(result.steps, loss, norm, measures)
+            first = step == result.steps
+            if (first or step % self._point_every < result.steps or step == self._train_steps) and math.isfinite(loss):
+                points.append({"kind": POINT, "step": step, "loss": self._point.loss / self._point.steps})
+                self._point = _Sums()
+        self._history.extend(points)
 
     def _example_ids(self, step: int) -> str:
         rows, shown = self._plan.rows(step), _SHOWN_EXAMPLES

@@ -1,23 +1,20 @@
-"""What a person sees while a run goes on: a bar on a terminal, lines elsewhere, and TensorBoard scalars."""
+"""What a person sees while a training goes on: its progress, and TensorBoard scalars."""
 
 import contextlib
 import logging
-import math
 import os
-import sys
-import time
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import tensorflow as tf
-from tqdm import tqdm
 
 from bert_tf2 import files
+from bert_tf2.progress import Progress, duration
 
 logger = logging.getLogger(__name__)
 
 
-class Progress:
+class TrainingProgress:
     """Reports a training.
 
     Args:
@@ -30,24 +27,24 @@ class Progress:
     def __init__(self, first_step: int, train_steps: int, batch_size: int, shown: bool = True):
         self._train_steps = train_steps
         self._batch_size = batch_size
-        self._shown = shown
-        self._bar = None
-        if shown and sys.stderr.isatty():
-            self._bar = tqdm(total=train_steps, initial=first_step, unit="step", desc="training", dynamic_ncols=True)
-        self._clock_step, self._clock, self._rate = first_step, time.monotonic(), 0.0
+        self._progress = Progress("training", train_steps, "steps", done=first_step, shown=shown)
+        self._clock_step, self._clock, self._rate = first_step, self._progress.clock(), 0.0
+        self.doing, self.is_due, self.advance = self._progress.doing, self._progress.is_due, self._progress.move
+
+    def __enter__(self) -> "TrainingProgress":
+        self._progress.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.__exit__(*error)
 
     def restart_clock(self, step: int) -> None:
         """Leaves out of the rate what was not training: compilation, evaluation, saving."""
-        self._clock_step, self._clock = step, time.monotonic()
-
-    def advance(self, steps: int) -> None:
-        """Moves the bar."""
-        if self._bar is not None:
-            self._bar.update(steps)
+        self._clock_step, self._clock = step, self._progress.clock()
 
     def rate(self, step: int) -> float:
         """Examples per second since the clock was started."""
-        seconds = time.monotonic() - self._clock
+        seconds = self._progress.clock() - self._clock
         if step > self._clock_step and seconds > 0:
             self._rate = (step - self._clock_step) * self._batch_size / seconds
         return self._rate
@@ -62,27 +59,14 @@ class Progress:
         metrics: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         """Says how the training stands; of the metrics, the accuracies."""
-        speed = f"{rate:.1f} examples/s" + (f"  {tokens_per_second:,.0f} tokens/s" if tokens_per_second is not None else "")
         accuracies = "".join(f"  {name} {value:.4f}" for name, value in metrics.items() if name.endswith("accuracy"))
-        if self._bar is not None:
-            self._bar.set_postfix_str(f"loss={loss:.4f}{accuracies} lr={learning_rate:.2e} {speed}")
-        elif self._shown:
-            left = _duration((self._train_steps - step) * self._batch_size / rate) if rate else "?"
-            logger.info(
-                "step %d/%d  loss %.4f%s  lr %.3e  %s  %s left",
-                step,
-                self._train_steps,
-                loss,
-                accuracies,
-                learning_rate,
-                speed,
-                left,
-            )
-
-    def close(self) -> None:
-        """Ends the bar."""
-        if self._bar is not None:
-            self._bar.close()
+        line = f"step {step}/{self._train_steps}  loss {loss:.4f}{accuracies}  lr {learning_rate:.3e}"
+        bar = f"loss={loss:.4f}{accuracies} lr={learning_rate:.2e}"
+        if rate:
+            speed = f"{rate:.1f} examples/s" + (f"  {tokens_per_second:,.0f} tokens/s" if tokens_per_second is not None else "")
+            bar += f" {speed}"
+            line += f"  {speed}  {duration((self._train_steps - step) * self._batch_size / rate)} left"
+        self._progress.say(line, bar)
 
 
 class Summaries:
@@ -122,11 +106,3 @@ class Summaries:
         for writer in self._writers.values():
             with contextlib.suppress(tf.errors.OpError, OSError):
                 writer.close()
-
-
-def _duration(seconds: float) -> str:
-    if not math.isfinite(seconds):
-        return "?"
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

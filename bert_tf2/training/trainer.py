@@ -18,7 +18,7 @@ from bert_tf2.training.history import History
 from bert_tf2.training.interruption import StoppedNow, StopRequest
 from bert_tf2.training.measurements import Measurements
 from bert_tf2.training.optimization import Optimizer
-from bert_tf2.training.progress import Progress, Summaries
+from bert_tf2.training.progress import Summaries, TrainingProgress
 from bert_tf2.training.run_directory import RunDirectory
 from bert_tf2.training.train_step import TrainStep
 from bert_tf2.training.trainer_config import TrainerConfig, TrainingResult
@@ -111,11 +111,12 @@ class _Run:
         """Restores, trains to the end and returns the result."""
         self._restore()
         started_at = self._step
-        self._progress = Progress(self._step, self._config.train_steps, self._plan.batch_size, self._chief)
+        self._progress = TrainingProgress(self._step, self._config.train_steps, self._plan.batch_size, self._chief)
         self._measurements = Measurements(
-            self._task, self._optimizer, self._plan, self._records, self._history, self._summaries, self._progress
-        )
-        with StopRequest() as self._stop:
+            self._task, self._optimizer, self._plan, self._records, self._history, self._summaries, self._progress,
+            self._config.train_steps,
+        )  # fmt: skip
+        with StopRequest() as self._stop, self._progress:
             try:
                 if self._step > 0:
                     self._at_boundary()  # an evaluation that was due when the run was stopped
@@ -137,7 +138,6 @@ class _Run:
                     raise
                 raise JobError(bad) from error
             finally:
-                self._progress.close()
                 self._summaries.close()
         if finished:
             logger.info("%s: the training is already finished (step %d); nothing to do", self._directory, self._step)
@@ -180,8 +180,10 @@ class _Run:
         first_loop = True
         while not self._is_finished():
             steps = self._next_stop() - self._step
-            self._measurements.add(train_step.run(iterator, self._step, steps))
+            with self._progress.doing("compiling the training step") if first_loop else contextlib.nullcontext():
+                result = train_step.run(iterator, self._step, steps)
             self._step += steps
+            self._measurements.add(self._step, result)
             self._progress.advance(steps)
             report = self._step % config.log_steps < steps or self._step == config.train_steps
             if first_loop or report or self._is_boundary():
@@ -192,6 +194,8 @@ class _Run:
                 first_loop = False
             if report:
                 self._measurements.report(self._step)
+            elif self._progress.is_due():
+                self._measurements.tell(self._step)
             if self._agreement.any(self._stop.signal is not None):
                 self._save_and_stop()
             if self._is_boundary():

@@ -50,7 +50,7 @@ class TrainingResult:
     """How a training ended.
 
     Attributes:
-      history: entries `{"kind": "train" | "eval", "step": …}` from the first step on, resumed or not.
+      history: entries `{"kind": "train" | "loss" | "eval", "step": …}` from the first step on, resumed or not.
       final_step: the step of the weights that the model has now.
       best_step: the step of the best evaluation, whose checkpoint is kept; None without evaluation.
       best_value: its value of the best metric.

@@ -1,6 +1,9 @@
 """The loop: training, evaluation, checkpoints, resumption in one process."""
 
+import itertools
 import json
+import logging
+import re
 
 import numpy as np
 import pytest
@@ -9,7 +12,9 @@ from toy_task import ToyTask, evaluator, make_plan, make_trainer, open_records, 
 
 from bert_tf2.data.pipeline import Padding
 from bert_tf2.errors import JobError, NonFiniteLossError, UserError
+from bert_tf2.progress import Progress
 from bert_tf2.training.evaluation import predict_all
+from bert_tf2.training.measurements import Measurements
 
 
 @pytest.fixture
@@ -225,3 +230,35 @@ def test_a_signal_during_evaluation_saves_at_once_and_the_evaluation_is_made_up_
     assert error.value.exit_code == 143
     result, _ = train(tmp_path / "run", records, evaluate=evaluator(records), **options)
     assert [entry["step"] for entry in result.history if entry["kind"] == "eval"] == [4, 8]
+
+
+def test_a_line_comes_in_time_and_log_steps_keeps_its_meaning(tmp_path, records, monkeypatch, caplog):
+    now = itertools.count()
+    monkeypatch.setattr(Progress, "clock", staticmethod(lambda: float(next(now))))
+    trainer, _ = make_trainer(tmp_path, train_steps=30, log_steps=100)
+    with caplog.at_level(logging.INFO):
+        result = trainer.train(records, make_plan(records))
+    lines = [message for message in caplog.messages if re.match(r"step \d+/30  loss \d\.\d+  lr ", message)]
+    assert 4 <= len(lines) < 30
+    # Scalars and summary come where --log_steps says; the loss curve has points enough all the same.
+    assert [entry["step"] for entry in result.history if entry["kind"] == "train"] == [30]
+    assert [entry["step"] for entry in result.history if entry["kind"] == "loss"] == list(range(1, 31))
+    assert result.history[-1]["loss"] == pytest.approx(np.mean([e["loss"] for e in result.history if e["kind"] == "loss"]))
+
+
+def test_the_device_is_waited_for_only_when_a_line_is_due(tmp_path, records, monkeypatch):
+    fetched = []
+    monkeypatch.setattr(Progress, "clock", staticmethod(lambda: 0.0))
+    monkeypatch.setattr(Measurements, "_fetch", lambda self, fetch=Measurements._fetch: (fetched.append(1), fetch(self)))
+    trainer, _ = make_trainer(tmp_path, train_steps=60, log_steps=100)
+    trainer.train(records, make_plan(records))
+    # After the first step, which compiles, and at the end: the check, the report, the values told and the checkpoint.
+    assert len(fetched) <= 5
+
+
+@pytest.mark.parametrize("steps_per_loop", [1, 7])
+def test_the_loss_curve_has_the_first_and_the_last_step(tmp_path, records, steps_per_loop):
+    trainer, _ = make_trainer(tmp_path, train_steps=250, log_steps=100, steps_per_loop=steps_per_loop)
+    points = [entry for entry in trainer.train(records, make_plan(records)).history if entry["kind"] == "loss"]
+    assert (points[0]["step"], points[-1]["step"]) == (steps_per_loop, 250)
+    assert 30 <= len(points) <= 130

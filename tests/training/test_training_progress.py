@@ -5,32 +5,28 @@ import logging
 
 import tensorflow as tf
 
-from bert_tf2.training.progress import Progress, Summaries
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
+from bert_tf2.progress import Progress
+from bert_tf2.training.progress import Summaries, TrainingProgress
 
 
 def test_lines_when_not_on_a_terminal(caplog, monkeypatch):
     monkeypatch.setattr("sys.stderr", io.StringIO())
-    progress = Progress(0, 100, 32)
-    progress.advance(10)
-    with caplog.at_level(logging.INFO):
+    with TrainingProgress(0, 100, 32) as progress, caplog.at_level(logging.INFO):
+        progress.advance(10)
         progress.report(10, 0.5, 2e-5, 64.0)
-    assert caplog.messages == ["step 10/100  loss 0.5000  lr 2.000e-05  64.0 examples/s  0:45 left"]
-    progress.close()
+    assert caplog.messages[0] == "step 10/100  loss 0.5000  lr 2.000e-05  64.0 examples/s  0:45 left"
 
 
 def test_a_bar_on_a_terminal(caplog, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
-    progress = Progress(40, 100, 32)
-    progress.advance(10)
-    with caplog.at_level(logging.INFO):
+    with TrainingProgress(40, 100, 32) as progress, caplog.at_level(logging.INFO):
+        progress.advance(10)
         progress.report(50, 0.5, 2e-5, 64.0)
-    progress.close()
     assert "50/100" in terminal.getvalue()
     assert "loss=0.5000 lr=2.00e-05 64.0 examples/s" in terminal.getvalue()
     assert caplog.messages == []
@@ -38,8 +34,8 @@ def test_a_bar_on_a_terminal(caplog, monkeypatch):
 
 def test_rate_counts_from_the_restart(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
-    progress = Progress(0, 100, 32, shown=False)
+    monkeypatch.setattr(Progress, "clock", staticmethod(lambda: now[0]))
+    progress = TrainingProgress(0, 100, 32, shown=False)
     now[0] = 100.0  # compilation
     progress.restart_clock(1)
     now[0] = 102.0
