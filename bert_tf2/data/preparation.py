@@ -1,6 +1,7 @@
 """Examples -> records and metadata: reads, checks, encodes and writes in one pass, in memory that does not grow with the rows."""
 
 import dataclasses
+import functools
 import itertools
 import logging
 import os
@@ -13,6 +14,7 @@ from bert_tf2.data.bad_rows import BadRows
 from bert_tf2.data.encoding import input_encoder
 from bert_tf2.data.examples import InputExample
 from bert_tf2.data.features import classification_features
+from bert_tf2.data.labels import why_unlabelled
 from bert_tf2.data.metadata import MetaData
 from bert_tf2.data.processors import DataProcessor, check_labels, checked
 from bert_tf2.data.publishing import check_outputs, known_objects_left_alone, publish, refuse_raw_data
@@ -86,7 +88,7 @@ def prepare(
     refuse_raw_data(data_dir, [split.path for split in splits], meta_data_path)
     specs = classification_features(regression=processor.is_regression, weighted=bool(processor.weight_key))
     for split in splits:
-        _start(split, processor)
+        _start(split, processor, labels)
     pad_to = options.max_seq_length if options.pad_to_max_length else None
     encode = input_encoder(tokenizer, options.max_seq_length)
     writers: dict[str, RecordWriter] = {}
@@ -132,20 +134,41 @@ def _splits(
                     f"run_classifier.py --mode=predict takes them one by one; got {path}"
                 )
             for language, examples in given.items():
-                yield split(f"test_{language}", path.replace("{}", language), lambda examples=examples: examples)
+                again = functools.partial(lambda language: processor.get_test_examples(data_dir)[language], language)
+                yield split(f"test_{language}", path.replace("{}", language), _readable_again(examples, again))
         else:
-            yield split(name, path, lambda given=given, method=method: method(data_dir) if given is None else given)
+            again = functools.partial(method, data_dir)
+            yield split(name, path, again if given is None else _readable_again(given, again))
         for extra_name, read in extra.items():
             if extra_name.startswith(f"{name}_"):
                 root, extension = os.path.splitext(path)
                 yield split(extra_name, f"{root}_{extra_name.removeprefix(f'{name}_')}{extension}", read)
 
 
-def _start(split: Split, processor: DataProcessor) -> None:
-    """Reads the first example, so that a missing or empty file is known before anything is written."""
+def _readable_again(given: Any, again: Callable[[], Any]) -> Callable[[], Any]:
+    """What gives the examples as often as it is called: a generator is asked for anew, one that cannot be is kept."""
+    if not hasattr(given, "__next__"):
+        return lambda: given
+    if again() is not given:
+        return again
+    kept = list(given)
+    return lambda: kept
+
+
+def _start(split: Split, processor: DataProcessor, labels: list[str]) -> None:
+    """Reads the first example, so that a missing or empty file is known before anything is written; of a split for prediction
+    as many as tell whether it has labels."""
+
+    def read() -> Iterator[InputExample]:
+        given = split.read()
+        return iter(given if processor.examples_are_checked else checked(given, split.name))
+
+    if split.is_test:
+        # What is wrong with a row is told when it is written.
+        processor.bad_rows = BadRows(skip=True)
+        split.unlabelled = why_unlabelled(read(), labels, processor.is_regression, processor.test_labels_may_be_placeholders)
     processor.bad_rows = split.bad_rows
-    given = split.read()
-    examples = iter(given if processor.examples_are_checked else checked(given, split.name))
+    examples = read()
     first = next(examples, None)
     if first is None:
         skipped = (
@@ -161,11 +184,6 @@ def _check_written(split: Split, processor: DataProcessor) -> None:
         raise UserError(
             f"{split.name}: 0 examples: all {split.bad_rows.count} rows were skipped, the first: {split.bad_rows.first}"
         )
-    if 0 < counts.labelled < counts.rows:
-        raise UserError(f"{split.name}: {counts.rows - counts.labelled} of {counts.rows} rows have no label; give all or none")
-    split.labelled = counts.labelled > 0
-    if split.name.startswith("test") and processor.test_labels_may_be_placeholders and len(counts.present_labels()) == 1:
-        split.labelled = False
 
 
 def _meta_data(
@@ -173,7 +191,7 @@ def _meta_data(
 ) -> MetaData:
     metrics = tuple(processor.metrics or _DEFAULT_METRICS[processor.is_regression])
     extra = {}
-    tests = [split.labelled for split in splits if split.name.startswith("test")]
+    tests = [split.labelled for split in splits if split.is_test]
     if tests:
         extra["test_has_labels"] = all(tests)
     return MetaData(
@@ -199,8 +217,10 @@ def _meta_data(
 
 
 def _warnings(processor: DataProcessor, splits: list[Split]) -> list[str]:
-    found = list(getattr(processor, "notices", []))
+    found = list(dict.fromkeys(getattr(processor, "notices", [])))
     for split in splits:
+        if split.unlabelled:
+            found.append(f"{split.name}: {split.unlabelled}: taken as unlabelled, to predict")
         found += split_warnings(split.name, split.statistics, split.labelled)
         if split.bad_rows.count:
             found.append(f"{split.name}: {split.bad_rows.count} rows were left out; the first: {split.bad_rows.first}")

@@ -42,8 +42,8 @@ class DataProcessor:
       label_type: `float` for regression; kept from the classic interface.
       weight_key: true when examples carry a `weight`.
       metrics: names of the metrics to report; None takes those of the kind of task.
-      test_labels_may_be_placeholders: test rows that all have one label are taken as unlabelled, since the classic processors
-        give them a placeholder.
+      test_labels_may_be_placeholders: test rows that all have one class are taken as unlabelled, since the classic processors
+        give them a placeholder. Labels that are no class are taken as none in any case, unless others in the split are classes.
       examples_are_checked: the processor gives nothing but `InputExample`s with texts.
       bad_rows: what to do with rows that cannot be used; set by data preparation.
     """
@@ -168,19 +168,21 @@ def check_processor(processor: Any, data_dir: str, splits: tuple[str, ...] = ("t
 
 def _check_split(split: str, examples: Iterable[InputExample], labels: list[str] | None, labelled: bool) -> None:
     counts: dict[str, int] = {}
-    total = 0
+    total, unknown = 0, ""
     for total, example in enumerate(checked(examples, split), 1):
         label = example.label
-        if labels is not None and (labelled or label is not None):
-            if str(label).strip() not in labels:
-                raise UserError(f"{split}: {example.where()}: unknown label '{label}'; get_labels says {', '.join(labels)}")
+        if labels is not None and str(label).strip() in labels:
             counts[str(label).strip()] = counts.get(str(label).strip(), 0) + 1
+        elif labels is not None and (labelled or label is not None):
+            unknown = unknown or f"{split}: {example.where()}: unknown label '{label}'; get_labels says {', '.join(labels)}"
+        if unknown and (labelled or counts):
+            raise UserError(unknown)
         if total <= 2:
             pair = f" ||| {example.text_b[:60]}" if example.text_b else ""
             print(f"    {example.where()}: [{label}] {example.text_a[:60]}{pair}")
     if not total:
         raise UserError(f"{split}: the processor gives no examples")
-    shown = ", ".join(f"{label} {count}" for label, count in sorted(counts.items()))
+    shown = ", ".join(f"{label} {count}" for label, count in sorted(counts.items())) or ("no known label" if unknown else "")
     print(f"  {split}: {total} examples{f' ({shown})' if shown else ''}")
 
 

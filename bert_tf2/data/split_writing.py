@@ -26,7 +26,10 @@ _MOST_KEPT = 1 << 15
 
 @dataclasses.dataclass
 class Split:
-    """One split on its way: where its examples come from and where its records go."""
+    """One split on its way: where its examples come from and where its records go.
+
+    `unlabelled` says why its labels are not read, if they are not; such rows get the label 0.
+    """
 
     name: str
     path: str
@@ -34,7 +37,17 @@ class Split:
     examples: Iterator[InputExample]
     bad_rows: BadRows
     statistics: SplitStatistics
-    labelled: bool = True
+    unlabelled: str | None = None
+
+    @property
+    def labelled(self) -> bool:
+        """Whether its labels are read."""
+        return self.unlabelled is None
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it is for prediction, where labels may be missing or hidden."""
+        return self.name.split("_")[0] == "test"
 
 
 def write_split(
@@ -61,15 +74,18 @@ def write_split(
     """
     counts, count_unknown = split.statistics, unknown_counter(tokenizer)
     serialize = _serializer(writer, processor, max_seq_length)
-    known_label, read_label = counts.label_ids.get, label_reader(counts, processor.is_regression, split.name.startswith("test"))
+    known_label, read_label = (counts.label_ids.get, label_reader(counts, processor.is_regression))
+    if not split.labelled:
+        known_label = {}.get
+        read_label = _no_label
     lengths, hashes, hashed_labels, label_counts = (
         counts.length_counts,
         counts.text_hashes,
         counts.text_labels,
-        counts.label_counts,
+        counts.label_counts if split.labelled else [],
     )
     weighted, index = bool(processor.weight_key), -1
-    truncated = unlabelled = unknown = 0
+    truncated = unknown = 0
     while chunk := list(itertools.islice(split.examples, _AT_ONCE)):
         encoded = encode([example.text_a for example in chunk], [example.text_b for example in chunk])
         payloads, records = [], []
@@ -93,9 +109,7 @@ def write_split(
             records.append(serialize(payload, length, first, label, example_id, weight))
             lengths[length] += 1
             truncated += cut
-            if name is None:
-                unlabelled += 1
-            elif label_counts:
+            if label_counts:
                 label_counts[label] += 1
             if len(hashes) < MOST_COMPARED:
                 hashes.append(hash(text_a if text_b is None else (text_a, text_b)))
@@ -103,7 +117,11 @@ def write_split(
         writer.write_all(records)
         unknown += count_unknown(b"".join(payloads))
     counts.rows, counts.truncated, counts.unknown_tokens = sum(lengths), truncated, unknown
-    counts.labelled = counts.rows - unlabelled
+
+
+def _no_label(label: object) -> tuple[int, None]:
+    del label
+    return 0, None
 
 
 def _check_pair(counts: SplitStatistics, length: int, first: int, max_seq_length: int) -> None:

@@ -24,7 +24,6 @@ class SplitStatistics:
         self.rows = 0
         self.truncated = 0
         self.unknown_tokens = 0
-        self.labelled = 0
         self.stripped_labels = 0
         self.empty_sides = 0
         self.label_counts = [0] * len(label_names)

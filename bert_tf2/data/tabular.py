@@ -36,7 +36,7 @@ class TabularOptions:
       data_format: `tsv`, `csv` or `jsonl`; `auto` goes by the file's name.
       header: `yes` or `no`; `auto` means yes when a column is given by name or none is given, no when all are places.
       quotechar: character that encloses cells; empty is " for CSV and makes quotes plain text in TSV.
-      labels: label names in id order; empty collects them from all splits and sorts them.
+      labels: label names in id order; empty collects them from the training and evaluation rows and sorts them.
       is_regression: labels are numbers.
     """
 
@@ -207,11 +207,18 @@ class TabularProcessor(DataProcessor):
             yield InputExample(f"{split}-{index}", text_a, text_b, label, weight, index, (path, line))
 
     def _collect_labels(self) -> list[str]:
-        """The labels of all splits, sorted: as numbers when all are whole numbers, else as text."""
+        """The labels of the training and evaluation rows, sorted: as numbers when all are whole numbers, else as text.
+
+        Those of test rows may be hidden behind a placeholder, so they never make a class.
+        """
         counts: collections.Counter[str] = collections.Counter()
-        for split, columns in self._columns.items():
-            if columns.label is None:
-                continue
+        labelled = {split: columns for split, columns in self._columns.items() if split != "test"}
+        if not labelled:
+            raise UserError(
+                f"{self._paths['test']}: rows to predict do not define classes; pass --labels, in the order in which the model "
+                "was trained with them"
+            )
+        for split, columns in labelled.items():
             for _, _, row in self._data_rows(split, self.bad_rows):
                 label = _json_label(_get(row, columns.label), False)
                 if label is not None and label.strip():

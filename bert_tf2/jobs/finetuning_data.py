@@ -75,7 +75,9 @@ class FinetuningDataOptions:
         "", 'Character that encloses cells [default: " for CSV; for TSV none, quotes are text].', section=OWN_FILES
     )
     labels: str | None = option(
-        None, "Label names in id order, comma-separated [default: collected from all files and sorted].", section=OWN_FILES
+        None,
+        "Label names in id order, comma-separated [default: collected from --train_file and --eval_file, sorted].",
+        section=OWN_FILES,
     )
 
     squad_data_file: str | None = option(
@@ -257,6 +259,8 @@ def summary(prepared: "Prepared") -> str:
         )
         if split.labelled and counts.label_names:
             lines.append(f"  labels: {_histogram(counts)}")
+        elif not split.labelled:
+            lines.append("  no labels: to predict")
         lines.append(f"  {split.path}")
     lines.append(f"metadata: {prepared.meta_data_path}")
     return "\n".join([*lines, "", "Next:", _next_command(prepared)])

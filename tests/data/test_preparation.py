@@ -222,8 +222,67 @@ def test_test_labels_are_all_there_or_none(run):
     assert real.meta_data.extra["test_has_labels"]
     placeholder = run(Processor(train, test=[example("c", "no"), example("d", "no")]), ("train", "test"))
     assert not placeholder.meta_data.extra["test_has_labels"]
-    with pytest.raises(UserError, match="1 of 2 rows have no label; give all or none"):
+    with pytest.raises(UserError, match="example 'guid': the label is missing"):
         run(Processor(train, test=[example("c", "no"), example("d", None)]), ("train", "test"))
+
+
+HIDDEN = {
+    "-1 in every row": (["-1", "-1", "-1"], "test: no label is one of the classes; the first is '-1' (example 'guid')"),
+    "a number as such": ([-1, -1], "no label is one of the classes; the first is '-1'"),
+    "another placeholder": (["0", "0"], "no label is one of the classes; the first is '0'"),
+    "several that are none": (["?", "x", None], "no label is one of the classes; the first is '?'"),
+    "a class in every row": (["no", "no"], "every row has the label 'no' (example 'guid'), which counts as a placeholder"),
+    "blanks": ([None, None], None),
+}
+
+
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_hidden_test_labels_are_none_and_said_to_be(run, tmp_path, kind):
+    labels, warning = HIDDEN[kind]
+    test = [example(text, label) for text, label in zip("cde", labels)]
+    prepared = run(Processor([example("a"), example("b", "yes")], test=test), ("train", "test"))
+    assert prepared.meta_data.extra["test_has_labels"] is False
+    assert prepared.meta_data.label_list == ("no", "yes")
+    assert batch_of(tmp_path / "out" / "test.tf_record")["label_ids"] == [0] * len(test)
+    told = [line for line in prepared.warnings if "taken as unlabelled, to predict" in line]
+    assert [warning in line for line in told] == ([True] if warning else [])
+
+
+@pytest.mark.parametrize("labels", [["yes", "?", "no"], ["?", "?", "yes"], [None, "yes", "no"]])
+def test_test_labels_of_which_some_are_none_are_bad_rows(run, labels):
+    place = labels.index("?" if "?" in labels else None)
+    test = [example(text, label, origin=("t.tsv", row)) for row, (text, label) in enumerate(zip("cde", labels))]
+    processor = Processor([example("a"), example("b", "yes")], test=test)
+    with pytest.raises(UserError, match=rf"t\.tsv:{place}: (unknown label '\?'|the label is missing)"):
+        run(processor, ("train", "test"))
+    prepared = run(processor, ("train", "test"), skip_bad_rows=True)
+    assert prepared.meta_data.sizes["test"] == sum(label in ("yes", "no") for label in labels)
+
+
+@pytest.mark.parametrize(
+    ("labels", "has_labels"),
+    [([-1, "-1.0"], False), (["", None], False), (["n/a", "n/a"], False), ([2.5, "3"], True), (["2.5"], True)],
+)
+def test_hidden_numbers_of_a_test_set(run, tmp_path, labels, has_labels):
+    test = [example(text, label) for text, label in zip("cd", labels)]
+    train = [example("a", 1), example("b", 2)]
+    prepared = run(Processor(train, test=test, is_regression=True, labels=None), ("train", "test"))
+    assert prepared.meta_data.extra["test_has_labels"] is has_labels
+    written = batch_of(tmp_path / "out" / "test.tf_record", regression=True)["label_ids"]
+    assert written == ([float(label) for label in labels] if has_labels else [0, 0])
+    with pytest.raises(UserError, match="label 'n/a' is not a number"):
+        run(Processor(train, test=[example("c", 1), example("d", "n/a")], is_regression=True, labels=None), ("train", "test"))
+
+
+def test_test_examples_of_a_generator_are_all_written(run):
+    train = [example("a"), example("b", "yes")]
+
+    class Generating(Processor):
+        def get_test_examples(self, data_dir):
+            yield from self._splits[2]
+
+    for kind, test in ((Generating, [example(text) for text in "cde"]), (Processor, iter([example(text) for text in "cde"]))):
+        assert run(kind(train, test=test), ("train", "test")).meta_data.sizes["test"] == 3
 
 
 def test_outputs_with_one_path_are_refused(run, tmp_path):

@@ -78,6 +78,20 @@ def test_check_processor_says_what_is_wrong(processor, message):
         check_processor(processor, "")
 
 
+def test_check_processor_takes_hidden_test_labels(capsys):
+    class Hidden(Processor):
+        def get_test_examples(self, data_dir):
+            return [InputExample("t-1", "x", None, "-1"), InputExample("t-2", "y", None, "-1"), *self.more]
+
+    processor = Hidden([InputExample("g", "x", None, "a")])
+    processor.more = []
+    check_processor(processor, "")
+    assert "test: 2 examples (no known label)" in capsys.readouterr().out
+    processor.more = [InputExample("t-3", "z", None, "a")]
+    with pytest.raises(UserError, match="test: example 't-1': unknown label '-1'"):
+        check_processor(processor, "")
+
+
 def test_splits_that_a_processor_does_not_have_are_named(capsys):
     check_processor(Processor([InputExample("g", "x", "y", "a ")]), "")
     assert "dev: none (get_dev_examples is not defined)" in capsys.readouterr().out

@@ -61,11 +61,17 @@ def test_json_lines(processor):
     assert booleans.get_labels() == ["false", "true"]
 
 
-def test_labels_come_from_all_splits(processor):
+def test_labels_come_from_what_is_trained_and_evaluated_on(processor):
     found = processor("text\tlabel\na\tx\n", eval_content="text\tlabel\na\ty\n", test_content="text\tlabel\na\tz\nb\t\n")
-    assert found.get_labels() == ["x", "y", "z"]
+    assert found.get_labels() == ["x", "y"]
     assert rows(found.get_test_examples())[1] == ("b", None, None)
     assert processor("text\tlabel\na\tNone\nb\tx\n").get_labels() == ["None", "x"]
+
+
+def test_rows_to_predict_define_no_classes(processor):
+    found = processor(None, test_content="text\tlabel\na\t0\nb\t1\n")
+    with pytest.raises(UserError, match=r"test-train\.tsv: rows to predict do not define classes; pass --labels"):
+        found.get_labels()
 
 
 def test_whole_numbers_are_sorted_as_numbers(processor):
