@@ -49,7 +49,13 @@ class SquadOptions(TrainingOptions):
         None, "SQuAD JSON whose questions are answered; comma-separated names and wildcards.", section=QUESTIONS
     )
     predict_batch_size: int = option(8, "Windows per prediction step; changes no result.", check=at_least(1), section=QUESTIONS)
-    n_best_size: int = option(20, "Answers to keep of each question.", check=at_least(1), section=QUESTIONS)
+    n_best_size: int = option(
+        20,
+        "Answers to keep of each question. Fewer than 20 are the best of those found with 20, so that no number changes an "
+        "answer (google-research/bert searches with that few, and often finds none); more than 20 search wider, as there.",
+        check=at_least(1),
+        section=QUESTIONS,
+    )
     max_answer_length: int = option(30, "Longest answer in tokens.", check=at_least(1), section=QUESTIONS)
     null_score_diff_threshold: str = option(
         "0.0",

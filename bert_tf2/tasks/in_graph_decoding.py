@@ -16,7 +16,7 @@ NO_PLACE = -1
 
 
 class Highest(NamedTuple):
-    """The `n_best_size` highest starts and ends of windows, and the logits at [CLS].
+    """The n highest starts and ends of windows, and the logits at [CLS].
 
     Attributes:
       starts, ends: int32 [W, n], places in the input.
@@ -48,20 +48,20 @@ class _Candidates(NamedTuple):
     end_logits: tf.Tensor
 
 
-def highest(start_logits: tf.Tensor, end_logits: tf.Tensor, lengths: tf.Tensor, n_best_size: int) -> Highest:
+def highest(start_logits: tf.Tensor, end_logits: tf.Tensor, lengths: tf.Tensor, n: int) -> Highest:
     """The highest logits of windows.
 
     Args:
       start_logits, end_logits: float32 [N, L].
       lengths: int32 [N]; what stands behind is not looked at.
-      n_best_size: n.
+      n: how many of each.
     """
     inside = tf.sequence_mask(lengths, tf.shape(start_logits)[1])
-    missing = tf.maximum(n_best_size - tf.shape(start_logits)[1], 0)
+    missing = tf.maximum(n - tf.shape(start_logits)[1], 0)
     found = []
     for logits in (start_logits, end_logits):
         logits = tf.where(inside, tf.cast(logits, tf.float32), -float("inf"))
-        found.append(tf.math.top_k(tf.pad(logits, [[0, 0], [0, missing]], constant_values=-float("inf")), n_best_size))
+        found.append(tf.math.top_k(tf.pad(logits, [[0, 0], [0, missing]], constant_values=-float("inf")), n))
     (start_values, starts), (end_values, ends) = found
     null_start, null_end = (tf.cast(logits[:, 0], tf.float32) for logits in (start_logits, end_logits))
     return Highest(starts, ends, start_values, end_values, null_start, null_end)
@@ -71,7 +71,7 @@ class SpanDecoder(tf.Module):
     """Chooses the answers.
 
     Args:
-      options: how; `google_text` is not looked at.
+      options: how; `google_text` is not looked at, and `n_best_size` only where it widens the search: one answer is given.
     """
 
     def __init__(self, options: DecodingOptions):
@@ -134,7 +134,7 @@ class SpanDecoder(tf.Module):
         if options.version_2:
             # "" takes a place among the n best where it is one of them, and stands behind them where it is not.
             better = tf.reduce_sum(tf.cast(scores >= null, tf.int32))
-            most = tf.where(better >= options.n_best_size, options.n_best_size, options.n_best_size - 1)
+            most = tf.where(better >= options.searched, options.searched, options.searched - 1)
             kept, texts, scores = kept[:most], texts[:most], scores[:most]
         found = tf.size(kept) > 0
         # One more for where there is none.
@@ -171,9 +171,9 @@ class SpanDecoder(tf.Module):
         """The best candidates with different texts, best first.
 
         Returns:
-          Their numbers int64 [m], texts string [m] and scores float64 [m]; m is at most `n_best_size`.
+          Their numbers int64 [m], texts string [m] and scores float64 [m]; m is at most `DecodingOptions.searched`.
         """
-        most = self._options.n_best_size
+        most = self._options.searched
         begin, end = candidates.splits[pair], candidates.splits[pair + 1]
         scores = (candidates.start_logits + candidates.end_logits)[begin:end]
         # Of equal ones the first is first.

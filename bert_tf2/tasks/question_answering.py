@@ -58,8 +58,9 @@ class QuestionAnsweringModule(tf.Module):
           `answer`: string [B], a slice of the context; empty for no answer, also in version 1.1 where no span counts and
             Google's program answers "empty".
           `score`: float32 [B], the answer's `probability` in `nbest_predictions.json`: the softmax over the logits' sums of
-            the `n_best_size` best answers with different texts, "" among them where questions may have no answer (version
-            2.0). For an empty answer: the probability of "" in version 2.0, otherwise 0 (no token could be an answer).
+            the best answers with different texts (20, or `n_best_size` if that is more), "" among them where questions may
+            have no answer (version 2.0). For an empty answer: the probability of "" in version 2.0, otherwise 0 (no token
+            could be an answer).
           `start`, `end`: int32 [B], the answer's place in the context in code points, not bytes (of what is left without
             bytes that are not UTF-8): in Python `context[start:end] == answer`; -1 and -1 for no answer.
           `null_score_difference`, version 2.0 only: float32 [B], the logits' sum of "" minus that of the best other answer, as
@@ -74,7 +75,7 @@ class QuestionAnsweringModule(tf.Module):
 
     def _run_model(self, question_ids: tf.RaggedTensor, context_ids: tf.RaggedTensor, windows: Windows) -> Highest:
         """Runs the model on all windows, some at a time, those of about the same length together."""
-        n = self._decoding.n_best_size
+        n = self._decoding.searched
         count = tf.size(windows.pair)
         order = tf.argsort(windows.lengths, stable=True)
 

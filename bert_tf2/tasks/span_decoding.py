@@ -1,10 +1,12 @@
 """From start and end logits to answers: the n-best spans of every question, their probabilities, and "" where there is none.
 
 The rules are those of google-research/bert's `run_squad.py` (`write_predictions`) and of the model garden's
-`postprocess_output`: per window the `n_best_size` highest starts and ends are paired; a pair counts when both lie in the
-context, the start has its maximal context in this window, the end is not before the start and the span is not too long; pairs
-of all windows of a question are ordered by the sum of their logits and the first of each text is kept. Version 2.0 adds "" with
-the lowest sum at [CLS] (Devlin et al. 2018, section 4.3). Equal sums keep Google's order: window, rank of start, rank of end.
+`postprocess_output`: per window the highest starts and ends are paired; a pair counts when both lie in the context, the start
+has its maximal context in this window, the end is not before the start and the span is not too long; pairs of all windows of a
+question are ordered by the sum of their logits and the first of each text is kept. Version 2.0 adds "" with the lowest
+sum at [CLS] (Devlin et al. 2018, section 4.3). Equal sums keep Google's order: window, rank of start, rank of end.
+Unlike theirs a small `n_best_size` does not narrow the search: with one start and one end to a window most questions would have
+no pair that counts, and the answer would be "empty".
 
 The default text of an answer is cut from the context by its tokens' places; `google_text` gives Google's re-alignment.
 """
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 # What Google's program answers in version 1.1 when no pair of a window counts, and its null score without any window.
 NOTHING_FOUND = "empty"
 NO_NULL_SCORE = 1000000.0
+# Google's default for how many starts and ends of a window are paired.
+_FEWEST_SEARCHED = 20
 # Windows whose pairs are in memory at a time, 400 of them each with the default n-best.
 _WINDOWS_AT_A_TIME = 1024
 _LOW_BITS = np.int64(0xFFFFFFFF)
@@ -38,7 +42,7 @@ class DecodingOptions:
     """How answers are chosen; names and defaults are those of `run_squad.py`.
 
     Attributes:
-      n_best_size: how many starts and ends of a window are paired, and how many answers are kept.
+      n_best_size: how many answers are kept.
       max_answer_length: in tokens.
       version_2: questions may have no answer.
       null_score_diff_threshold: "" is predicted where its score is higher than the best answer's by more than this.
@@ -52,6 +56,11 @@ class DecodingOptions:
     null_score_diff_threshold: float = 0.0
     google_text: bool = False
     do_lower_case: bool = True
+
+    @property
+    def searched(self) -> int:
+        """How many starts and ends of a window are paired, and among how many answers the best are looked for."""
+        return max(self.n_best_size, _FEWEST_SEARCHED)
 
 
 @dataclasses.dataclass
@@ -147,8 +156,8 @@ def _pairs(
         if wrong.any():
             id = questions.questions[question[int(np.argmax(wrong))]].id
             raise JobError(f"the model's logits for question {id} are not finite; its weights are not usable")
-    starts, start_scores = _highest(start_logits, inside, options.n_best_size)
-    ends, end_scores = _highest(end_logits, inside, options.n_best_size)
+    starts, start_scores = _highest(start_logits, inside, options.searched)
+    ends, end_scores = _highest(end_logits, inside, options.searched)
     starts, ends = starts - context_begin, ends - context_begin
     may_start = (starts >= 0) & (starts < num_tokens)
     may_start[may_start] = windows.max_context[(max_context_begin[:, np.newaxis] + starts)[may_start]]
@@ -254,7 +263,7 @@ class _Decoder:
         best = next((entry for entry in entries if entry[0] and entry[0] in seen), None)
         answers.best_non_null[id] = best[0] if best else ""
         answers.spans[id] = self._span(*seen[best[0]]) if best else None
-        answers.nbest[id] = _with_probabilities(entries)
+        answers.nbest[id] = self._kept(_with_probabilities(entries), answers.best_non_null[id])
         if options.version_2:
             odds = null_score - best[1] - best[2] if best else null_score
             answers.null_odds[id] = odds
@@ -262,9 +271,15 @@ class _Decoder:
         else:
             answers.predictions[id] = entries[0][0]
 
+    def _kept(self, entries: list[dict], best_non_null: str) -> list[dict]:
+        """The best of the entries; in version 2.0 always with the two that a threshold chooses between."""
+        count = self._options.n_best_size
+        chosen_between = ("", best_non_null) if self._options.version_2 else ()
+        return entries[:count] + [entry for entry in entries[count:] if entry["text"] in chosen_between]
+
     def _keep_new_texts(self, pairs: range, seen: dict[str, tuple[int, int]], entries: list[_Entry]) -> None:
         """Appends the pairs whose text is new until there are enough entries."""
-        enough, text_of = self._options.n_best_size, self._text
+        enough, text_of = self._options.searched, self._text
         if len(entries) >= enough:
             return
         firsts, lasts, start_logits, end_logits = self._pairs

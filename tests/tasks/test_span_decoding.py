@@ -1,5 +1,6 @@
 """Decoding against the model garden's `postprocess_output`: the same logits give the same answers, n-best lists and null odds."""
 
+import dataclasses
 import importlib.util
 import json
 import logging
@@ -109,8 +110,8 @@ SHAPES = {
 }
 CHOICES = [
     DecodingOptions(google_text=True),
-    DecodingOptions(google_text=True, n_best_size=1, max_answer_length=5),
-    DecodingOptions(google_text=True, n_best_size=7, max_answer_length=1),
+    DecodingOptions(google_text=True, n_best_size=20, max_answer_length=5),
+    DecodingOptions(google_text=True, n_best_size=37, max_answer_length=1),
     DecodingOptions(google_text=True, n_best_size=110, max_answer_length=8, null_score_diff_threshold=-3.0),
     DecodingOptions(google_text=True, n_best_size=20, null_score_diff_threshold=4.5),
 ]
@@ -173,7 +174,7 @@ def test_strange_texts_decode_as_the_gardens(tmp_path, tiny_vocab_file, do_lower
     examples, features = garden_features(str(path), tiny_vocab_file, do_lower_case, version_2, 60, 20)
     assert len(features) == len(questions.windows.question)
     rng = np.random.default_rng(0)
-    for n_best_size in (2, 60):
+    for n_best_size in (20, 60):
         logits = rng.normal(size=[2, len(features), 60]).astype(np.float32)
         for row, feature in enumerate(features):
             logits[:, row, len(feature.tokens) :] = -100
@@ -242,13 +243,34 @@ def test_a_context_without_tokens_is_answered_with_nothing(tiny_vocab_file):
 
 
 def test_where_no_pair_counts(tiny_vocab_file):
-    questions = made_up(["good movie"], tiny_vocab_file, WindowOptions(40, 20, 8))
-    logits = np.full([2, 1, 12], -5, np.float32)
+    questions = made_up(["good " * 50], tiny_vocab_file, WindowOptions(60, 20, 8))
+    begin = int(questions.windows.context_begin[0])
+    logits = np.full([2, 1, 60], -5, np.float32)
+    # All likely ends lie before all likely starts.
+    logits[0, 0, begin + 25 : begin + 50] = logits[1, 0, begin : begin + 25] = 2
     logits[:, 0, 0] = 3
-    answers = decode(questions, *logits, DecodingOptions(n_best_size=1))
+    answers = decode(questions, *logits, DecodingOptions())
     assert (answers.predictions, answers.best_non_null, answers.spans) == ({"0": "empty"}, {"0": ""}, {"0": None})
-    answers = decode(questions, *logits, DecodingOptions(n_best_size=1, version_2=True, null_score_diff_threshold=99))
+    answers = decode(questions, *logits, DecodingOptions(version_2=True, null_score_diff_threshold=99))
     assert (answers.predictions, answers.null_odds) == ({"0": ""}, {"0": 6})
+
+
+@pytest.mark.parametrize("google_text", [False, True])
+@pytest.mark.parametrize("version_2", [False, True])
+def test_how_many_answers_are_kept_changes_none(tiny_vocab_file, version_2, google_text):
+    texts = [" ".join(f"w{number}x{i}" for i in range(9)) for number in range(20)]
+    questions = made_up(texts, tiny_vocab_file, WindowOptions(30, 8, 6))
+    logits = np.random.default_rng(3).normal(size=[2, len(questions.windows.question), 30]).astype(np.float32)
+    options = DecodingOptions(version_2=version_2, google_text=google_text, null_score_diff_threshold=0.5)
+    usual = decode(questions, *logits, options)
+    for count in (1, 2, 7):
+        fewer = decode(questions, *logits, dataclasses.replace(options, n_best_size=count))
+        assert dataclasses.replace(fewer, nbest=usual.nbest) == usual
+        for id, entries in fewer.nbest.items():
+            assert entries[:count] == usual.nbest[id][:count]
+            # What a threshold chooses between is always there.
+            others = [entry for entry in usual.nbest[id] if version_2 and entry["text"] in ("", usual.best_non_null[id])]
+            assert entries[count:] == [entry for entry in others if entry not in entries[:count]]
 
 
 def test_the_threshold_is_applied_to_the_difference(tiny_vocab_file):
