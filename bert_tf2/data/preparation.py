@@ -121,6 +121,12 @@ def _splits(
 
     methods = {"train": processor.get_train_examples, "eval": processor.get_dev_examples, "test": processor.get_test_examples}
     extra = processor.extra_splits(data_dir) if any(outputs.values()) else {}
+    for name in extra:
+        if not name.startswith(("eval_", "test_")):
+            raise UserError(
+                f"{processor.name()}: extra_splits gives '{name}'; the name must begin with eval_ or test_, which says whether "
+                "it is evaluated or predicted"
+            )
     for name, method in methods.items():
         path = outputs.get(name)
         if not path:

@@ -77,7 +77,10 @@ class DataProcessor:
         raise UserError(f"{self.name()} does not say its labels (get_labels is not defined)")
 
     def extra_splits(self, data_dir: str) -> dict[str, Callable[[], Iterable[InputExample]]]:
-        """Further splits beside `eval` and `test`, such as `eval_mismatched`: what gives their examples, by name."""
+        """Further splits to evaluate or predict, such as `eval_mismatched`: what gives their examples, by name.
+
+        The names begin with `eval_` or `test_`; each is prepared and used whenever `eval` or `test` is.
+        """
         return {}
 
     @classmethod

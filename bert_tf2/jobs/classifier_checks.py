@@ -39,7 +39,7 @@ def check_labelled(data: "ClassifierData", phases: "Phases") -> None:
     """
     for split, path in data.paths.items():
         wanted = phases.train if split == "train" else phases.evaluate or phases.evaluate_while_training
-        if wanted and split != "test" and not data.is_labelled(split):
+        if wanted and not split.startswith("test") and not data.is_labelled(split):
             raise UserError(
                 f"--{data.flag(split)}={path}: these records have no labels (test_has_labels in the metadata is false); "
                 "use --mode=predict"

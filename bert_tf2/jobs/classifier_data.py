@@ -4,10 +4,11 @@ import dataclasses
 import fnmatch
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bert_tf2 import files
+from bert_tf2.data.bad_rows import BadRows
 from bert_tf2.data.metadata import MetaData, RecordFile, read_meta_data
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.classifier_options import ClassifierOptions
@@ -22,7 +23,7 @@ _OWN_DIRECTORIES = ("summaries",)
 _OWN_FILES = (
     "train.tf_record", "eval*.tf_record", "predict*.tf_record", "meta_data.json", f"*{files.INCOMPLETE}*",
     "checkpoint", "*ckpt-*", "best_checkpoint.json", "run_config.json", "training_history.jsonl", ".trainer.lock",
-    "eval_results*", "eval_predictions*.tsv", "test_results.tsv", "predictions.tsv",
+    "eval_results*", "eval_predictions*.tsv", "test_results*.tsv", "predictions*.tsv",
     "report.md", "loss_curve.png", "confusion_matrix.png", "predicted_against_gold.png",
 )  # fmt: skip
 
@@ -33,7 +34,7 @@ class ClassifierData:
 
     Attributes:
       meta: the metadata.
-      paths: record files by split: `train`, `eval`, further evaluation sets (`eval_mismatched`), `test`.
+      paths: record files by split: `train`, `eval`, `test`, and further sets of the last two (`eval_mismatched`).
       tokenizer: None when the command names no vocabulary.
       processor: gives the texts; None when only records are at hand.
       data_dir: handed to the processor.
@@ -47,7 +48,7 @@ class ClassifierData:
 
     def flag(self, split: str) -> str:
         """The flag that a split's records come from, for messages."""
-        return {"train": "train_data_path", "test": "test_data_path"}.get(split, "eval_data_path")
+        return f"{split.split('_')[0]}_data_path"
 
     def expected(self, split: str) -> RecordFile | None:
         """What the metadata says about a split's file; None for several files and where it says nothing.
@@ -75,11 +76,31 @@ class ClassifierData:
         named = self.meta.split_of(self.paths[split], split) or split
         return not named.startswith("test") or bool(self.meta.extra.get("test_has_labels"))
 
-    def texts(self) -> list[tuple[str, str | None]] | None:
-        """The texts of the test split, in order; None when only records are at hand."""
+    def texts(self, split: str, example_ids: Sequence[int]) -> list[tuple[str, str | None]] | None:
+        """The texts of the examples of a test split with these ids; None when only records are at hand.
+
+        Raises:
+          UserError: an example is not in the data any more.
+        """
         if self.processor is None:
             return None
-        return [(example.text_a, example.text_b) for example in self.processor.get_test_examples(self.data_dir)]
+        # Rows that could not be used were told of when the records were made.
+        self.processor.bad_rows = BadRows(skip=True)
+        if split == "test":
+            examples = self.processor.get_test_examples(self.data_dir)
+        else:
+            examples = self.processor.extra_splits(self.data_dir)[split]()
+        found = {
+            row if example.example_id is None else example.example_id: (example.text_a, example.text_b)
+            for row, example in enumerate(examples)
+        }
+        try:
+            return [found[int(example_id)] for example_id in example_ids]
+        except KeyError as error:
+            raise UserError(
+                f"{split}: row {error} of the records is not in the data; did the data change after the records were made? "
+                "Run the command again"
+            ) from None
 
 
 def given_records(options: ClassifierOptions) -> ClassifierData:
@@ -91,17 +112,28 @@ def given_records(options: ClassifierOptions) -> ClassifierData:
     meta = read_meta_data(options.input_meta_data_path)
     paths = {"train": options.train_data_path, "eval": options.eval_data_path, "test": options.test_data_path}
     paths = {split: files.expand(path) for split, path in paths.items() if path}
-    if "eval" in paths:
-        for split, record_file in meta.files.items():
-            beside = os.path.join(os.path.dirname(paths["eval"]), record_file.name)
-            if split.startswith("eval_") and os.path.exists(beside) and beside != paths["eval"]:
-                paths[split] = beside
+    for kind in ("eval", "test"):
+        paths |= _further_sets(meta, kind, paths.get(kind))
     tokenizer = None
     if options.vocab_file or options.sp_model_file:
         lower_case = meta.do_lower_case if options.do_lower_case is None else options.do_lower_case
         tokenizer = _tokenizer(options, lower_case is not False)
         check_vocabulary(meta, tokenizer)
     return ClassifierData(meta, paths, tokenizer)
+
+
+def _further_sets(meta: MetaData, kind: str, path: str | None) -> dict[str, str]:
+    """The files of further evaluation or test sets that were made with the one at `path` and lie beside it."""
+    if path is None or any(sign in path for sign in ",*?[") or kind not in meta.files:
+        return {}
+    if meta.split_of(path, kind) not in (kind, None):
+        return {}
+    beside = {
+        split: os.path.join(os.path.dirname(path), record_file.name)
+        for split, record_file in meta.files.items()
+        if split.startswith(f"{kind}_")
+    }
+    return {split: other for split, other in beside.items() if files.exists(other)}
 
 
 def made_records(options: ClassifierOptions) -> ClassifierData:

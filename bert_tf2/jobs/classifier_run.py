@@ -81,7 +81,10 @@ class ClassifierRun(TrainingRun):
         if self._phases.evaluate:
             results["evaluation"] = {split: self._evaluate(split) for split in self._data.paths if split.startswith("eval")}
         if self._phases.predict:
-            self._predict()
+            kind = "test" if "test" in self._data.paths else "eval"
+            for split in self._data.paths:
+                if split.split("_")[0] == kind:
+                    self._predict(split, split.removeprefix(kind))
         if self._chief:
             self._save_encoder()
             if options.model_export_path:
@@ -159,22 +162,20 @@ class ClassifierRun(TrainingRun):
         logger.info("%s: %s examples, checkpoint of step %d: %s", split, f"{len(collected['logits']):,}", self._step, values)
         return metrics
 
-    def _predict(self) -> None:
-        split = "test" if "test" in self._data.paths else "eval"
+    def _predict(self, split: str, suffix: str) -> None:
         collected = self._collect(split, self._model, self._options.predict_batch_size)
         if not self._chief:
             return
-        directory = self._directory.path
-        labelled = self._data.is_labelled(split)
-        paths = [os.path.join(directory, name) for name in ("test_results.tsv", "predictions.tsv")]
+        directory, ids = self._directory.path, collected["example_id"]
+        paths = [os.path.join(directory, f"{name}{suffix}.tsv") for name in ("test_results", "predictions")]
         write_test_results(paths[0], self._task, collected["logits"])
         write_predictions(
             paths[1],
             self._task,
             collected["logits"],
-            example_ids=collected["example_id"],
-            gold=collected["label_ids"] if labelled else None,
-            texts=self._data.texts() if split == "test" else None,
+            example_ids=ids,
+            gold=collected["label_ids"] if self._data.is_labelled(split) else None,
+            texts=self._data.texts(split, ids) if split.startswith("test") else None,
         )
         logger.info(
             "predicted %s examples with the checkpoint of step %d: %s", f"{len(collected['logits']):,}", self._step, paths[1]

@@ -126,6 +126,13 @@ def test_mnli_writes_the_mismatched_sets_beside_the_matched(run, tmp_path):
     assert os.path.exists(tmp_path / "out" / "test_mismatched.tf_record")
 
 
+def test_a_further_set_is_one_to_evaluate_or_to_predict(run):
+    processor = Processor([example("a"), example("b", "yes")])
+    processor.extra_splits = lambda data_dir: {"dev2": lambda: [example("c")]}
+    with pytest.raises(UserError, match="extra_splits gives 'dev2'; the name must begin with eval_ or test_"):
+        run(processor)
+
+
 def test_test_data_by_language(run, tmp_path):
     processor = Processor(
         [example("a"), example("b", "yes")], test={"de": [example("c", "yes")], "zh": [example("d"), example("e", "yes")]}

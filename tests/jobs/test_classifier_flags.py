@@ -99,18 +99,20 @@ def test_regression(workplace):
     assert all(math.isfinite(float(value)) for value in results)
 
 
-def test_mnli_is_evaluated_matched_and_mismatched(workplace, tmp_path):
+def test_mnli_is_evaluated_and_predicted_matched_and_mismatched(workplace, tmp_path):
     data_dir = tmp_path / "MNLI"
     data_dir.mkdir()
     header = "\t".join(
         ["index", "promptID", "pairID", *(f"parse{i}" for i in range(5)), "sentence1", "sentence2", "label1", "gold_label"]
     )
     labels = ["contradiction", "entailment", "neutral"]
-    for name, rows in (("train", 30), ("dev_matched", 11), ("dev_mismatched", 7)):
+    sets = {"train": 30, "dev_matched": 11, "dev_mismatched": 7, "test_matched": 5, "test_mismatched": 4}
+    for name, rows in sets.items():
         lines = [header]
         for number in range(rows):
             label = labels[number % 3]
-            cells = [number, number, number, *"abcde", f"the movie was {'very ' * (number % 5)}", label, label, label]
+            text = f"{name.replace('_', ' ')} {'very ' * (number % 5)}"
+            cells = [number, number, number, *"abcde", text, label, label, label]
             lines.append("\t".join(map(str, cells)))
         (data_dir / f"{name}.tsv").write_text("\n".join(lines) + "\n")
     output_dir = tmp_path / "out"
@@ -128,6 +130,29 @@ def test_mnli_is_evaluated_matched_and_mismatched(workplace, tmp_path):
     assert set(scores(output_dir)) == {"global_step", "accuracy", "loss"}
     assert set(scores(output_dir, "_mismatched")) == {"global_step", "accuracy", "loss"}
     assert len((output_dir / "eval_predictions_mismatched.tsv").read_text().splitlines()) == 8
+
+    # Both test sets are predicted as well, in both dialects: there the second lies beside the first.
+    assert not list(output_dir.glob("test_results*"))
+    assert cli.run(run_classifier, ClassifierOptions, "", ["run_classifier.py", *flags, "--do_predict"]) == 0
+    for suffix, rows in (("", 5), ("_mismatched", 4)):
+        assert len((output_dir / f"test_results{suffix}.tsv").read_text().splitlines()) == rows
+        predictions = (output_dir / f"predictions{suffix}.tsv").read_text().splitlines()
+        assert len(predictions) == rows + 1
+        assert predictions[1].split("\t")[1].startswith("test mismatched" if suffix else "test matched")
+    garden = {"mode": "predict", "input_meta_data_path": output_dir / "meta_data.json", "model_dir": output_dir}
+    garden |= {"test_data_path": output_dir / "predict.tf_record", "bert_config_file": workplace.config_file}
+    by_google = {name: (output_dir / name).read_text() for name in ("test_results.tsv", "test_results_mismatched.tsv")}
+    for name in by_google:
+        (output_dir / name).unlink()
+    garden_flags = [f"--{name}={value}" for name, value in garden.items()]
+    assert cli.run(run_classifier, ClassifierOptions, "", ["run_classifier.py", *garden_flags]) == 0
+    assert {name: (output_dir / name).read_text() for name in by_google} == by_google
+    # The second alone, when it is named.
+    alone = [*garden_flags, f"--test_data_path={output_dir / 'predict_mismatched.tf_record'}"]
+    (output_dir / "test_results_mismatched.tsv").unlink()
+    assert cli.run(run_classifier, ClassifierOptions, "", ["run_classifier.py", *alone]) == 0
+    assert (output_dir / "test_results.tsv").read_text() == by_google["test_results_mismatched.tsv"]
+    assert not (output_dir / "test_results_mismatched.tsv").exists()
 
 
 def test_evaluations_that_a_flag_asks_for_need_no_do_eval(workplace, tmp_path):
