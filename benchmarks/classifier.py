@@ -20,8 +20,7 @@ from peers.weights import BASE_CONFIG, make_garden_weights
 from bert_tf2 import cli, files
 from bert_tf2.errors import JobError
 from bert_tf2.jobs import demo_material
-from bert_tf2.jobs.options import at_least, option
-from bert_tf2.jobs.runtime import configure_logging
+from bert_tf2.jobs.options import Options, at_least, option
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MAX_SEQ_LENGTH = 128
@@ -36,7 +35,7 @@ SIDES = {
 
 
 @dataclasses.dataclass(frozen=True)
-class BenchmarkOptions:
+class BenchmarkOptions(Options):
     """What to compare, and how long."""
 
     data_dir: str = option("../shared/data/glue/MRPC", "Directory of MRPC's train.tsv.")
@@ -65,7 +64,6 @@ def main(options: BenchmarkOptions) -> None:
     if options.hugging_face_python is None and any(side.startswith("hugging_face") for side in sides):
         print("SKIPPED: Hugging Face; give a Python that has torch and transformers with --hugging_face_python")
         sides = [side for side in sides if not side.startswith("hugging_face")]
-    configure_logging()
     work = pathlib.Path(files.expand(options.work_dir)).resolve()
     weights = pathlib.Path(files.expand(options.weights_dir)).resolve()
     demo_material.get_weights(str(weights), str(work / "downloads"))

@@ -19,8 +19,7 @@ from peers.weights import BASE_CONFIG
 
 from bert_tf2 import cli, files
 from bert_tf2.errors import JobError
-from bert_tf2.jobs.options import at_least, option
-from bert_tf2.jobs.runtime import configure_logging
+from bert_tf2.jobs.options import Options, at_least, option
 
 MODELS = {
     "minilm": {"num_hidden_layers": 6, "hidden_size": 384, "num_attention_heads": 12, "intermediate_size": 1536},
@@ -35,7 +34,7 @@ DTYPES = ("fp32", "bf16")
 
 
 @dataclasses.dataclass(frozen=True)
-class BenchmarkOptions:
+class BenchmarkOptions(Options):
     """What to compare, and how long."""
 
     text_file: str = option("../shared/data/corpus/1342_Pride-and-Prejudice.txt", "A book.")
@@ -67,7 +66,6 @@ def main(options: BenchmarkOptions) -> None:
         if not os.path.isfile(path):
             print(f"SKIPPED: no {path}; give it with --{flag}")
             return
-    configure_logging()
     work = pathlib.Path(files.expand(options.work_dir)).resolve()
     files.make_directory(str(work))
     print(f"load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors", flush=True)

@@ -25,7 +25,6 @@ from bert_tf2.data.squad_windows import read_questions
 from bert_tf2.errors import JobError
 from bert_tf2.jobs import demo_material
 from bert_tf2.jobs.options import at_least, option
-from bert_tf2.jobs.runtime import configure_logging
 
 PARTS = ("preparation", "decoding", "training", "prediction")
 DTYPES = ("fp32", "bf16")
@@ -205,7 +204,6 @@ def main(options: BenchmarkOptions) -> None:
         sides = [side for side in sides if not side.startswith("hugging_face")]
     if not parts:
         return
-    configure_logging()
     benchmark, results = Benchmark(options, sides), {}
     for part in parts:
         print(f"{part}: load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors", flush=True)

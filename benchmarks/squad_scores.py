@@ -25,7 +25,6 @@ from peers.squad_material import WINDOWS, SquadMaterial
 from bert_tf2 import cli, files
 from bert_tf2.jobs import demo_material
 from bert_tf2.jobs.options import at_least, fraction, option, positive
-from bert_tf2.jobs.runtime import configure_logging
 
 SIDES = {"hugging_face": "Hugging Face", "ours": "bert_tf2"}
 
@@ -129,7 +128,6 @@ class Scores:
 
 def main(options: ScoresOptions) -> None:
     """Fine-tunes and scores, seed by seed, and prints a line for each and the means."""
-    configure_logging()
     sides = turns.chosen("sides", options.sides, tuple(SIDES))
     seeds = [int(seed) for seed in options.seeds.split(",")]
     for name in ("train_file", "predict_file"):

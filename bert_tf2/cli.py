@@ -8,9 +8,6 @@ import dataclasses
 import os
 import sys
 import textwrap
-import types
-import typing
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,19 +15,19 @@ from absl import flags
 
 from bert_tf2 import __version__
 from bert_tf2.errors import JobError, UserError
-from bert_tf2.jobs.options import OptionInfo, check, info
-from bert_tf2.jobs.runtime import configure_logging
+from bert_tf2.jobs.options import OptionInfo, Options, info, value_type
+from bert_tf2.jobs.runtime import at_work
 
 # What absl reads on its own account; they work but are not options of a job.
 _HELP_FLAGS = ("--help", "-h", "-help", "--helpfull", "--helpshort", "--help=true")
 
 
-def main(job: Callable[[Any], Any], options_class: type, description: str, argv: Sequence[str] | None = None) -> None:
+def main(job: Callable[[Any], Any], options_class: type[Options], description: str, argv: Sequence[str] | None = None) -> None:
     """Parses the command line, runs the job and ends the process.
 
     Args:
       job: the function to call with an instance of `options_class`.
-      options_class: a frozen dataclass whose fields are made by `bert_tf2.jobs.options.option`.
+      options_class: a frozen dataclass on `bert_tf2.jobs.options.Options`, whose fields are made by `option`.
       description: what `--help` says first; usually the command's docstring.
       argv: the command line with the program's name first; `sys.argv` when None.
 
@@ -40,7 +37,7 @@ def main(job: Callable[[Any], Any], options_class: type, description: str, argv:
     sys.exit(run(job, options_class, description, sys.argv if argv is None else argv))
 
 
-def run(job: Callable[[Any], Any], options_class: type, description: str, argv: Sequence[str]) -> int:
+def run(job: Callable[[Any], Any], options_class: type[Options], description: str, argv: Sequence[str]) -> int:
     """As `main`, but returns the exit code instead of ending the process."""
     program = os.path.basename(argv[0])
     if any(argument in _HELP_FLAGS for argument in argv[1:]):
@@ -49,11 +46,9 @@ def run(job: Callable[[Any], Any], options_class: type, description: str, argv: 
     if "--version" in argv[1:]:
         print(f"bert_tf2 {__version__}")
         return 0
-    _quieten_tensorflow()
     try:
-        options = parse(options_class, argv)
-        configure_logging()
-        job(options)
+        with at_work():
+            job(parse(options_class, argv))
     except (UserError, JobError) as error:
         # Messages quote a user's files; what would break the line is shown as its escape.
         line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(error))
@@ -68,7 +63,7 @@ def run(job: Callable[[Any], Any], options_class: type, description: str, argv: 
     return 0
 
 
-def parse(options_class: type, argv: Sequence[str]) -> Any:
+def parse(options_class: type[Options], argv: Sequence[str]) -> Any:
     """Turns a command line into a checked instance of `options_class`.
 
     Raises:
@@ -76,7 +71,7 @@ def parse(options_class: type, argv: Sequence[str]) -> Any:
     """
     values = flags.FlagValues()
     for field in dataclasses.fields(options_class):
-        _define(field, _value_type(options_class, field), values)
+        _define(field, value_type(options_class, field), values)
     try:
         rest = values(list(argv))
     except flags.Error as error:
@@ -87,10 +82,10 @@ def parse(options_class: type, argv: Sequence[str]) -> Any:
     for field in dataclasses.fields(options_class):
         value = values[field.name].value
         given[field.name] = tuple(value) if info(field).multiple and value is not None else value
-    return check(options_class(**given))
+    return options_class(**given)
 
 
-def help_text(program: str, description: str, options_class: type) -> str:
+def help_text(program: str, description: str, options_class: type[Options]) -> str:
     """What `--help` prints: the description, then the flags under their sections, the command's own before inherited ones."""
     sections: dict[str, list[str]] = {}
     for field in sorted(dataclasses.fields(options_class), key=lambda field: _help_rank(field, options_class)):
@@ -102,30 +97,22 @@ def help_text(program: str, description: str, options_class: type) -> str:
     return "\n".join(lines)
 
 
-def _help_rank(field: dataclasses.Field, options_class: type) -> int:
+def _help_rank(field: dataclasses.Field, options_class: type[Options]) -> int:
     if info(field).refused_because is not None:
         return 2
     return 0 if field.name in options_class.__annotations__ else 1
 
 
-def _flag_help(field: dataclasses.Field, declared: OptionInfo, options_class: type) -> str:
+def _flag_help(field: dataclasses.Field, declared: OptionInfo, options_class: type[Options]) -> str:
     name = f"--{field.name}" + (f", -{declared.short_name}" if declared.short_name else "")
     if declared.refused_because is not None:
         return f"  {name}: {declared.refused_because}"
-    if _value_type(options_class, field) is bool:
+    if value_type(options_class, field) is bool:
         name = name.replace("--", "--[no]", 1)
-    kind = "|".join(declared.choices) or _value_type(options_class, field).__name__
+    kind = "|".join(declared.choices) or value_type(options_class, field).__name__
     default = "" if field.default in (None, "", ()) else f" [default: {field.default}]"
     text = f"{declared.help}{default}"
     return f"  {name} <{kind}>\n" + textwrap.fill(text, 110, initial_indent="      ", subsequent_indent="      ")
-
-
-def _value_type(options_class: type, field: dataclasses.Field) -> type:
-    """The type of one value of the field: `int` for `int`, `int | None` and `tuple[int, ...]`."""
-    hint = typing.get_type_hints(options_class)[field.name]
-    if isinstance(hint, types.UnionType):
-        hint = next(part for part in typing.get_args(hint) if part is not types.NoneType)
-    return typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else hint
 
 
 def _define(field: dataclasses.Field, value_type: type, values: flags.FlagValues) -> None:
@@ -139,12 +126,3 @@ def _define(field: dataclasses.Field, value_type: type, values: flags.FlagValues
         (str, True): flags.DEFINE_multi_string,
     }[value_type, declared.multiple]
     define(field.name, default, declared.help, short_name=declared.short_name, flag_values=values)
-
-
-def _quieten_tensorflow() -> None:
-    """Keeps TensorFlow's native start-up chatter off the terminal unless the user asked for it."""
-    # Without a driver TensorFlow reports the failed start of CUDA as an error, at the level of real ones.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if os.path.exists("/dev/nvidiactl") else "3")
-    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-    # From google.api_core on Python 3.10, which comes with TensorFlow's data sets and is not used.
-    warnings.filterwarnings("ignore", "You are using a non-supported Python version", FutureWarning)

@@ -6,11 +6,11 @@ import pytest
 
 from bert_tf2 import cli
 from bert_tf2.errors import DirectoryInUseError, Interrupted, JobError, NonFiniteLossError, UserError
-from bert_tf2.jobs.options import at_least, fraction, option, positive, refused_option
+from bert_tf2.jobs.options import Options, at_least, fraction, option, positive, refused_option
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class CommandOptions(Options):
     size: int = option(3, "A size.", check=at_least(2), section="Sizes")
     rate: float | None = option(None, "A rate.", check=fraction)
     name: str = option("adamw", "A choice.", choices=("adamw", "lamb"), short_name="nm")
@@ -22,13 +22,13 @@ class Options:
 
 
 def run(*arguments, job=lambda options: None):
-    return cli.run(job, Options, "Does something.", ["prog.py", *arguments])
+    return cli.run(job, CommandOptions, "Does something.", ["prog.py", *arguments])
 
 
 def test_flags_become_fields():
     got = []
     assert run("--size=5", "--rate=0.5", "-nm=LAMB", "--nofast", "--files=a", "--files=b", "--harmless", job=got.append) == 0
-    assert got == [Options(size=5, rate=0.5, name="lamb", fast=False, files=("a", "b"), harmless=True)]
+    assert got == [CommandOptions(size=5, rate=0.5, name="lamb", fast=False, files=("a", "b"), harmless=True)]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_help_lists_every_flag_with_its_default(capsys):
     assert run("--help") == 0
     text = capsys.readouterr().out
     assert "Does something." in text
-    for field in dataclasses.fields(Options):
+    for field in dataclasses.fields(CommandOptions):
         assert field.name in text
     assert "[default: adamw]" in text
     assert "--[no]fast" in text

@@ -12,7 +12,7 @@ import types
 import pytest
 
 from bert_tf2 import progress as module
-from bert_tf2.jobs.runtime import configure_logging
+from bert_tf2.jobs.runtime import at_work
 from bert_tf2.progress import Progress, track
 
 
@@ -101,17 +101,13 @@ def test_a_bar_on_a_terminal(clock, caplog, monkeypatch):
 def test_lines_of_the_log_stand_above_the_bar(monkeypatch, clock):
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
-    logger = logging.getLogger("bert_tf2")
-    handlers, level, propagate = logger.handlers[:], logger.level, logger.propagate
-    try:
-        configure_logging()
-        with Progress("reading", 100, "rows") as progress:
-            progress.say("now")
-            logger.info("a line of its own")
-        assert "\r" in terminal.getvalue().split("a line of its own\n")[0]
-        assert terminal.getvalue().split("a line of its own\n")[0].endswith("\r")
-    finally:
-        logger.handlers[:], logger.level, logger.propagate = handlers, level, propagate
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    with at_work(), Progress("reading", 100, "rows") as progress:
+        progress.say("now")
+        logging.getLogger("bert_tf2").info("a line of its own")
+    before = terminal.getvalue().split("a line of its own\n")[0]
+    assert "\r" in before
+    assert before.endswith("\r")
 
 
 PROGRAM = """

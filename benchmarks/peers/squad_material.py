@@ -3,13 +3,13 @@
 import dataclasses
 
 from bert_tf2.data.squad_windows import WindowOptions
-from bert_tf2.jobs.options import option
+from bert_tf2.jobs.options import Options, option
 
 WINDOWS = WindowOptions(max_seq_length=384, doc_stride=128, max_query_length=64)
 
 
 @dataclasses.dataclass(frozen=True)
-class SquadMaterial:
+class SquadMaterial(Options):
     """Files, weights, and a Python for Hugging Face."""
 
     train_file: str = option("../shared/data/squad/train-v1.1-first-12-articles.json", "SQuAD 1.1 JSON to train on.")

@@ -13,8 +13,9 @@ from bert_tf2.data.text_files import read_jsonl
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.asking import answer_lines, same_file, write_json_lines
 from bert_tf2.jobs.memory import keep_freed_memory
-from bert_tf2.jobs.options import at_least, option
+from bert_tf2.jobs.options import Options, at_least, option
 from bert_tf2.jobs.question_answerer import Answer, QuestionAnswerer
+from bert_tf2.jobs.runtime import job
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ _REQUIRED = ("question", "context")
 
 
 @dataclasses.dataclass(frozen=True)
-class AnswerQuestionsOptions:
+class AnswerQuestionsOptions(Options):
     """Which model, and where questions come from."""
 
     model: str | None = option(
@@ -51,6 +52,7 @@ def command(description: str = "Answers questions from texts with an exported mo
     cli.main(answer_questions, AnswerQuestionsOptions, description)
 
 
+@job
 def answer_questions(options: AnswerQuestionsOptions, questions: TextIO | None = None) -> int:
     """Answers one question, the lines of a stream, or a file of questions.
 

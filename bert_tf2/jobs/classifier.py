@@ -11,7 +11,7 @@ from bert_tf2.jobs import training_setup
 from bert_tf2.jobs.classifier_checks import check_labelled, check_metadata, label_names
 from bert_tf2.jobs.classifier_data import ClassifierData, given_records, made_records
 from bert_tf2.jobs.classifier_options import ClassifierOptions, check_combination
-from bert_tf2.jobs.runtime import configure_tensorflow
+from bert_tf2.jobs.runtime import configure_tensorflow, job
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +31,12 @@ def command(description: str | None = None) -> None:
     cli.main(run_classifier, ClassifierOptions, description or __doc__)
 
 
+@job
 def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
     """Trains, evaluates, predicts and exports as the options say.
 
     Args:
-      options: what to do; `bert_tf2.jobs.options.check` applies the checks of single options.
+      options: what to do.
 
     Returns:
       `training`: the `TrainingResult`, when there was training; `evaluation`: metrics by evaluation set.

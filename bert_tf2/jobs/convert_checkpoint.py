@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from bert_tf2 import cli, files
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.options import option
+from bert_tf2.jobs.options import Options, option
+from bert_tf2.jobs.runtime import job
 
 if TYPE_CHECKING:
     from bert_tf2.models.checkpoints.convert import Converted
@@ -19,7 +20,7 @@ _CONFIG_NAMES = ("bert_config.json", "config.json")
 
 
 @dataclasses.dataclass(frozen=True)
-class ConvertCheckpointOptions:
+class ConvertCheckpointOptions(Options):
     """What to convert, and to what."""
 
     checkpoint_to_convert: str | None = option(
@@ -57,6 +58,7 @@ def command(description: str = "Converts a BERT checkpoint between TF2, TF1 and 
     cli.main(convert_checkpoint, ConvertCheckpointOptions, description)
 
 
+@job
 def convert_checkpoint(options: ConvertCheckpointOptions) -> "Converted":
     """Converts a checkpoint, verifies the result and prints how to use it.
 

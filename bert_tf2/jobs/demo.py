@@ -12,7 +12,8 @@ import time
 from bert_tf2 import cli, files
 from bert_tf2.errors import JobError, UserError
 from bert_tf2.jobs import demo_material as material
-from bert_tf2.jobs.options import at_least, option, positive
+from bert_tf2.jobs.options import Options, at_least, option, positive
+from bert_tf2.jobs.runtime import job
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -20,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class DemoOptions:
+class DemoOptions(Options):
     """Where to, and how long to train."""
 
     output_dir: str = option("demo_output", "Directory of everything the demo downloads and makes.")
@@ -37,6 +38,7 @@ def command(description: str = __doc__) -> None:
     cli.main(run, DemoOptions, description)
 
 
+@job
 def run(options: DemoOptions) -> dict[str, float]:
     """Gets the material, runs the three commands, prints what came out.
 

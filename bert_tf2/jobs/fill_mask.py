@@ -13,13 +13,14 @@ from bert_tf2.data.text_files import read_jsonl
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.asking import answer_lines, same_file, write_json_lines
 from bert_tf2.jobs.mask_filler import MASK, Candidate, MaskFiller
-from bert_tf2.jobs.options import at_least, option
+from bert_tf2.jobs.options import Options, at_least, option
+from bert_tf2.jobs.runtime import job
 
 logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
-class FillMaskOptions:
+class FillMaskOptions(Options):
     """Which model, and where texts come from."""
 
     init_checkpoint: str | None = option(
@@ -52,6 +53,7 @@ def command(description: str = "Fills [MASK] in texts with a pre-trained model."
     cli.main(fill_mask, FillMaskOptions, description)
 
 
+@job
 def fill_mask(options: FillMaskOptions, texts: TextIO | None = None) -> int:
     """Fills one text, the lines of a stream, or a file of texts.
 

@@ -6,8 +6,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.options import at_least, check, option, refuse_given, refuse_overwriting, refused_option
-from bert_tf2.jobs.runtime import ended_by_sigterm
+from bert_tf2.jobs.options import Options, at_least, option, refuse_given, refuse_overwriting, refused_option
+from bert_tf2.jobs.runtime import ended_by_sigterm, job
 from bert_tf2.jobs.squad_data import OWN_FILE_FLAGS, SQUAD_FLAGS, check_squad_data_options, create_squad_data
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _XTREME = "belongs to the XTREME tasks, which are not in this version"
 
 
 @dataclasses.dataclass(frozen=True)
-class FinetuningDataOptions:
+class FinetuningDataOptions(Options):
     """What to read, how to cut and write it, and where to."""
 
     fine_tuning_task_type: str = option(
@@ -58,10 +58,12 @@ class FinetuningDataOptions:
     train_file: str | None = option(None, "Training rows: TSV, CSV or JSONL.", section=OWN_FILES)
     eval_file: str | None = option(None, "Rows to evaluate on.", section=OWN_FILES)
     test_file: str | None = option(None, "Rows to predict; they need no label.", section=OWN_FILES)
-    text_column: str | None = option(None, "Name or place (from 0) of the text [default: text, sentence, …].", section=OWN_FILES)
-    text_b_column: str | None = option(None, "Name or place of the second text of a pair.", section=OWN_FILES)
-    label_column: str | None = option(None, "Name or place of the label [default: label, …].", section=OWN_FILES)
-    weight_column: str | None = option(None, "Name or place of the weight of a training row.", section=OWN_FILES)
+    text_column: str | int | None = option(
+        None, "Name or place (from 0) of the text [default: text, sentence, …].", section=OWN_FILES
+    )
+    text_b_column: str | int | None = option(None, "Name or place of the second text of a pair.", section=OWN_FILES)
+    label_column: str | int | None = option(None, "Name or place of the label [default: label, …].", section=OWN_FILES)
+    weight_column: str | int | None = option(None, "Name or place of the weight of a training row.", section=OWN_FILES)
     header: str = option(
         "auto",
         "Whether the first row names the columns; auto: yes if a column is given by name or none is given, no if all are places.",
@@ -124,15 +126,15 @@ class FinetuningDataOptions:
     tagging_only_use_en_train: bool = refused_option(True, _NOT_HERE)
 
 
-def check_finetuning_data_options(options: FinetuningDataOptions) -> FinetuningDataOptions:
-    """Applies the checks of each option and those between them; heavy imports come after it.
+def check_finetuning_data_options(options: FinetuningDataOptions) -> None:
+    """Applies the checks between options; heavy imports come after it.
 
     Raises:
-      UserError: a value is refused, something needed is not given, or two things are that exclude each other.
+      UserError: something needed is not given, or two things are that exclude each other.
     """
-    options = check(options)
     if options.fine_tuning_task_type == "squad":
-        return check_squad_data_options(options)
+        check_squad_data_options(options)
+        return
     if options.fine_tuning_task_type not in ("classification", "regression"):
         raise UserError(f"--fine_tuning_task_type={options.fine_tuning_task_type} is not in this version; {_NOT_HERE}")
     refuse_given(options, SQUAD_FLAGS, "belongs to --fine_tuning_task_type=squad")
@@ -171,7 +173,6 @@ def check_finetuning_data_options(options: FinetuningDataOptions) -> FinetuningD
         raise UserError("--vocab_file is needed: the vocabulary of the model that will be fine-tuned")
     if options.tokenization == "SentencePiece" and not options.sp_model_file:
         raise UserError("--sp_model_file is needed with --tokenization=SentencePiece")
-    return options
 
 
 def _outputs(options: FinetuningDataOptions) -> dict[str, str]:
@@ -179,6 +180,7 @@ def _outputs(options: FinetuningDataOptions) -> dict[str, str]:
     return {split: path for split, path in paths.items() if path}
 
 
+@job
 def create_finetuning_data(options: FinetuningDataOptions) -> "Prepared | PreparedSquad":
     """Writes the records and the metadata, prints a summary and returns what was written.
 
@@ -186,7 +188,7 @@ def create_finetuning_data(options: FinetuningDataOptions) -> "Prepared | Prepar
       UserError: options, files or rows that cannot be used.
       JobError: writing failed, or SIGTERM arrived; nothing half written is left.
     """
-    options = check_finetuning_data_options(options)
+    check_finetuning_data_options(options)
     with ended_by_sigterm():
         return create_squad_data(options) if options.fine_tuning_task_type == "squad" else _create(options)
 

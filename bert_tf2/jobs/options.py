@@ -1,11 +1,15 @@
 """How a command's options are declared: a frozen dataclass whose fields carry help, choices and checks.
 
-`bert_tf2.cli` turns such a class into flags; a notebook builds it directly. `check(options)` applies the same checks to both.
+`bert_tf2.cli` turns such a class into flags; a notebook makes an instance directly. Either way the instance checks itself.
 """
 
 import dataclasses
+import functools
 import math
+import numbers
 import os
+import types
+import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -71,25 +75,81 @@ def info(field: dataclasses.Field) -> OptionInfo:
     return field.metadata["option"]
 
 
-def check(options: Any) -> Any:
-    """Applies every field's checks and returns the options with choices in their canonical spelling.
+class Options:
+    """What every options class inherits: an instance checks itself when it is made, from flags or in Python.
+
+    A value must be of the field's type: paths may be `pathlib.Path`s, numbers NumPy's, and what may be repeated a list. Choices
+    are kept in their canonical spelling. What several options must agree in is for the job to check.
 
     Raises:
-      UserError: a value is refused; the message names the flag, the rule and the value.
+      UserError: a value is refused; the message names the option as a flag (`--name`), the rule and the value.
     """
-    canonical = {}
-    for field in dataclasses.fields(options):
-        declared, value = info(field), getattr(options, field.name)
-        if declared.refused_because is not None and value not in (field.default, *declared.also_accepted):
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            checked = _checked(field, info(field), _types(type(self))[field.name], value)
+            if checked is not value:
+                object.__setattr__(self, field.name, checked)
+
+
+def value_type(options_class: type, field: dataclasses.Field) -> type:
+    """The type of one value of the field: `int` for `int`, `int | None` and `tuple[int, ...]`; the first of several."""
+    return _types(options_class)[field.name][0]
+
+
+@functools.cache
+def _types(options_class: type) -> dict[str, tuple[type, ...]]:
+    """By field the types that one value may have, `NoneType` among them where the value may be None."""
+    found = {}
+    for name, hint in typing.get_type_hints(options_class).items():
+        parts = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+        found[name] = tuple(typing.get_args(part)[0] if typing.get_origin(part) is tuple else part for part in parts)
+    return found
+
+
+def _checked(field: dataclasses.Field, declared: OptionInfo, accepted: tuple[type, ...], value: Any) -> Any:
+    """The value as the field keeps it.
+
+    Raises:
+      UserError: it is refused.
+    """
+    if declared.refused_because is not None:
+        if value not in (field.default, *declared.also_accepted):
             raise UserError(f"--{field.name}={value} is refused: {declared.refused_because}")
-        if value is None:
-            continue
-        if declared.choices:
-            canonical[field.name] = _choose(field.name, value, declared.choices)
-        complaint = declared.check(value) if declared.check else None
-        if complaint:
-            raise UserError(f"--{field.name} {complaint}; got {value}")
-    return dataclasses.replace(options, **canonical)
+        return value
+    if value is None and (field.default is None or types.NoneType in accepted):
+        return None
+    if declared.multiple:
+        values = value if isinstance(value, tuple | list) else (value,)
+        return tuple(_of_type(field.name, accepted, one) for one in values)
+    value = _of_type(field.name, accepted, value)
+    if declared.choices:
+        value = _choose(field.name, value, declared.choices)
+    complaint = declared.check(value) if declared.check else None
+    if complaint:
+        raise UserError(f"--{field.name} {complaint}; got {value}")
+    return value
+
+
+_KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "True or False"}
+
+
+def _of_type(name: str, accepted: tuple[type, ...], value: Any) -> Any:
+    """The value as the first of the accepted types, which flags have too."""
+    is_number = not isinstance(value, bool) and isinstance(value, numbers.Real)
+    is_of = {
+        str: isinstance(value, str | os.PathLike),
+        int: is_number and isinstance(value, numbers.Integral),
+        float: is_number,
+        # NumPy's too.
+        bool: type(value).__name__ in ("bool", "bool_"),
+    }
+    kinds = [kind for kind in accepted if kind is not types.NoneType]
+    if not any(is_of[kind] for kind in kinds):
+        rule = " or ".join(_KINDS[kind] for kind in kinds)
+        raise UserError(f"--{name} must be {rule}; got {value!r}")
+    return os.fspath(value) if isinstance(value, os.PathLike) else kinds[0](value)
 
 
 def refuse_given(options: Any, names: Iterable[str], because: str) -> None:

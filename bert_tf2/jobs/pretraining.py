@@ -6,7 +6,7 @@ from typing import Any
 from bert_tf2 import cli, files
 from bert_tf2.jobs import training_setup
 from bert_tf2.jobs.pretraining_options import PretrainingOptions, settled
-from bert_tf2.jobs.runtime import configure_tensorflow
+from bert_tf2.jobs.runtime import configure_tensorflow, job
 
 
 def command(description: str | None = None) -> None:
@@ -14,11 +14,12 @@ def command(description: str | None = None) -> None:
     cli.main(run_pretraining, PretrainingOptions, description or __doc__)
 
 
+@job
 def run_pretraining(options: PretrainingOptions) -> dict[str, Any]:
     """Trains, evaluates and saves the encoder as the options say.
 
     Args:
-      options: what to do; `bert_tf2.jobs.options.check` applies the checks of single options.
+      options: what to do.
 
     Returns:
       `training`: the `TrainingResult`, when there was training; `evaluation`: the metrics on held-out records, when there was

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.options import at_least, check, fraction, not_negative, option, refuse_given, refuse_overwriting
+from bert_tf2.jobs.options import Options, at_least, fraction, not_negative, option, refuse_given, refuse_overwriting
+from bert_tf2.jobs.runtime import job
 
 if TYPE_CHECKING:
     from bert_tf2.data.pretraining_preparation import PreparedPretraining
@@ -26,7 +27,7 @@ _DUPE_FACTOR = 10
 
 
 @dataclasses.dataclass(frozen=True)
-class PretrainingDataOptions:
+class PretrainingDataOptions(Options):
     """What to read, how to cut and mask it, and where to write."""
 
     input_file: str | None = option(None, "Text files in UTF-8; comma-separated files and globs.", section=TEXT)
@@ -120,13 +121,12 @@ class PretrainingDataOptions:
     pipeline_options: str = option("", "Options of the Beam pipeline, as on its command line, separated by spaces.", section=BEAM)
 
 
-def check_pretraining_data_options(options: PretrainingDataOptions) -> PretrainingDataOptions:
-    """Applies the checks of single options and those between them; light.
+def check_pretraining_data_options(options: PretrainingDataOptions) -> None:
+    """Applies the checks between options; light.
 
     Raises:
-      UserError: a value is refused, something needed is not given, or a flag could do nothing.
+      UserError: something needed is not given, or a flag could do nothing.
     """
-    options = check(options)
     for flag, what in (
         ("input_file", "the text"),
         ("output_file", "the records to write, such as out/train-*.tfrecord"),
@@ -150,7 +150,6 @@ def check_pretraining_data_options(options: PretrainingDataOptions) -> Pretraini
         refuse_given(options, ("pipeline_options",), "belongs to --runner")
     else:
         refuse_given(options, ("num_workers",), "is for local workers; Beam takes the number from --pipeline_options")
-    return options
 
 
 def _check_masking(options: PretrainingDataOptions) -> None:
@@ -165,6 +164,7 @@ def _check_masking(options: PretrainingDataOptions) -> None:
         raise UserError("--word_segmenter is for WordPiece, which cuts Chinese into characters; SentencePiece knows words")
 
 
+@job
 def create_pretraining_data(options: PretrainingDataOptions) -> "PreparedPretraining":
     """Writes the records and the metadata, prints a summary and returns what was written.
 
@@ -172,7 +172,7 @@ def create_pretraining_data(options: PretrainingDataOptions) -> "PreparedPretrai
       UserError: options or text that cannot be used, or files of another run in the way.
       JobError: writing failed; the shards that were finished stay, and the same call goes on from there.
     """
-    options = check_pretraining_data_options(options)
+    check_pretraining_data_options(options)
     from bert_tf2.data.documents import TextFormat
     from bert_tf2.data.pretraining_preparation import TextSource, prepare_pretraining
     from bert_tf2.data.pretraining_records import InstanceSettings

@@ -1,27 +1,72 @@
-"""What must be set before TensorFlow's first operation: threads, determinism, logging; and how a job without steps ends."""
+"""What surrounds a job: its messages, what must be set before TensorFlow's first operation, how a job without steps ends."""
 
 import contextlib
+import functools
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
+from typing import ParamSpec, TypeVar
 
 from bert_tf2.errors import Interrupted
 from bert_tf2.jobs.memory import keep_freed_memory
 from bert_tf2.jobs.training_options import TrainingOptions
 from bert_tf2.progress import lines_between_bars
 
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
-def configure_logging() -> None:
-    """Sends this project's messages to standard error, one plain line each; warnings are marked."""
+
+def job(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Makes a function a job: called from Python, it tells what the command tells (see `at_work`)."""
+
+    @functools.wraps(function)
+    def call(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        with at_work():
+            return function(*args, **kwargs)
+
+    return call
+
+
+@contextlib.contextmanager
+def at_work() -> Iterator[None]:
+    """Shows this project's messages on standard error while a job runs, one plain line each; warnings are marked.
+
+    Only where nobody else does: a handler of the logger `bert_tf2` or its level, when above INFO, is the user's word, and so is
+    a root logger that takes INFO. Afterwards everything is as it was; the root logger is never touched.
+    """
+    _quieten_tensorflow()
+    logger = logging.getLogger("bert_tf2")
+    is_silenced = logger.level > logging.INFO
+    is_heard = bool(logger.handlers) or (logger.isEnabledFor(logging.INFO) and logger.hasHandlers())
+    if is_silenced or is_heard:
+        yield
+        return
     handler = _LineHandler(sys.stderr)
     handler.setFormatter(_LineFormatter())
-    logger = logging.getLogger("bert_tf2")
-    logger.handlers[:] = [handler]
-    logger.setLevel(logging.INFO)
+    former = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(former[0] or logging.INFO)
+    # What also reached a handler of the root would be shown twice.
     logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(former[0])
+        logger.propagate = former[1]
+
+
+def _quieten_tensorflow() -> None:
+    """Keeps TensorFlow's native start-up chatter off the screen unless the user asked for it."""
+    # Without a driver TensorFlow reports the failed start of CUDA as an error, at the level of real ones.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2" if os.path.exists("/dev/nvidiactl") else "3")
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    # From google.api_core on Python 3.10, which comes with TensorFlow's data sets and is not used.
+    warnings.filterwarnings("ignore", "You are using a non-supported Python version", FutureWarning)
 
 
 class _LineHandler(logging.StreamHandler):

@@ -7,7 +7,8 @@ from typing import Any
 
 from bert_tf2 import cli, files
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.options import option
+from bert_tf2.jobs.options import Options, option
+from bert_tf2.jobs.runtime import job
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ _THRESHOLD = "{}_thresh"
 
 
 @dataclasses.dataclass(frozen=True)
-class ScoreSquadOptions:
+class ScoreSquadOptions(Options):
     """What to score, and against what."""
 
     data_file: str | None = option(None, "SQuAD JSON with the gold answers, version 1.1 or 2.0.")
@@ -45,6 +46,7 @@ def command(description: str = "Scores SQuAD answers against the gold answers of
     cli.main(score_squad, ScoreSquadOptions, description)
 
 
+@job
 def score_squad(options: ScoreSquadOptions) -> dict[str, float]:
     """Scores a predictions file, prints a table and returns the scores in per cent.
 

@@ -6,7 +6,7 @@ from typing import Any
 from bert_tf2 import cli, files
 from bert_tf2.errors import UserError
 from bert_tf2.jobs import training_setup
-from bert_tf2.jobs.runtime import configure_tensorflow
+from bert_tf2.jobs.runtime import configure_tensorflow, job
 from bert_tf2.jobs.squad_checks import question_files
 from bert_tf2.jobs.squad_options import SquadOptions, check_combination, phases_of
 
@@ -16,11 +16,12 @@ def command(description: str | None = None) -> None:
     cli.main(run_squad, SquadOptions, description or __doc__)
 
 
+@job
 def run_squad(options: SquadOptions) -> dict[str, Any]:
     """Trains, answers, scores and exports as the options say.
 
     Args:
-      options: what to do; `bert_tf2.jobs.options.check` applies the checks of single options.
+      options: what to do.
 
     Returns:
       `training`: the `TrainingResult`, when there was training; `evaluation`: the scores, when there was an evaluation;

@@ -35,7 +35,7 @@ _OTHER_INPUTS = ("classification_task_name", "input_data_dir", "train_file", "ev
 _OTHER_OUTPUTS = ("eval_data_output_path", "test_data_output_path")
 
 
-def check_squad_data_options(options: "FinetuningDataOptions") -> "FinetuningDataOptions":
+def check_squad_data_options(options: "FinetuningDataOptions") -> None:
     """Applies the checks between the options of SQuAD data; light.
 
     Raises:
@@ -62,7 +62,6 @@ def check_squad_data_options(options: "FinetuningDataOptions") -> "FinetuningDat
         if not getattr(options, flag):
             raise UserError(f"--{flag} is needed: {what}")
     _windows(options).check()
-    return options
 
 
 def _windows(options: "FinetuningDataOptions") -> "WindowOptions":

@@ -57,7 +57,7 @@ class SquadOptions(TrainingOptions):
         section=QUESTIONS,
     )
     max_answer_length: int = option(30, "Longest answer in tokens.", check=at_least(1), section=QUESTIONS)
-    null_score_diff_threshold: str = option(
+    null_score_diff_threshold: str | float = option(
         "0.0",
         'v2.0: answer "" when the score of no answer exceeds the best answer\'s by more than this; auto: the threshold of the '
         "best F1 on the evaluated file, or after training on the predicted one, kept in --model_dir for prediction and export.",

@@ -6,7 +6,7 @@ the same thing differently, both names work.
 
 import dataclasses
 
-from bert_tf2.jobs.options import at_least, between, fraction, not_negative, option, positive, refused_option
+from bert_tf2.jobs.options import Options, at_least, between, fraction, not_negative, option, positive, refused_option
 
 MODEL = "Model"
 OPTIMIZATION = "Optimization"
@@ -15,7 +15,7 @@ CHECKPOINTS = "Checkpoints, evaluation and logging"
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingOptions:
+class TrainingOptions(Options):
     """Model, optimization, devices, checkpoints."""
 
     bert_config_file: str | None = option(
@@ -111,7 +111,7 @@ class TrainingOptions:
     dtype: str = option(
         "fp32", "Number format of the computation.", choices=("fp32", "bf16", "fp16"), short_name="dt", section=DEVICES
     )
-    loss_scale: str | None = option(
+    loss_scale: str | float | None = option(
         None, "fp16: a fixed loss scale, or dynamic [default with fp16].", short_name="ls", section=DEVICES
     )
     enable_xla: bool = option(False, "Compile the training step with XLA.", section=DEVICES)
