@@ -12,36 +12,44 @@ class BadRows:
     Args:
       skip: leave them out.
       path: where they are listed, one JSON object a line with `file`, `line`, `reason` and `row`; the file appears with
-        `publish`, and only if there are any.
+        `publish`, and only if there are any. None where no command writes records, which could leave them out.
     """
 
     def __init__(self, skip: bool = False, path: str | None = None):
         self._skip = skip
-        self._path = path
+        self.path = path
         self._temporary: str | None = None
         self._file = None
         self.count = 0
         self.first = ""
 
-    def report(self, where: str, reason: str, row: object) -> None:
-        """Notes a bad row.
+    def report(self, where: str, reason: str, row: object, known: bool = False) -> None:
+        """Notes a bad row; one that is known to stand in a published file is left out in any case.
 
         Raises:
           UserError: bad rows are not to be skipped.
         """
         message = f"{where}: {reason}"
-        if not self._skip:
-            raise UserError(f"{message} (--on_bad_row=skip leaves such rows out and lists them)")
+        if not self._skip and not known:
+            # Every command that makes records of raw data has this flag.
+            advice = "" if self.path is None else " (--on_bad_row=skip leaves such rows out and lists them)"
+            raise UserError(f"{message}{advice}")
         self.count += 1
         self.first = self.first or message
-        if self._path is None:
+        if self.path is None:
             return
         if self._file is None:
-            self._temporary = files.incomplete_name(self._path)
+            self._temporary = files.incomplete_name(self.path)
             self._file = self._open(self._temporary)
         name, _, line = where.rpartition(":")
         place = {"file": name, "line": int(line)} if name and line.isdigit() else {"example": where}
         self._file.write(json.dumps({**place, "reason": reason, "row": row}, ensure_ascii=False, default=str) + "\n")
+
+    def summary(self) -> str:
+        """How many rows were left out, the first and where all are listed."""
+        listed = f"; all are listed in {self.path}" if self.path else ""
+        rows = "row was" if self.count == 1 else "rows were"
+        return f"{self.count:,} {rows} left out; the first: {self.first}{listed}"
 
     @staticmethod
     def _open(path: str):
@@ -53,14 +61,14 @@ class BadRows:
 
     def publish(self) -> str | None:
         """Gives the list its name, or removes the list of an earlier run when there is none now. Returns its path."""
-        if self._path is None:
+        if self.path is None:
             return None
         if self._file is None:
-            files.remove_if_there(self._path)
+            files.remove_if_there(self.path)
             return None
         self._file.close()
-        files.rename_whole(self._temporary, self._path)
-        return self._path
+        files.rename_whole(self._temporary, self.path)
+        return self.path
 
     def discard(self) -> None:
         """Removes a list that was not published."""

@@ -229,6 +229,6 @@ def _warnings(processor: DataProcessor, splits: list[Split]) -> list[str]:
             found.append(f"{split.name}: {split.unlabelled}: taken as unlabelled, to predict")
         found += split_warnings(split.name, split.statistics, split.labelled)
         if split.bad_rows.count:
-            found.append(f"{split.name}: {split.bad_rows.count} rows were left out; the first: {split.bad_rows.first}")
+            found.append(f"{split.name}: {split.bad_rows.summary()}")
     by_name = {split.name: split.statistics for split in splits}
     return found + comparison_warnings(by_name, {split.name: split.labelled for split in splits})

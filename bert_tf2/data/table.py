@@ -53,6 +53,8 @@ class Dataset:
         first that its first row fits.
       extra: further splits that are written where their file is there.
       renamed_labels: labels as some files spell them.
+      short_rows: how many rows of a published training or development file lack columns; they are left out and counted, as the
+        model garden and transformers do.
       unlabelled: a label that means none was agreed on; such rows are left out and counted.
       languages: the languages of a multilingual data set.
     """
@@ -65,6 +67,7 @@ class Dataset:
     test: tuple[Layout, ...]
     extra: dict[str, Layout] = dataclasses.field(default_factory=dict)
     renamed_labels: dict[str, str] = dataclasses.field(default_factory=dict)
+    short_rows: int = 0
     unlabelled: str | None = None
     languages: tuple[str, ...] = ()
 
@@ -163,9 +166,12 @@ class TableProcessor(DataProcessor):
         listed = _ids(data_path(data_dir, layout.id_file)) if layout.id_file else None
         expected = len(names)
         regression, label_of, unlabelled, left_out = self.is_regression, self._label_of, self.dataset.unlabelled, 0
+        short = 0
         for index, (line, row) in enumerate(rows):
             if len(row) != expected:
-                self.bad_rows.report(f"{path}:{line}", _column_count(row, expected, layout), row)
+                short += len(row) < expected
+                known = len(row) < expected and short <= self.dataset.short_rows and not split.startswith("test")
+                self.bad_rows.report(f"{path}:{line}", _column_count(row, expected, layout), row, known)
                 continue
             if listed is not None and (tuple(row[place] for place in ids) in listed) != layout.in_id_file:
                 continue

@@ -21,7 +21,7 @@ _RECORD_NAMES = {"train": "train.tf_record", "eval": "eval.tf_record", "test": "
 # What a run writes into --output_dir, which may be or lie in the directory of the data: everything else there may be data.
 _OWN_DIRECTORIES = ("summaries",)
 _OWN_FILES = (
-    "train.tf_record", "eval*.tf_record", "predict*.tf_record", "meta_data.json", f"*{files.INCOMPLETE}*",
+    "train.tf_record", "eval*.tf_record", "predict*.tf_record", "meta_data.json", f"*{files.INCOMPLETE}*", f"*{files.REJECTS}",
     "checkpoint", "*ckpt-*", "best_checkpoint.json", "run_config.json", "training_history.jsonl", ".trainer.lock",
     "eval_results*", "eval_predictions*.tsv", "test_results*.tsv", "predictions*.tsv",
     "report.md", "loss_curve.png", "confusion_matrix.png", "predicted_against_gold.png",
@@ -160,13 +160,13 @@ def made_records(options: ClassifierOptions) -> ClassifierData:
         raise UserError(f"--data_dir: no such directory: {data_dir}")
     meta_path = os.path.join(directory, "meta_data.json")
     wanted = [split for split, asked in _asked_splits(options).items() if asked]
-    settings = (options.task_name.lower(), languages, options.max_seq_length or 128, tokenizer.do_lower_case)
+    record_options = RecordOptions(options.max_seq_length or 128, skip_bad_rows=options.on_bad_row == "skip")
+    settings = (options.task_name.lower(), languages, record_options, tokenizer.do_lower_case)
     source = _fingerprint((*settings, tokenizer.fingerprint), data_dir, directory, modules)
     meta = reusable(meta_path, source, wanted)
     if meta is None:
         present = _present_splits(meta_path)
         outputs = {split: os.path.join(directory, name) for split, name in _RECORD_NAMES.items() if split in {*wanted, *present}}
-        record_options = RecordOptions(max_seq_length=options.max_seq_length or 128)
         prepared = prepare(processor, data_dir, tokenizer, outputs, meta_path, record_options, extra={SOURCE_FINGERPRINT: source})
         for warning in prepared.warnings:
             logger.warning("%s", warning)

@@ -54,6 +54,12 @@ class ClassifierOptions(TrainingOptions):
     module_import: tuple[str, ...] = option(
         (), "A file (path/to/file.py) or module that registers processors.", multiple=True, section=TF1
     )
+    on_bad_row: str = option(
+        "fail",
+        "What to do with a row that cannot be used: end, or leave it out, count it and list it beside the records.",
+        choices=("fail", "skip"),
+        section=TF1,
+    )
 
     @property
     def is_tf1_dialect(self) -> bool:
@@ -113,6 +119,7 @@ def _check_tf1(options: ClassifierOptions) -> None:
 def _check_garden(options: ClassifierOptions) -> None:
     mode = options.mode or "train_and_eval"
     refuse_given(options, LANGUAGE_FLAGS, "is for raw files (--task_name); records are of create_finetuning_data.py's languages")
+    refuse_given(options, ("on_bad_row",), "is for raw files (--task_name); give it to create_finetuning_data.py")
     _require(options, "bert_config_file", "input_meta_data_path")
     if mode in ("train", "train_and_eval"):
         _require(options, "train_data_path")

@@ -180,14 +180,33 @@ def test_rows_that_do_not_fit_are_named(tmp_path, content, message):
     assert message in str(caught.value)
 
 
-def test_a_short_row_of_qqp_is_skipped_only_on_demand_and_counted(tmp_path):
-    header = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"
-    write(tmp_path, {"train.tsv": header + "1\t2\t3\tone\ttwo\t1\n4\t5\t6\tone\n7\t8\t9\tthree\tfour\t0\n"})
+QQP_TRAIN = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n1\t2\t3\tone\ttwo\t1\n{}7\t8\t9\tthree\tfour\t0\n"
+SHORT = "4\t5\t6\tone\n"
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_known_short_rows_of_qqp_are_left_out_and_counted(tmp_path, skip):
+    write(tmp_path, {"train.tsv": QQP_TRAIN.format(SHORT)})
     processor = create_processor("QQP")
-    processor.bad_rows = BadRows(skip=True)
+    processor.bad_rows = BadRows(skip=skip)
     assert [example.example_id for example in processor.get_train_examples(str(tmp_path))] == [0, 2]
     assert processor.bad_rows.count == 1
     assert "train.tsv:3: 4 columns, expected 6" in processor.bad_rows.first
+
+
+def test_unknown_bad_rows_stay_errors(tmp_path):
+    write(tmp_path, {"train.tsv": QQP_TRAIN.format(SHORT * 101), "dev.tsv": QQP_TRAIN.format("4\t5\t6\ta\tb\tc\t1\n")})
+    write(tmp_path, {"test.tsv": "id\tquestion1\tquestion2\n0\tone\ttwo\n1\tone\n"})
+    processor = create_processor("QQP")
+    for examples, where in (
+        (processor.get_train_examples(str(tmp_path)), "train.tsv:103: 4 columns"),
+        (processor.get_dev_examples(str(tmp_path)), "dev.tsv:3: 7 columns"),
+        (processor.get_test_examples(str(tmp_path)), "test.tsv:3: 2 columns"),
+    ):
+        with pytest.raises(UserError, match=where) as caught:
+            list(examples)
+        # No command, so no flag of a command.
+        assert "--on_bad_row" not in str(caught.value)
 
 
 def every_layout():

@@ -216,7 +216,9 @@ def test_bad_rows_can_be_left_out_and_are_listed(run, tmp_path):
     assert listed[0]["line"] == 7
     assert listed[0]["row"] == ["b", None, "maybe"]
     assert listed[1]["reason"] == "empty text"
-    assert any("2 rows were left out; the first: x.tsv:7" in warning for warning in prepared.warnings)
+    (told,) = [warning for warning in prepared.warnings if "left out" in warning]
+    assert told.startswith("train: 2 rows were left out; the first: x.tsv:7")
+    assert told.endswith(f"; all are listed in {tmp_path}/out/train.tf_record.rejects.jsonl")
     run(Processor([example("a"), example("c", "yes")]), skip_bad_rows=True)
     assert not os.path.exists(tmp_path / "out" / "train.tf_record.rejects.jsonl")
     with pytest.raises(UserError, match="0 examples: all 2 rows were skipped, the first"):

@@ -230,3 +230,30 @@ def test_an_export_that_cannot_be_written_is_refused_before_training(workplace, 
     fails(workplace, capsys, [f"--model_export_path={file}"], "file is a file; name a new directory")
     fails(workplace, capsys, [f"--model_export_path={file}/export"], "cannot create the directory")
     assert not [name for name in os.listdir(workplace.model_dir) if "ckpt" in name]
+
+
+def test_bad_rows_of_raw_files_end_the_run_or_are_left_out_and_listed(workplace, tmp_path, capsys):
+    data_dir, output_dir = workplace.write_raw(), tmp_path / "out"
+    for split, number in (("train", 3), ("test", 2)):
+        path = data_dir / f"{split}.tsv"
+        lines = path.read_text().splitlines()
+        path.write_text("\n".join([*lines[:number], "a\tb\tc", *lines[number:]]) + "\n")
+    assert workplace.run_tf1(data_dir, output_dir, "--do_train", "--do_predict") == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "train.tsv:4: 3 columns, expected 2" in last
+    assert "--on_bad_row=skip" in last
+    assert workplace.run_tf1(data_dir, output_dir, "--do_train", "--do_predict", "--on_bad_row=skip") == 0
+    listed = output_dir / "train.tf_record.rejects.jsonl"
+    assert f"train: 1 row was left out; the first: {data_dir}/train.tsv:4" in (errors := capsys.readouterr().err)
+    assert f"all are listed in {listed}" in errors
+    assert json.loads(listed.read_text())["row"] == ["a", "b", "c"]
+    # Texts stand beside their own predictions, those that were left out notwithstanding.
+    rows = [line.split("\t") for line in (output_dir / "predictions.tsv").read_text().splitlines()]
+    assert [(row[0], row[1].strip()) for row in rows[1:3]] == [("0", "good"), ("2", "good movie")]
+    assert len(rows) == 8
+    # The records are used again, and made anew without the flag.
+    assert workplace.run_tf1(data_dir, output_dir, "--do_predict", "--on_bad_row=skip") == 0
+    assert "using the records" in capsys.readouterr().err
+    assert workplace.run_tf1(data_dir, output_dir, "--do_predict") == 2
+    assert workplace.run("--on_bad_row=skip") == 2
+    assert "--on_bad_row is for raw files (--task_name)" in capsys.readouterr().err
