@@ -7,7 +7,7 @@ from typing import Any
 
 from bert_tf2 import cli, files
 from bert_tf2.errors import UserError
-from bert_tf2.jobs import training_setup
+from bert_tf2.jobs import model_files, training_setup
 from bert_tf2.jobs.classifier_checks import check_labelled, check_metadata, label_names
 from bert_tf2.jobs.classifier_data import ClassifierData, given_records, made_records
 from bert_tf2.jobs.classifier_options import ClassifierOptions, check_combination
@@ -45,6 +45,7 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
       UserError: options or input files that cannot be used.
       JobError: training failed, or was interrupted after saving its state.
     """
+    options = _completed(options)
     check_combination(options)
     training_setup.check_training_options(options)
     phases = phases_of(options)
@@ -89,6 +90,12 @@ def phases_of(options: ClassifierOptions) -> Phases:
         evaluate_while_training=mode == "train_and_eval" or (mode == "train" and options.watches),
         predict=mode == "predict",
     )
+
+
+def _completed(options: ClassifierOptions) -> ClassifierOptions:
+    """The options, for a model that is there already with the files that its directory holds."""
+    places = () if options.trains else (options.predict_checkpoint_path, options.directory, options.init_checkpoint)
+    return model_files.completed(options, places, needs_metadata=not options.is_tf1_dialect)
 
 
 def _made_on_the_way(options: ClassifierOptions, strategy) -> ClassifierData:

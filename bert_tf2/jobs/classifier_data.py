@@ -13,6 +13,7 @@ from bert_tf2.data.metadata import MetaData, RecordFile, read_meta_data
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.classifier_options import ClassifierOptions
 from bert_tf2.jobs.metadata_checks import check_vocabulary
+from bert_tf2.jobs.model_files import META_DATA, MODEL_FILES
 from bert_tf2.jobs.reusable_records import SOURCE_FINGERPRINT, fingerprint, reusable
 
 logger = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ _RECORD_NAMES = {"train": "train.tf_record", "eval": "eval.tf_record", "test": "
 # What a run writes into --output_dir, which may be or lie in the directory of the data: everything else there may be data.
 _OWN_DIRECTORIES = ("summaries",)
 _OWN_FILES = (
-    "train.tf_record", "eval*.tf_record", "predict*.tf_record", "meta_data.json", f"*{files.INCOMPLETE}*", f"*{files.REJECTS}",
+    "train.tf_record", "eval*.tf_record", "predict*.tf_record", *MODEL_FILES, f"*{files.INCOMPLETE}*", f"*{files.REJECTS}",
     "checkpoint", "*ckpt-*", "best_checkpoint.json", "run_config.json", "training_history.jsonl", ".trainer.lock",
     "eval_results*", "eval_predictions*.tsv", "test_results*.tsv", "predictions*.tsv",
     "report.md", "loss_curve.png", "confusion_matrix.png", "predicted_against_gold.png",
@@ -151,14 +152,15 @@ def made_records(options: ClassifierOptions) -> ClassifierData:
     # As google-research/bert's XNLI: Chinese, with its development set cut down to it.
     languages = {"xnli_language": options.xnli_language or "zh", "pawsx_language": options.pawsx_language or "en"}
     processor = create_processor(options.task_name, **languages, only_language=True)
+    data_dir, directory = files.expand(options.data_dir), files.expand(options.directory)
+    meta_path = os.path.join(directory, META_DATA)
+    options = options if options.do_train else _as_in_training(options, meta_path)
     tokenizer = _tokenizer(options, options.do_lower_case is not False)
     advice = casing_warning(tokenizer)
     if advice:
         logger.warning("%s", advice)
-    data_dir, directory = files.expand(options.data_dir), files.expand(options.directory)
     if not files.is_remote(data_dir) and not os.path.isdir(data_dir):
         raise UserError(f"--data_dir: no such directory: {data_dir}")
-    meta_path = os.path.join(directory, "meta_data.json")
     wanted = [split for split, asked in _asked_splits(options).items() if asked]
     record_options = RecordOptions(options.max_seq_length or 128, skip_bad_rows=options.on_bad_row == "skip")
     settings = (options.task_name.lower(), languages, record_options, tokenizer.do_lower_case)
@@ -176,6 +178,19 @@ def made_records(options: ClassifierOptions) -> ClassifierData:
     paths = {split: os.path.join(directory, record_file.name) for split, record_file in meta.files.items()}
     kept = {split: path for split, path in paths.items() if split.split("_")[0] in wanted}
     return ClassifierData(meta, kept, tokenizer, processor, data_dir)
+
+
+def _as_in_training(options: ClassifierOptions, meta_path: str) -> ClassifierOptions:
+    """The options of an evaluation or prediction, completed with what the metadata says of the training."""
+    if not files.exists(meta_path):
+        return options
+    meta = read_meta_data(meta_path)
+    if options.max_seq_length not in (None, meta.max_seq_length):
+        logger.warning(
+            "--max_seq_length=%d, but the model was trained with %d (%s)", options.max_seq_length, meta.max_seq_length, meta_path
+        )
+    known = {"max_seq_length": meta.max_seq_length, "do_lower_case": meta.do_lower_case}
+    return dataclasses.replace(options, **{flag: value for flag, value in known.items() if getattr(options, flag) is None})
 
 
 def _asked_splits(options: ClassifierOptions) -> dict[str, bool]:
@@ -200,7 +215,9 @@ def _tokenizer(options: ClassifierOptions, do_lower_case: bool):
 def _present_splits(meta_path: str) -> list[str]:
     if files.is_remote(meta_path) or not os.path.exists(meta_path):
         return []
-    return list(read_meta_data(meta_path).files)
+    # Those of a training with records tell of files that lie elsewhere.
+    directory = os.path.dirname(meta_path)
+    return [split for split, file in read_meta_data(meta_path).files.items() if files.exists(os.path.join(directory, file.name))]
 
 
 def _fingerprint(settings: tuple, data_dir: str, output_dir: str, modules: list) -> str:

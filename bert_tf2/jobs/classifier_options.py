@@ -67,6 +67,11 @@ class ClassifierOptions(TrainingOptions):
         return bool(self.task_name or self.data_dir or self.output_dir or self.do_train or self.do_eval or self.do_predict)
 
     @property
+    def trains(self) -> bool:
+        """Whether there is training."""
+        return self.do_train if self.is_tf1_dialect else self.mode in (None, "train", "train_and_eval")
+
+    @property
     def watches(self) -> bool:
         """Whether flags were given that need evaluations while training."""
         return self.best_metric is not None or self.early_stopping_patience > 0 or self.num_eval_per_epoch > 1
@@ -84,8 +89,7 @@ def check_combination(options: ClassifierOptions) -> None:
         raise UserError("--model_dir (or --output_dir) is required: where checkpoints and results go")
     if options.vocab_file and options.sp_model_file:
         raise UserError("--vocab_file and --sp_model_file are two kinds of vocabulary; give the one of the model")
-    trains = options.do_train if options.is_tf1_dialect else options.mode in (None, "train", "train_and_eval")
-    if options.predict_checkpoint_path and trains:
+    if options.predict_checkpoint_path and options.trains:
         raise UserError("--predict_checkpoint_path is for evaluation, prediction and export; with training use --init_checkpoint")
     if options.is_tf1_dialect:
         _check_tf1(options)

@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2 import files
+from bert_tf2.data.metadata import MetaData
 from bert_tf2.data.pipeline import check_divisible
 from bert_tf2.data.record_set import RecordSet
 from bert_tf2.data.records import parse_records
@@ -129,6 +130,9 @@ class ClassifierRun(TrainingRun):
 
     def _model_facts(self) -> dict[str, Any]:
         return {**facts_of(self._data.meta), "labels": list(self._data.meta.label_list) or None}
+
+    def _meta_and_tokenizer(self) -> tuple[MetaData, Any]:
+        return self._data.meta, self._data.tokenizer
 
     def _collect_evaluation(self, model: tf_keras.Model) -> dict[str, np.ndarray]:
         return self._collect("eval", model)

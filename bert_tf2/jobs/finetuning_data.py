@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.model_files import write_vocabulary_beside
 from bert_tf2.jobs.options import Options, at_least, option, refuse_given, refuse_overwriting, refused_option
 from bert_tf2.jobs.runtime import ended_by_sigterm, job
 from bert_tf2.jobs.squad_data import OWN_FILE_FLAGS, SQUAD_FLAGS, check_squad_data_options, create_squad_data
@@ -218,6 +219,7 @@ def _create(options: FinetuningDataOptions) -> "Prepared":
     prepared = prepare(
         processor, options.input_data_dir, tokenizer, _outputs(options), options.meta_data_file_path, record_options
     )
+    write_vocabulary_beside(prepared.meta_data_path, tokenizer)
     for warning in prepared.warnings:
         logger.warning(warning)
     print(summary(prepared))

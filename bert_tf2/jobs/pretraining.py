@@ -4,7 +4,7 @@ import contextlib
 from typing import Any
 
 from bert_tf2 import cli, files
-from bert_tf2.jobs import training_setup
+from bert_tf2.jobs import model_files, training_setup
 from bert_tf2.jobs.pretraining_options import PretrainingOptions, settled
 from bert_tf2.jobs.runtime import configure_tensorflow, job
 
@@ -29,7 +29,8 @@ def run_pretraining(options: PretrainingOptions) -> dict[str, Any]:
       UserError: options or input files that cannot be used.
       JobError: training failed, or was interrupted after saving its state.
     """
-    options = settled(options)
+    places = () if options.trains else (options.predict_checkpoint_path, options.directory, options.init_checkpoint)
+    options = settled(model_files.completed(options, places, needs_metadata=False))
     training_setup.check_training_options(options)
     from bert_tf2.jobs.pretraining_inputs import find_inputs
     from bert_tf2.models.config import BertConfig

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.model_files import write_vocabulary_beside
 from bert_tf2.jobs.options import Options, at_least, fraction, not_negative, option, refuse_given, refuse_overwriting
 from bert_tf2.jobs.runtime import job
 
@@ -177,6 +178,7 @@ def create_pretraining_data(options: PretrainingDataOptions) -> "PreparedPretrai
     from bert_tf2.data.pretraining_preparation import TextSource, prepare_pretraining
     from bert_tf2.data.pretraining_records import InstanceSettings
     from bert_tf2.data.shard_plan import OutputNames
+    from bert_tf2.text.tokenizer import load_tokenizer
 
     names = OutputNames(options.output_file, options.num_shards)
     paths = files.matching_files(options.input_file, "input_file")
@@ -210,6 +212,7 @@ def create_pretraining_data(options: PretrainingDataOptions) -> "PreparedPretrai
     }
     source = TextSource(tuple(paths), TextFormat(options.input_format, options.text_field), tokenizer)
     prepared = prepare_pretraining(source, names, meta_data_path, settings, _shard_maker(options), _tell)
+    write_vocabulary_beside(prepared.meta_data_path, load_tokenizer(**tokenizer))
     if options.num_workers > len(prepared.paths):
         _tell(
             f"warning: {options.num_workers} workers had {len(prepared.paths)} files to make, one each; name more by "

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 from bert_tf2 import files
 from bert_tf2.data.metadata import MetaData, RecordFile, read_meta_data
@@ -10,12 +11,11 @@ from bert_tf2.data.pretraining_metadata import PretrainingSettings, from_meta_da
 from bert_tf2.data.pretraining_shards import PROGRESS
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.metadata_checks import check_flags, check_model, check_vocabulary
+from bert_tf2.jobs.model_files import META_DATA, vocabulary_beside
 from bert_tf2.jobs.pretraining_options import DEFAULT_MAX_PREDICTIONS, DEFAULT_MAX_SEQ_LENGTH, PretrainingOptions
 from bert_tf2.models.config import BertConfig
 
 logger = logging.getLogger(__name__)
-
-META_DATA = "meta_data.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +29,8 @@ class PretrainingInputs:
       settings: the metadata's; None without metadata.
       shards: what the metadata says about the record files, by name; None without metadata.
       do_lower_case: how the text was tokenized.
+      meta: the metadata; None where there is none.
+      tokenizer: that made the records; None where no vocabulary is at hand.
     """
 
     max_seq_length: int
@@ -37,6 +39,8 @@ class PretrainingInputs:
     settings: PretrainingSettings | None = None
     shards: Mapping[str, RecordFile] | None = None
     do_lower_case: bool = True
+    meta: MetaData | None = None
+    tokenizer: Any = None
 
     @property
     def is_dynamic(self) -> bool:
@@ -63,6 +67,7 @@ def find_inputs(options: PretrainingOptions, config: BertConfig) -> PretrainingI
             options.max_seq_length or DEFAULT_MAX_SEQ_LENGTH,
             options.max_predictions_per_seq or DEFAULT_MAX_PREDICTIONS,
             options.use_next_sentence_label,
+            tokenizer=_tokenizer(options, None, True),
         )
         _check_length(data, config, options)
         return data
@@ -74,7 +79,9 @@ def find_inputs(options: PretrainingOptions, config: BertConfig) -> PretrainingI
         raise UserError(f"--use_next_sentence_label, but {path} says that the records hold no pairs; leave the flag out")
     if settings.dynamic_masking and settings.mask_id is None:
         raise UserError(f"{path}: dynamic masking needs 'mask_id'; make the records again with create_pretraining_data.py")
-    _check_vocabulary(options, meta)
+    tokenizer = _tokenizer(options, path, meta.do_lower_case is not False)
+    if tokenizer is not None:
+        check_vocabulary(meta, tokenizer)
     if options.eval_input_files and options.files:
         _check_same(path, settings, meta, _meta_data_path(options, options.eval_input_files, explicit=False))
     return PretrainingInputs(
@@ -84,6 +91,8 @@ def find_inputs(options: PretrainingOptions, config: BertConfig) -> PretrainingI
         settings,
         _shards(meta),
         meta.do_lower_case is not False,
+        meta,
+        tokenizer,
     )
 
 
@@ -126,11 +135,16 @@ def _check_length(data: PretrainingInputs, config: BertConfig, options: Pretrain
         )
 
 
-def _check_vocabulary(options: PretrainingOptions, meta: MetaData) -> None:
-    if options.vocab_file:
-        from bert_tf2.text.tokenizer import load_tokenizer
+def _tokenizer(options: PretrainingOptions, meta_data_path: str | None, do_lower_case: bool):
+    """The records' tokenizer: of the vocabulary that the command names, or of the one beside the metadata; else None."""
+    from bert_tf2.text.tokenizer import load_tokenizer
 
-        check_vocabulary(meta, load_tokenizer(vocab_file=options.vocab_file, do_lower_case=meta.do_lower_case is not False))
+    named = {"vocab_file": options.vocab_file} if options.vocab_file else {}
+    known = named or (vocabulary_beside(meta_data_path) if meta_data_path else {})
+    if not known:
+        return None
+    kind = "SentencePiece" if "sp_model_file" in known else "WordPiece"
+    return load_tokenizer(**known, tokenization=kind, do_lower_case=do_lower_case)
 
 
 def _check_same(path: str, settings: PretrainingSettings, meta: MetaData, eval_path: str | None) -> None:

@@ -10,13 +10,12 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2 import files
-from bert_tf2.data.metadata import PRETRAINING
+from bert_tf2.data.metadata import PRETRAINING, MetaData
 from bert_tf2.data.pipeline import BatchPlan, check_divisible
 from bert_tf2.data.sharded_records import ShardedRecords
 from bert_tf2.data.striped_plan import StripedPlan
 from bert_tf2.errors import UserError
-from bert_tf2.jobs import training_setup
-from bert_tf2.jobs.asking import same_file
+from bert_tf2.jobs import model_files, training_setup
 from bert_tf2.jobs.pretraining_inputs import PretrainingInputs
 from bert_tf2.jobs.pretraining_options import PretrainingOptions
 from bert_tf2.jobs.pretraining_records import PretrainingRecords
@@ -109,6 +108,9 @@ class PretrainingRun(TrainingRun):
 
     def _model_facts(self) -> dict[str, Any]:
         return {"task": PRETRAINING}
+
+    def _meta_and_tokenizer(self) -> tuple[MetaData | None, Any]:
+        return self._data.meta, self._data.tokenizer
 
     def _identifying(self) -> dict[str, Any]:
         return {
@@ -205,10 +207,10 @@ class PretrainingRun(TrainingRun):
         prefix = os.path.join(self._directory.path, options.sub_model_export_name or "pretrained/bert_model")
         folder = os.path.dirname(prefix)
         files.make_directory(folder)
-        files.write_json(os.path.join(folder, "bert_config.json"), self._config.to_dict())
-        vocab_file = files.expand(options.vocab_file) if options.vocab_file else None
-        if vocab_file is not None:
-            _copy(vocab_file, os.path.join(folder, "vocab.txt"))
+        for path, content in model_files.planned(folder, self._config, None, self._data.tokenizer, replaces=True).items():
+            model_files.write_whole(path, content)
+        tokenizer = self._data.tokenizer
+        vocab_file = files.expand(tokenizer.file) if tokenizer is not None and tokenizer.kind == "wordpiece" else None
         source = None
         for form in options.exports:
             source = source or open_source(checkpointing.CheckpointDirectory(self._directory.path).prefix(step))
@@ -221,10 +223,3 @@ class PretrainingRun(TrainingRun):
             lower_case = self._data.do_lower_case
             convert(source, self._config, path, form, kind="pretrainer", vocab_file=vocab_file, do_lower_case=lower_case)
             logger.info("exported %s (%s)", path, form)
-
-
-def _copy(source: str, target: str) -> None:
-    """Copies a file, whole or not at all; a file may be its own copy, which an earlier run left."""
-    if not same_file(source, target):
-        with files.written_whole(target) as temporary:
-            tf.io.gfile.copy(source, temporary, overwrite=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from bert_tf2 import cli, files
 from bert_tf2.errors import UserError
-from bert_tf2.jobs import training_setup
+from bert_tf2.jobs import model_files, training_setup
 from bert_tf2.jobs.runtime import configure_tensorflow, job
 from bert_tf2.jobs.squad_checks import question_files
 from bert_tf2.jobs.squad_options import SquadOptions, check_combination, phases_of
@@ -31,9 +31,11 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
       UserError: options or input files that cannot be used.
       JobError: training failed, or was interrupted after saving its state.
     """
+    phases = phases_of(options)
+    places = () if phases.train else (options.predict_checkpoint_path, options.directory, options.init_checkpoint)
+    options = model_files.completed(options, places, needs_metadata=not options.is_tf1_dialect)
     check_combination(options)
     training_setup.check_training_options(options)
-    phases = phases_of(options)
     question_paths = question_files(options, phases)
     from bert_tf2.models.config import BertConfig
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.model_files import write_vocabulary_beside
 from bert_tf2.jobs.options import refuse_given, refuse_overwriting
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def create_squad_data(options: "FinetuningDataOptions") -> "PreparedSquad":
         skip_bad_rows=options.on_bad_row == "skip",
     )
     prepared = prepare_squad(paths, tokenizer, *outputs, record_options, translated)
+    write_vocabulary_beside(prepared.meta_data_path, tokenizer)
     for warning in prepared.warnings:
         logger.warning(warning)
     print(summary(prepared))
@@ -140,7 +142,6 @@ def summary(prepared: "PreparedSquad") -> str:
         f"--input_meta_data_path={shlex.quote(prepared.meta_data_path)}",
         f"--train_data_path={shlex.quote(prepared.path)}",
         "--predict_file=<dev.json>",
-        f"--vocab_file=<model>/vocab.txt{'' if meta_data.do_lower_case else ' --nodo_lower_case'}",
         "--bert_config_file=<model>/bert_config.json",
         "--init_checkpoint=<model>/bert_model.ckpt",
         "--model_dir=<where to>",

@@ -11,7 +11,7 @@ import tf_keras
 
 from bert_tf2 import files
 from bert_tf2.data.features import squad_features
-from bert_tf2.data.metadata import SQUAD
+from bert_tf2.data.metadata import SQUAD, MetaData
 from bert_tf2.data.pipeline import check_divisible
 from bert_tf2.data.record_set import RecordSet
 from bert_tf2.data.squad_windows import QuestionSet
@@ -143,6 +143,9 @@ class SquadRun(TrainingRun):
         if tokenizer is None:
             return facts_of(self._data.meta)
         return {"task": SQUAD, "vocabulary": tokenizer.fingerprint, "do_lower_case": tokenizer.do_lower_case}
+
+    def _meta_and_tokenizer(self) -> tuple[MetaData | None, Any]:
+        return self._data.meta, self._data.tokenizer
 
     def _load_initial_weights(self) -> str:
         # As Google's, which also takes the head of a checkpoint that has one.

@@ -12,10 +12,11 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2 import files
+from bert_tf2.data.metadata import MetaData
 from bert_tf2.data.pipeline import BatchPlan, check_divisible
 from bert_tf2.data.record_set import RecordSet
 from bert_tf2.errors import UserError
-from bert_tf2.jobs import training_setup
+from bert_tf2.jobs import model_files, training_setup
 from bert_tf2.jobs.earlier_training import earlier_training
 from bert_tf2.jobs.training_options import TrainingOptions
 from bert_tf2.models.checkpoints.loading import load_encoder_weights
@@ -120,7 +121,12 @@ class TrainingRun(abc.ABC):
         plan = self._plan(records, seed)
         schedule = self._schedule(plan)
         if self._chief:
+            kept = model_files.planned(
+                model_dir, self._config, *self._meta_and_tokenizer(), replaces=self._directory.is_left_empty()
+            )
             self._directory.identify(self._identity(seed, records, data), training_setup.run_circumstances(self._strategy))
+            for path, content in kept.items():
+                model_files.write_whole(path, content)
         self._build_model(seed)
         if options.init_checkpoint and checkpointing.latest_step(model_dir) is None:
             logger.info("%s", self._load_initial_weights())
@@ -170,6 +176,10 @@ class TrainingRun(abc.ABC):
     @abc.abstractmethod
     def _model_facts(self) -> dict[str, Any]:
         """What a trained model and data must agree in: the task, the vocabulary, the labels."""
+
+    @abc.abstractmethod
+    def _meta_and_tokenizer(self) -> tuple[MetaData | None, Any]:
+        """The metadata of the training data, and the tokenizer that made it; None for what is not known."""
 
     def _announce(self, records: RecordSet, plan: BatchPlan, steps: int) -> None:
         size = sum(int(np.prod(variable.shape)) for variable in self._model.trainable_variables)

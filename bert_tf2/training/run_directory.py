@@ -69,6 +69,10 @@ class RunDirectory:
         self._warn_of_changes(known["about"], dict(about or {}))
         files.write_json(path, {"run": run, "about": dict(about or {})})
 
+    def is_left_empty(self) -> bool:
+        """Whether a run began here that left no checkpoint, and so nothing that another could be mistaken for."""
+        return files.exists(os.path.join(self.path, RUN_CONFIG)) and not self._checkpoints()
+
     def require_same(self, facts: Mapping[str, Any]) -> None:
         """Makes sure that the model in this directory is what it is taken for.
 

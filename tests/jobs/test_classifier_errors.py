@@ -202,7 +202,7 @@ def test_a_model_is_only_used_with_data_and_configuration_like_its_trainings(wor
         message = 'model holds a model of other data or another configuration (labels: ["negative", "positive"] there, '
         fails(workplace, capsys, [f"--mode={mode}"], message)
         meta_path.write_text(json.dumps(meta | {"vocab_fingerprint": "0" * 64}))
-        fails(workplace, capsys, [f"--mode={mode}"], "vocabulary: ")
+        fails(workplace, capsys, [f"--mode={mode}"], "is not the vocabulary the records were made with")
     meta_path.write_text(json.dumps(meta | {"label_list": ["a", "b", "c"], "num_labels": 3}))
     fails(workplace, capsys, ["--mode=predict"], 'labels: ["negative", "positive"] there, ["a", "b", "c"] now')
     meta_path.write_text(text)

@@ -29,7 +29,13 @@ def test_own_files_end_to_end(place):
     assert "run_classifier.py --mode=train_and_eval" in printed
     assert f"--input_meta_data_path={place.out}/meta.json" in printed
     assert place.meta_data().label_list == ("neg", "pos")
-    assert sorted(os.listdir(place.out)) == ["eval.tf_record", "meta.json", "test.tf_record", "train.tf_record"]
+    assert sorted(os.listdir(place.out)) == [
+        "eval.tf_record",
+        "meta.json",
+        "meta.vocab.txt",
+        "test.tf_record",
+        "train.tf_record",
+    ]
 
 
 def test_a_users_processor_of_ten_lines(place):
@@ -109,8 +115,8 @@ def test_labels_that_are_no_numbers(place, label):
 def test_quotes(place):
     place.write("train.tsv", 'text\tlabel\n" the movie\tpos\nbad\tneg\n')
     assert place.run()[0] == 0
-    os.remove(place.out / "meta.json")
-    os.remove(place.out / "train.tf_record")
+    for name in ("meta.json", "meta.vocab.txt", "train.tf_record"):
+        os.remove(place.out / name)
     place.fails('train.tsv:2: the quote " opens and never closes', '--quotechar="')
 
 

@@ -128,7 +128,7 @@ def test_a_killed_run_leaves_nothing_that_training_accepts(tmp_path, tiny_vocab_
             os.remove(out / name) if (out / name).exists() else None
     assert killed >= 3
     assert subprocess.run(command, capture_output=True).returncode == 0
-    assert sorted(os.listdir(out)) == ["eval.tf_record", "meta.json", "train.tf_record"]
+    assert sorted(os.listdir(out)) == ["eval.tf_record", "meta.json", "meta.vocab.txt", "train.tf_record"]
 
 
 @pytest.mark.slow

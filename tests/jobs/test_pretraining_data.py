@@ -29,7 +29,11 @@ def test_records_and_metadata(tmp_path, text, tiny_vocab_file, capsys):
     assert material.run(material.arguments(text, tiny_vocab_file, out)) == 0
     meta_data = read_meta_data(str(out / "meta_data.json"))
     settings = from_meta_data(meta_data)
-    assert sorted(os.listdir(out)) == ["meta_data.json", *(f"train-{i:05d}-of-00007.tfrecord" for i in range(7))]
+    assert sorted(os.listdir(out)) == [
+        "meta_data.json",
+        "meta_data.vocab.txt",
+        *(f"train-{i:05d}-of-00007.tfrecord" for i in range(7)),
+    ]
     assert (meta_data.task_type, meta_data.max_seq_length, meta_data.padded) == (PRETRAINING, 48, False)
     assert (meta_data.tokenization, meta_data.do_lower_case, meta_data.vocab_size) == ("wordpiece", True, 86)
     assert [shard.name for shard in meta_data.shards] == [f"train-{i:05d}-of-00007.tfrecord" for i in range(7)]
@@ -65,7 +69,7 @@ def test_the_bytes_are_the_same_for_any_number_of_workers(tmp_path, text, tiny_v
         argv = material.arguments(text, tiny_vocab_file, tmp_path / str(workers), num_workers=workers, **flags)
         assert material.run(argv) == 0
     first = material.contents(tmp_path / "1")
-    assert len(first) == 8
+    assert len(first) == 9
     assert first == material.contents(tmp_path / "2") == material.contents(tmp_path / "3")
     argv = material.arguments(text, tiny_vocab_file, tmp_path / "other", random_seed=-1, **flags)
     assert material.run(argv) == 0
@@ -179,7 +183,7 @@ def test_output_may_be_one_file_or_a_list(tmp_path, text, tiny_vocab_file, capsy
     out = tmp_path / "out"
     one = material.arguments(text, tiny_vocab_file, out, output_file=out / "all.tfrecord", num_shards=None)
     assert material.run(one) == 0
-    assert sorted(os.listdir(out)) == ["all.tfrecord", "meta_data.json"]
+    assert sorted(os.listdir(out)) == ["all.tfrecord", "meta_data.json", "meta_data.vocab.txt"]
     several = tmp_path / "several"
     names = ",".join(str(several / name) for name in ("a/x.tfrecord", "b/y.tfrecord", "c"))
     listed = material.arguments(
@@ -197,7 +201,7 @@ def test_output_may_be_one_file_or_a_list(tmp_path, text, tiny_vocab_file, capsy
 def test_a_small_text_has_fewer_shards(tmp_path, tiny_vocab_file):
     text = material.write_text(tmp_path / "text.txt", 10)
     assert material.run(material.arguments(text, tiny_vocab_file, tmp_path / "out", num_shards=None)) == 0
-    assert sorted(os.listdir(tmp_path / "out")) == ["meta_data.json", "train-00000-of-00001.tfrecord"]
+    assert sorted(os.listdir(tmp_path / "out")) == ["meta_data.json", "meta_data.vocab.txt", "train-00000-of-00001.tfrecord"]
 
 
 def test_dynamic_masking_goes_through_the_text_once_unless_told(tmp_path, text, tiny_vocab_file):
@@ -290,4 +294,4 @@ def test_a_second_maker_of_the_same_records_is_refused(tmp_path, tiny_vocab_file
     # The lock went with the first, and its unfinished shard is none.
     argv = material.arguments(text, tiny_vocab_file, tmp_path / "out", dupe_factor=1, num_shards=1)
     assert material.run(argv) == 0
-    assert sorted(os.listdir(tmp_path / "out")) == ["meta_data.json", "train-00000-of-00001.tfrecord"]
+    assert sorted(os.listdir(tmp_path / "out")) == ["meta_data.json", "meta_data.vocab.txt", "train-00000-of-00001.tfrecord"]

@@ -124,7 +124,7 @@ def test_one_document_will_do_without_random_pairs(tmp_path, tiny_vocab_file, ou
     (tmp_path / "a.txt").write_text("the movie was good .\n" * 100, encoding="utf-8")
     argv = material.arguments(str(tmp_path / "a.txt"), tiny_vocab_file, out, sentence_pairs=pairs, num_shards=None)
     assert material.run(argv) == 0
-    assert files_in(out) == ["meta_data.json", "train-00000-of-00001.tfrecord"]
+    assert files_in(out) == ["meta_data.json", "meta_data.vocab.txt", "train-00000-of-00001.tfrecord"]
 
 
 def test_empty_documents_are_left_out_and_counted(tmp_path, tiny_vocab_file, out):

@@ -75,7 +75,7 @@ def test_end_to_end(place):
     meta_data = place.meta_data()
     assert (meta_data.max_seq_length, meta_data.do_lower_case, meta_data.padded) == (384, True, False)
     assert meta_data.extra["doc_stride"] == 128
-    assert sorted(os.listdir(place.out)) == ["meta.json", "train.tf_record"]
+    assert sorted(os.listdir(place.out)) == ["meta.json", "meta.vocab.txt", "train.tf_record"]
 
 
 def test_what_to_run_next_can_be_pasted(place):
