@@ -30,7 +30,9 @@ _PER_WINDOW = ("unique_ids", "start_positions", "end_positions")
 def prepare_ours(json_file: str, vocab_file: str, path: pathlib.Path, windows: WindowOptions) -> None:
     """From the JSON file to records and metadata in their final places, with all checks, statistics and digests."""
     tokenizer = load_tokenizer(vocab_file=vocab_file)
-    prepare_squad([json_file], tokenizer, str(path), str(path.with_suffix(".json")), SquadRecordOptions(windows))
+    prepare_squad(
+        [json_file], tokenizer, str(path), str(path.with_suffix(".json")), SquadRecordOptions(windows, answer_labels="google")
+    )
 
 
 def prepare_garden(json_file: str, vocab_file: str, path: pathlib.Path, windows: WindowOptions) -> None:

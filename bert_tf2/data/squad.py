@@ -82,17 +82,22 @@ class Reading:
         tools write false at every question of version 1.1.)
       impossible_with_answers: questions that are impossible and have answers nevertheless; the answers do not count.
       empty_questions: questions without text.
+      unusable_answers: questions with an answer that is malformed or outside the context, where answers are needed, beside one
+        that can be used.
     """
 
     says_version_2: bool = False
     impossible_with_answers: NotedIds = dataclasses.field(default_factory=NotedIds)
     empty_questions: NotedIds = dataclasses.field(default_factory=NotedIds)
+    unusable_answers: NotedIds = dataclasses.field(default_factory=NotedIds)
 
     def warnings(self) -> list[str]:
         """One line for each thing a user should know."""
-        return noted(self.impossible_with_answers, "marked impossible with answers, which are not used") + noted(
-            self.empty_questions, "without text"
-        )
+        return [
+            *noted(self.impossible_with_answers, "marked impossible with answers, which are not used"),
+            *noted(self.empty_questions, "without text"),
+            *noted(self.unusable_answers, "with an answer that cannot be used beside one that can; the latter is used"),
+        ]
 
 
 def read_paragraphs(
@@ -102,7 +107,7 @@ def read_paragraphs(
 
     Args:
       paths: local or remote files. Their question ids must differ.
-      answers_needed: questions must have answers with places or say that they are impossible, as in training data;
+      answers_needed: questions must have an answer with a place or say that they are impossible, as in training data;
         otherwise answers may be absent, and their places need not be right.
       report: told of every article, paragraph or question that cannot be used.
       reading: filled with what was met.
@@ -194,18 +199,19 @@ class _Reader:
                 found = [self._question(f"{place}.qas[{i}]", value, len(context)) for i, value in enumerate(questions)]
                 yield Paragraph(context, tuple([question for question in found if question]), place)
 
-    def _part(self, where: str, value: Any, key: str, kind: type) -> Any:
-        """The value under a key, or None when it cannot be used."""
+    def _part(self, where: str, value: Any, key: str, kind: type, report: Report | None = None) -> Any:
+        """The value under a key, or None when it cannot be used, which `report` or else the reader's is told."""
         if value.__class__ is dict:
             part = value.get(key)
             if part.__class__ is kind:
                 return part
+        report = report or self._report
         if not isinstance(value, dict):
-            self._report(where, f"must be an object with '{key}'; found {_kind(value)}", value)
+            report(where, f"must be an object with '{key}'; found {_kind(value)}", value)
         elif key not in value:
-            self._report(where, f"the key '{key}' is missing", value)
+            report(where, f"the key '{key}' is missing", value)
         else:
-            self._report(f"{where}.{key}", f"must be {_KINDS[kind]}; found {_kind(value[key])}", value)
+            report(f"{where}.{key}", f"must be {_KINDS[kind]}; found {_kind(value[key])}", value)
         return None
 
     def _question(self, where: str, value: Any, context_length: int) -> Question | None:
@@ -244,24 +250,33 @@ class _Reader:
         if not answers and self._answers_needed:
             self._report(where, 'has no answer; give one, or say "is_impossible": true as in version 2.0', value)
             return None
-        found = [self._answer(f"{where}.answers[{i}]", answer, context_length) for i, answer in enumerate(answers)]
-        return None if None in found else tuple(found)
+        problems: list[tuple[str, str, Any]] = []
+        note: Report = lambda *problem: problems.append(problem)  # noqa: E731
+        found = [self._answer(f"{where}.answers[{i}]", answer, context_length, note) for i, answer in enumerate(answers)]
+        if not problems:
+            return tuple(found)
+        usable = tuple([answer for answer in found if answer])
+        if not usable or not self._answers_needed:
+            self._report(*problems[0])
+            return None
+        self._reading.unusable_answers.add(value["id"])
+        return usable
 
-    def _answer(self, where: str, value: Any, context_length: int) -> Answer | None:
-        text = self._part(where, value, "text", str)
+    def _answer(self, where: str, value: Any, context_length: int, report: Report) -> Answer | None:
+        text = self._part(where, value, "text", str, report)
         if text is None:
             return None
         if not self._answers_needed:
             start = value.get("answer_start")
             return Answer(text, start if start.__class__ is int else -1)
-        start = self._part(where, value, "answer_start", int)
+        start = self._part(where, value, "answer_start", int, report)
         if start is None:
             return None
         if not text.strip():
-            self._report(f"{where}.text", "the answer is empty", value)
+            report(f"{where}.text", "the answer is empty", value)
         elif start < 0 or start + len(text) > context_length:
             reason = f"{start} with an answer of {len(text)} is outside the context of {context_length} characters (code points)"
-            self._report(f"{where}.answer_start", reason, value)
+            report(f"{where}.answer_start", reason, value)
         else:
             return Answer(text, start)
         return None

@@ -1,7 +1,7 @@
 """SQuAD -> training records and metadata, one article in memory at a time.
 
-Which answers are taken, where they lie in a window and which windows there are follows `read_squad_examples` and
-`convert_examples_to_features` of google-research/bert's `run_squad.py`.
+Where answers lie in a window and which windows there are follows `read_squad_examples` and `convert_examples_to_features` of
+google-research/bert's `run_squad.py`; which tokens are the answer, `bert_tf2.data.squad_answers`.
 """
 
 import dataclasses
@@ -17,12 +17,12 @@ from bert_tf2.data.metadata import MetaData, RecordFile
 from bert_tf2.data.publishing import check_outputs, known_objects_left_alone, publish
 from bert_tf2.data.records import RecordWriter
 from bert_tf2.data.squad import NotedIds, Paragraph, Question, Reading, noted, read_paragraphs
-from bert_tf2.data.squad_answers import AnswerPlaces
+from bert_tf2.data.squad_answers import EXACT, GOOGLE, AnswerPlaces, ExactPlaces, GooglePlaces
 from bert_tf2.data.squad_inputs import EncodedContext, InputEncoder, question_encoder
 from bert_tf2.data.squad_windows import FIRST_UNIQUE_ID, WindowOptions
 from bert_tf2.data.wire_format import ExampleEncoder
 from bert_tf2.errors import UserError
-from bert_tf2.text.offsets import PlacingTokenizer
+from bert_tf2.text.offsets import PlacedTokens, PlacingTokenizer
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
 _MOST_NOT_FOUND = 0.01
@@ -39,6 +39,7 @@ class SquadRecordOptions:
       version_2_with_negative: questions may be impossible to answer.
       pad_to_max_length: write Google's fixed-length records instead of unpadded ones.
       gzip: compress the file.
+      answer_labels: which tokens are the answer, `EXACT` or `GOOGLE`.
       skip_bad_rows: leave out what cannot be used and list it in `<output>.rejects.jsonl`; otherwise it is an error.
     """
 
@@ -46,6 +47,7 @@ class SquadRecordOptions:
     version_2_with_negative: bool = False
     pad_to_max_length: bool = False
     gzip: bool = False
+    answer_labels: str = EXACT
     skip_bad_rows: bool = False
 
 
@@ -60,10 +62,11 @@ class SquadCounts:
       context_tokens, unknown_tokens: in all contexts, each counted once.
       length_counts: number of windows by number of tokens.
       truncated: questions cut to `max_query_length`.
-      not_found: answers that do not stand where the file says; their questions are left out.
-      moved: answers that stand near by, in the same words; they are used.
+      not_found: questions left out because no answer stands where the file says.
+      moved: questions whose answer stands near by, in the same words; it is used.
       without_tokens: questions left out because context or answer consist of characters that tokenization drops.
-      several_answers: questions with more than one answer; the first is used.
+      several_answers: questions with more than one answer; the first that can be used is.
+      passed_over: questions of which an answer before that one cannot be used.
     """
 
     length_counts: list[int]
@@ -79,6 +82,7 @@ class SquadCounts:
     moved: NotedIds = dataclasses.field(default_factory=NotedIds)
     without_tokens: NotedIds = dataclasses.field(default_factory=NotedIds)
     several_answers: NotedIds = dataclasses.field(default_factory=NotedIds)
+    passed_over: NotedIds = dataclasses.field(default_factory=NotedIds)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,7 +178,7 @@ class _TrainingWriter:
         ids = tokens.ids.tolist()
         counts.context_tokens += len(ids)
         counts.unknown_tokens += ids.count(self._tokenizer.unk_id)
-        context, answers = EncodedContext(ids), AnswerPlaces(paragraph.context, tokens, ids, self._tokenizer)
+        context, answers = EncodedContext(ids), self._answer_places(paragraph.context, tokens)
         for question in paragraph.questions:
             place = self._place(question, paragraph, answers)
             if place is None:
@@ -193,6 +197,11 @@ class _TrainingWriter:
                 counts.windows_without_answer += not shown
                 counts.length_counts[begin + count + 1] += 1
 
+    def _answer_places(self, context: str, tokens: PlacedTokens) -> AnswerPlaces:
+        if self._options.answer_labels == GOOGLE:
+            return GooglePlaces(context, tokens, self._tokenizer)
+        return ExactPlaces(context, tokens)
+
     def _place(self, question: Question, paragraph: Paragraph, answers: AnswerPlaces) -> tuple[int, int] | None:
         """First and last token of the answer, negative for an impossible question; None leaves the question out."""
         counts = self.counts
@@ -208,22 +217,28 @@ class _TrainingWriter:
             return -1, -1
         if len(question.answers) > 1:
             counts.several_answers.add(question.id)
-        answer = question.answers[0]
-        place = answers.find(answer)
-        if place is None:
-            counts.not_found.add(question.id)
-            if self._options.skip_bad_rows:
-                self._bad_rows.report(
-                    f"{paragraph.where} (id {question.id})",
-                    "the context does not hold the answer at answer_start",
-                    dataclasses.asdict(answer),
-                )
-        elif place[1] < place[0]:
+        found = [(answers.find(answer), answer) for answer in question.answers[:1]]
+        if not _is_usable(found[0][0]):
+            found += [(answers.find(answer), answer) for answer in question.answers[1:]]
+        number = next((number for number, (place, _) in enumerate(found) if _is_usable(place)), None)
+        if number is not None:
+            place, answer = found[number]
+            if number:
+                counts.passed_over.add(question.id)
+            if not answers.is_exact(answer):
+                counts.moved.add(question.id)
+            return place
+        if any(place is not None for place, _ in found):
             counts.without_tokens.add(question.id)
-            place = None
-        elif not answers.is_exact(answer):
-            counts.moved.add(question.id)
-        return place
+            return None
+        counts.not_found.add(question.id)
+        if self._options.skip_bad_rows:
+            self._bad_rows.report(
+                f"{paragraph.where} (id {question.id})",
+                "the context does not hold the answer at answer_start",
+                dataclasses.asdict(question.answers[0]),
+            )
+        return None
 
     def _answer_entries(self, start: int, end: int) -> bytes:
         """The entries of a record for an answer at these places of the input; both are 0 when it is not there."""
@@ -234,6 +249,11 @@ class _TrainingWriter:
             if len(self._kept_places) < _MOST_KEPT:
                 self._kept_places[start, end] = entries
         return entries
+
+
+def _is_usable(place: tuple[int, int] | None) -> bool:
+    """Whether an answer was found, and has tokens."""
+    return place is not None and place[0] <= place[1]
 
 
 def _checked(counts: SquadCounts, reading: Reading, options: SquadRecordOptions, bad_rows: BadRows) -> list[str]:
@@ -257,7 +277,8 @@ def _checked(counts: SquadCounts, reading: Reading, options: SquadRecordOptions,
     found += noted(counts.not_found, "left out, since the answer does not stand at its answer_start")
     found += noted(counts.without_tokens, "left out, since context or answer have no tokens")
     found += noted(counts.moved, "with an answer_start that is a little off; the words around it were used")
-    found += noted(counts.several_answers, "with several answers; the first is used for training")
+    found += noted(counts.several_answers, "with several answers; the first that can be used is used for training")
+    found += noted(counts.passed_over, "whose first answer does not stand at its answer_start or has no tokens")
     if bad_rows.count:
         found.append(f"{bad_rows.count:,} rows were left out; the first: {bad_rows.first}")
     if counts.truncated:
@@ -292,6 +313,7 @@ def _meta_data(
             "max_query_length": options.windows.max_query_length,
             "doc_stride": options.windows.doc_stride,
             "version_2_with_negative": options.version_2_with_negative,
+            "answer_labels": options.answer_labels,
             "paragraphs": counts.paragraphs,
             "questions": counts.questions,
             "impossible_questions": counts.impossible,

@@ -10,6 +10,7 @@ from bert_tf2.jobs.model_files import write_vocabulary_beside
 from bert_tf2.jobs.options import Options, at_least, option, refuse_given, refuse_overwriting, refused_option
 from bert_tf2.jobs.runtime import ended_by_sigterm, job
 from bert_tf2.jobs.squad_data import OWN_FILE_FLAGS, SQUAD_FLAGS, check_squad_data_options, create_squad_data
+from bert_tf2.jobs.squad_options import ANSWER_LABELS, ANSWER_LABELS_HELP
 
 if TYPE_CHECKING:
     from bert_tf2.data.preparation import Prepared
@@ -92,6 +93,7 @@ class FinetuningDataOptions(Options):
     version_2_with_negative: bool = option(False, "The data hold questions without an answer.", section=SQUAD)
     doc_stride: int = option(128, "Tokens between the beginnings of two windows on a long context.", section=SQUAD)
     max_query_length: int = option(64, "Longest question in tokens; longer ones are cut.", section=SQUAD)
+    answer_labels: str = option("exact", ANSWER_LABELS_HELP, choices=ANSWER_LABELS, section=SQUAD)
 
     vocab_file: str | None = option(None, "WordPiece vocabulary of the model.", section=TEXT)
     tokenization: str = option("WordPiece", "Tokenizer.", choices=("WordPiece", "SentencePiece"), section=TEXT)

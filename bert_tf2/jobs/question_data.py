@@ -24,6 +24,7 @@ _DEFAULTS = {
     "max_query_length": 64,
     "version_2_with_negative": False,
     "do_lower_case": True,
+    "answer_labels": "exact",
 }
 _OF_WINDOWS = ("max_seq_length", "doc_stride", "max_query_length")
 
@@ -125,10 +126,12 @@ def made_records(options: SquadOptions, config: BertConfig) -> QuestionData:
     from bert_tf2.data.squad_preparation import SquadRecordOptions, prepare_squad
 
     train_files = files.matching_files(options.train_file, "train_file")
-    source = fingerprint((windows, version_2, tokenizer.do_lower_case, tokenizer.fingerprint), train_files)
+    labels, skips = settled["answer_labels"], options.on_bad_row == "skip"
+    settings = (windows, version_2, tokenizer.do_lower_case, tokenizer.fingerprint, labels, skips)
+    source = fingerprint(settings, train_files)
     meta = reusable(meta_path, source, ["train"])
     if meta is None:
-        record_options = SquadRecordOptions(windows, version_2)
+        record_options = SquadRecordOptions(windows, version_2, answer_labels=labels, skip_bad_rows=skips)
         extra = {SOURCE_FINGERPRINT: source}
         prepared = prepare_squad(train_files, tokenizer, train_path, meta_path, record_options, extra=extra)
         for warning in prepared.warnings:
@@ -155,6 +158,8 @@ def _read(path: str) -> tuple[MetaData, dict[str, Any]]:
                 "create_finetuning_data.py --fine_tuning_task_type=squad"
             )
     own = {"max_seq_length": meta.max_seq_length, "do_lower_case": meta.do_lower_case}
+    # Records that do not say, the model garden's among them, have Google's labels.
+    own["answer_labels"] = meta.extra.get("answer_labels", "google")
     return meta, {flag: own.get(flag, meta.extra.get(flag)) for flag in _DEFAULTS}
 
 

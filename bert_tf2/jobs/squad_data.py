@@ -21,6 +21,7 @@ SQUAD_FLAGS = (
     "version_2_with_negative",
     "doc_stride",
     "max_query_length",
+    "answer_labels",
 )
 OWN_FILE_FLAGS = (
     "text_column",
@@ -98,6 +99,7 @@ def create_squad_data(options: "FinetuningDataOptions") -> "PreparedSquad":
         version_2_with_negative=options.version_2_with_negative,
         pad_to_max_length=options.pad_to_max_length,
         gzip=options.gzip_compress,
+        answer_labels=options.answer_labels,
         skip_bad_rows=options.on_bad_row == "skip",
     )
     prepared = prepare_squad(paths, tokenizer, *outputs, record_options, translated)

@@ -13,6 +13,12 @@ TEXT = "Text"
 
 MODES = ("train_and_eval", "train_and_predict", "train", "eval", "predict", "export_only")
 AUTOMATIC = "auto"
+ANSWER_LABELS = ("exact", "google")
+ANSWER_LABELS_HELP = (
+    "Which tokens of the passage a training answer is: exact (those at its answer_start) or google (the first that spell it "
+    "between the white space around it, or all of these, as google-research/bert; in Chinese that may be another place in the "
+    "paragraph). Of the first 4,370 questions of SQuAD 1.1 11 differ, of DRCD's 3,524 development questions 489."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +49,18 @@ class SquadOptions(TrainingOptions):
     )
     version_2_with_negative: bool | None = option(
         None, "Some questions have no answer [default: what the records or files say].", section=TF1
+    )
+
+    answer_labels: str | None = option(
+        None, f"{ANSWER_LABELS_HELP} [default: exact, or what the records say]", choices=ANSWER_LABELS, section=TF1
+    )
+    on_bad_row: str = option(
+        "fail",
+        "What to do with a part of --train_file that cannot be used: end, or leave it out, count it and list it in "
+        "<output_dir>/train.tf_record.rejects.jsonl. (Answers that do not stand at their answer_start are left out and counted "
+        "in any case, as by google-research/bert, up to 1% of them.)",
+        choices=("fail", "skip"),
+        section=TF1,
     )
 
     predict_file: str | None = option(
@@ -148,6 +166,11 @@ def check_combination(options: SquadOptions) -> None:
     if options.is_tf1_dialect:
         _check_tf1(options)
     else:
+        if options.on_bad_row != "fail":
+            raise UserError(
+                f"--on_bad_row={options.on_bad_row} is for --train_file; the records of --train_data_path are made already: give "
+                "it to create_finetuning_data.py"
+            )
         _require(options, "input_meta_data_path")
         if phases.train:
             _require(options, "train_data_path")

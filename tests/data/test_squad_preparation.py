@@ -83,8 +83,7 @@ def test_records_and_metadata(run):
     [
         ("it was (very good)!", ("very good", 8), "very good"),
         ("it was (very good)!", ("good", 13), "good"),
-        # The answer's tokens are not tokens of the context: the whole word is taken.
-        ("a nice bad movie", ("ice", 3), "n ##i ##c ##e"),
+        ("a nice bad movie", ("ice", 3), "##i ##c ##e"),
         ("good bad good", ("good", 9), "good"),
         ("very\ngood", ("very good", 0), "very good"),
         ("\U0001f600 \U0001f468\u200d\U0001f469 good", ("good", 6), "good"),
@@ -97,6 +96,42 @@ def test_records_and_metadata(run):
 )
 def test_where_answers_lie(run, tiny_vocab_file, context, answer, expected):
     assert answers(run(squad(question(answer=answer), context=context)), tiny_vocab_file) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("context", "answer", "exact", "google"),
+    [
+        # Of Chinese every character is a token, and the paragraph one word: here [UNK] but for the English ones.
+        ("good你好good。", ("good", 6), (3, 3), (0, 0)),
+        ("你好你好", ("好", 3), (3, 3), (0, 0)),
+        # The answer's tokens are not tokens of the context.
+        ("(nice) bad", ("ice", 2), (2, 4), (0, 5)),
+        ("a bad-good", ("d-g", 4), (1, 3), (1, 3)),
+        # Two tokens of one syllable.
+        ("한 good", ("한", 0), (0, 0), (0, 0)),
+    ],
+)
+def test_exact_labels_and_googles(run, context, answer, exact, google):
+    for labels, (first, last) in (("exact", exact), ("google", google)):
+        prepared = run(squad(question(text="was ?", answer=answer), context=context), answer_labels=labels)
+        found = features(prepared)
+        # [CLS] was ? [SEP]
+        assert (found["start_positions"], found["end_positions"]) == ([4 + first], [4 + last])
+        assert read_meta_data(prepared.meta_data_path).extra["answer_labels"] == labels
+
+
+def test_an_answer_a_little_off_is_the_nearest_occurrence(run):
+    context = "你good好good你" + "好" * 40 + "movie"
+    off = [question("a", "was ?", ("good", 5)), question("b", "was ?", ("good", 1))]
+    prepared = run(squad(*off, context=context))
+    assert features(prepared)["start_positions"] == [7, 5]
+    assert [line for line in prepared.warnings if "answer_start" in line] == [
+        "1 question with an answer_start that is a little off; the words around it were used (id a)"
+    ]
+    # In a paragraph without white space it is not looked for everywhere.
+    with pytest.raises(UserError, match="1 of 1 answers do not stand at their answer_start"):
+        run(squad(question(answer=("movie", 1)), context=context))
+    assert run(squad(question(answer=("movie", 1)), context=context), answer_labels="google").counts.moved.count == 1
 
 
 def test_windows_without_the_answer(run, tiny_vocab_file):
@@ -164,7 +199,27 @@ def test_several_answers(run, tiny_vocab_file):
     two = [{"text": "movie", "answer_start": 4}, {"text": "good", "answer_start": 19}]
     prepared = run(squad(question(answers=two)))
     assert answers(prepared, tiny_vocab_file) == ["movie"]
-    assert prepared.warnings == ["1 question with several answers; the first is used for training (id q1)"]
+    assert prepared.warnings == ["1 question with several answers; the first that can be used is used for training (id q1)"]
+
+
+@pytest.mark.parametrize("labels", ["exact", "google"])
+def test_the_first_answer_that_can_be_used_decides(run, tiny_vocab_file, labels):
+    right = {"text": "good", "answer_start": 19}
+    malformed = [{"text": "goood", "answer_start": -1}, {"text": "good", "answer_start": "19"}, "good", {"text": " "}]
+    elsewhere = [{"text": "nice", "answer_start": 4}, {"text": "Movie", "answer_start": 4}]
+    content = squad(
+        question("a", answers=[right, malformed[0]]),
+        *(question(f"b{n}", answers=[answer, right]) for n, answer in enumerate(malformed)),
+        *(question(f"c{n}", answers=[answer, right]) for n, answer in enumerate(elsewhere)),
+        question("d", answers=[right, elsewhere[0]]),
+    )
+    prepared = run(content, answer_labels=labels)
+    assert answers(prepared, tiny_vocab_file) == ["good"] * 8
+    assert prepared.warnings == [
+        "5 questions with an answer that cannot be used beside one that can; the latter is used (ids a, b0, b1, b2, b3)",
+        "3 questions with several answers; the first that can be used is used for training (ids c0, c1, d)",
+        "2 questions whose first answer does not stand at its answer_start or has no tokens (ids c0, c1)",
+    ]
 
 
 def test_what_has_no_tokens(run):
@@ -240,7 +295,7 @@ def test_equals_the_garden(real_data, tmp_path, file, version_2, lengths, padded
     squad_lib = pytest.importorskip("official.nlp.data.squad_lib")
     tokenization = pytest.importorskip("official.nlp.tools.tokenization")
     path, vocab_file = with_first_answers(real_data / "squad" / file, tmp_path / file), str(real_data / "vocab" / "uncased.txt")
-    options = SquadRecordOptions(WindowOptions(*lengths), version_2, padded)
+    options = SquadRecordOptions(WindowOptions(*lengths), version_2, padded, answer_labels="google")
     prepared = prepare_squad(
         [path], WordPieceTokenizer(vocab_file), str(tmp_path / "train.tf_record"), str(tmp_path / "meta.json"), options
     )

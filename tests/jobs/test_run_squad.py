@@ -327,3 +327,46 @@ def test_wrong_records_and_files(place, capsys):
     assert place.run("--mode=train_and_eval") == 2
     assert "holds no answers to score against" in capsys.readouterr().err
     assert not place.model_dir.exists() or not list(place.model_dir.glob("ckpt-*"))
+
+
+def test_bad_rows_and_labels_in_googles_dialect(place, capsys):
+    data = json.loads((place.directory / "train.json").read_text())
+    questions = [paragraph["qas"][0] for article in data["data"] for paragraph in article["paragraphs"]]
+    questions[3]["answers"][0]["answer_start"] = str(questions[3]["answers"][0]["answer_start"])
+    for question in questions[10:15]:
+        question["answers"][0]["text"] = "movie"
+    (place.directory / "train.json").write_text(json.dumps(data))
+    arguments = [
+        f"--output_dir={place.model_dir}",
+        f"--vocab_file={place.vocab_file}",
+        f"--bert_config_file={place.config_file}",
+        f"--train_file={place.directory / 'train.json'}",
+        "--do_train",
+        "--max_seq_length=32",
+        "--doc_stride=8",
+        "--max_query_length=8",
+        *TRAINING,
+        "--num_train_epochs=1",
+    ]
+    assert place.run_as_given(*arguments) == 2
+    said = capsys.readouterr().err
+    assert "must be a whole number; found a text" in said
+    assert "--on_bad_row=skip leaves such rows out" in said
+    assert place.run_as_given(*arguments, "--on_bad_row=skip") == 0
+    said = capsys.readouterr().err
+    assert "5 questions left out, since the answer does not stand at its answer_start (ids train-10, train-11," in said
+    rejects = (place.model_dir / "train.tf_record.rejects.jsonl").read_text().splitlines()
+    assert len(rejects) == 6
+    assert place.read("meta_data.json")["answer_labels"] == "exact"
+    # What was left out once is not left out in silence.
+    assert place.run_as_given(*arguments) == 2
+    capsys.readouterr()
+    # Records are made anew for other labels; those of another training are refused.
+    assert place.run_as_given(*arguments, "--on_bad_row=skip", "--answer_labels=google", f"--output_dir={place.directory}/g") == 0
+    predict = [f"--output_dir={place.directory}/g", "--do_predict", f"--predict_file={place.directory / 'dev.json'}"]
+    rest = [argument for argument in arguments if not argument.startswith(("--output_dir", "--do_train", "--train_file"))]
+    assert place.run_as_given(*rest, *predict) == 0
+    assert place.run_as_given(*rest, *predict, "--answer_labels=exact") == 2
+    assert "--answer_labels=exact, but the records were made with google" in capsys.readouterr().err
+    assert place.run("--mode=train", "--on_bad_row=skip") == 2
+    assert "give it to create_finetuning_data.py" in capsys.readouterr().err
