@@ -248,8 +248,13 @@ def write_text(path: str, text: str) -> None:
 
 
 def write_json(path: str, value: Any) -> None:
-    """Writes a JSON file with an indent of four and a final newline (the model garden's format), whole or not at all."""
-    write_text(path, json.dumps(value, indent=4, ensure_ascii=False) + "\n")
+    """Writes a JSON file, whole or not at all; see `json_text`."""
+    write_text(path, json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """JSON with an indent of four and a final newline, the model garden's format."""
+    return json.dumps(value, indent=4, ensure_ascii=False) + "\n"
 
 
 def read_json(path: str) -> Any:

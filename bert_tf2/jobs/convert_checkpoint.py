@@ -9,14 +9,14 @@ from bert_tf2 import cli, files
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.options import Options, option
 from bert_tf2.jobs.runtime import job
+from bert_tf2.text.vocabulary import read_bytes
 
 if TYPE_CHECKING:
+    from bert_tf2.jobs.conversion_source import ConversionSource
     from bert_tf2.models.checkpoints.convert import Converted
     from bert_tf2.models.config import BertConfig
 
 logger = logging.getLogger(__name__)
-
-_CONFIG_NAMES = ("bert_config.json", "config.json")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +49,12 @@ class ConvertCheckpointOptions(Options):
     checkpoint_model_name: str = option(
         "encoder", "Name of the encoder in a tf2 checkpoint, as in tf.train.Checkpoint(encoder=model)."
     )
-    vocab_file: str | None = option(None, "A vocabulary to put into a Hugging Face folder, so that its tokenizer loads too.")
-    do_lower_case: bool = option(True, "Whether that vocabulary is for lower-cased text.")
+    vocab_file: str | None = option(
+        None, "The model's WordPiece vocabulary, which goes along. Not given: the one that lies beside the source."
+    )
+    do_lower_case: bool | None = option(
+        None, "Whether that vocabulary is for lower-cased text [default: what the files beside it say, else true]."
+    )
 
 
 def command(description: str = "Converts a BERT checkpoint between TF2, TF1 and Hugging Face.") -> None:
@@ -67,26 +71,36 @@ def convert_checkpoint(options: ConvertCheckpointOptions) -> "Converted":
       JobError: the target could not be written; nothing is left of it.
     """
     _check(options)
+    from bert_tf2.jobs.conversion_source import find_source
     from bert_tf2.models.checkpoints.convert import convert
     from bert_tf2.models.checkpoints.formats import TITLES, open_source
 
     source = open_source(options.checkpoint_to_convert)
-    config, config_path = _config(options, source.path)
+    known = find_source(
+        source.path,
+        bert_config_file=options.bert_config_file,
+        vocab_file=options.vocab_file,
+        do_lower_case=options.do_lower_case,
+    )
+    _check_vocabulary(options, known, source.path)
     path = files.expand(options.converted_checkpoint_path)
     converted = convert(
         source,
-        config,
+        known.config,
         path,
         options.to,
         kind=options.converted_model,
         root_name=options.checkpoint_model_name,
-        vocab_file=_vocabulary(options, config),
-        do_lower_case=options.do_lower_case,
+        tokenizer=known.tokenizer,
+        label_names=known.label_names,
+        problem_type=known.problem_type,
     )
     for note in source.notes:
         logger.warning("%s: %s", source.path, note)
     if not any(name.startswith("bert/pooler/") for name in converted.weights):
         logger.warning("%s has no pooler, so there is none in %s", source.path, path)
+    if converted.kind == "classifier" and not known.label_names and source.shapes["output_bias"][0] > 1:
+        logger.warning("%s: the names of the labels are not known; they are numbers in %s", source.path, path)
     if converted.unused:
         shown = ", ".join(converted.unused[:4]) + (", …" if len(converted.unused) > 4 else "")
         print(f"left out {len(converted.unused)} tensors that a {options.to} {converted.kind} does not hold: {shown}")
@@ -94,10 +108,15 @@ def convert_checkpoint(options: ConvertCheckpointOptions) -> "Converted":
         f"wrote {path} ({TITLES[options.to]}, {converted.kind}) from {source.path} ({TITLES[source.format]}): "
         f"{len(converted.weights)} tensors, read back and equal bit for bit"
     )
+    config_path = known.config_path
     if options.to == "huggingface":
         config_path = os.path.join(path, "config.json")
-    elif _write_config(path, config):
-        config_path = _config_beside(path)
+    else:
+        if _write_config(path, known.config):
+            config_path = _beside(path, "bert_config.json")
+        classes = source.shapes["output_bias"][0] if converted.kind == "classifier" else None
+        for name, content in known.files_beside(classes).items():
+            _write_beside(_beside(path, name), content)
     print(f"use it with: --init_checkpoint={path} --bert_config_file={config_path}")
     return converted
 
@@ -109,8 +128,6 @@ def _check(options: ConvertCheckpointOptions) -> None:
     path = files.expand(options.converted_checkpoint_path)
     if options.to == "huggingface":
         return
-    if options.vocab_file is not None:
-        raise UserError(f"--vocab_file goes into a Hugging Face folder; with --to={options.to} leave it out")
     if path.endswith(("/", ".index")) or os.path.isdir(path):
         raise UserError(
             f"--converted_checkpoint_path={options.converted_checkpoint_path} must be a file name without .index, "
@@ -118,47 +135,42 @@ def _check(options: ConvertCheckpointOptions) -> None:
         )
 
 
-def _config(options: ConvertCheckpointOptions, source_path: str) -> tuple["BertConfig", str]:
-    """The configuration that was given, or the one beside the source; and its path."""
-    import tensorflow as tf
-
-    from bert_tf2.models.config import BertConfig
-
-    if options.bert_config_file is not None:
-        path = files.require_file(options.bert_config_file, "bert_config_file")
-        return BertConfig.from_json_file(path), path
-    directory = os.path.dirname(source_path) or "."
-    for name in _CONFIG_NAMES:
-        path = os.path.join(directory, name)
-        if tf.io.gfile.exists(path):
-            return BertConfig.from_json_file(path), path
-    raise UserError(f"--bert_config_file is required: there is no {' or '.join(_CONFIG_NAMES)} in {directory}")
-
-
-def _vocabulary(options: ConvertCheckpointOptions, config: "BertConfig") -> str | None:
-    if options.vocab_file is None:
-        return None
-    from bert_tf2.text.vocabulary import load_vocabulary
-
-    path = files.require_file(options.vocab_file, "vocab_file")
-    size = len(load_vocabulary(path))
-    if size != config.vocab_size:
-        raise UserError(f"--vocab_file={path} has {size} entries, the configuration's vocab_size is {config.vocab_size}")
-    return path
+def _check_vocabulary(options: ConvertCheckpointOptions, known: "ConversionSource", source_path: str) -> None:
+    """A Hugging Face folder without its vocabulary is of no use: transformers 5 makes [UNK] of every text there."""
+    if known.tokenizer is None:
+        if options.to == "huggingface":
+            raise UserError(
+                f"--to=huggingface needs the model's vocabulary, and there is none beside {source_path}; "
+                "give it with --vocab_file=vocab.txt"
+            )
+        return
+    size = known.tokenizer.vocab_size
+    # Tables are padded; ids beyond them are not to be had.
+    if size > known.config.vocab_size:
+        raise UserError(
+            f"--vocab_file: {known.tokenizer.file} has {size} entries, the configuration's vocab_size is only "
+            f"{known.config.vocab_size}; give the vocabulary that belongs to the checkpoint"
+        )
 
 
-def _config_beside(prefix: str) -> str:
-    return os.path.join(os.path.dirname(prefix), "bert_config.json")
+def _beside(prefix: str, name: str) -> str:
+    return os.path.join(os.path.dirname(prefix), name)
+
+
+def _write_beside(path: str, content: bytes) -> None:
+    """Puts a file beside a TensorFlow checkpoint, unless there is one."""
+    if not files.exists(path):
+        files.write_text(path, content.decode())
+    elif read_bytes(path, "converted_checkpoint_path") != content:
+        logger.warning("%s is there already and was left as it is", path)
 
 
 def _write_config(prefix: str, config: "BertConfig") -> bool:
     """Puts bert_config.json beside a TensorFlow checkpoint; returns whether what lies there is this configuration."""
-    import tensorflow as tf
-
     from bert_tf2.models.config import BertConfig
 
-    path = _config_beside(prefix)
-    if tf.io.gfile.exists(path):
+    path = _beside(prefix, "bert_config.json")
+    if files.exists(path):
         try:
             same = BertConfig.from_json_file(path) == config
         except UserError:

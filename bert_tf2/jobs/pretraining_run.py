@@ -27,6 +27,7 @@ from bert_tf2.models.checkpoints.loading import load_encoder_weights
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
 from bert_tf2.tasks.pretraining import PretrainingTask
+from bert_tf2.text.tokenizer import load_tokenizer
 from bert_tf2.training import checkpointing, report
 from bert_tf2.training.distribution import is_multi_worker
 from bert_tf2.training.evaluation import predict_all
@@ -220,6 +221,6 @@ class PretrainingRun(TrainingRun):
             if tf.io.gfile.exists(f"{path}.index" if form == "tf1" else path):
                 logger.info("%s is there already", path)
                 continue
-            lower_case = self._data.do_lower_case
-            convert(source, self._config, path, form, kind="pretrainer", vocab_file=vocab_file, do_lower_case=lower_case)
+            tokenizer = load_tokenizer(vocab_file=vocab_file, do_lower_case=self._data.do_lower_case) if vocab_file else None
+            convert(source, self._config, path, form, kind="pretrainer", tokenizer=tokenizer)
             logger.info("exported %s (%s)", path, form)

@@ -1,4 +1,5 @@
 import json
+import pathlib
 import subprocess
 import sys
 import time
@@ -11,22 +12,27 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs.convert_checkpoint import ConvertCheckpointOptions, convert_checkpoint
 
 
+def _tensors(config, *heads):
+    """Random weights of an encoder of a configuration and of heads; a classifier's of three classes."""
+    from bert_tf2.models.checkpoints import names
+    from bert_tf2.models.checkpoints.source import StoredTensor
+
+    rng, tensors = np.random.default_rng(0), {}
+    for weight in (*names.encoder(2), *(weight for head in heads for weight in names.HEADS[head])):
+        array = rng.normal(size=[config.get(field, 3) for field in weight.shape]).astype(np.float32)
+        tensors[weight.name] = StoredTensor(weight.name, array.shape, lambda array=array: array)
+    return tensors
+
+
 @pytest.fixture
 def source(tmp_path, tiny_config_dict):
     """A TF1 checkpoint with a masked-LM head and its configuration, in a folder."""
-    from bert_tf2.models.checkpoints import names
-    from bert_tf2.models.checkpoints.source import StoredTensor
     from bert_tf2.models.checkpoints.tf1 import write_tf1
 
-    rng = np.random.default_rng(0)
-    tensors = {}
-    for weight in (*names.encoder(2), *names.MASKED_LM):
-        array = rng.normal(size=[tiny_config_dict[field] for field in weight.shape]).astype(np.float32)
-        tensors[weight.name] = StoredTensor(weight.name, array.shape, lambda array=array: array)
     folder = tmp_path / "google"
     folder.mkdir()
     (folder / "bert_config.json").write_text(json.dumps(tiny_config_dict))
-    write_tf1(str(folder / "bert_model.ckpt"), tensors)
+    write_tf1(str(folder / "bert_model.ckpt"), _tensors(tiny_config_dict, "masked_lm"))
     return folder
 
 
@@ -76,8 +82,64 @@ def test_a_hugging_face_folder_gets_the_vocabulary(source, tmp_path, tiny_vocab_
     arguments = [f"--checkpoint_to_convert={source}", f"--converted_checkpoint_path={tmp_path}/hf", "--to=HuggingFace"]
     assert _run(*arguments, f"--vocab_file={tiny_vocab_file}", "--nodo_lower_case") == 0
     written = sorted(path.name for path in (tmp_path / "hf").iterdir())
-    assert written == ["config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt"]
+    tokenizer = ["special_tokens_map.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt"]
+    assert written == ["config.json", "model.safetensors", *tokenizer]
     assert json.loads((tmp_path / "hf" / "tokenizer_config.json").read_text())["do_lower_case"] is False
+
+
+def test_a_hugging_face_folder_takes_the_vocabulary_beside_the_source(source, tmp_path, tiny_vocab_file):
+    (source / "vocab.txt").write_text(pathlib.Path(tiny_vocab_file).read_text())
+    (source / "tokenizer_config.json").write_text('{"do_lower_case": false}')
+    assert _run(f"--checkpoint_to_convert={source}", f"--converted_checkpoint_path={tmp_path}/hf", "--to=huggingface") == 0
+    assert (tmp_path / "hf" / "vocab.txt").read_bytes() == (source / "vocab.txt").read_bytes()
+    assert json.loads((tmp_path / "hf" / "tokenizer_config.json").read_text())["do_lower_case"] is False
+    assert json.loads((tmp_path / "hf" / "tokenizer.json").read_text())["normalizer"]["lowercase"] is False
+
+
+@pytest.fixture
+def published(tmp_path, tiny_config_dict, tiny_vocab_file):
+    """A Hugging Face folder of a cased classifier with named labels."""
+    from bert_tf2.models.checkpoints.convert import convert
+    from bert_tf2.models.checkpoints.source import Source
+    from bert_tf2.models.config import BertConfig
+    from bert_tf2.text.wordpiece import WordPieceTokenizer
+
+    source = Source("tf1", "memory", _tensors(tiny_config_dict, "classifier"))
+    folder, tokenizer = tmp_path / "published", WordPieceTokenizer(tiny_vocab_file, False)
+    labels = ["neutral", "très bon", "mauvais"]
+    convert(source, BertConfig(**tiny_config_dict), str(folder), "huggingface", tokenizer=tokenizer, label_names=labels)
+    return folder
+
+
+@pytest.mark.parametrize("to", ["tf2", "tf1"])
+def test_labels_and_vocabulary_come_back_from_a_journey(published, tmp_path, to, capsys):
+    there = ["--checkpoint_to_convert", str(published), "--converted_checkpoint_path", f"{tmp_path}/ours/bert_model.ckpt"]
+    assert _run(*there, f"--to={to}") == 0
+    beside = {"bert_config.json", "vocab.txt", "tokenizer_config.json", "meta_data.json"}
+    assert {path.name for path in (tmp_path / "ours").iterdir() if not path.name.startswith("bert_model.ckpt")} == beside
+    back = ["--checkpoint_to_convert", f"{tmp_path}/ours/bert_model.ckpt", "--converted_checkpoint_path", f"{tmp_path}/back"]
+    assert _run(*back, "--to=huggingface") == 0
+    for path in published.iterdir():
+        assert (tmp_path / "back" / path.name).read_bytes() == path.read_bytes(), path.name
+    assert "WARNING" not in capsys.readouterr().err
+
+
+def test_files_of_others_beside_the_target_are_left(published, tmp_path, capsys):
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "vocab.txt").write_text("mine")
+    assert _run(f"--checkpoint_to_convert={published}", f"--converted_checkpoint_path={tmp_path}/ours/ckpt") == 0
+    assert (tmp_path / "ours" / "vocab.txt").read_text() == "mine"
+    assert "vocab.txt is there already and was left as it is" in capsys.readouterr().err
+
+
+def test_the_directory_of_a_run_gives_the_labels(workplace, tmp_path):
+    assert workplace.run("--mode=train", "--num_train_epochs=1") == 0
+    arguments = [f"--checkpoint_to_convert={workplace.model_dir}", f"--converted_checkpoint_path={tmp_path}/hf"]
+    assert _run(*arguments, "--to=huggingface", f"--vocab_file={workplace.vocab_file}") == 0
+    config = json.loads((tmp_path / "hf" / "config.json").read_text())
+    assert config["id2label"] == {"0": "negative", "1": "positive"}
+    assert config["architectures"] == ["BertForSequenceClassification"]
+    assert json.loads((tmp_path / "hf" / "tokenizer_config.json").read_text())["do_lower_case"] is True
 
 
 def _options(source, tmp_path, **changes):
@@ -96,7 +158,8 @@ def _options(source, tmp_path, **changes):
         ),
         ({"converted_checkpoint_path": "a.index"}, "must be a file name"),
         ({"bert_config_file": "nowhere.json"}, "--bert_config_file: no such file"),
-        ({"vocab_file": "vocab.txt"}, "--vocab_file goes into a Hugging Face folder"),
+        ({"vocab_file": "nowhere.txt"}, "--vocab_file: no such file"),
+        ({"to": "huggingface"}, "--to=huggingface needs the model's vocabulary, .* give it with --vocab_file=vocab.txt"),
         ({"converted_model": "span"}, "needs a span head"),
         ({"checkpoint_to_convert": "nothing/here"}, "no checkpoint at nothing/here"),
     ],
@@ -113,11 +176,14 @@ def test_a_configuration_is_needed(source, tmp_path):
         convert_checkpoint(_options(source, tmp_path))
 
 
-def test_a_vocabulary_of_another_size_is_refused(source, tmp_path):
+def test_a_vocabulary_that_is_longer_than_the_table_is_refused(source, tmp_path, tiny_vocabulary):
     vocabulary = tmp_path / "vocab.txt"
-    vocabulary.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n")
-    with pytest.raises(UserError, match="has 5 entries, the configuration's vocab_size is 86"):
+    vocabulary.write_text("\n".join([*tiny_vocabulary, "more"]))
+    with pytest.raises(UserError, match="has 87 entries, the configuration's vocab_size is only 86"):
         convert_checkpoint(_options(source, tmp_path, to="huggingface", vocab_file=str(vocabulary)))
+    # Tables are padded, published ones too.
+    vocabulary.write_text("\n".join(tiny_vocabulary[:-1]))
+    assert convert_checkpoint(_options(source, tmp_path, to="huggingface", vocab_file=str(vocabulary)))
 
 
 def test_help_does_not_import_tensorflow():

@@ -2,7 +2,8 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -44,8 +45,9 @@ def convert(
     *,
     kind: str | None = None,
     root_name: str = "encoder",
-    vocab_file: str | None = None,
-    do_lower_case: bool = True,
+    tokenizer: Any = None,
+    label_names: Sequence[str] = (),
+    problem_type: str | None = None,
 ) -> Converted:
     """Writes a checkpoint in another format, reads it back and compares every tensor bit for bit.
 
@@ -56,8 +58,8 @@ def convert(
       to: `tf2`, `tf1` or `huggingface`.
       kind: one of `HEADS_OF`; None for whatever the source holds.
       root_name: what the encoder is called in a `tf2` checkpoint.
-      vocab_file: copied into a Hugging Face folder.
-      do_lower_case: how that vocabulary was made.
+      tokenizer: the model's, whose files go into a Hugging Face folder.
+      label_names, problem_type: of a classifier, for a Hugging Face folder; see `hugging_face.write_hugging_face`.
 
     Raises:
       UserError: the configuration is not the checkpoint's, the source lacks something, or the target exists.
@@ -72,7 +74,7 @@ def convert(
         elif to == "tf1":
             write_tf1(temporary, tensors)
         else:
-            hugging_face.write_hugging_face(temporary, tensors, config, kind, vocab_file, do_lower_case)
+            hugging_face.write_hugging_face(temporary, tensors, config, kind, tokenizer, label_names, problem_type)
         verify(temporary, tensors)
     unused = [tensor.stored_name for name, tensor in source.tensors.items() if name not in tensors] + source.others
     return Converted(to, kind, path, list(tensors), unused)

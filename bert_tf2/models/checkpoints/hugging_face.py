@@ -4,7 +4,8 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +14,11 @@ from bert_tf2.errors import JobError, UserError
 from bert_tf2.models.checkpoints import names, safetensors_file
 from bert_tf2.models.checkpoints.source import Source, StoredTensor, in_table_order, no_encoder
 from bert_tf2.models.config import BertConfig
+from bert_tf2.text.tokenizer_files import tokenizer_files
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+CONFIG = "config.json"
 
 _WORD_EMBEDDINGS = "embeddings.word_embeddings.weight"
 # What may stand before the encoder's names. RoBERTa's and ELECTRA's names are BERT's but for this.
@@ -110,7 +113,7 @@ def _heads_beside(path: str) -> int | None:
     Raises:
       UserError: the configuration is of another kind of model.
     """
-    config = os.path.join(os.path.dirname(path), "config.json")
+    config = os.path.join(os.path.dirname(path), CONFIG)
     if not os.path.isfile(config):
         return None
     return BertConfig.from_json_file(config).num_attention_heads
@@ -129,8 +132,9 @@ def write_hugging_face(
     tensors: dict[str, StoredTensor],
     config: BertConfig,
     kind: str,
-    vocab_file: str | None = None,
-    do_lower_case: bool = True,
+    tokenizer: Any = None,
+    label_names: Sequence[str] = (),
+    problem_type: str | None = None,
 ) -> None:
     """Writes a folder that `transformers` loads.
 
@@ -139,8 +143,12 @@ def write_hugging_face(
       tensors: by the names of `names.Weight`, with an encoder.
       config: shape of the encoder.
       kind: `encoder`, `pretrainer`, `classifier` or `span`: which of its classes the folder is for.
-      vocab_file: copied into the folder.
-      do_lower_case: how the vocabulary was made.
+      tokenizer: the model's `WordPieceTokenizer`, whose files go into the folder; without it only the weights can be used there.
+      label_names: of a classifier, in the order of their ids; without them they are called LABEL_0, LABEL_1, …
+      problem_type: of a classifier, as `transformers` names it; None for regression with one output, else single labels.
+
+    Raises:
+      UserError: the tokenizer is of another kind, or there is another number of label names than classes.
     """
     layers, start = config.num_hidden_layers, "" if kind == "encoder" else "bert."
     heads = [weight for head in names.HEADS.values() for weight in head]
@@ -151,24 +159,43 @@ def write_hugging_face(
                 tensor = tensors[weight.name]
                 tensor = _transposed(tensor) if weight.transposed else tensor
                 content[prefix + weight.hugging_face] = (tensor.shape, tensor.read)
-    safetensors_file.write(os.path.join(folder, WEIGHTS), content)
-    architecture = _ARCHITECTURES[kind]
-    if kind == "pretrainer" and "cls/seq_relationship/output_weights" not in tensors:
-        architecture = "BertForMaskedLM"
-    values = config.to_hugging_face_dict() | {"architectures": [architecture]}
+    values = config.to_hugging_face_dict() | {"architectures": [_architecture(kind, tensors)]}
     if kind == "classifier":
-        labels = [f"LABEL_{index}" for index in range(tensors["output_bias"].shape[0])]
-        values["id2label"] = {str(index): label for index, label in enumerate(labels)}
-        values["label2id"] = {label: index for index, label in enumerate(labels)}
-    files.write_json(os.path.join(folder, "config.json"), values)
-    if vocab_file is not None:
-        shutil.copyfile(vocab_file, os.path.join(folder, "vocab.txt"))
-        tokenizer = {
-            "tokenizer_class": "BertTokenizer",
-            "do_lower_case": do_lower_case,
-            "model_max_length": config.max_position_embeddings,
-        }
-        files.write_json(os.path.join(folder, "tokenizer_config.json"), tokenizer)
+        values |= _labels(tensors["output_bias"].shape[0], label_names, problem_type)
+    safetensors_file.write(os.path.join(folder, WEIGHTS), content)
+    files.write_json(os.path.join(folder, CONFIG), values)
+    if tokenizer is not None:
+        for name, written in tokenizer_files(tokenizer, config.max_position_embeddings).items():
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(written)
+
+
+def _architecture(kind: str, tensors: dict[str, StoredTensor]) -> str:
+    if kind == "pretrainer" and "cls/seq_relationship/output_weights" not in tensors:
+        return "BertForMaskedLM"
+    return _ARCHITECTURES[kind]
+
+
+def _labels(classes: int, label_names: Sequence[str], problem_type: str | None) -> dict[str, Any]:
+    """What the configuration says of a classifier's classes."""
+    if label_names and len(label_names) != classes:
+        named = f"{len(label_names)} labels are named ({', '.join(label_names[:6])})"
+        raise UserError(f"the classifier has {classes} classes, but {named}; the names beside it are another model's")
+    labels = label_names or [f"LABEL_{index}" for index in range(classes)]
+    return {
+        "id2label": {str(index): label for index, label in enumerate(labels)},
+        "label2id": {label: index for index, label in enumerate(labels)},
+        "problem_type": problem_type or ("regression" if classes == 1 else "single_label_classification"),
+    }
+
+
+def labels_in(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the labels in a `config.json`, in the order of their ids; none where it has only placeholders for them."""
+    id2label = config.get("id2label")
+    if not isinstance(id2label, dict) or sorted(id2label, key=str) != sorted(map(str, range(len(id2label)))):
+        return ()
+    labels = tuple(str(id2label[str(index)]) for index in range(len(id2label)))
+    return () if labels == tuple(f"LABEL_{index}" for index in range(len(labels))) else labels
 
 
 @contextlib.contextmanager
