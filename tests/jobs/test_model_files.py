@@ -101,6 +101,7 @@ def test_questions_are_answered_with_the_directory_alone(tmp_path, tiny_vocab_fi
     else:
         arguments = ["--do_train", f"--train_file={tmp_path / 'train.json'}", f"--output_dir={place.model_dir}", *TRAINING]
         arguments += [f"--vocab_file={tiny_vocab_file}", f"--bert_config_file={place.config_file}", "--max_query_length=8"]
+        arguments += ["--max_seq_length=48"]
         used = ["--do_predict", f"--output_dir={place.model_dir}"]
     assert place.run_as_given(*arguments, "--num_train_epochs=1") == 0
     assert place.run_as_given(*used, questions, "--num_gpus=0") == 0
