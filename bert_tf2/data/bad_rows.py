@@ -11,7 +11,7 @@ class BadRows:
 
     Args:
       skip: leave them out.
-      path: where they are listed, one JSON object a line with `file`, `line`, `reason` and `row`; the file appears with
+      path: where they are listed, one JSON object a line with `file`, `line` (or `number`), `reason` and `row`; it appears with
         `publish`, and only if there are any. None where no command writes records, which could leave them out.
     """
 
@@ -42,7 +42,8 @@ class BadRows:
             self._temporary = files.incomplete_name(self.path)
             self._file = self._open(self._temporary)
         name, _, line = where.rpartition(":")
-        place = {"file": name, "line": int(line)} if name and line.isdigit() else {"example": where}
+        kind, number = ("number", line.removeprefix("row ")) if line.startswith("row ") else ("line", line)
+        place = {"file": name, kind: int(number)} if name and number.isdigit() else {"example": where}
         self._file.write(json.dumps({**place, "reason": reason, "row": row}, ensure_ascii=False, default=str) + "\n")
 
     def summary(self) -> str:

@@ -13,7 +13,7 @@ class InputExample:
       label: the label's name; a number for regression; None for rows without a label (test sets).
       weight: how much the example counts in training; None means 1.
       example_id: the row's number in its file from 0; None lets data preparation count.
-      origin: file and line the example was read from, for messages.
+      origin: file and line (or `row 7`) the example was read from, for messages.
     """
 
     __slots__ = ("example_id", "guid", "label", "origin", "text_a", "text_b", "weight")
@@ -26,7 +26,7 @@ class InputExample:
         label: str | float | None = None,
         weight: float | None = None,
         example_id: int | None = None,
-        origin: tuple[str, int] | None = None,
+        origin: tuple[str, int | str] | None = None,
     ):
         self.guid = guid
         self.text_a = text_a

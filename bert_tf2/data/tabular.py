@@ -1,4 +1,4 @@
-"""A user's own TSV, CSV or JSONL files as a data set, without code."""
+"""A user's own files of rows as a data set, without code."""
 
 import collections
 import dataclasses
@@ -10,17 +10,12 @@ from typing import Any
 
 from bert_tf2 import files
 from bert_tf2.data.bad_rows import BadRows
+from bert_tf2.data.columns import USUAL_NAMES, Columns
 from bert_tf2.data.examples import InputExample
 from bert_tf2.data.processors import DataProcessor
-from bert_tf2.data.text_files import read_csv, read_jsonl, read_tsv
-from bert_tf2.errors import UserError, did_you_mean
+from bert_tf2.data.row_files import RowFile, recognise
+from bert_tf2.errors import UserError
 
-FORMATS = {".tsv": "tsv", ".txt": "tsv", ".tab": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
-_USUAL_NAMES = {
-    "text_column": ("text", "sentence", "text_a", "sentence1", "premise", "question1", "question", "review", "content"),
-    "text_b_column": ("text_b", "sentence2", "hypothesis", "question2"),
-    "label_column": ("label", "labels", "gold_label", "class", "category", "score"),
-}
 _MOST_LABELS = 20_000
 _FILE_FLAGS = {"train": "train_file", "eval": "eval_file", "test": "test_file"}
 
@@ -33,9 +28,11 @@ class TabularOptions:
       train_file, eval_file, test_file: the files; test rows need no label column.
       text_column, text_b_column, label_column, weight_column: a column's name in the header (a key in JSONL) or its place
         from 0; None looks for a usual name such as `text` and `label`.
-      data_format: `tsv`, `csv` or `jsonl`; `auto` goes by the file's name.
+      data_format: `tsv`, `csv`, `jsonl`, `json` (an array of objects) or `parquet`; `auto` goes by name and content.
       header: `yes` or `no`; `auto` means yes when a column is given by name or none is given, no when all are places.
-      quotechar: character that encloses cells; empty is " for CSV and makes quotes plain text in TSV.
+      delimiter: character between two cells, or its name (`semicolon`); empty is the comma or the tab by the file's name, or
+        another where the file's beginning leaves no doubt.
+      quotechar: character that encloses cells; empty is ", but between tabs of a TSV makes quotes plain text.
       labels: label names in id order; empty collects them from the training and evaluation rows and sorts them.
       is_regression: labels are numbers.
     """
@@ -52,22 +49,33 @@ class TabularOptions:
     quotechar: str = ""
     labels: tuple[str, ...] = ()
     is_regression: bool = False
+    delimiter: str = ""
 
     def columns(self) -> dict[str, str | None]:
         """The columns as given, by option."""
-        return {name: getattr(self, name) for name in (*_USUAL_NAMES, "weight_column")}
+        return {name: getattr(self, name) for name in (*USUAL_NAMES, "weight_column")}
 
 
 @dataclasses.dataclass(frozen=True)
-class _Columns:
-    """Where a file's values are: places in a row, or keys of an object; None for what the file does not have."""
+class _Source:
+    """A file and where its values are: places in a row, or keys of an object; None for what the file does not have."""
 
+    file: RowFile
     text: Any
     text_b: Any
     label: Any
     weight: Any
     count: int | None
     skip_first: bool
+
+    @property
+    def path(self) -> str:
+        return self.file.path
+
+    def rows(self) -> Iterator[Any]:
+        """The file's rows, of columns that can be left out only those that are read."""
+        keys = [key for key in (self.text, self.text_b, self.label, self.weight) if isinstance(key, str)]
+        return itertools.islice(self.file.rows(keys), int(self.skip_first), None)
 
 
 class TabularProcessor(DataProcessor):
@@ -86,22 +94,23 @@ class TabularProcessor(DataProcessor):
         self.is_regression = options.is_regression
         self.label_type = float if options.is_regression else None
         self.weight_key = options.weight_column
-        self._paths = {
+        paths = {
             split: files.require_file(getattr(options, flag), flag)
             for split, flag in _FILE_FLAGS.items()
             if getattr(options, flag)
         }
-        if options.quotechar and {self._format(path) for path in self._paths.values()} == {"jsonl"}:
-            names = ", ".join(self._paths.values())
-            raise UserError(
-                f"{names}: JSONL has quotes of its own, so --quotechar={options.quotechar} can do nothing; leave it out"
-            )
-        self._columns = {split: self._locate(split, path) for split, path in self._paths.items()}
+        self._sources = {split: self._locate(split, path) for split, path in paths.items()}
+        if not any(source.file.is_table for source in self._sources.values()):
+            for flag, nothing in (("header", "auto"), ("delimiter", ""), ("quotechar", "")):
+                if (value := getattr(options, flag)) != nothing:
+                    names = ", ".join(paths.values())
+                    raise UserError(f"{names}: rows are objects, so --{flag}={value} can do nothing; leave it out")
+        self.notices = [source.file.notice for source in self._sources.values() if source.file.notice]
         self._labels: list[str] | None = list(options.labels) or None
 
     def get_processor_name(self) -> str:
-        path = next(iter(self._paths.values()), "tabular")
-        return os.path.splitext(os.path.basename(path))[0]
+        source = next(iter(self._sources.values()), None)
+        return os.path.splitext(os.path.basename(source.path))[0] if source else "tabular"
 
     def get_labels(self) -> list[str]:
         if self._labels is None:
@@ -117,80 +126,68 @@ class TabularProcessor(DataProcessor):
     def get_test_examples(self, data_dir: str | None = None) -> Iterator[InputExample]:
         return self._examples("test")
 
-    def _format(self, path: str) -> str:
-        if self.options.data_format != "auto":
-            return self.options.data_format
-        extension = os.path.splitext(path)[1].lower()
-        if extension not in FORMATS:
-            raise UserError(f"{path}: the name does not say what it holds; pass --data_format=tsv, csv or jsonl")
-        return FORMATS[extension]
-
-    def _rows(self, path: str) -> Iterator[tuple[int, Any, Any]]:
-        """Line number, row (cells, or an object) and what to show of it in a complaint."""
-        kind = self._format(path)
-        if kind == "jsonl":
-            yield from read_jsonl(path)
-            return
-        quotechar = self.options.quotechar
-        for line, row in read_csv(path, quotechar or '"') if kind == "csv" else read_tsv(path, quotechar or None):
-            yield line, row, row
-
-    def _locate(self, split: str, path: str) -> _Columns:
-        """Finds the columns in the first row."""
-        first = next(self._rows(path), None)
-        if first is None:
-            raise UserError(f"{path}: the file is empty")
-        line, row, shown = first
-        if row is None:
-            raise UserError(f"{path}:{line}: not a JSON object: {shown[:60]}")
-        given = self.options.columns()
-        if self._format(path) == "jsonl":
-            names = list(row)
-            places, count, header = {name: name for name in names}, None, False
-        else:
+    def _locate(self, split: str, path: str) -> _Source:
+        """Recognises a file and finds the columns in its first row."""
+        given, options = self.options.columns(), self.options
+        file = recognise(path, options.data_format, options.delimiter, options.quotechar, lambda rows: self._fits(split, rows))
+        if file.is_table:
+            first = next(file.rows(), None)
+            if first is None:
+                raise UserError(f"{path}: the file is empty")
+            line, row, _ = first
             header = self._has_header(given)
-            names = [cell.strip() for cell in row] if header else []
-            places, count = {}, len(row)
-            for place, name in enumerate(names):
-                places.setdefault(name, place)
-        optional = {"label_column": split == "test", "weight_column": split != "train"}
-        found = {
-            name: _place(name, value, places, count, f"{path}:{line}", optional.get(name, False)) for name, value in given.items()
-        }
-        if found["text_column"] is None:
-            raise UserError(
-                f"{path}:{line}: which column holds the text? Pass --text_column (a name of the header or a place from 0); "
-                f"the first row is: {_shown(names or row)}"
-            )
-        if found["label_column"] is None and split != "test":
-            raise UserError(
-                f"{path}:{line}: which column holds the label? Pass --label_column (a name of the header or a place from 0); "
-                f"the first row is: {_shown(names or row)}"
-            )
-        return _Columns(
-            found["text_column"], found["text_b_column"], found["label_column"], found["weight_column"], count, header
-        )
+            columns, where = Columns(row if header else (), len(row), f"{path}:{line}"), f"{path}:{line}"
+        else:
+            row, header = file.names(), False
+            columns, where = Columns(row, None, path), path
+        optional = _optional(split)
+        found = {name: columns.find(name, value, name in optional) for name, value in given.items()}
+        for option, what in (("text_column", "text"), ("label_column", "label")):
+            if found[option] is None and option not in optional:
+                raise UserError(
+                    f"{where}: which column holds the {what}? Pass --{option} (a name of the header or a place from 0); "
+                    f"the first row is: {_shown(row)}"
+                )
+        places = (found["text_column"], found["text_b_column"], found["label_column"], found["weight_column"])
+        return _Source(file, *places, columns.count, header)
+
+    def _fits(self, split: str, rows: list[list[str]]) -> bool | None:
+        """Whether rows of cells, the first ones of a file, hold the columns; None where only some are missing that may be."""
+        given, optional = self.options.columns(), _optional(split)
+        header = self._has_header(given)
+        if not rows or (len(rows) == 1 and not header):
+            return False
+        columns = Columns(rows[0] if header else (), min(map(len, rows)), "")
+        missing = set()
+        for name, value in given.items():
+            try:
+                found = columns.find(name, value)
+            except UserError:
+                found = None
+            if found is None and (value is not None or (name not in optional and name in ("text_column", "label_column"))):
+                missing.add(name)
+        return True if not missing else None if missing <= optional else False
 
     def _has_header(self, given: dict[str, str | None]) -> bool:
         if self.options.header != "auto":
             return self.options.header == "yes"
         return not all(value.isdecimal() for value in given.values() if value) or not any(given.values())
 
-    def _data_rows(self, split: str, bad_rows: BadRows) -> Iterator[tuple[int, int, Any]]:
-        """Row number from 0, line number and row of the rows that have all columns."""
-        path, columns = self._paths[split], self._columns[split]
-        for index, (line, row, shown) in enumerate(itertools.islice(self._rows(path), int(columns.skip_first), None)):
-            complaint = _unusable(row, columns) if columns.count is None else _wrong_count(row, columns.count)
+    def _data_rows(self, split: str, bad_rows: BadRows) -> Iterator[tuple[int, int | str, Any]]:
+        """Row number from 0, line and row of the rows that have all columns."""
+        source = self._sources[split]
+        for index, (line, row, shown) in enumerate(source.rows()):
+            complaint = _unusable(row, source) if source.count is None else _wrong_count(row, source.count)
             if complaint:
-                bad_rows.report(f"{path}:{line}", complaint, shown)
+                bad_rows.report(f"{source.path}:{line}", complaint, shown)
             else:
                 yield index, line, row
 
     def _examples(self, split: str) -> Iterator[InputExample]:
-        if split not in self._paths:
+        if split not in self._sources:
             raise UserError(f"no {split} data: pass --{_FILE_FLAGS[split]}")
-        path, columns = self._paths[split], self._columns[split]
-        is_json = columns.count is None
+        columns = self._sources[split]
+        path, is_json = columns.path, columns.count is None
         optional_label = split == "test"
         for index, line, row in self._data_rows(split, self.bad_rows):
             text_a = row[columns.text]
@@ -212,20 +209,20 @@ class TabularProcessor(DataProcessor):
         Those of test rows may be hidden behind a placeholder, so they never make a class.
         """
         counts: collections.Counter[str] = collections.Counter()
-        labelled = {split: columns for split, columns in self._columns.items() if split != "test"}
+        labelled = {split: source for split, source in self._sources.items() if split != "test"}
         if not labelled:
             raise UserError(
-                f"{self._paths['test']}: rows to predict do not define classes; pass --labels, in the order in which the model "
-                "was trained with them"
+                f"{self._sources['test'].path}: rows to predict do not define classes; pass --labels, in the order in which "
+                "the model was trained with them"
             )
-        for split, columns in labelled.items():
+        for split, source in labelled.items():
             for _, _, row in self._data_rows(split, self.bad_rows):
-                label = _json_label(_get(row, columns.label), False)
+                label = _json_label(_get(row, source.label), False)
                 if label is not None and label.strip():
                     counts[label.strip()] += 1
                 if len(counts) > _MOST_LABELS:
                     raise UserError(
-                        f"{self._paths[split]}: more than {_MOST_LABELS:,} different labels; is --label_column right? "
+                        f"{source.path}: more than {_MOST_LABELS:,} different labels; is --label_column right? "
                         "For numbers pass --fine_tuning_task_type=regression"
                     )
         self._check_labels(counts)
@@ -233,15 +230,14 @@ class TabularProcessor(DataProcessor):
         return sorted(counts, key=(lambda label: (int(label), label)) if whole else None)
 
     def _check_labels(self, counts: collections.Counter) -> None:
-        columns = next(iter(self._columns.values()))
-        path = next(iter(self._paths.values()))
+        source = next(iter(self._sources.values()))
+        path = source.path
         if not counts:
             raise UserError(f"{path}: 0 data rows with a label")
         if len(counts) == 1:
             raise UserError(f"{path}: only the label '{next(iter(counts))}' occurs; classification needs at least 2 labels")
-        if columns.count is not None and not columns.skip_first and self.options.header == "auto":
-            first = next(self._rows(path))[1]
-            label = first[columns.label].strip() if columns.label is not None else ""
+        if source.count is not None and not source.skip_first and self.options.header == "auto":
+            label = next(source.rows())[1][source.label].strip()
             if counts.get(label) == 1 and len(counts) > 2 and sum(counts.values()) > 3 * len(counts):
                 raise UserError(
                     f"{path}:1: the label '{label}' occurs in the first row only; is that row a header? "
@@ -254,26 +250,12 @@ class TabularProcessor(DataProcessor):
             )
 
 
-def _place(option: str, given: str | None, places: dict[str, Any], count: int | None, where: str, optional: bool) -> Any:
-    """The place or key of a column; None when it was not given and has no usual name, or is not there and need not be."""
-    if given is None:
-        lower = {str(name).lower(): place for name, place in reversed(places.items())}
-        return next((lower[name] for name in _USUAL_NAMES.get(option, ()) if name in lower), None)
-    if given in places:
-        return places[given]
-    if count is not None and given.isdecimal() and int(given) < count:
-        return int(given)
-    if optional:
-        # An object may lack in the first line what others have.
-        return given if count is None else None
-    if given.isdecimal() and count is not None:
-        raise UserError(f"{where}: {count} columns, so --{option} can be 0 to {count - 1}; got {given}")
-    if not places:
-        raise UserError(f"{where}: --{option}={given} is a name, but the file has no header; give its place from 0")
-    raise UserError(f"{where}: no column '{given}' (--{option}).{did_you_mean(given, places)} Columns: {', '.join(places)}")
+def _optional(split: str) -> set[str]:
+    """The columns that a split may lack although they are given."""
+    return {"train": set(), "eval": {"weight_column"}, "test": {"label_column", "weight_column"}}[split]
 
 
-def _unusable(row: dict | None, columns: _Columns) -> str | None:
+def _unusable(row: dict | None, columns: _Source) -> str | None:
     """What is wrong with a JSON object, or None."""
     if row is None:
         return "not a JSON object"

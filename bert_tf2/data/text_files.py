@@ -133,17 +133,19 @@ def read_tsv(path: str, quotechar: str | None = None) -> Iterator[Row]:
         yield number, line.split("\t") if line else []
 
 
-def read_csv(path: str, quotechar: str = '"') -> Iterator[Row]:
-    """Yields line numbers and cells of a comma-separated file (RFC 4180); a blank line before the end gives no cells.
+def read_delimited(path: str, delimiter: str = ",", quotechar: str | None = '"') -> Iterator[Row]:
+    """Yields line numbers and cells of a table such as a comma-separated file (RFC 4180); a blank line before the end gives no
+    cells.
 
     Args:
       path: the file.
+      delimiter: the character between two cells.
       quotechar: the character that encloses cells.
 
     Raises:
       UserError: as `read_lines`, or wrong quoting.
     """
-    yield from _read_quoted(path, read_lines(path), ",", quotechar)
+    yield from _read_quoted(path, read_lines(path), delimiter, quotechar)
 
 
 def _read_quoted(path: str, lines: Iterator[tuple[int, str]], delimiter: str, quotechar: str) -> Iterator[Row]:

@@ -5,6 +5,7 @@ import logging
 import shlex
 from typing import TYPE_CHECKING
 
+from bert_tf2.data.row_files import delimiter_of
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.model_files import write_vocabulary_beside
 from bert_tf2.jobs.options import Options, at_least, option, refuse_given, refuse_overwriting, refused_option
@@ -57,7 +58,7 @@ class FinetuningDataOptions(Options):
     xnli_language: str = option("en", "Language of XNLI training data, or all.", section=TASK)
     pawsx_language: str = option("en", "Language of PAWS-X training data, or all.", section=TASK)
 
-    train_file: str | None = option(None, "Training rows: TSV, CSV or JSONL.", section=OWN_FILES)
+    train_file: str | None = option(None, "Training rows: TSV, CSV, JSON or Parquet.", section=OWN_FILES)
     eval_file: str | None = option(None, "Rows to evaluate on.", section=OWN_FILES)
     test_file: str | None = option(None, "Rows to predict; they need no label.", section=OWN_FILES)
     text_column: str | int | None = option(
@@ -73,14 +74,24 @@ class FinetuningDataOptions(Options):
         section=OWN_FILES,
     )
     data_format: str = option(
-        "auto", "What the files are; auto goes by their names.", choices=("auto", "tsv", "csv", "jsonl"), section=OWN_FILES
+        "auto",
+        "What the files are; auto goes by their names and contents. jsonl: an object on each line; json: an array of objects; "
+        "parquet needs pip install 'bert_tf2[parquet]'.",
+        choices=("auto", "tsv", "csv", "jsonl", "json", "parquet"),
+        section=OWN_FILES,
     )
     quotechar: str = option(
-        "", 'Character that encloses cells [default: " for CSV; for TSV none, quotes are text].', section=OWN_FILES
+        "", 'Character that encloses cells [default: "; between tabs of a TSV none, quotes are text].', section=OWN_FILES
     )
     labels: str | None = option(
         None,
         "Label names in id order, comma-separated [default: collected from --train_file and --eval_file, sorted].",
+        section=OWN_FILES,
+    )
+    delimiter: str = option(
+        "",
+        "Character between two cells, or tab, comma, semicolon, pipe [default: tab or comma by the file's name, another where "
+        "the file's beginning leaves no doubt].",
         section=OWN_FILES,
     )
 
@@ -172,6 +183,7 @@ def check_finetuning_data_options(options: FinetuningDataOptions) -> None:
         raise UserError(f"--labels must be names with one comma between two; got '{options.labels}', where a name is empty")
     if len(options.quotechar) > 1:
         raise UserError(f"--quotechar must be one character; got '{options.quotechar}'")
+    delimiter_of(options.delimiter)
     if options.tokenization == "WordPiece" and not options.vocab_file:
         raise UserError("--vocab_file is needed: the vocabulary of the model that will be fine-tuned")
     if options.tokenization == "SentencePiece" and not options.sp_model_file:

@@ -31,6 +31,7 @@ OWN_FILE_FLAGS = (
     "header",
     "data_format",
     "quotechar",
+    "delimiter",
     "labels",
 )
 _OTHER_INPUTS = ("classification_task_name", "input_data_dir", "train_file", "eval_file", "test_file", "module_import")

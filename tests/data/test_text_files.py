@@ -3,7 +3,7 @@
 import pytest
 
 from bert_tf2.data import text_files
-from bert_tf2.data.text_files import read_csv, read_jsonl, read_lines, read_tsv
+from bert_tf2.data.text_files import read_delimited, read_jsonl, read_lines, read_tsv
 from bert_tf2.errors import UserError
 
 
@@ -70,11 +70,11 @@ def test_quotes_are_text_in_tsv_unless_asked_for(write):
 
 def test_a_quote_that_never_closes(write):
     with pytest.raises(UserError, match=r"train\.tsv:2: the quote \" opens and never closes"):
-        list(read_csv(write('a,1\n"b,0\nc,1\n')))
+        list(read_delimited(write('a,1\n"b,0\nc,1\n')))
     with pytest.raises(UserError, match=r"train\.tsv:1: the quote"):
         list(read_tsv(write('"b\t0\nc\t1\n'), '"'))
     with pytest.raises(UserError, match=r"train\.tsv:1: wrong quoting"):
-        list(read_csv(write('"a"b,1\n')))
+        list(read_delimited(write('"a"b,1\n')))
 
 
 def test_json_lines(write):

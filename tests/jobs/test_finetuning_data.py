@@ -38,6 +38,15 @@ def test_own_files_end_to_end(place):
     ]
 
 
+def test_semicolons_are_recognised_and_said(place):
+    place.write("train.tsv", GOOD_ROWS.replace("\t", ";"))
+    code, _, errors = place.run()
+    assert code == 0
+    assert "train.tsv: the columns are separated by semicolons, not tabs" in errors
+    assert place.meta_data().label_list == ("neg", "pos")
+    assert place.run("--delimiter=semicolon")[::2] == (0, "")
+
+
 def test_a_users_processor_of_ten_lines(place):
     processor = place.write(
         "products.py",
@@ -174,6 +183,7 @@ def test_bad_vocabularies(place, vocabulary, message):
         (("--no_such_flag",), "no_such_flag"),
         (("--vocab_file=none.txt",), "none.txt"),
         (("--quotechar=ab",), "--quotechar must be one character"),
+        (("--delimiter=ab",), "--delimiter must be one character, or tab, comma, semicolon, pipe; got 'ab'"),
         (("--on_bad_row=ignore",), "--on_bad_row must be one of fail, skip"),
         (("--meta_data_file_path=",), "--meta_data_file_path is needed"),
         (("--labels=pos,neg,pos",), "'pos' twice"),

@@ -1,0 +1,54 @@
+"""What a file holds, by its first bytes."""
+
+import re
+
+from bert_tf2.data.text_files import open_bytes, read_bytes_of
+from bert_tf2.errors import UserError
+
+TEXT, JSON_LINES, JSON_ARRAY, JSON_OBJECT, PARQUET = "text", "jsonl", "json", "json object", "parquet"
+BEGINNING = 1 << 16
+_BOM = b"\xef\xbb\xbf"
+_STRING = rb'"(?:[^"\\]|\\.)*"'
+_OBJECT = re.compile(rb"\{\s*(?:" + _STRING + rb"\s*:|\})")
+_ARRAY = re.compile(rb"\[\s*(?:\{\s*(?:" + _STRING + rb"\s*:|\})|\])")
+# Forms that are no text, and what to do with them.
+_MAGIC = {
+    b"\x1f\x8b": "is compressed with gzip; unpack it (gunzip)",
+    b"PK\x03\x04": "is a zip archive or an Excel workbook; unpack it, or save the sheet as CSV (UTF-8)",
+    b"\xd0\xcf\x11\xe0": "is an Excel workbook; save the sheet as CSV (UTF-8)",
+    b"ARROW1": "is an Arrow file; save it as Parquet, CSV or JSON lines",
+    b"SQLite format 3": "is an SQLite database; export the table as CSV (UTF-8)",
+    b"version https://git-lfs": "is a Git LFS pointer, not the data; fetch the data with git lfs pull",
+}
+
+
+def beginning_of(path: str) -> bytes:
+    """The first 64 KiB of a file.
+
+    Raises:
+      UserError: it cannot be read.
+    """
+    with open_bytes(path) as file:
+        return read_bytes_of(file, path, BEGINNING)
+
+
+def content_of(path: str) -> str:
+    """Whether a file holds text, JSON lines, a JSON array of objects, a JSON object over several lines, or Parquet.
+
+    Raises:
+      UserError: it cannot be read, or is of a kind that no reader takes.
+    """
+    head = beginning_of(path)
+    if head.startswith(b"PAR1"):
+        return PARQUET
+    for magic, what in _MAGIC.items():
+        if head.startswith(magic):
+            raise UserError(f"{path} {what}")
+    head = head.removeprefix(_BOM).lstrip()
+    if _ARRAY.match(head):
+        return JSON_ARRAY
+    if not _OBJECT.match(head):
+        return TEXT
+    line, end, _ = head.partition(b"\n")
+    # What ends with its line was meant to be an object of its own, though it is none.
+    return JSON_LINES if not end or line.rstrip().endswith(b"}") else JSON_OBJECT
