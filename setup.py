@@ -44,10 +44,9 @@ setup(
         # Later releases of Beam were not tried; [tfrecord] is what its own record files need.
         "beam": ["apache-beam[tfrecord]>=2.72,<2.78"],
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.21"],
+        "parquet": ["pyarrow>=14"],
         # The last transformers with TensorFlow classes: the other side of the tests of Hugging Face folders.
         "test": ["pytest>=8,<10", "pytest-xdist>=3.5,<4", "ruff>=0.12,<1", "safetensors>=0.4.5,<1", "transformers==4.57.6"],
-        "parquet": ["pyarrow>=14"],
-        "test": ["pytest>=8,<10", "pytest-xdist>=3.5,<4", "ruff>=0.12,<1", "safetensors>=0.4.5,<1"],
         "zh": ["jieba>=0.42,<0.43"],
     },
     entry_points={
