@@ -17,6 +17,7 @@ from bert_tf2 import __version__
 from bert_tf2.errors import JobError, UserError
 from bert_tf2.jobs.options import OptionInfo, Options, info, value_type
 from bert_tf2.jobs.runtime import at_work
+from bert_tf2.progress import SILENCE, Progress
 
 # What absl reads on its own account; they work but are not options of a job.
 _HELP_FLAGS = ("--help", "-h", "-help", "--helpfull", "--helpshort", "--help=true")
@@ -47,7 +48,8 @@ def run(job: Callable[[Any], Any], options_class: type[Options], description: st
         print(f"bert_tf2 {__version__}")
         return 0
     try:
-        with at_work():
+        # Whatever does not say itself what takes so long is not silent for longer than this.
+        with at_work(), Progress(program, patience=SILENCE):
             job(parse(options_class, argv))
     except (UserError, JobError) as error:
         # Messages quote a user's files; what would break the line is shown as its escape.

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bert_tf2.errors import JobError, UserError
+from bert_tf2.progress import during
 
 INCOMPLETE = ".incomplete-"
 REJECTS = ".rejects.jsonl"
@@ -281,6 +282,7 @@ def read_json(path: str) -> Any:
         raise UserError(f"{path}:{error.lineno}:{error.colno}: not valid JSON: {error.msg}") from None
 
 
+@during("comparing files")
 def sha256_of_file(path: str) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
     digest = hashlib.sha256()

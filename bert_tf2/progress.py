@@ -7,12 +7,14 @@ standard error, and `logging.getLogger("bert_tf2.progress").setLevel("WARNING")`
 """
 
 import contextlib
+import functools
 import logging
+import math
 import multiprocessing
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 logger = logging.getLogger(__name__)
@@ -27,7 +29,7 @@ _WATCH = 0.5
 _open: list["Progress"] = []
 _change = threading.RLock()
 _watcher: threading.Thread | None = None
-_Item = TypeVar("_Item")
+_Item, _Function = TypeVar("_Item"), TypeVar("_Function", bound=Callable)
 
 
 class Progress:
@@ -39,6 +41,7 @@ class Progress:
       unit: their name, in the plural; empty when there is nothing to count.
       done: how many were done before.
       shown: False for workers other than the chief.
+      patience: seconds before the first line while nothing moves.
 
     Attributes:
       done: units done so far.
@@ -47,17 +50,28 @@ class Progress:
     clock = staticmethod(time.monotonic)
     """Seconds; tests put their own in its place."""
 
-    def __init__(self, what: str, total: int | None = None, unit: str = "", *, done: int = 0, shown: bool = True):
+    def __init__(
+        self,
+        what: str,
+        total: int | None = None,
+        unit: str = "",
+        *,
+        done: int = 0,
+        shown: bool = True,
+        patience: float | None = None,
+    ):
         self.done, self._from, self._total, self._unit = done, done, total, unit
         self._phases, self._shown = [what], shown and multiprocessing.parent_process() is None
         self._bar: Any = None
         self._started = self.clock()
-        self._said(_MOVING_AT_FIRST, SILENCE_AT_FIRST)
+        self._said(_MOVING_AT_FIRST, SILENCE_AT_FIRST if patience is None else patience)
         self._has_spoken = False
 
     def __enter__(self) -> "Progress":
         if self._shown:
             with _change:
+                if _open:
+                    _open[-1]._give_way()
                 _open.append(self)
                 _start_watching()
         return self
@@ -117,6 +131,12 @@ class Progress:
         elif self.clock() >= self._overdue:
             self.say(self._line())
 
+    def _give_way(self) -> None:
+        """Takes a bar that counts nothing off the terminal; it comes back when it is this work's turn again."""
+        if self._bar is not None and not self._unit:
+            self._bar.close()
+            self._bar = None
+
     def _said(self, moving: float, waiting: float) -> None:
         now = self.clock()
         self._due, self._overdue = now + moving, now + waiting
@@ -136,13 +156,17 @@ class Progress:
             parts.append(f"{duration(seconds * (self._total - self.done) / moved)} left")
         return f"{self._phases[0]}: {', '.join(parts)}"
 
+    def _stays(self) -> bool:
+        """Whether the bar is left on the terminal at the end: the outermost one that counts something is."""
+        return bool(self._unit) and not any(other._unit for other in _open if other is not self)
+
     def _draw(self, short: str) -> None:
         if self._bar is None:
             from tqdm import tqdm
 
             self._bar = tqdm(
                 total=self._total, initial=self._from, unit=f" {self._unit}", desc=self._phases[0], dynamic_ncols=True,
-                leave=len(_open) < 2, file=sys.stderr, bar_format=None if self._unit else "{desc}, {elapsed}",
+                leave=self._stays(), file=sys.stderr, bar_format=None if self._unit else "{desc}, {elapsed}",
             )  # fmt: skip
             self._bar.start_t -= self.clock() - self._started
             self._bar.update(self.done - self._from)
@@ -160,6 +184,28 @@ def track(items: Iterable[_Item], what: str, total: int | None = None, unit: str
             progress.advance()
 
 
+def during(what: str) -> Callable[[_Function], _Function]:
+    """Decorates a function with a `Progress` that counts nothing: it only says what takes so long."""
+
+    def decorate(function: _Function) -> _Function:
+        @functools.wraps(function)
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            with Progress(what):
+                return function(*args, **kwargs)
+
+        return watched
+
+    return decorate
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """While this is entered nothing speaks but what is opened inside: for waiting for a person."""
+    waiting = Progress("", patience=math.inf)
+    with waiting:
+        yield
+
+
 def is_drawn() -> bool:
     """Whether progress is a bar: on a terminal and in a notebook, which overwrite a line."""
     try:
@@ -170,7 +216,13 @@ def is_drawn() -> bool:
 
 @contextlib.contextmanager
 def lines_between_bars() -> Iterator[None]:
-    """While this is entered, a line may be written to the terminal; bars give way and come back under it."""
+    """While this is entered, a line may be written to the terminal; bars give way and come back under it.
+
+    The line counts as one of the work that goes on.
+    """
+    with _change:
+        if _open and not math.isinf(_open[-1]._overdue):
+            _open[-1]._said(_MOVING, SILENCE)
     if not any(progress._bar is not None for progress in _open):
         yield
         return

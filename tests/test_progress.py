@@ -1,5 +1,6 @@
 """Long work speaks in time, short work not at all; a bar on a terminal, lines elsewhere."""
 
+import dataclasses
 import io
 import itertools
 import logging
@@ -11,9 +12,11 @@ import types
 
 import pytest
 
+from bert_tf2 import cli
 from bert_tf2 import progress as module
+from bert_tf2.jobs.options import Options
 from bert_tf2.jobs.runtime import at_work
-from bert_tf2.progress import Progress, track
+from bert_tf2.progress import Progress, during, silence, track
 
 
 class Terminal(io.StringIO):
@@ -108,6 +111,37 @@ def test_lines_of_the_log_stand_above_the_bar(monkeypatch, clock):
     before = terminal.getvalue().split("a line of its own\n")[0]
     assert "\r" in before
     assert before.endswith("\r")
+
+
+def test_a_function_says_what_takes_so_long(clock, caplog):
+    @during("reading")
+    def read(seconds):
+        clock.seconds += seconds
+        module._open[-1]._watch()
+        return seconds
+
+    assert [read(1), read(5)] == [1, 5]
+    assert caplog.messages == ["reading: 0:05 so far"]
+
+
+def test_waiting_for_a_person_is_silent(clock, caplog):
+    with Progress("answering", 10, "questions"), silence():
+        clock.seconds = 100
+        module._open[-1]._watch()
+    assert caplog.messages == []
+
+
+def test_a_command_is_never_silent_for_long(clock, caplog):
+    @dataclasses.dataclass(frozen=True)
+    class Empty(Options):
+        pass
+
+    def job(_):
+        for clock.seconds in (8.5, 9.5):
+            module._open[-1]._watch()
+
+    assert cli.run(job, Empty, "Waits.", ["wait.py"]) == 0
+    assert caplog.messages == ["wait.py: 0:10 so far"]
 
 
 PROGRAM = """

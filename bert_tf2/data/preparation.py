@@ -22,6 +22,7 @@ from bert_tf2.data.records import RecordWriter
 from bert_tf2.data.split_writing import Split, write_split
 from bert_tf2.data.statistics import SplitStatistics, comparison_warnings, split_warnings
 from bert_tf2.errors import UserError
+from bert_tf2.progress import Progress
 
 logger = logging.getLogger(__name__)
 
@@ -96,8 +97,8 @@ def prepare(
         for split in splits:
             processor.bad_rows = split.bad_rows
             writers[split.name] = writer = RecordWriter(split.path, specs, pad_to, options.gzip)
-            with known_objects_left_alone():
-                write_split(split, writer, processor, tokenizer, encode, options.max_seq_length)
+            with known_objects_left_alone(), Progress(f"writing {split.name} records", unit="examples") as progress:
+                write_split(split, writer, processor, tokenizer, encode, options.max_seq_length, progress.advance)
             _check_written(split, processor)
         record_files = {name: writer.finish() for name, writer in writers.items()}
         meta_data = _meta_data(processor, tokenizer, splits, options, labels, record_files)

@@ -24,6 +24,7 @@ from bert_tf2.data.pretraining_shards import (
 )
 from bert_tf2.data.shard_plan import LONGEST_DOCUMENT, OutputNames, deal, scan_all, usual_number_of_shards
 from bert_tf2.errors import Interrupted, JobError, UserError
+from bert_tf2.progress import Progress, track
 from bert_tf2.text.tokenizer import casing_warning, load_tokenizer, mask_id_of
 
 _MOST_CUT = 0.5
@@ -198,7 +199,8 @@ class _Run:
         lost = [path for path in self.paths if not files.exists(path) or files.sha256_of_file(path) != digests[path]]
         number = len(self.shards)
         self.tell(f"{number - len(lost)} of {number} shards are there and whole" + ("; making the others" if lost else ""))
-        for shard, result in self.make_shards(self.job, [shard for shard in self.shards if shard.path in lost]):
+        made = self.make_shards(self.job, [shard for shard in self.shards if shard.path in lost])
+        for shard, result in track(made, "making records", len(lost), "shards"):
             if result.file.sha256 != digests[shard.path]:
                 raise JobError(
                     f"{shard.path} was made again and is not what {self.meta_data_path} says; remove the records and the "
@@ -219,9 +221,11 @@ class _Run:
         if done:
             self.tell(f"{len(done)} of {number} shards are there and whole; making the others")
         try:
-            with contextlib.closing(self.make_shards(self.job, [s for s in self.shards if s.index not in done])) as made:
+            missing = [shard for shard in self.shards if shard.index not in done]
+            with contextlib.closing(self.make_shards(self.job, missing)) as made, self._progress(len(done)) as progress:
                 for shard, result in made:
                     done[shard.index] = result
+                    progress.move(1)
                     self.tell(f"{len(done)} of {number} shards: {result.file.name}, {result.instances.records:,} records")
         except JobError as error:
             raise JobError(f"{error}; {self._what_is_left()}") from error
@@ -229,6 +233,9 @@ class _Run:
             remove_unfinished(self.paths)
             raise Interrupted(f"interrupted; {self._what_is_left()}", 130) from None
         return [done[index] for index in range(number)]
+
+    def _progress(self, done: int) -> Progress:
+        return Progress("making records", len(self.shards), "shards", done=done)
 
     def _what_is_left(self) -> str:
         whole = sum(finished_shard(shard, self.job.run) is not None for shard in self.shards)

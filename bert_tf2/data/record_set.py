@@ -12,6 +12,7 @@ from bert_tf2.data import record_frames
 from bert_tf2.data.metadata import RecordFile
 from bert_tf2.data.records import MASK_FEATURE, FeatureSpec, parse_records
 from bert_tf2.errors import UserError, did_you_mean
+from bert_tf2.progress import during
 
 _PARSE_AT_ONCE = 2048
 
@@ -37,6 +38,7 @@ class RecordSet:
         self._lengths: np.ndarray | None = None
 
     @classmethod
+    @during("reading records")
     def open(
         cls,
         pattern: str,
@@ -117,6 +119,7 @@ class RecordSet:
                 "write the records again with that length, or raise the flag"
             )
 
+    @during("checking records")
     def check_token_ids(self, vocab_size: int) -> None:
         """Raises a UserError when a row holds an id that a vocabulary of this size has not."""
         specs = [spec for spec in self.specs if spec.name == "input_ids"]
@@ -140,6 +143,7 @@ class RecordSet:
         """Number of tokens of some rows: int32, as many as rows."""
         return self.lengths[rows]
 
+    @during("reading records")
     def _count_tokens(self) -> np.ndarray:
         count = token_counter(self.specs)
         counted = [np.zeros(0, np.int32)]

@@ -1,5 +1,6 @@
 """Which text goes into which shard, and what the shards are called: the same for any number of workers."""
 
+import functools
 import os
 import re
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ import numpy as np
 from bert_tf2 import files
 from bert_tf2.data.documents import Block, Scanned, TextFormat, scan
 from bert_tf2.errors import UserError
+from bert_tf2.progress import track
 
 # Text of a part, which one process holds in memory, and of a shard where the number of shards is not given.
 _PART_BYTES = 16 << 20
@@ -102,10 +104,11 @@ def scan_all(paths: Sequence[str], text_format: TextFormat, num_shards: int, nee
     parts = num_shards * _parts_of_shard(total, num_shards)
     block_bytes = max(1, min(_LARGEST_BLOCK, total // (parts * _BLOCKS_IN_PART)))
     longest = LONGEST_DOCUMENT if needed > 1 else max(_LONGEST_ALONE, block_bytes)
-    scanned = [scan(path, text_format, block_bytes, longest) for path in paths]
+    reading = functools.partial(track, paths, "reading the text", len(paths), "files")
+    scanned = [scan(path, text_format, block_bytes, longest) for path in reading()]
     blocks, documents = sum(len(file.blocks) for file in scanned), sum(file.documents for file in scanned)
     if blocks < parts * needed and blocks < documents:
-        scanned = [scan(path, text_format, 1, longest) for path in paths]
+        scanned = [scan(path, text_format, 1, longest) for path in reading()]
     return scanned
 
 

@@ -13,6 +13,7 @@ from bert_tf2.data.metadata import RecordFile
 from bert_tf2.data.record_set import RecordSet, check_features, token_counter
 from bert_tf2.data.records import FeatureSpec
 from bert_tf2.errors import UserError
+from bert_tf2.progress import during
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class ShardedRecords:
         self._lengths: dict[int, int] = {}
 
     @classmethod
+    @during("reading records")
     def open(
         cls,
         pattern: str,
@@ -150,6 +152,7 @@ class ShardedRecords:
         ]
         return np.concatenate(rows)
 
+    @during("reading records")
     def first(self, number: int | None) -> RecordSet:
         """The first rows of this worker's files, in their order and held in memory; all of them when None."""
         rows: list[int] = []

@@ -57,6 +57,7 @@ def write_split(
     tokenizer: Any,
     encode: Callable[[Sequence[str], Sequence[str | None]], list[Encoded]],
     max_seq_length: int,
+    advance: Callable[[int], None] = lambda number: None,
 ) -> None:
     """Encodes and writes all examples of a split and counts what they are.
 
@@ -67,6 +68,7 @@ def write_split(
       tokenizer: what `encode` works with.
       encode: from `bert_tf2.data.encoding.input_encoder`.
       max_seq_length: the most ids of an input.
+      advance: is told numbers of examples as they are done.
 
     Raises:
       UserError: an example that cannot be used, unless such rows are left out.
@@ -115,6 +117,7 @@ def write_split(
                 hashes.append(hash(text_a if text_b is None else (text_a, text_b)))
                 hashed_labels.append(label if label_counts else 0)
         writer.write_all(records)
+        advance(len(chunk))
         unknown += count_unknown(b"".join(payloads))
     counts.rows, counts.truncated, counts.unknown_tokens = sum(lengths), truncated, unknown
 

@@ -22,6 +22,7 @@ from bert_tf2.data.squad_inputs import EncodedContext, InputEncoder, question_en
 from bert_tf2.data.squad_windows import FIRST_UNIQUE_ID, WindowOptions
 from bert_tf2.data.wire_format import ExampleEncoder
 from bert_tf2.errors import UserError
+from bert_tf2.progress import track
 from bert_tf2.text.offsets import PlacedTokens, PlacingTokenizer
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
@@ -139,7 +140,7 @@ def prepare_squad(
         counts = _TrainingWriter(writer, tokenizer, options, bad_rows)
         with known_objects_left_alone():
             counts.add(first)
-            for paragraph in paragraphs:
+            for paragraph in track(paragraphs, "writing records", unit="paragraphs"):
                 counts.add(paragraph)
         notices += _checked(counts.counts, reading, options, bad_rows)
         meta_data = _meta_data(counts.counts, tokenizer, options, writer.finish())

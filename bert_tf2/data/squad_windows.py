@@ -14,6 +14,7 @@ from bert_tf2.data.squad import Paragraph, Question, Reading, read_paragraphs
 from bert_tf2.data.squad_inputs import EncodedContext, InputEncoder, question_encoder
 from bert_tf2.data.wire_format import ExampleEncoder
 from bert_tf2.errors import UserError
+from bert_tf2.progress import track
 from bert_tf2.text.offsets import PlacingTokenizer
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
@@ -184,7 +185,7 @@ def make_questions(
     questions, contexts, context_of_question, records = [], [], [], []
     rows, max_context, shares, truncated = [], [], {}, 0
     with known_objects_left_alone():
-        for paragraph in paragraphs:
+        for paragraph in track(paragraphs, "reading questions", unit="paragraphs"):
             if not paragraph.questions:
                 continue
             tokens = place_tokens(paragraph.context)

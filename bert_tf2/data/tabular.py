@@ -15,6 +15,7 @@ from bert_tf2.data.examples import InputExample
 from bert_tf2.data.processors import DataProcessor
 from bert_tf2.data.row_files import RowFile, recognise
 from bert_tf2.errors import UserError
+from bert_tf2.progress import during
 
 _MOST_LABELS = 20_000
 _FILE_FLAGS = {"train": "train_file", "eval": "eval_file", "test": "test_file"}
@@ -203,6 +204,7 @@ class TabularProcessor(DataProcessor):
             weight = _get(row, columns.weight) if columns.weight is not None else None
             yield InputExample(f"{split}-{index}", text_a, text_b, label, weight, index, (path, line))
 
+    @during("reading labels")
     def _collect_labels(self) -> list[str]:
         """The labels of the training and evaluation rows, sorted: as numbers when all are whole numbers, else as text.
 

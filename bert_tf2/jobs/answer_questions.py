@@ -16,6 +16,7 @@ from bert_tf2.jobs.memory import keep_freed_memory
 from bert_tf2.jobs.options import Options, at_least, option
 from bert_tf2.jobs.question_answerer import Answer, QuestionAnswerer
 from bert_tf2.jobs.runtime import job
+from bert_tf2.progress import during, track
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +108,7 @@ def _check(options: AnswerQuestionsOptions) -> None:
         raise UserError("give a text to answer from: --context or --context_file (or --input_file with many questions)")
 
 
+@during("loading the model")
 def _load(path: str) -> QuestionAnswerer:
     start = time.monotonic()
     # Windows differ in length, so much memory is freed and asked for again.
@@ -141,7 +143,9 @@ def _answer_file(answerer: QuestionAnswerer, source: str, target: str, count: in
     start = time.monotonic()
     rows, again = itertools.tee(_rows(source))
     answers = answerer.answers(((row["question"], row["context"]) for row in again), batch_size)
-    write_json_lines(target, (_as_json(row, answer) for row, answer in zip(rows, answers)))
+    write_json_lines(
+        target, (_as_json(row, answer) for row, answer in track(zip(rows, answers), "answering", count, "questions"))
+    )
     seconds = time.monotonic() - start
     print(f"wrote {target}: {count:,} answers in {seconds:.1f} s ({count / max(seconds, 1e-9):.1f} a second)")
     return count

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError
+from bert_tf2.progress import silence
 
 
 def same_file(one: str, other: str) -> bool:
@@ -41,7 +42,8 @@ def answer_lines(answer: Callable[[str], str], lines: TextIO | None, what: str, 
     while True:
         if asks:
             print("> ", end="", file=sys.stderr, flush=True)
-        line = lines.readline()
+        with silence():
+            line = lines.readline()
         if not line:
             break
         if line.strip():

@@ -19,6 +19,7 @@ from bert_tf2.jobs.classifier_options import ClassifierOptions
 from bert_tf2.jobs.metadata_checks import facts_of
 from bert_tf2.jobs.training_run import TrainingRun
 from bert_tf2.models.config import BertConfig
+from bert_tf2.progress import during
 from bert_tf2.tasks.classification import ClassificationTask
 from bert_tf2.tasks.classification_files import draw_evaluation, write_predictions, write_test_results
 from bert_tf2.training import export, report
@@ -141,9 +142,9 @@ class ClassifierRun(TrainingRun):
         return self._task.metrics(collected)
 
     def _collect(self, split: str, model: tf_keras.Model, batch_size: int | None = None) -> dict[str, np.ndarray]:
-        return predict_all(
-            self._task, model, self._strategy, self._records(split), batch_size or self._options.eval_batch_size, self._padding
-        )
+        size = batch_size or self._options.eval_batch_size
+        records, what = self._records(split), f"predicting {split}"
+        return predict_all(self._task, model, self._strategy, records, size, self._padding, what=what)
 
     def _evaluate(self, split: str) -> dict[str, float]:
         collected = self._last_evaluation if split == "eval" else None
@@ -207,6 +208,7 @@ class ClassifierRun(TrainingRun):
         self._report(self._data.meta.processor_type, training, evaluation, pictures)
 
 
+@during("checking records")
 def check_labels(records: RecordSet, num_labels: int, is_regression: bool) -> None:
     """Checks that every label is one the model has an output for.
 

@@ -15,6 +15,7 @@ from bert_tf2.jobs.asking import answer_lines, same_file, write_json_lines
 from bert_tf2.jobs.mask_filler import MASK, Candidate, MaskFiller
 from bert_tf2.jobs.options import Options, at_least, option
 from bert_tf2.jobs.runtime import job
+from bert_tf2.progress import during, track
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +106,7 @@ def _check(options: FillMaskOptions) -> None:
         raise UserError(f"--output_file={options.output_file} is --input_file; name another file")
 
 
+@during("loading the model")
 def _load(options: FillMaskOptions) -> MaskFiller:
     start = time.monotonic()
     path = files.expand(options.init_checkpoint or options.model_dir)
@@ -123,7 +125,7 @@ def _fill_file(filler: MaskFiller, options: FillMaskOptions, source: str, target
     start = time.monotonic()
     rows, again = itertools.tee(_rows(source))
     filled = filler.filled((row["text"] for row in again), options.top_k, options.batch_size)
-    write_json_lines(target, (_as_json(row, masks) for row, masks in zip(rows, filled)))
+    write_json_lines(target, (_as_json(row, masks) for row, masks in track(zip(rows, filled), "filling", count, "texts")))
     seconds = time.monotonic() - start
     print(f"wrote {target}: {count:,} texts in {seconds:.1f} s ({count / max(seconds, 1e-9):.1f} a second)")
     return count

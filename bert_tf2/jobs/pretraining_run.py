@@ -168,8 +168,8 @@ class PretrainingRun(TrainingRun):
         return loaded.summary()
 
     def _collect_evaluation(self, model: tf_keras.Model) -> dict[str, np.ndarray]:
-        options = self._options
-        return predict_all(self._task, model, self._strategy, self._held_out, options.eval_batch_size, self._padding)
+        size = self._options.eval_batch_size
+        return predict_all(self._task, model, self._strategy, self._held_out, size, self._padding, what="evaluating")
 
     def _scores(self, collected: dict[str, np.ndarray]) -> dict[str, float]:
         return self._task.metrics(collected)

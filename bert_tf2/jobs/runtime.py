@@ -14,7 +14,7 @@ from typing import ParamSpec, TypeVar
 from bert_tf2.errors import Interrupted
 from bert_tf2.jobs.memory import keep_freed_memory
 from bert_tf2.jobs.training_options import TrainingOptions
-from bert_tf2.progress import lines_between_bars
+from bert_tf2.progress import during, lines_between_bars
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -81,6 +81,7 @@ class _LineFormatter(logging.Formatter):
         return prefix + record.getMessage()
 
 
+@during("starting TensorFlow")
 def configure_tensorflow(options: TrainingOptions) -> None:
     """Applies the thread, determinism and debugging options; to be called before the first TensorFlow operation."""
     if options.tf_gpu_thread_mode:

@@ -24,6 +24,7 @@ from bert_tf2.jobs.squad_options import Phases, SquadOptions
 from bert_tf2.jobs.training_run import TrainingRun
 from bert_tf2.models.checkpoints.loading import load_encoder_weights
 from bert_tf2.models.config import BertConfig
+from bert_tf2.progress import during
 from bert_tf2.tasks.span import SpanTask
 from bert_tf2.tasks.span_decoding import DecodedAnswers, DecodingOptions
 from bert_tf2.tasks.squad_files import write_answers
@@ -185,6 +186,7 @@ class SquadRun(TrainingRun):
             self._question_records[known],
             self._options.predict_batch_size,
             self._padding,
+            what="answering",
         )
         return self._task.answers(questions, collected)
 
@@ -261,6 +263,7 @@ class SquadRun(TrainingRun):
         self._report(name, training, evaluation, sections=self._sections if scores is not None else ())
 
 
+@during("checking records")
 def _check_positions(records: RecordSet) -> None:
     """Checks that every answer lies inside its row.
 

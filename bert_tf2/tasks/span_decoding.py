@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bert_tf2.errors import JobError
+from bert_tf2.progress import Progress
 from bert_tf2.tasks.google_text import SpanOf, TextOf, WordSpelling, google_texts
 
 if TYPE_CHECKING:
@@ -104,17 +105,19 @@ def decode(
     decoder = _Decoder(questions, options, answers)
     max_context_begin = np.concatenate([[0], np.cumsum(windows.num_tokens, dtype=np.int64)])
     begin_question = begin = 0
-    while begin_question < len(questions.questions):
-        # Whole questions, as many as have the windows that fit, and at least one.
-        end = min(begin + _WINDOWS_AT_A_TIME, expected)
-        end_question = len(questions.questions)
-        if end < expected:
-            end_question = max(int(windows.question[end]), begin_question + 1)
-            end = int(np.searchsorted(windows.question, end_question))
-        part = slice(begin, end)
-        pairs = _pairs(questions, part, max_context_begin[part], start_logits[part], end_logits[part], options)
-        decoder.add(begin_question, end_question, pairs)
-        begin_question, begin = end_question, end
+    with Progress("decoding answers", len(questions.questions), "questions") as progress:
+        while begin_question < len(questions.questions):
+            # Whole questions, as many as have the windows that fit, and at least one.
+            end = min(begin + _WINDOWS_AT_A_TIME, expected)
+            end_question = len(questions.questions)
+            if end < expected:
+                end_question = max(int(windows.question[end]), begin_question + 1)
+                end = int(np.searchsorted(windows.question, end_question))
+            part = slice(begin, end)
+            pairs = _pairs(questions, part, max_context_begin[part], start_logits[part], end_logits[part], options)
+            decoder.add(begin_question, end_question, pairs)
+            progress.advance(end_question - begin_question)
+            begin_question, begin = end_question, end
     return answers
 
 

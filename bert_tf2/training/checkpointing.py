@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from bert_tf2 import files
 from bert_tf2.errors import JobError, UserError
+from bert_tf2.progress import during
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class CheckpointDirectory:
             ):
                 self._remove(name.rstrip("/"))
 
+    @during("saving a checkpoint")
     def save(self, checkpoint: tf.train.Checkpoint, step: int, best_step: int | None = None) -> None:
         """Writes the checkpoint of a step and removes those that are no longer kept.
 
@@ -195,6 +197,7 @@ def latest_step(directory: str) -> int | None:
     return steps[-1] if steps else None
 
 
+@during("reading the weights")
 def restore_model(model: tf.Module, directory: str, step: int | None = None) -> int:
     """Restores only the model's weights from a run's directory, for evaluation and prediction; returns the step.
 

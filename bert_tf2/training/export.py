@@ -9,6 +9,7 @@ import tf_keras
 
 from bert_tf2.errors import UserError
 from bert_tf2.files import incomplete_name, is_remote, make_directory
+from bert_tf2.progress import during
 
 INPUT_NAMES = ("input_word_ids", "input_mask", "input_type_ids")
 
@@ -92,6 +93,7 @@ def require_free_directory(path: str) -> None:
         raise UserError(f"--model_export_path: {path} is not empty; name a new directory or remove it")
 
 
+@during("exporting")
 def save_module(module: tf.Module, path: str, signatures: dict[str, object]) -> None:
     """Writes a SavedModel, under a temporary name until it is whole.
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from bert_tf2 import files
 from bert_tf2.errors import JobError, UserError
+from bert_tf2.progress import during
 from bert_tf2.training.trainer import BEST_CHECKPOINT
 
 
@@ -22,6 +23,7 @@ def best_step(directory: str) -> int:
     return int(files.read_json(path)["step"])
 
 
+@during("reading the weights")
 def restore_model_from(model: tf.Module, prefix: str) -> int:
     """Gives a model all its weights from a checkpoint named by its prefix, ours or the model garden's; returns its step.
 

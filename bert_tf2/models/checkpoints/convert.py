@@ -14,6 +14,7 @@ from bert_tf2.models.checkpoints.source import Source, StoredTensor
 from bert_tf2.models.checkpoints.tf1 import write_tf1
 from bert_tf2.models.checkpoints.tf2 import write_tf2
 from bert_tf2.models.config import BertConfig
+from bert_tf2.progress import during
 
 HEADS_OF = {
     "encoder": (),
@@ -37,6 +38,7 @@ class Converted:
     unused: list[str]
 
 
+@during("converting")
 def convert(
     source: Source,
     config: BertConfig,
@@ -119,6 +121,7 @@ def _target(path: str, to: str) -> Iterator[str]:
         yield temporary
 
 
+@during("comparing what was written")
 def verify(path: str, expected: dict[str, StoredTensor]) -> None:
     """Reads a written checkpoint and compares it with what it was made from, bit for bit.
 

@@ -11,6 +11,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.models.checkpoints import formats, names, object_graph
 from bert_tf2.models.checkpoints.source import Source, StoredTensor
 from bert_tf2.models.config import BertConfig
+from bert_tf2.progress import during
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ def _first(items: list[str], count: int = 4) -> str:
     return ", ".join(items[:count]) + (", …" if len(items) > count else "")
 
 
+@during("reading the weights")
 def load_encoder_weights(
     encoder: tf_keras.Model, path: str, config: BertConfig, head_model: tf_keras.Model | None = None
 ) -> LoadReport:
