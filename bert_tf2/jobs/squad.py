@@ -24,7 +24,8 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
       options: what to do.
 
     Returns:
-      `training`: the `TrainingResult`, when there was training; `evaluation`: the scores, when there was an evaluation;
+      `training`: the `TrainingResult`, when there was training; `evaluation`: the scores, when there was an
+      evaluation or every question of the one predicted file has an answer;
       `predictions`: answers by question id, when questions were answered.
 
     Raises:

@@ -61,6 +61,17 @@ def check_answers(questions: Sequence[Question], version_2: bool, predict_file: 
         )
 
 
+def why_no_score(questions: Sequence[Question], version_2: bool) -> str:
+    """Why predicted answers cannot be scored as well; empty where every question has an answer, or in version 2.0 some have
+    and the others say that they have none."""
+    without = [question.id for question in questions if not question.answers and not (version_2 and question.is_impossible)]
+    if len(without) == len(questions):
+        return "the questions come without answers"
+    if without:
+        return f"{len(without):,} of {len(questions):,} questions have no answer to score against (the first has the id {without[0]})"
+    return ""
+
+
 def _require_own_prefixes(paths: Sequence[str]) -> None:
     taken: dict[str, str] = {}
     for path, prefix in zip(paths, answer_prefixes(paths)):

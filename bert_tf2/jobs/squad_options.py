@@ -31,7 +31,7 @@ class SquadOptions(TrainingOptions):
 
     train_file: str | None = option(None, "SQuAD JSON to train on; comma-separated names and wildcards.", section=TF1)
     do_train: bool = option(False, "Train.", section=TF1)
-    do_predict: bool = option(False, "Answer the questions of --predict_file.", section=TF1)
+    do_predict: bool = option(False, "Answer the questions of --predict_file, and score them if all have answers.", section=TF1)
     max_seq_length: int | None = option(
         None, "Longest window in tokens [default: 384, or what the records say].", check=at_least(5), section=TF1
     )

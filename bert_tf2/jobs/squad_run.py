@@ -19,7 +19,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs import no_answer_threshold
 from bert_tf2.jobs.metadata_checks import facts_of
 from bert_tf2.jobs.question_data import QuestionData
-from bert_tf2.jobs.squad_checks import answer_prefixes, check_answers
+from bert_tf2.jobs.squad_checks import answer_prefixes, check_answers, why_no_score
 from bert_tf2.jobs.squad_options import Phases, SquadOptions
 from bert_tf2.jobs.training_run import TrainingRun
 from bert_tf2.models.checkpoints.loading import load_encoder_weights
@@ -77,6 +77,11 @@ class SquadRun(TrainingRun):
         self._question_records: dict[int, RecordSet] = {}
         # None until the one that is asked for is found, or read.
         self._threshold = options.threshold
+        # The files whose answers are written each for itself, as far as there are any.
+        self._asked: list[QuestionSet] = []
+        # Scores by name, and what the report says of them.
+        self._evaluations: dict[str, dict[str, float]] = {}
+        self._sections: list[tuple[str, str]] = []
 
     def complete(self) -> dict[str, Any]:
         """Does everything in turn; see `bert_tf2.jobs.squad.run_squad`."""
@@ -90,6 +95,9 @@ class SquadRun(TrainingRun):
         self._all = self._data.read_questions(paths) if phases.evaluate or phases.evaluate_while_training else None
         if self._all is not None:
             check_answers(self._all.questions, self._data.version_2, options.predict_file, finds_threshold)
+        # Several files have their predictions in several files, with the threshold that is known by then.
+        if phases.predict and not (phases.evaluate and len(paths) == 1):
+            self._asked = [self._all] if self._all and len(paths) == 1 else [self._data.read_questions([path]) for path in paths]
         if phases.train:
             records = RecordSet.open(self._data.train_path, self._task.features, self._data.expected)
             records.check_longest(self._data.windows.max_seq_length)
@@ -103,14 +111,15 @@ class SquadRun(TrainingRun):
             # Before anything is written: there may be none.
             self._threshold = no_answer_threshold.read(self._directory.path, self._step)
         if phases.evaluate:
-            results["evaluation"], results["predictions"] = self._evaluate()
-        # Several files have their predictions in several files, with the threshold that is known by now.
-        if phases.predict and not (phases.evaluate and len(paths) == 1):
+            results["predictions"] = self._evaluate()
+        if self._asked:
             results["predictions"] = self._predict()
+        if "eval" in self._evaluations:
+            results["evaluation"] = self._evaluations["eval"]
         if self._chief:
             if options.model_export_path:
                 self._export(files.expand(options.model_export_path))
-            self._write_report(results)
+            self._write_report(results.get("training"))
         return results
 
     def _has_to_find_threshold(self) -> bool:
@@ -190,7 +199,7 @@ class SquadRun(TrainingRun):
         )
         return self._task.answers(questions, collected)
 
-    def _evaluate(self) -> tuple[dict[str, float], dict[str, str]]:
+    def _evaluate(self) -> dict[str, str]:
         answers = self._last_evaluation or self._collect_evaluation(self._model)
         directory = self._directory.path
         if self._options.threshold is None:
@@ -199,22 +208,30 @@ class SquadRun(TrainingRun):
             no_answer_threshold.apply(answers, threshold.value)
             if self._chief:
                 no_answer_threshold.write(directory, threshold)
-        scores = self._task.scores(self._all, answers)
         if self._chief:
             write_answers(directory, answers, self._data.version_2)
-            report.write_eval_results(directory, scores, self._step)
-            contexts = [self._all.contexts[index].text for index in self._all.context_of_question]
-            self._sections = report_sections(self._all.questions, contexts, answers.predictions, self._data.version_2)
+        self._score(self._all, answers)
+        return answers.predictions
+
+    def _score(self, questions: QuestionSet, answers: DecodedAnswers, prefix: str = "") -> None:
+        """Scores answers and writes the scores; `prefix` stands before the names of what belongs to one of several files."""
+        scores = self._task.scores(questions, answers)
+        self._evaluations[prefix.rstrip("-") or "eval"] = scores
+        if self._chief:
+            report.write_eval_results(self._directory.path, scores, self._step, file_prefix=prefix)
+            contexts = [questions.contexts[index].text for index in questions.context_of_question]
+            sections = report_sections(questions.questions, contexts, answers.predictions, self._data.version_2)
+            of_file = f", {prefix.rstrip('-')}" if prefix else ""
+            self._sections += [(f"{heading}{of_file}", text) for heading, text in sections]
         shown = ", ".join(f"{name} {value:.2f}" for name, value in scores.items() if isinstance(value, float))
-        logger.info("%s questions, checkpoint of step %d: %s", f"{len(self._all.questions):,}", self._step, shown)
-        return scores, answers.predictions
+        logger.info("%s questions, checkpoint of step %d: %s", f"{len(questions.questions):,}", self._step, shown)
 
     def _predict(self) -> dict[str, str]:
         predictions: dict[str, str] = {}
         paths = self._question_paths
-        for path, prefix in zip(paths, answer_prefixes(paths)):
-            questions = self._data.read_questions([path])
-            answers = self._answers(questions, self._model)
+        for path, prefix, questions in zip(paths, answer_prefixes(paths), self._asked):
+            known = self._last_evaluation if questions is self._all else None
+            answers = known or self._answers(questions, self._model)
             if self._options.threshold is None:
                 no_answer_threshold.apply(answers, self._threshold)
             if self._chief:
@@ -227,6 +244,10 @@ class SquadRun(TrainingRun):
                 self._step,
                 os.path.join(self._directory.path, f"{prefix}predictions.json"),
             )
+            if reason := why_no_score(questions.questions, self._data.version_2):
+                logger.info("no score: %s", reason)
+            else:
+                self._score(questions, answers, prefix)
         return predictions
 
     def _export(self, path: str) -> None:
@@ -252,15 +273,13 @@ class SquadRun(TrainingRun):
         )
         logger.info("exported %s (question and context in, answer, score and its place out)", text_path)
 
-    def _write_report(self, results: dict[str, Any]) -> None:
-        training, scores = results.get("training"), results.get("evaluation")
-        if training is None and scores is None:
+    def _write_report(self, training: TrainingResult | None) -> None:
+        if training is None and not self._evaluations:
             return
         if training is not None:
             self._save_encoder()
         name = self._options.train_data_path or self._options.train_file or self._options.predict_file
-        evaluation = {"eval": scores} if scores is not None else {}
-        self._report(name, training, evaluation, sections=self._sections if scores is not None else ())
+        self._report(name, training, self._evaluations, sections=self._sections)
 
 
 @during("checking records")

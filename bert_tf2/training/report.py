@@ -10,7 +10,12 @@ LOSS_CURVE = "loss_curve.png"
 
 
 def write_eval_results(
-    directory: str, metrics: dict[str, float], global_step: int, suffix: str = "", prefix: str = "eval_"
+    directory: str,
+    metrics: dict[str, float],
+    global_step: int,
+    suffix: str = "",
+    prefix: str = "eval_",
+    file_prefix: str = "",
 ) -> None:
     """Writes `eval_results.txt` in Google's format (sorted `key = value` lines) and the same as `eval_results.json`.
 
@@ -20,11 +25,13 @@ def write_eval_results(
       global_step: the step of the evaluated checkpoint.
       suffix: appended to the file names, for example `_mismatched`.
       prefix: of the keys in the text file; Google's pre-training has none.
+      file_prefix: put before the file names, for example `dev-`.
     """
     rows: dict[str, float] = {f"{prefix}{name}": value for name, value in metrics.items()}
     rows |= {"global_step": global_step} | ({"loss": metrics["loss"]} if "loss" in metrics else {})
-    write_text(os.path.join(directory, f"eval_results{suffix}.txt"), "".join(f"{key} = {rows[key]}\n" for key in sorted(rows)))
-    write_json(os.path.join(directory, f"eval_results{suffix}.json"), {"global_step": global_step, **metrics})
+    path = os.path.join(directory, f"{file_prefix}eval_results{suffix}")
+    write_text(f"{path}.txt", "".join(f"{key} = {rows[key]}\n" for key in sorted(rows)))
+    write_json(f"{path}.json", {"global_step": global_step, **metrics})
 
 
 def write_training_summary(directory: str, summary: dict[str, object]) -> None:

@@ -370,3 +370,58 @@ def test_bad_rows_and_labels_in_googles_dialect(place, capsys):
     assert "--answer_labels=exact, but the records were made with google" in capsys.readouterr().err
     assert place.run("--mode=train", "--on_bad_row=skip") == 2
     assert "give it to create_finetuning_data.py" in capsys.readouterr().err
+
+
+def test_predictions_are_scored_where_every_question_has_an_answer(place, capsys):
+    dev, out = place.directory / "dev.json", place.model_dir
+    assert place.run("--mode=train") == 0
+    assert not (out / "eval_results.json").exists()
+    assert place.run("--mode=predict") == 0
+    scores = place.read("eval_results.json")
+    assert scores["exact_match"] > 95
+    assert "47 questions, checkpoint of step" in capsys.readouterr().err
+    assert f"eval_f1 = {scores['f1']}" in (out / "eval_results.txt").read_text()
+    report = (out / "report.md").read_text()
+    assert "By length of the answer" in report
+    assert "loss_curve.png" in report
+    assert place.run("--mode=eval") == 0
+    assert place.read("eval_results.json") == scores
+    # Several files have scores of their own; where an answer is missing there is none, and it is said.
+    data = json.loads(dev.read_text())
+    data["data"][1]["paragraphs"][2]["qas"][0]["answers"] = []
+    (place.directory / "partly.json").write_text(json.dumps(data))
+    capsys.readouterr()
+    assert place.run("--mode=predict", f"--predict_file={dev},{place.directory}/partly.json") == 0
+    assert "no score: 1 of 47 questions have no answer to score against (the first has the id dev-12)" in capsys.readouterr().err
+    assert place.read("dev-eval_results.json") == scores
+    assert not (out / "partly-eval_results.json").exists()
+    assert "By length of the answer, dev" in (out / "report.md").read_text()
+
+
+def test_googles_dialect_scores_what_it_predicts(place_2, capsys):
+    arguments = [
+        f"--output_dir={place_2.model_dir}",
+        f"--vocab_file={place_2.vocab_file}",
+        f"--bert_config_file={place_2.config_file}",
+        f"--train_file={place_2.directory / 'train.json'}",
+        f"--predict_file={place_2.directory / 'dev.json'}",
+        "--do_train",
+        "--do_predict",
+        "--version_2_with_negative",
+        "--max_seq_length=32",
+        "--doc_stride=8",
+        "--max_query_length=8",
+        *TRAINING,
+        "--num_train_epochs=1",
+    ]
+    assert place_2.run_as_given(*arguments) == 0
+    scores = place_2.read("eval_results.json")
+    assert {"exact", "f1", "best_f1", "HasAns_f1", "NoAns_f1"} <= set(scores)
+    assert "f1" in (place_2.model_dir / "report.md").read_text()
+    # A file that cannot be read is found before the training, not after it.
+    (place_2.directory / "dev.json").write_text("{")
+    again = f"--output_dir={place_2.directory / 'again'}"
+    capsys.readouterr()
+    assert place_2.run_as_given(*arguments, again) == 2
+    assert "not valid JSON" in capsys.readouterr().err
+    assert not list((place_2.directory / "again").glob("ckpt-*"))
