@@ -53,6 +53,7 @@ setup(
         "console_scripts": [
             "bert-tf2-answer-questions = bert_tf2.jobs.answer_questions:command",
             "bert-tf2-classifier = bert_tf2.jobs.classifier:command",
+            "bert-tf2-classify = bert_tf2.jobs.classify:command",
             "bert-tf2-convert-checkpoint = bert_tf2.jobs.convert_checkpoint:command",
             "bert-tf2-create-finetuning-data = bert_tf2.jobs.finetuning_data:command",
             "bert-tf2-create-pretraining-data = bert_tf2.jobs.pretraining_data:command",

@@ -5,6 +5,7 @@ import pathlib
 from bert_tf2 import cli
 from bert_tf2.jobs.answer_questions import AnswerQuestionsOptions
 from bert_tf2.jobs.classifier_options import ClassifierOptions
+from bert_tf2.jobs.classify import ClassifyOptions
 from bert_tf2.jobs.convert_checkpoint import ConvertCheckpointOptions
 from bert_tf2.jobs.demo import DemoOptions
 from bert_tf2.jobs.fill_mask import FillMaskOptions
@@ -21,6 +22,7 @@ COMMANDS = {
     "run_pretraining.py": PretrainingOptions,
     "run_squad.py": SquadOptions,
     "python -m bert_tf2.answer_questions": AnswerQuestionsOptions,
+    "python -m bert_tf2.classify": ClassifyOptions,
     "python -m bert_tf2.convert_checkpoint": ConvertCheckpointOptions,
     "python -m bert_tf2.demo": DemoOptions,
     "python -m bert_tf2.fill_mask": FillMaskOptions,

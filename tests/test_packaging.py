@@ -22,6 +22,7 @@ COMMANDS = [
     ["data_prep/create_finetuning_data.py"],
     ["data_prep/create_pretraining_data.py"],
     ["-m", "bert_tf2.answer_questions"],
+    ["-m", "bert_tf2.classify"],
     ["-m", "bert_tf2.convert_checkpoint"],
     ["-m", "bert_tf2.demo"],
     ["-m", "bert_tf2.fill_mask"],

@@ -1,0 +1,194 @@
+"""From raw text to named predictions, by the command and from Python."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bert_tf2 import cli
+from bert_tf2.errors import JobError, UserError
+from bert_tf2.jobs.classify import ClassifyOptions, classify, shown
+from bert_tf2.jobs.text_classifier import Prediction, TextClassifier
+
+
+def run(*arguments) -> int:
+    return cli.run(classify, ClassifyOptions, "Classifies.", ["classify", *map(str, arguments)])
+
+
+def read_tsv(path) -> list[list[str]]:
+    return [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("model", ["model", "export_text"])
+def test_a_file_gets_the_predictions_of_run_classifier(trained_workplace, model, tmp_path, capsys):
+    target = tmp_path / "out" / "new.tsv"
+    flags = [f"--model_dir={trained_workplace.directory / model}", f"--input_file={trained_workplace.directory / 'test.tsv'}"]
+    assert run(*flags, f"--output_file={target}", "--batch_size=5") == 0
+    assert f"wrote {target}: 23 predictions in" in capsys.readouterr().out
+    rows, expected = read_tsv(target), read_tsv(trained_workplace.model_dir / "predictions.tsv")
+    # The input's columns, its label among them, are kept.
+    assert rows[0] == ["text", "label", "prediction", "probability_negative", "probability_positive"]
+    assert [row[:2] for row in rows[1:]] == read_tsv(trained_workplace.directory / "test.tsv")[1:]
+    assert [row[2] for row in rows[1:]] == [row[2] for row in expected[1:]]
+    ours, theirs = (np.array([row[3:] for row in table[1:]], np.float64) for table in (rows, expected))
+    np.testing.assert_allclose(ours, theirs, atol=2e-6)
+    assert [path.name for path in target.parent.iterdir()] == ["new.tsv"]
+    # What is there stays, unless it is said.
+    before = target.read_bytes()
+    assert run(*flags, f"--output_file={target}") == 2
+    assert "is there already; name another file, or give --overwrite" in capsys.readouterr().err
+    assert target.read_bytes() == before
+    assert run(*flags, f"--output_file={target}", "--overwrite") == 0
+
+
+def test_forms_of_files(trained_workplace, tmp_path):
+    flags = [f"--model_dir={trained_workplace.model_dir}"]
+    plain = tmp_path / "new.txt"
+    plain.write_text('the movie was\tgood\n"very bad\n', encoding="utf-8")
+    assert run(*flags, f"--input_file={plain}", f"--output_file={tmp_path / 'a.jsonl'}") == 0
+    rows = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert [row["text"] for row in rows] == ["the movie was\tgood", '"very bad']
+    assert list(rows[0]) == ["text", "prediction", "probability_negative", "probability_positive"]
+    assert rows[0]["probability_negative"] + rows[0]["probability_positive"] == pytest.approx(1)
+    objects = tmp_path / "new.jsonl"
+    objects.write_text('{"id": 1.25, "review": "the movie\\nwas good"}\n{"review": "bad", "id": null}\n')
+    assert run(*flags, f"--input_file={objects}", f"--output_file={tmp_path / 'b.csv'}") == 0
+    with open(tmp_path / "b.csv", newline="") as file:
+        table = list(csv.reader(file))
+    assert [row[:2] for row in table] == [["id", "review"], ["1.25", "the movie\nwas good"], ["", "bad"]]
+    assert run(*flags, f"--input_file={tmp_path / 'b.csv'}", f"--output_file={tmp_path / 'c.tsv'}", "--text_column=review") == 2
+    no_header = tmp_path / "new.csv"
+    no_header.write_text('7,"the movie, was good"\n8,bad\n')
+    assert run(*flags, f"--input_file={no_header}", f"--output_file={tmp_path / 'd.tsv'}", "--text_column=1") == 0
+    assert [row[:2] for row in read_tsv(tmp_path / "d.tsv")] == [["column_0", "text"], ["7", "the movie, was good"], ["8", "bad"]]
+
+
+def test_order_is_kept_and_memory_bounded(trained_workplace):
+    classifier = TextClassifier.load(str(trained_workplace.model_dir))
+    texts = ["the movie was " + "very " * (number * 7 % 13) + ["bad", "good"][number % 2] for number in range(200)]
+    expected = [classifier.predict(text) for text in texts]
+    taken = 0
+
+    def given():
+        nonlocal taken
+        for text in texts:
+            taken += 1
+            yield text
+
+    predictions = classifier.predictions(given(), batch_size=2)
+    found = [next(predictions)]
+    assert taken == 64
+    found += predictions
+    assert [one.label for one in found] == [one.label for one in expected]
+    for one, other in zip(found, expected):
+        assert list(one.probabilities.values()) == pytest.approx(list(other.probabilities.values()), abs=1e-6)
+    assert classifier.predict_all([]) == []
+    assert classifier.predict("half a pair \ud83d").label in classifier.labels == ("negative", "positive")
+
+
+def test_terminal(trained_workplace, monkeypatch, capsys):
+    assert run(f"--model_dir={trained_workplace.model_dir}", "--text=the movie was good") == 0
+    single = capsys.readouterr().out
+    assert single.startswith("positive  [positive ")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"the movie was good\n\nbad\tvery\n"), encoding="utf-8"))
+    assert run(f"--model_dir={trained_workplace.model_dir}") == 0
+    lines = capsys.readouterr().out.splitlines(keepends=True)
+    assert lines[0] == single
+    pair = TextClassifier.load(str(trained_workplace.model_dir)).predict("bad", "very")
+    assert lines[1] == shown(pair) + "\n"
+    many = Prediction("a", {name: (6 - place) / 21 for place, name in enumerate("abcdef")})
+    assert shown(many) == "a  [a 0.2857, b 0.2381, c 0.1905, d 0.1429, e 0.0952, 1 more]"
+    assert shown(Prediction(score=2.5)) == "2.5"
+
+
+def test_pairs_and_regression(workplace, capsys):
+    rows = [f"the movie\t{'very ' * (number % 5)}good\t{number % 5}" for number in range(40)]
+    for split in ("train", "eval", "test"):
+        (workplace.directory / f"{split}.tsv").write_text("\n".join(["text_a\ttext_b\tscore", *rows]) + "\n")
+    assert workplace.prepare("--fine_tuning_task_type=regression") == 0
+    export = workplace.directory / "export"
+    assert workplace.run("--mode=train", "--num_train_epochs=1", f"--model_export_path={export}") == 0
+    assert workplace.run("--mode=predict") == 0
+    expected = [float(row[2]) for row in read_tsv(workplace.model_dir / "predictions.tsv")[1:]]
+    for model in (workplace.model_dir, f"{export}_text"):
+        target = workplace.directory / "out.tsv"
+        flags = [f"--model_dir={model}", f"--input_file={workplace.directory / 'test.tsv'}", f"--output_file={target}"]
+        assert run(*flags, "--overwrite") == 0
+        table = read_tsv(target)
+        assert table[0] == ["text_a", "text_b", "score", "prediction"]
+        assert [float(row[3]) for row in table[1:]] == pytest.approx(expected, abs=1e-4)
+    capsys.readouterr()
+    assert run(f"--model_dir={workplace.model_dir}", "--text=the movie", "--text_b=good") == 0
+    assert float(capsys.readouterr().out) == pytest.approx(expected[0], abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model_dir": None}, "--model_dir is required"),
+        ({"text_b": "a"}, "--text_b is the second text of a pair"),
+        ({"output_file": "b.tsv"}, "--output_file is for --input_file"),
+        ({"text_column": "b"}, "--text_column is for --input_file"),
+        ({"input_file": "in.tsv"}, "--input_file needs --output_file"),
+        ({"input_file": "in.tsv", "output_file": "./in.tsv"}, "is --input_file; name another file"),
+        ({"input_file": "in.tsv", "output_file": "b.tsv", "text": "c"}, "leave out --text"),
+        ({"input_file": "nowhere.tsv", "output_file": "b.tsv"}, "--input_file: no such file"),
+        ({"input_file": "in.tsv", "output_file": "b"}, r"the name must say what to write: .tsv, .csv or .jsonl"),
+        ({"input_file": "in.tsv", "output_file": "b.tsv", "text_column": "txt"}, r"in.tsv:1: no column 'txt' \(--text_column\)"),
+        ({"input_file": "short.tsv", "output_file": "b.tsv"}, "short.tsv:3: 1 columns, expected 2 columns"),
+        ({"input_file": "none.tsv", "output_file": "b.tsv"}, "none.tsv holds no texts"),
+        ({"input_file": "blank.txt", "output_file": "b.tsv"}, "blank.txt:2: a blank line"),
+        ({"input_file": "number.jsonl", "output_file": "b.tsv"}, "number.jsonl:2: 'text' must be a text; got 7"),
+        ({"input_file": "predicted.tsv", "output_file": "b.tsv"}, "has a column 'prediction' already"),
+        (
+            {"model_dir": "nowhere"},
+            "no such directory: nowhere; give a directory in which run_classifier.py trained",
+        ),
+        ({"model_dir": "."}, r"--model_dir=. lacks bert_config.json, meta_data.json, vocab.txt"),
+    ],
+)
+def test_wrong_commands(tmp_path, monkeypatch, changes, message):
+    monkeypatch.chdir(tmp_path)
+    for name, content in {
+        "in.tsv": "text\tid\na\t1\n",
+        "short.tsv": "text\tid\na\t1\nb\n",
+        "none.tsv": "text\tid\n",
+        "blank.txt": "a\n\nb\n",
+        "number.jsonl": '{"text": "a"}\n{"text": 7}\n',
+        "predicted.tsv": "text\tprediction\na\t1\n",
+    }.items():
+        (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match=message):
+        classify(ClassifyOptions(**{"model_dir": "not looked at"} | changes))
+    assert not (tmp_path / "b.tsv").exists()
+
+
+def test_models_of_other_kinds(trained_workplace, tmp_path):
+    with pytest.raises(UserError, match=r"takes token ids \(input_mask, input_type_ids, input_word_ids\), not text"):
+        TextClassifier.load(str(trained_workplace.directory / "export"))
+    module = tf.Module()
+    module.f = tf.function(lambda x: {"y": x}, input_signature=[tf.TensorSpec([None], tf.string, name="x")])
+    tf.saved_model.save(module, str(tmp_path / "other"), {"serving_default": module.f})
+    with pytest.raises(UserError, match=r"is not a model that classifies text \(it takes x and returns y\)"):
+        TextClassifier.load(str(tmp_path / "other"))
+    classifier = TextClassifier.load(str(trained_workplace.model_dir))
+    classifier._backend._model.weights[0].assign(classifier._backend._model.weights[0] * float("nan"))
+    with pytest.raises(JobError, match="not finite; its weights are not usable"):
+        classifier.predict("the movie")
+
+
+def test_in_a_fresh_process(trained_workplace):
+    done = subprocess.run(
+        [sys.executable, "-m", "bert_tf2.classify", f"--model_dir={trained_workplace.directory / 'export_text'}"],
+        input="the movie was good\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("positive  [positive ")
