@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+from bert_tf2 import file_kinds
 from bert_tf2.errors import JobError, UserError
 from bert_tf2.progress import during
 
@@ -22,8 +23,22 @@ def is_remote(path: str) -> bool:
     return "://" in path
 
 
+DOWNLOAD_FIRST = "download it first and give the path of what was downloaded"
+
+
+def is_web_address(path: str) -> bool:
+    """Whether the text begins as `http://…` or `https://…`, which no path does."""
+    return path.lower().startswith(("http://", "https://"))
+
+
 def expand(path: str) -> str:
-    """Expands `~` in a local path; object-store paths stay as they are."""
+    """Expands `~` in a local path; object-store paths stay as they are.
+
+    Raises:
+      UserError: it is an address of the web.
+    """
+    if is_web_address(path):
+        raise UserError(f"{path} is a web address, which is not read from here; {DOWNLOAD_FIRST}")
     return path if is_remote(path) else os.path.expanduser(path)
 
 
@@ -68,6 +83,7 @@ def require_file(path: str, flag: str) -> str:
     else:
         exists = os.path.isfile(path)
     if exists:
+        file_kinds.refuse_lfs_pointer(path, f"--{flag}: ")
         return path
     raise UserError(f"--{flag}: no such file: {path}{_beside(path)}")
 
@@ -111,6 +127,8 @@ def matching_files(pattern: str, flag: str) -> list[str]:
         matched = _glob(part)
         if not matched:
             raise UserError(f"--{flag}: no file matches {part}")
+        for path in matched:
+            file_kinds.refuse_lfs_pointer(path, f"--{flag}: ")
         paths += matched
     if not paths:
         raise UserError(f"--{flag} names no file; got '{pattern}'")
@@ -262,8 +280,9 @@ def read_json(path: str) -> Any:
     """Reads a JSON file.
 
     Raises:
-      UserError: it is not UTF-8 or not JSON; the message holds file, line and column.
+      UserError: it is not UTF-8 or not JSON; the message holds file, line and column, or says what the file is.
     """
+    file_kinds.refuse_lfs_pointer(path)
     try:
         if is_remote(path):
             import tensorflow as tf
@@ -277,8 +296,11 @@ def read_json(path: str) -> Any:
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        raise UserError(f"{path}: not a JSON file (it is not UTF-8 text)") from None
+        other = file_kinds.explained(path, "a JSON file", wants_text=True)
+        raise other or UserError(f"{path}: not a JSON file (it is not UTF-8 text)") from None
     except json.JSONDecodeError as error:
+        if (other := file_kinds.explained(path, "a JSON file", wants_text=True)) is not None:
+            raise other from None
         raise UserError(f"{path}:{error.lineno}:{error.colno}: not valid JSON: {error.msg}") from None
 
 

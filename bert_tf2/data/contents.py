@@ -2,8 +2,8 @@
 
 import re
 
+from bert_tf2 import file_kinds
 from bert_tf2.data.text_files import open_bytes, read_bytes_of
-from bert_tf2.errors import UserError
 
 TEXT, JSON_LINES, JSON_ARRAY, JSON_OBJECT, PARQUET = "text", "jsonl", "json", "json object", "parquet"
 BEGINNING = 1 << 16
@@ -11,15 +11,6 @@ _BOM = b"\xef\xbb\xbf"
 _STRING = rb'"(?:[^"\\]|\\.)*"'
 _OBJECT = re.compile(rb"\{\s*(?:" + _STRING + rb"\s*:|\})")
 _ARRAY = re.compile(rb"\[\s*(?:\{\s*(?:" + _STRING + rb"\s*:|\})|\])")
-# Forms that are no text, and what to do with them.
-_MAGIC = {
-    b"\x1f\x8b": "is compressed with gzip; unpack it (gunzip)",
-    b"PK\x03\x04": "is a zip archive or an Excel workbook; unpack it, or save the sheet as CSV (UTF-8)",
-    b"\xd0\xcf\x11\xe0": "is an Excel workbook; save the sheet as CSV (UTF-8)",
-    b"ARROW1": "is an Arrow file; save it as Parquet, CSV or JSON lines",
-    b"SQLite format 3": "is an SQLite database; export the table as CSV (UTF-8)",
-    b"version https://git-lfs": "is a Git LFS pointer, not the data; fetch the data with git lfs pull",
-}
 
 
 def beginning_of(path: str) -> bytes:
@@ -41,9 +32,8 @@ def content_of(path: str) -> str:
     head = beginning_of(path)
     if head.startswith(b"PAR1"):
         return PARQUET
-    for magic, what in _MAGIC.items():
-        if head.startswith(magic):
-            raise UserError(f"{path} {what}")
+    if (other := file_kinds.explained(path, "rows of text or Parquet", wants_text=True)) is not None:
+        raise other
     head = head.removeprefix(_BOM).lstrip()
     if _ARRAY.match(head):
         return JSON_ARRAY

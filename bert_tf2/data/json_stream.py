@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from bert_tf2 import files
+from bert_tf2 import file_kinds, files
 from bert_tf2.errors import UserError
 
 _BLOCK = 1 << 18
@@ -119,6 +119,8 @@ class JsonStream:
         return True
 
     def _fail(self, position: int, reason: str) -> None:
+        if (other := file_kinds.explained(self.path, "a JSON file", wants_text=True)) is not None:
+            raise other
         line = self._lines + self._buffer.count("\n", 0, position) + 1
         before = self._buffer.rfind("\n", 0, position)
         column = position - before if before >= 0 else self._column + position + 1
@@ -144,6 +146,8 @@ def _text_blocks(path: str) -> Iterator[str]:
         try:
             text = decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
+            if (other := file_kinds.explained(path, "a JSON file", wants_text=True)) is not None:
+                raise other from None
             place = decoded_bytes + error.start - (len(error.object) - len(block))
             raise UserError(
                 f"{path}: byte {place + 1:,} (0x{error.object[error.start]:02X}) is not UTF-8; save the file as UTF-8 JSON"

@@ -8,7 +8,7 @@ import dataclasses
 import os
 from typing import Any
 
-from bert_tf2 import files
+from bert_tf2 import file_kinds, files
 from bert_tf2.errors import UserError
 
 FORMAT_VERSION = 1
@@ -171,6 +171,9 @@ def read_meta_data(path: str) -> MetaData:
         raise UserError(f"{path}: not metadata: expected a JSON object, found {type(value).__name__}")
     for key, kind in _REQUIRED.items():
         if key not in value:
+            kind = file_kinds.json_kind(value)
+            if kind is not None and "meta_data" not in kind:
+                raise UserError(f"{path} is {kind}, not metadata of records; give the meta_data.json beside them")
             # The garden's metadata for tagging and retrieval lack some; those records are of no use here either.
             raise UserError(f"{path}: the key '{key}' is missing; prepare the data again with create_finetuning_data.py")
         _check(path, key, value[key], kind)

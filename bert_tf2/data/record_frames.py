@@ -16,8 +16,8 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-from bert_tf2 import files
-from bert_tf2.data.crc32c import masked_crc32c
+from bert_tf2 import file_kinds, files
+from bert_tf2.crc32c import masked_crc32c
 from bert_tf2.errors import JobError, UserError
 
 HEADER = struct.Struct("<QI")
@@ -125,6 +125,10 @@ def compression(path: str) -> str:
 def damaged(path: str, record: int, position: int, what: str) -> UserError:
     """The error for a record that is not what was written."""
     if record == 0:
+        other = file_kinds.explained(path, file_kinds.TFRECORD.title)
+        # Records may be compressed.
+        if other is not None and compression(path) == "":
+            return other
         return UserError(f"{path}: not a whole TFRecord file: record 0 at byte {position}: {what}; write the records again")
     return UserError(f"{path}: record {record} at byte {position} is damaged: {what}; write the records again")
 

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Sequence
 
 from bert_tf2 import files
-from bert_tf2.data.crc32c import masked_crc32c
+from bert_tf2.crc32c import masked_crc32c
 from bert_tf2.data.metadata import RecordFile
 from bert_tf2.errors import JobError
 

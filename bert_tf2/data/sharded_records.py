@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf2 import files
+from bert_tf2.crc32c import masked_crc32c
 from bert_tf2.data import record_frames
-from bert_tf2.data.crc32c import masked_crc32c
 from bert_tf2.data.metadata import RecordFile
 from bert_tf2.data.record_set import RecordSet, check_features, token_counter
 from bert_tf2.data.records import FeatureSpec

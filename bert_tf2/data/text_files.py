@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from bert_tf2 import files
+from bert_tf2 import file_kinds, files
 from bert_tf2.errors import UserError
 
 Row = tuple[int, list[str]]
@@ -73,12 +73,16 @@ def decode_lines(path: str, lines_before: int, block: bytes) -> str:
     try:
         text = block.decode("utf-8")
     except UnicodeDecodeError as error:
+        if (other := file_kinds.explained(path, "a text file", wants_text=True)) is not None:
+            raise other from None
         line, column = _line_and_column(block, error.start)
         raise UserError(
             f"{path}:{lines_before + line}: byte {column} (0x{block[error.start]:02X}) is not UTF-8 (latin-1 or GBK?); "
             "save the file as UTF-8"
         ) from None
     if "\0" in text:
+        if (other := file_kinds.explained(path, "a text file", wants_text=True)) is not None:
+            raise other
         line, column = _line_and_column(block, block.index(0))
         raise UserError(f"{path}:{lines_before + line}: NUL byte at byte {column}; text files hold none, remove it")
     return text

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from bert_tf2 import cli, files
+from bert_tf2 import cli, file_kinds, files
 from bert_tf2.data.text_files import read_jsonl
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.asking import answer_lines, same_file, write_json_lines
@@ -136,6 +136,8 @@ def _read_text(path: str) -> str:
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
+        if (other := file_kinds.explained(path, "a text file", wants_text=True)) is not None:
+            raise other from None
         raise UserError(f"{path}: byte {error.start} is not UTF-8 (latin-1 or GBK?); save the file as UTF-8") from None
 
 

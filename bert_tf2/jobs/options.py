@@ -13,6 +13,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from bert_tf2 import files
 from bert_tf2.errors import UserError, did_you_mean
 
 
@@ -122,13 +123,23 @@ def _checked(field: dataclasses.Field, declared: OptionInfo, accepted: tuple[typ
         return None
     if declared.multiple:
         values = value if isinstance(value, tuple | list) else (value,)
-        return tuple(_of_type(field.name, accepted, one) for one in values)
-    value = _of_type(field.name, accepted, value)
+        return tuple(_no_web_address(field.name, _of_type(field.name, accepted, one)) for one in values)
+    value = _no_web_address(field.name, _of_type(field.name, accepted, value))
     if declared.choices:
         value = _choose(field.name, value, declared.choices)
     complaint = declared.check(value) if declared.check else None
     if complaint:
         raise UserError(f"--{field.name} {complaint}; got {value}")
+    return value
+
+
+# All other texts that might be addresses are paths.
+_MAY_BE_ADDRESSES = ("text", "question", "context")
+
+
+def _no_web_address(name: str, value: Any) -> Any:
+    if isinstance(value, str) and name not in _MAY_BE_ADDRESSES and files.is_web_address(value):
+        raise UserError(f"--{name}={value} is a web address, which is not read from here; {files.DOWNLOAD_FIRST}")
     return value
 
 

@@ -32,11 +32,12 @@ def run_pretraining(options: PretrainingOptions) -> dict[str, Any]:
     places = () if options.trains else (options.predict_checkpoint_path, options.directory, options.init_checkpoint)
     options = settled(model_files.completed(options, places, needs_metadata=False))
     training_setup.check_training_options(options)
-    from bert_tf2.jobs.pretraining_inputs import find_inputs
+    from bert_tf2.jobs.pretraining_inputs import check_exports, find_inputs
     from bert_tf2.models.config import BertConfig
 
     config = BertConfig.from_json_file(files.require_file(options.bert_config_file, "bert_config_file"))
     data = find_inputs(options, config)
+    check_exports(options, data)
     configure_tensorflow(options)
     model_dir = files.expand(options.directory)
     strategy = training_setup.create_strategy(options, model_dir)

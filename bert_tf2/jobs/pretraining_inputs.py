@@ -96,6 +96,26 @@ def find_inputs(options: PretrainingOptions, config: BertConfig) -> PretrainingI
     )
 
 
+def check_exports(options: PretrainingOptions, data: PretrainingInputs) -> None:
+    """Checks before the training that what it is to be exported as can be written.
+
+    Raises:
+      UserError: a Hugging Face folder is asked for, and the vocabulary that belongs into it is not known or of another kind.
+    """
+    if "huggingface" not in options.exports:
+        return
+    if data.tokenizer is None:
+        raise UserError(
+            "--also_export=huggingface needs the vocabulary, and there is none beside the records' metadata; give it with "
+            "--vocab_file=vocab.txt"
+        )
+    if data.tokenizer.kind != "wordpiece":
+        raise UserError(
+            f"--also_export=huggingface needs a WordPiece vocabulary, transformers' BERT has no other; {data.tokenizer.file} "
+            "is a SentencePiece model: leave huggingface out"
+        )
+
+
 def shards_of(options: PretrainingOptions, data: PretrainingInputs, pattern: str) -> Mapping[str, RecordFile] | None:
     """What metadata says of the files of a pattern: that which `find_inputs` took, or of held-out files the one beside them."""
     if pattern == (options.files or options.eval_input_files):

@@ -27,7 +27,6 @@ from bert_tf2.models.checkpoints.loading import load_encoder_weights
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
 from bert_tf2.tasks.pretraining import PretrainingTask
-from bert_tf2.text.tokenizer import load_tokenizer
 from bert_tf2.training import checkpointing, report
 from bert_tf2.training.distribution import is_multi_worker
 from bert_tf2.training.evaluation import predict_all
@@ -210,8 +209,6 @@ class PretrainingRun(TrainingRun):
         files.make_directory(folder)
         for path, content in model_files.planned(folder, self._config, None, self._data.tokenizer, replaces=True).items():
             model_files.write_whole(path, content)
-        tokenizer = self._data.tokenizer
-        vocab_file = files.expand(tokenizer.file) if tokenizer is not None and tokenizer.kind == "wordpiece" else None
         source = None
         for form in options.exports:
             source = source or open_source(checkpointing.CheckpointDirectory(self._directory.path).prefix(step))
@@ -221,6 +218,5 @@ class PretrainingRun(TrainingRun):
             if tf.io.gfile.exists(f"{path}.index" if form == "tf1" else path):
                 logger.info("%s is there already", path)
                 continue
-            tokenizer = load_tokenizer(vocab_file=vocab_file, do_lower_case=self._data.do_lower_case) if vocab_file else None
-            convert(source, self._config, path, form, kind="pretrainer", tokenizer=tokenizer)
+            convert(source, self._config, path, form, kind="pretrainer", tokenizer=self._data.tokenizer)
             logger.info("exported %s (%s)", path, form)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from bert_tf2 import files
+from bert_tf2 import file_kinds, files
 from bert_tf2.errors import JobError, UserError
 
 if TYPE_CHECKING:
@@ -131,6 +131,7 @@ def _require_saved_model(path: str) -> None:
         if not os.path.exists(path):
             raise UserError(f"--model: no such directory: {path}; {_WHICH}")
         is_there = os.path.isfile(os.path.join(path, "saved_model.pb"))
+    file_kinds.refuse_lfs_pointer(os.path.join(path, "saved_model.pb"))
     if not is_there:
         raise UserError(f"--model={path} is not a SavedModel (it holds no saved_model.pb); {_WHICH}")
 

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
-from bert_tf2 import files
+from bert_tf2 import file_kinds, files
 from bert_tf2.errors import UserError
 from bert_tf2.models.config_forms import ACTIVATIONS, field_values
 
@@ -59,6 +59,11 @@ class BertConfig:
         try:
             return cls.from_dict(value)
         except UserError as error:
+            kind = file_kinds.json_kind(value)
+            if kind is not None and "num_hidden_layers" not in value:
+                raise UserError(
+                    f"{path} is {kind}, not a BERT configuration; give the bert_config.json or config.json of the model"
+                ) from None
             raise UserError(f"{path}: {error}") from None
 
     @classmethod

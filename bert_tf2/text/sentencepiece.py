@@ -6,6 +6,7 @@ import unicodedata
 
 import sentencepiece
 
+from bert_tf2 import file_kinds
 from bert_tf2.errors import UserError
 from bert_tf2.files import require_file
 from bert_tf2.text.vocabulary import CLASSIFICATION, SEPARATOR, read_bytes
@@ -39,7 +40,10 @@ class SentencePieceTokenizer:
         except RuntimeError:
             loaded = False
         if not loaded:
-            raise UserError(f"--sp_model_file: {self.file} is not a SentencePiece model; give the .model file of the checkpoint")
+            other = file_kinds.explained(self.file, file_kinds.SENTENCEPIECE.title)
+            raise other or UserError(
+                f"--sp_model_file: {self.file} is not a SentencePiece model; give the .model file of the checkpoint"
+            )
         self.vocab_size = self._processor.get_piece_size()
         self.unk_id = self._processor.unk_id()
         self.cls_id, self.sep_id = self._special_id(CLASSIFICATION), self._special_id(SEPARATOR)

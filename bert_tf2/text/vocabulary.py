@@ -1,5 +1,6 @@
 """WordPiece vocabulary files: one token a line, the line number is the id."""
 
+from bert_tf2 import file_kinds
 from bert_tf2.errors import UserError
 from bert_tf2.files import is_remote, require_file
 
@@ -20,7 +21,8 @@ def load_vocabulary(path: str) -> dict[str, int]:
     try:
         lines = read_bytes(path, "vocab_file").decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
-        raise UserError(f"--vocab_file: {path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+        other = file_kinds.explained(path, "a vocabulary", wants_text=True)
+        raise other or UserError(f"--vocab_file: {path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     while lines and not lines[-1].strip("\r"):
         lines.pop()
     vocabulary: dict[str, int] = {}
@@ -36,7 +38,8 @@ def load_vocabulary(path: str) -> dict[str, int]:
 def _require_special_tokens(path: str, vocabulary: dict[str, int]) -> None:
     missing = [token for token in (UNKNOWN, CLASSIFICATION, SEPARATOR) if token not in vocabulary]
     if missing:
-        raise UserError(
+        other = file_kinds.explained(path, "a vocabulary", wants_text=True)
+        raise other or UserError(
             f"--vocab_file: {path} lacks {', '.join(missing)} ({len(vocabulary)} tokens read); "
             "give the vocab.txt that was published with the checkpoint"
         )

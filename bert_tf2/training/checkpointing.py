@@ -14,7 +14,7 @@ import tempfile
 
 import tensorflow as tf
 
-from bert_tf2 import files
+from bert_tf2 import file_kinds, files
 from bert_tf2.errors import JobError, UserError
 from bert_tf2.progress import during
 
@@ -185,6 +185,7 @@ def restore(checkpoint: tf.train.Checkpoint, prefix: str) -> None:
     Raises:
       JobError: a file is damaged, or the values are another model's.
     """
+    file_kinds.refuse_lfs_pointers_of(prefix)
     try:
         checkpoint.read(prefix).assert_existing_objects_matched()
     except _UNREADABLE as error:
@@ -218,6 +219,7 @@ def restore_model(model: tf.Module, directory: str, step: int | None = None) -> 
         raise UserError(f"--model_dir={directory} does not hold {wanted}; {has}")
     step = steps[-1] if step is None else step
     prefix = checkpoints.prefix(step)
+    file_kinds.refuse_lfs_pointers_of(prefix)
     try:
         status = tf.train.Checkpoint(model=model).read(prefix)
         status.assert_existing_objects_matched().expect_partial()

@@ -121,7 +121,7 @@ def test_records_of_another_task_and_of_none(tmp_path):
     with pytest.raises(UserError, match=r"has no feature 'start_position'.*It holds input_ids, input_mask, label_ids"):
         RecordSet.open(path, [*FEATURES, FeatureSpec("start_position")])
     (tmp_path / "text.tfrecord").write_text("sentence\tlabel\n" * 10)
-    with pytest.raises(UserError, match=r"text.tfrecord: not a whole TFRecord file"):
+    with pytest.raises(UserError, match=r"text.tfrecord is a text file, not a TFRecord file"):
         RecordSet.open(str(tmp_path / "text.tfrecord"), FEATURES)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf2.data.crc32c import masked_crc32c
+from bert_tf2.crc32c import masked_crc32c
 from bert_tf2.data.features import classification_features, pretraining_features
 from bert_tf2.data.record_set import RecordSet
 from bert_tf2.data.records import RecordWriter

@@ -255,7 +255,7 @@ def test_a_table_without_header_is_divided_where_one_sign_alone_does(processor):
         ("a.jsonl", "text\tlabel\n", "a.jsonl:1: not a JSON object: text"),
         ("a.parquet", "text\tlabel\n", "by its name Parquet, but it holds plain text; rename the file"),
         ("a.tsv", "version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
-        ("a.csv", "PK\x03\x04", "is a zip archive or an Excel workbook"),
+        ("a.csv", "PK\x03\x04", "is a ZIP archive"),
     ],
 )
 def test_content_that_contradicts_the_name_is_refused(processor, name, content, message):

@@ -135,3 +135,22 @@ def test_what_options_must_agree_in_is_checked_before_the_job_starts(tmp_path):
     options = dataclasses.replace(options, train_data_path="records")
     assert refusal(run_classifier, options).startswith("--loss_scale=8 can do nothing with --dtype=fp32")
     assert not model_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("job", "field"),
+    those(lambda _, field: field.name.endswith(("_file", "_dir", "_path")) and info(field).refused_because is None),
+)
+def test_an_address_of_the_web_is_to_be_downloaded(job, field):
+    for address in ("https://storage.googleapis.com/bert_models/a.zip", "HTTP://example.org/a"):
+        with pytest.raises(UserError, match=rf"--{field.name}={address} is a web address, .* download it first and give"):
+            job(**{field.name: address})
+
+
+def test_a_checkpoint_at_an_address_of_the_web_is_to_be_downloaded():
+    for job in JOBS:
+        for name in {"init_checkpoint", "checkpoint_to_convert", "input_files", "model"} & {
+            f.name for f in dataclasses.fields(job)
+        }:
+            with pytest.raises(UserError, match=f"--{name}=https://example.org is a web address"):
+                job(**{name: "https://example.org"})

@@ -39,7 +39,7 @@ def test_albert_special_ids(real_data):
 def test_what_is_no_model_is_refused(tmp_path, content):
     path = tmp_path / "spiece.model"
     path.write_bytes(content)
-    with pytest.raises(UserError, match="is not a SentencePiece model"):
+    with pytest.raises(UserError, match="not a SentencePiece model"):
         SentencePieceTokenizer(str(path))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from bert_tf2 import files
+from bert_tf2 import file_kinds, files
 from bert_tf2.errors import JobError, UserError
 
 OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
@@ -28,6 +28,7 @@ class Bundle:
     def __init__(self, prefix: str):
         self.prefix = prefix
         files.refuse_pattern(prefix)
+        file_kinds.refuse_lfs_pointers_of(prefix)
         try:
             self._reader = tf.train.load_checkpoint(prefix)
             self.shapes = {name: tuple(shape) for name, shape in self._reader.get_variable_to_shape_map().items()}

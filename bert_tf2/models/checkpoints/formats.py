@@ -5,27 +5,14 @@ import os
 
 import tensorflow as tf
 
-from bert_tf2 import files
+from bert_tf2 import file_kinds, files
 from bert_tf2.errors import UserError
-from bert_tf2.models.checkpoints import bundle, hugging_face, safetensors_file
+from bert_tf2.models.checkpoints import bundle, hugging_face
 from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.checkpoints.tf1 import open_tf1
 from bert_tf2.models.checkpoints.tf2 import open_tf2
 
 TITLES = {"tf2": "TF2 object checkpoint", "tf1": "TF1 checkpoint", "huggingface": "Hugging Face"}
-
-_PICKLE = (
-    "holds Python's pickle, which can run programs, and is never opened; "
-    "save the model as model.safetensors (transformers: model.save_pretrained(folder)) and give that folder"
-)
-_HDF5 = "is an HDF5 file of Keras; give a TensorFlow checkpoint or a model.safetensors"
-_REFUSED = (
-    (b"PK\x03\x04", _PICKLE),
-    (b"\x80\x02", _PICKLE),
-    (b"\x80\x04", _PICKLE),
-    (b"\x89HDF", _HDF5),
-    (b"version https://git-lfs", "is a Git LFS pointer, not the weights themselves; run 'git lfs pull' in its repository"),
-)
 
 
 def detect_format(path: str) -> str:
@@ -91,9 +78,9 @@ def _locate_in(directory: str) -> tuple[str, str]:
             raise UserError(f"safetensors are read from local files; copy {directory} to this machine first")
         return "huggingface", directory
     if "pytorch_model.bin" in names or "pytorch_model.bin.index.json" in names:
-        raise UserError(f"{os.path.join(directory, 'pytorch_model.bin')} {_PICKLE}")
+        raise _refused(os.path.join(directory, "pytorch_model.bin"), file_kinds.PICKLE)
     if "tf_model.h5" in names:
-        raise UserError(f"{os.path.join(directory, 'tf_model.h5')} {_HDF5}")
+        raise _refused(os.path.join(directory, "tf_model.h5"), file_kinds.HDF5)
     raise bundle.missing(directory)
 
 
@@ -105,21 +92,24 @@ def _recognised_file(path: str) -> str:
     """
     if files.is_remote(path):
         raise UserError(f"safetensors are read from local files; copy {path} to this machine first")
-    with open(path, "rb") as file:
-        start = file.read(64)
-    if not start:
-        raise UserError(f"{path} is empty")
-    for magic, what in _REFUSED:
-        if start.startswith(magic):
-            raise UserError(f"{path} {what}")
-    if safetensors_file.looks_like_safetensors(path):
+    kind = file_kinds.kind_of(path)
+    if kind is file_kinds.SAFETENSORS:
         return path
-    if start.lstrip().startswith(b"{"):
+    if kind is file_kinds.JSON:
         value = files.read_json(path)
         if isinstance(value, dict) and "weight_map" in value:
             return path
-        raise UserError(f"{path} is a JSON file ({json.dumps(value)[:60]}…), not weights; give the folder it lies in")
+        found = file_kinds.json_kind(value) or f"a JSON file ({json.dumps(value)[:60]}…)"
+        raise UserError(f"{path} is {found}, not weights; give the folder it lies in")
+    if kind is not None and kind is not file_kinds.TEXT:
+        raise _refused(path, kind)
+    if os.path.getsize(path) == 0:
+        raise UserError(f"{path} is empty")
     raise UserError(
         f"{path} is no checkpoint this program knows: neither a TensorFlow checkpoint (give its path without .index) "
         "nor a safetensors file"
     )
+
+
+def _refused(path: str, kind: file_kinds.FileKind) -> UserError:
+    return UserError(f"{path} is {kind.title}; {kind.cure or 'give a TensorFlow checkpoint or a model.safetensors'}")

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from bert_tf2 import file_kinds
 from bert_tf2.errors import UserError
 
 _HEADER_LIMIT = 100_000_000
@@ -72,6 +73,8 @@ def read_entries(path: str) -> dict[str, Entry]:
       UserError: the file is truncated, is no safetensors file, or its header is inconsistent.
     """
     total = os.path.getsize(path)
+    if (other := file_kinds.explained(path, file_kinds.SAFETENSORS.title)) is not None:
+        raise other
     with open(path, "rb") as file:
         length_bytes = file.read(8)
         length = struct.unpack("<Q", length_bytes)[0] if len(length_bytes) == 8 else 0

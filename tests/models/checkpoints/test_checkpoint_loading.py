@@ -193,7 +193,7 @@ def test_a_pickle_is_never_opened(tmp_path, encoder):
     with zipfile.ZipFile(tmp_path / "zipped.bin", "w") as archive:
         archive.writestr("archive/data.pkl", pickle.dumps(_Evil()))
     for name in ("", "pytorch_model.bin", "zipped.bin"):
-        _refused(tmp_path / name, "pickle, which can run programs, and is never opened; save the model as", encoder)
+        _refused(tmp_path / name, "pickle, which can run programs and is never opened; save the model as", encoder)
 
 
 @pytest.mark.parametrize(
