@@ -68,7 +68,8 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
     if not phases.train:
         require_trained(model_dir, options.predict_checkpoint_path)
     directory = RunDirectory(model_dir)
-    with directory.locked() if phases.train and is_chief(strategy) else contextlib.nullcontext():
+    lock = directory.locked() if phases.train and is_chief(strategy) else contextlib.nullcontext()
+    with lock, training_setup.lost_workers_named(strategy, model_dir):
         if data is None:
             data = _made_on_the_way(options, strategy)
             check_metadata(options, data.meta, config)

@@ -50,5 +50,6 @@ def run_pretraining(options: PretrainingOptions) -> dict[str, Any]:
     if not options.trains:
         require_trained(model_dir, options.predict_checkpoint_path or options.init_checkpoint)
     directory = RunDirectory(model_dir)
-    with directory.locked() if options.trains and is_chief(strategy) else contextlib.nullcontext():
+    lock = directory.locked() if options.trains and is_chief(strategy) else contextlib.nullcontext()
+    with lock, training_setup.lost_workers_named(strategy, model_dir):
         return PretrainingRun(options, config, data, strategy, directory).complete()

@@ -56,7 +56,8 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
     if not phases.train:
         require_trained(model_dir, options.predict_checkpoint_path or options.init_checkpoint)
     directory = RunDirectory(model_dir)
-    with directory.locked() if phases.train and is_chief(strategy) else contextlib.nullcontext():
+    lock = directory.locked() if phases.train and is_chief(strategy) else contextlib.nullcontext()
+    with lock, training_setup.lost_workers_named(strategy, model_dir):
         if data is None:
             if phases.train and is_multi_worker(strategy):
                 raise UserError(

@@ -96,6 +96,9 @@ class TrainingOptions(Options):
         None, "multi_worker_mirrored: comma-separated host:port of every worker (instead of TF_CONFIG).", section=DEVICES
     )
     task_index: int = option(-1, "multi_worker_mirrored: index of this worker in --worker_hosts.", section=DEVICES)
+    worker_timeout: float = option(
+        600.0, "multi_worker_mirrored: seconds to wait for the other workers to start.", check=positive, section=DEVICES
+    )
     all_reduce_alg: str | None = option(
         None, "All-reduce: nccl or hierarchical_copy (mirrored), ring or nccl (multi_worker_mirrored).", short_name="ara",
         section=DEVICES,

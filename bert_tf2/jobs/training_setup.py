@@ -1,6 +1,8 @@
 """From training options to the objects of the floors below: strategy, schedule, optimizer, trainer configuration."""
 
+import contextlib
 import dataclasses
+import functools
 import json
 import logging
 import math
@@ -10,6 +12,7 @@ from typing import Any
 
 from bert_tf2 import __version__, files
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.runtime import ended_by_sigterm
 from bert_tf2.jobs.training_options import TrainingOptions
 
 logger = logging.getLogger(__name__)
@@ -38,6 +41,7 @@ _FREE_TO_CHANGE = frozenset(
         "num_logical_cpus",
         "worker_hosts",
         "task_index",
+        "worker_timeout",
         "all_reduce_alg",
         "allreduce_bytes_per_pack",
         "tpu",
@@ -80,7 +84,8 @@ def create_strategy(options: TrainingOptions, model_dir: str):
     from bert_tf2.training import distribution
 
     name = "tpu" if options.use_tpu else options.distribution_strategy
-    strategy = distribution.create_strategy(
+    create = functools.partial(
+        distribution.create_strategy,
         name,
         num_gpus=options.num_gpus,
         num_logical_cpus=options.num_logical_cpus,
@@ -91,9 +96,26 @@ def create_strategy(options: TrainingOptions, model_dir: str):
         tpu_zone=options.tpu_zone,
         gcp_project=options.gcp_project,
         model_dir=model_dir,
+        worker_timeout=options.worker_timeout,
     )
+    # Workers wait for each other here.
+    with ended_by_sigterm():
+        strategy = create()
     _advise_number_format(options)
     return strategy
+
+
+def lost_workers_named(strategy, model_dir: str):
+    """A context manager that ends the job in one line when another worker is lost; does nothing for one worker."""
+    from bert_tf2.training import checkpointing, distribution, workers
+
+    def saved() -> str:
+        step = checkpointing.latest_step(model_dir)
+        if step is None:
+            return f"{model_dir} holds no checkpoint yet; start all workers again"
+        return f"step {step} is saved in {model_dir}; start all workers again with the same command to go on from there"
+
+    return workers.lost_workers_named(saved) if distribution.is_multi_worker(strategy) else contextlib.nullcontext()
 
 
 def _advise_number_format(options: TrainingOptions) -> None:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError, did_you_mean
+from bert_tf2.training.workers import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -17,6 +18,8 @@ STRATEGIES = ("off", "one_device", "mirrored", "multi_worker_mirrored", "paramet
 _MIRRORED_ALGORITHMS = ("nccl", "hierarchical_copy")
 _COLLECTIVE_ALGORITHMS = ("ring", "nccl")
 _TPU_PORT = 8470
+WORKER_TIMEOUT = 600.0
+"""Seconds that workers wait for each other: machines of a cluster do not start at once."""
 
 
 def create_strategy(
@@ -31,6 +34,7 @@ def create_strategy(
     tpu_zone: str | None = None,
     gcp_project: str | None = None,
     model_dir: str | None = None,
+    worker_timeout: float = WORKER_TIMEOUT,
 ) -> tf.distribute.Strategy:
     """Creates a strategy.
 
@@ -45,9 +49,11 @@ def create_strategy(
       tpu_zone: zone of the TPU, when it is not this machine's.
       gcp_project: Google Cloud project of the TPU, when it is not this machine's.
       model_dir: a TPU writes there from its own host, so it must not be local.
+      worker_timeout: seconds to wait for the other workers.
 
     Raises:
       UserError: an unknown name, hardware that is not there, or a cluster description that is wrong.
+      JobError: another worker did not come in time.
     """
     name = name.lower()
     if name not in STRATEGIES:
@@ -63,7 +69,7 @@ def create_strategy(
         return _tpu_strategy(tpu, tpu_zone, gcp_project, model_dir)
     if name == "multi_worker_mirrored":
         # Before any device is looked at: a multi-worker strategy must be the first thing that TensorFlow sees.
-        return _multi_worker_strategy(worker_hosts, task_index, all_reduce_alg)
+        return _multi_worker_strategy(worker_hosts, task_index, all_reduce_alg, worker_timeout)
     devices = _devices(num_gpus, num_logical_cpus)
     if name == "mirrored":
         return tf.distribute.MirroredStrategy(devices, cross_device_ops=_cross_device_ops(all_reduce_alg, len(devices)))
@@ -138,7 +144,9 @@ def _cross_device_ops(algorithm: str | None, devices: int) -> tf.distribute.Cros
     return tf.distribute.NcclAllReduce() if algorithm == "nccl" else tf.distribute.HierarchicalCopyAllReduce()
 
 
-def _multi_worker_strategy(worker_hosts: str | None, task_index: int, algorithm: str | None) -> tf.distribute.Strategy:
+def _multi_worker_strategy(
+    worker_hosts: str | None, task_index: int, algorithm: str | None, timeout: float
+) -> tf.distribute.Strategy:
     if worker_hosts:
         hosts = [host.strip() for host in worker_hosts.split(",") if host.strip()]
         if not 0 <= task_index < len(hosts):
@@ -151,7 +159,9 @@ def _multi_worker_strategy(worker_hosts: str | None, task_index: int, algorithm:
     logger.warning("workers listen on ports without authentication and run what they are sent: keep them on a closed network")
     implementation = tf.distribute.experimental.CommunicationImplementation[(algorithm or "auto").upper()]
     options = tf.distribute.experimental.CommunicationOptions(implementation=implementation)
-    return tf.distribute.MultiWorkerMirroredStrategy(communication_options=options)
+    workers = Workers.of_environment()
+    workers.meet(timeout)
+    return workers.connect(lambda: tf.distribute.MultiWorkerMirroredStrategy(communication_options=options), timeout)
 
 
 def _check_tf_config(text: str | None) -> None:

@@ -1,6 +1,7 @@
 """The same training on one device, two logical devices and two processes: one loss curve."""
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -67,6 +68,35 @@ def test_killed_at_any_moment_and_run_again_ends_with_the_same_bits(workplace, d
     assert all(left[name].tobytes() == right[name].tobytes() for name in left)
     assert history(whole, "train", "loss") == history(killed, "train", "loss")
     assert "already finished" in finish(start(workplace, killed, *flags))[0]
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_killed_worker_ends_the_other_in_one_line(workplace, victim):
+    model_dir = workplace.directory / "workers"
+    flags = ["--num_train_epochs=2000", "--save_checkpoints_steps=5"]
+    workers = [start(workplace, model_dir, *flags, *cluster) for cluster in worker_flags(2)]
+    deadline = time.monotonic() + 200
+    while not list(model_dir.glob("ckpt-*.index")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    workers[victim].kill()
+    message = workers[1 - victim].communicate(timeout=200)[1]
+    workers[victim].communicate()
+    assert workers[1 - victim].returncode == 1, message
+    assert "Traceback" not in message
+    last = next(line for line in reversed(message.splitlines()) if line.startswith("ERROR: "))
+    assert re.match(rf"ERROR: lost worker {victim} \(localhost:\d+\): .*; step \d+ is saved in {model_dir}; start all", last)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_worker_that_waits_can_be_stopped(workplace, number, code):
+    process = start(workplace, workplace.directory / "alone", *worker_flags(2)[0])
+    for line in process.stderr:
+        if "waits for worker 1" in line:
+            break
+    process.send_signal(number)
+    message = process.communicate(timeout=60)[1]
+    assert process.returncode == code, message
+    assert "Traceback" not in message
 
 
 def test_sigterm_saves_and_a_second_trainer_is_refused(workplace):

@@ -1,6 +1,8 @@
 """Two processes on the loopback train as one does."""
 
+import concurrent.futures
 import json
+import logging
 import os
 import pathlib
 import signal
@@ -10,7 +12,11 @@ import sys
 import time
 
 import pytest
+import tensorflow as tf
 from toy_task import evaluator, make_plan, make_trainer, open_records, write_records
+
+from bert_tf2.errors import JobError
+from bert_tf2.training.workers import Workers, lost_workers_named
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -83,3 +89,72 @@ def test_a_signal_to_one_worker_stops_both_and_both_resume(tmp_path):
     assert "run the same command again" in outputs[0]
     steps = [int(path.stem.split("-")[1]) for path in (tmp_path / "run").glob("ckpt-*.index")]
     assert len(steps) == 1
+
+
+def describe(hosts, index=0):
+    return json.dumps({"cluster": {"worker": hosts}, "task": {"type": "worker", "index": index}})
+
+
+def test_a_worker_that_is_alone_names_those_that_did_not_come(caplog):
+    hosts = [f"127.0.0.1:{port}" for port in free_ports(3)]
+    with (
+        socket.create_server(("127.0.0.1", int(hosts[2].partition(":")[2]))),
+        caplog.at_level(logging.INFO),
+        pytest.raises(JobError, match=rf"^worker 1 \({hosts[1]}\) did not come within 0.5 s \(--worker_timeout\)"),
+    ):
+        Workers(describe(hosts)).meet(0.5)
+    assert caplog.messages[0] == f"worker 0 ({hosts[0]}) waits for worker 1 ({hosts[1]}), up to 0.5 s (--worker_timeout)"
+
+
+def test_workers_that_come_one_after_the_other_meet():
+    hosts = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        first = pool.submit(Workers(describe(hosts, 0)).meet, 20)
+        time.sleep(0.7)
+        assert not first.done()
+        # TensorFlow's server takes the place of the first listener.
+        with socket.create_server(("127.0.0.1", int(hosts[1].partition(":")[2]))):
+            first.result(10)
+
+
+def test_two_workers_with_one_index(tmp_path):
+    hosts = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    with (
+        socket.create_server(("", int(hosts[0].partition(":")[2]))),
+        pytest.raises(JobError, match="does another worker run with the same --task_index"),
+    ):
+        Workers(describe(hosts)).meet(1)
+
+
+def test_a_connection_that_hangs_has_an_end():
+    hosts = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    with pytest.raises(JobError, match=r"worker 1 .* did not come within 0.4 s"):
+        Workers(describe(hosts)).connect(lambda: time.sleep(3), 0.4)
+    with pytest.raises(JobError, match="the workers could not connect: gone"):
+        Workers(describe(hosts)).connect(lambda: fail(tf.errors.UnavailableError(None, None, "gone")), 5)
+    assert Workers(describe(hosts)).connect(lambda: 3, 5) == 3
+
+
+def fail(error):
+    raise error
+
+
+def test_a_lost_worker_is_named_with_what_is_saved(monkeypatch):
+    hosts = [f"127.0.0.1:{port}" for port in free_ports(3)]
+    monkeypatch.setenv("TF_CONFIG", describe(hosts))
+    with (
+        socket.create_server(("127.0.0.1", int(hosts[1].partition(":")[2]))),
+        pytest.raises(JobError, match=rf"^lost worker 2 \({hosts[2]}\): .*; step 3 is saved$"),
+        lost_workers_named(lambda: "step 3 is saved"),
+    ):
+        fail(tf.errors.UnavailableError(None, None, "a peer is gone"))
+
+
+def test_a_fault_of_our_own_is_no_lost_worker(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", describe(hosts := [f"127.0.0.1:{port}" for port in free_ports(2)]))
+    with (
+        socket.create_server(("127.0.0.1", int(hosts[1].partition(":")[2]))),
+        pytest.raises(tf.errors.InvalidArgumentError),
+        lost_workers_named(lambda: ""),
+    ):
+        fail(tf.errors.InvalidArgumentError(None, None, "shapes differ"))
