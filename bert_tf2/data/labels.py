@@ -1,6 +1,7 @@
 """What stands in a row as label or weight, as the number that a record holds, or what is wrong with it."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -9,6 +10,13 @@ from bert_tf2.data.statistics import SplitStatistics
 from bert_tf2.errors import did_you_mean
 
 _LARGEST_FLOAT32 = 3.4028234e38
+
+
+def sorted_labels(names: Iterable[str]) -> list[str]:
+    """Label names in the order of their ids: as numbers when all are whole numbers, else as text."""
+    names = list(names)
+    whole = all(re.fullmatch(r"-?\d{1,18}", name) for name in names)
+    return sorted(names, key=(lambda name: (int(name), name)) if whole else None)
 
 
 def label_reader(counts: SplitStatistics, is_regression: bool) -> Callable[[Any], tuple[float, str | None]]:

@@ -4,7 +4,6 @@ import collections
 import dataclasses
 import itertools
 import os
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from bert_tf2 import files
 from bert_tf2.data.bad_rows import BadRows
 from bert_tf2.data.columns import USUAL_NAMES, Columns
 from bert_tf2.data.examples import InputExample
+from bert_tf2.data.labels import sorted_labels
 from bert_tf2.data.processors import DataProcessor
 from bert_tf2.data.row_files import RowFile, recognise
 from bert_tf2.errors import UserError
@@ -228,8 +228,7 @@ class TabularProcessor(DataProcessor):
                         "For numbers pass --fine_tuning_task_type=regression"
                     )
         self._check_labels(counts)
-        whole = all(re.fullmatch(r"-?\d{1,18}", label) for label in counts)
-        return sorted(counts, key=(lambda label: (int(label), label)) if whole else None)
+        return sorted_labels(counts)
 
     def _check_labels(self, counts: collections.Counter) -> None:
         source = next(iter(self._sources.values()))

@@ -210,12 +210,24 @@ def create_finetuning_data(options: FinetuningDataOptions) -> "Prepared | Prepar
 
 def _create(options: FinetuningDataOptions) -> "Prepared":
     from bert_tf2.registry import import_module
+
+    for path in options.module_import:
+        import_module(path)
+    prepared = write_records(options, processor_of(options))
+    print(summary(prepared))
+    return prepared
+
+
+def write_records(options: FinetuningDataOptions, processor: "DataProcessor") -> "Prepared":
+    """Writes what a processor gives as records and metadata, where and how the options say, and logs what is odd about it.
+
+    Raises:
+      UserError: files or rows that cannot be used.
+      JobError: writing failed.
+    """
     from bert_tf2.text.tokenizer import casing_warning, load_tokenizer
 
     logger = logging.getLogger(__name__)
-    for path in options.module_import:
-        import_module(path)
-    processor = _processor(options)
     tokenizer = load_tokenizer(
         vocab_file=options.vocab_file,
         sp_model_file=options.sp_model_file or None,
@@ -236,11 +248,19 @@ def _create(options: FinetuningDataOptions) -> "Prepared":
     write_vocabulary_beside(prepared.meta_data_path, tokenizer)
     for warning in prepared.warnings:
         logger.warning(warning)
-    print(summary(prepared))
     return prepared
 
 
-def _processor(options: FinetuningDataOptions) -> "DataProcessor":
+def processor_of(options: FinetuningDataOptions, label_names: tuple[str, ...] = ()) -> "DataProcessor":
+    """What gives the examples of the task or of the files that the options name.
+
+    Args:
+      options: checked.
+      label_names: of own files, instead of `--labels`.
+
+    Raises:
+      UserError: there is no such task or file, or a file's columns are not what the options say.
+    """
     regression = options.fine_tuning_task_type == "regression"
     if options.classification_task_name:
         from bert_tf2.data.glue import create_processor
@@ -259,7 +279,9 @@ def _processor(options: FinetuningDataOptions) -> "DataProcessor":
     given = {
         field.name: getattr(options, field.name) for field in dataclasses.fields(TabularOptions) if hasattr(options, field.name)
     }
-    return TabularProcessor(TabularOptions(**given | {"labels": _label_names(options), "is_regression": regression}))
+    return TabularProcessor(
+        TabularOptions(**given | {"labels": label_names or _label_names(options), "is_regression": regression})
+    )
 
 
 def _label_names(options: FinetuningDataOptions) -> tuple[str, ...]:

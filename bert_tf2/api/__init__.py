@@ -1,0 +1,7 @@
+"""What a notebook imports: the commands' jobs as objects, on data in memory or in files."""
+
+from bert_tf2.api.classifier import Classifier
+from bert_tf2.jobs.mask_filler import MaskFiller
+from bert_tf2.jobs.question_answerer import QuestionAnswerer
+
+__all__ = ["Classifier", "MaskFiller", "QuestionAnswerer"]

@@ -1,0 +1,254 @@
+"""Fine-tuning, evaluating and using a classifier from Python: the jobs behind the commands, on lists, `tf.data` sets or files."""
+
+import contextlib
+import dataclasses
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from bert_tf2 import files
+from bert_tf2.data.in_memory import FORMS, InMemoryProcessor
+from bert_tf2.data.metadata import CLASSIFICATION, REGRESSION, MetaData, read_meta_data
+from bert_tf2.errors import UserError, did_you_mean
+from bert_tf2.jobs import training_setup
+from bert_tf2.jobs.classifier import phases_of, run_classifier
+from bert_tf2.jobs.classifier_options import ClassifierOptions, check_combination
+from bert_tf2.jobs.finetuning_data import (
+    OWN_FILES,
+    FinetuningDataOptions,
+    check_finetuning_data_options,
+    processor_of,
+    write_records,
+)
+from bert_tf2.jobs.model_files import META_DATA, completed
+from bert_tf2.jobs.options import info
+from bert_tf2.jobs.runtime import at_work
+
+if TYPE_CHECKING:
+    from bert_tf2.data.processors import DataProcessor
+    from bert_tf2.training.trainer import TrainingResult
+
+logger = logging.getLogger(__name__)
+
+_SPLIT_FILES = ("train_file", "eval_file", "test_file")
+_FILE_OPTIONS = tuple(
+    field.name
+    for field in dataclasses.fields(FinetuningDataOptions)
+    if info(field).section == OWN_FILES and field.name not in (*_SPLIT_FILES, "labels")
+)
+_COLUMNS = ("text_column", "text_b_column", "label_column", "weight_column")
+# Of create_finetuning_data.py, what a call may say besides what run_classifier.py has too.
+_DATA_OPTIONS = ("fine_tuning_task_type", "on_bad_row", *_FILE_OPTIONS)
+# What a call says otherwise, or not at all.
+_OWN = frozenset(
+    {
+        "mode", "input_meta_data_path", "train_data_path", "eval_data_path", "test_data_path", "output_dir",
+        "task_name", "data_dir", "xnli_language", "pawsx_language", "do_train", "do_eval", "do_predict", "module_import",
+    }
+)  # fmt: skip
+
+
+class Classifier:
+    """A classifier, or a regressor, in its run directory.
+
+        classifier = Classifier.train(
+            (["a delight", "a bore"], ["positive", "negative"]),
+            model_dir="model", bert_config_file="bert/bert_config.json", vocab_file="bert/vocab.txt",
+            init_checkpoint="bert/bert_model.ckpt", num_train_epochs=3,
+        )
+        classifier.evaluate((["not bad at all"], ["positive"]))["accuracy"]
+
+    Made by `train` or `from_run`. The directory is that of `run_classifier.py`, which can go on with it.
+
+    Attributes:
+      model_dir: the run directory.
+      labels: label names in id order; empty for regression.
+      scores: the metrics of the evaluation that ended the training; empty without one.
+      training: what `run_classifier` says of the training; None for a run that was opened.
+    """
+
+    def __init__(self, options: ClassifierOptions, data_options: FinetuningDataOptions, meta: MetaData):
+        self._options, self._data_options, self._meta = options, data_options, meta
+        self.model_dir, self.labels = files.expand(options.model_dir), list(meta.label_list)
+        self.scores: dict[str, float] = {}
+        self.training: TrainingResult | None = None
+
+    @classmethod
+    def train(
+        cls,
+        train: Any,
+        eval: Any = None,
+        *,
+        model_dir: str | os.PathLike,
+        labels: Sequence[str] | None = None,
+        **options: Any,
+    ) -> "Classifier":
+        """Fine-tunes, and evaluates where there is something to evaluate on; as `run_classifier.py` does.
+
+        The same call again goes on where a run was interrupted, and gives a finished one as it is.
+
+        Args:
+          train: a tuple `(texts, labels)` of lists, or `(texts, labels, weights)`; a text may be a pair. Or a `tf.data.Dataset`
+            of such elements or of dictionaries, or the path of a TSV, CSV or JSONL file.
+          eval: likewise, to evaluate on while training and at its end.
+          model_dir: where checkpoints and results go.
+          labels: label names in id order; None collects them from the data and sorts them.
+          options: of `run_classifier.py` (`ClassifierOptions`), such as `bert_config_file`, `vocab_file`, `init_checkpoint`,
+            `num_train_epochs`, `learning_rate`, `max_seq_length`; and of `create_finetuning_data.py` what tells of the data:
+            `fine_tuning_task_type="regression"`, `text_column`, `on_bad_row`, …
+
+        Raises:
+          UserError: data or options that cannot be used; nothing was trained.
+          JobError: the training failed, or was interrupted after saving its state.
+        """
+        data = {"train": train} | ({} if eval is None else {"eval": eval})
+        given = _split(options, model_dir=model_dir, mode="train" if eval is None else "train_and_eval")
+        with at_work(), _records_of(data, *given, labels) as run_options:
+            result = run_classifier(run_options)
+            classifier = cls.from_run(model_dir, **options)
+        classifier.training = result["training"]
+        classifier.scores = result.get("evaluation", {}).get("eval", {})
+        return classifier
+
+    @classmethod
+    def from_run(cls, model_dir: str | os.PathLike, **options: Any) -> "Classifier":
+        """Opens the directory of a run of `train` or `run_classifier.py`.
+
+        Args:
+          model_dir: the directory; configuration, vocabulary, labels, length and casing are found there.
+          options: of `run_classifier.py`, such as `load_checkpoint="best"` or `num_gpus`.
+
+        Raises:
+          UserError: there is no such run, or an option cannot be used.
+        """
+        run_options, data_options = _split(options, model_dir=model_dir)
+        directory = files.expand(run_options.model_dir)
+        meta_data_path = os.path.join(directory, META_DATA)
+        if not files.exists(meta_data_path):
+            raise UserError(f"--model_dir={directory} holds no {META_DATA}, which a training leaves there; train first")
+        meta = read_meta_data(meta_data_path)
+        if meta.task_type not in (CLASSIFICATION, REGRESSION):
+            raise UserError(
+                f"--model_dir={directory} is of {meta.task_type}; a Classifier takes {CLASSIFICATION} and {REGRESSION}"
+            )
+        with at_work():
+            run_options = completed(run_options, [directory], needs_metadata=False)
+        data_options = dataclasses.replace(
+            data_options,
+            fine_tuning_task_type="regression" if meta.is_regression else "classification",
+            vocab_file=run_options.vocab_file,
+            sp_model_file=run_options.sp_model_file or "",
+            tokenization="SentencePiece" if run_options.sp_model_file else "WordPiece",
+            max_seq_length=meta.max_seq_length,
+            do_lower_case=meta.do_lower_case is not False,
+        )
+        return cls(run_options, data_options, meta)
+
+    def evaluate(self, data: Any) -> dict[str, float]:
+        """The metrics on labelled data, by name; written into `model_dir` too, as `run_classifier.py --mode=eval` does.
+
+        Args:
+          data: in a form of `train`.
+
+        Raises:
+          UserError: data that cannot be used, or a label that the model does not know.
+        """
+        options = dataclasses.replace(self._options, mode="eval", init_checkpoint=None)
+        with at_work(), _records_of({"eval": data}, options, self._data_options, self.labels) as run_options:
+            return run_classifier(run_options)["evaluation"]["eval"]
+
+    def export(self, path: str | os.PathLike, **options: Any) -> None:
+        """Writes SavedModels: `path` takes token ids, `path` with `_text` takes raw text, as `run_classifier.py` does.
+
+        Args:
+          path: a new directory.
+          options: more of `run_classifier.py`.
+
+        Raises:
+          UserError: something is there already, or nothing can be written there.
+        """
+        meta_data_path = os.path.join(self.model_dir, META_DATA)
+        given = {
+            "mode": "export_only",
+            "init_checkpoint": None,
+            "input_meta_data_path": meta_data_path,
+            "model_export_path": path,
+        }
+        run_classifier(dataclasses.replace(self._options, **given | options))
+
+
+def _split(options: Mapping[str, Any], **own: Any) -> tuple[ClassifierOptions, FinetuningDataOptions]:
+    """A call's options as those of the two jobs; what both have goes to both.
+
+    Raises:
+      UserError: one is unknown or belongs to something else, or its value is refused.
+    """
+    of_run = {field.name for field in dataclasses.fields(ClassifierOptions)} - {*_OWN, *own, *_DATA_OPTIONS}
+    of_data = {field.name for field in dataclasses.fields(FinetuningDataOptions)} & (of_run | {*_DATA_OPTIONS})
+    for name in options:
+        if name in _OWN:
+            raise UserError(f"--{name} is for the command; a call gives data and directory by its own arguments")
+        if name not in of_run | of_data:
+            raise UserError(f"unknown option '{name}'.{did_you_mean(name, of_run | of_data)} They are those of ClassifierOptions")
+    run_options = ClassifierOptions(**own, **{name: value for name, value in options.items() if name in of_run})
+    tokenization = "SentencePiece" if run_options.sp_model_file else "WordPiece"
+    task = options.get("fine_tuning_task_type") or "classification"
+    if task not in ("classification", "regression"):
+        raise UserError(f"--fine_tuning_task_type={task} is not a Classifier's, which learns classification or regression")
+    for_data = {name: value for name, value in options.items() if name in of_data and value is not None}
+    return run_options, FinetuningDataOptions(tokenization=tokenization, **for_data)
+
+
+@contextlib.contextmanager
+def _records_of(
+    data: Mapping[str, Any], run_options: ClassifierOptions, data_options: FinetuningDataOptions, labels: Sequence[str] | None
+) -> Iterator[ClassifierOptions]:
+    """Makes records of the data, which are there as long as this is entered, and gives the options to run on them."""
+    with tempfile.TemporaryDirectory(prefix="bert_tf2-") as directory:
+        paths = {split: os.path.join(directory, f"{split}.tf_record") for split in data}
+        meta_data_path = os.path.join(directory, META_DATA)
+        run_options = dataclasses.replace(
+            run_options, input_meta_data_path=meta_data_path, **{f"{split}_data_path": path for split, path in paths.items()}
+        )
+        # What is wrong with the options is told before anything is made.
+        check_combination(run_options)
+        training_setup.check_training_options(run_options)
+        phases_of(run_options)
+        files.require_file(run_options.bert_config_file, "bert_config_file")
+        outputs = {f"{split}_data_output_path": path for split, path in paths.items()}
+        data_options = dataclasses.replace(data_options, meta_data_file_path=meta_data_path, **outputs)
+        write_records(data_options, _processor(data, data_options, labels))
+        yield run_options
+        for split, path in paths.items():
+            if os.path.exists(path + files.REJECTS):
+                listed = os.path.join(files.expand(run_options.model_dir), f"{split}{files.REJECTS}")
+                shutil.copyfile(path + files.REJECTS, listed)
+                logger.warning("%s: the elements that were left out are listed in %s", split, listed)
+
+
+def _processor(data: Mapping[str, Any], options: FinetuningDataOptions, labels: Sequence[str] | None) -> "DataProcessor":
+    """What gives the examples of data in memory or in files."""
+    names = _label_names(labels)
+    is_file = {split: isinstance(given, str | os.PathLike) for split, given in data.items()}
+    if all(is_file.values()):
+        options = dataclasses.replace(options, **{f"{split}_file": path for split, path in data.items()})
+        check_finetuning_data_options(options)
+        return processor_of(options, names)
+    if any(is_file.values()):
+        raise UserError(f"give train and eval alike, each as {FORMS}; one of them is a file and the other is not")
+    has_dictionaries = any(isinstance(getattr(given, "element_spec", None), Mapping) for given in data.values())
+    defaults = {field.name: field.default for field in dataclasses.fields(options)}
+    for name in _FILE_OPTIONS:
+        if getattr(options, name) != defaults[name] and not (has_dictionaries and name in _COLUMNS):
+            raise UserError(f"--{name} tells of a file's columns and can do nothing with data in memory; leave it out")
+    is_regression = options.fine_tuning_task_type == "regression"
+    return InMemoryProcessor(data, names, is_regression, {name: getattr(options, name) for name in _COLUMNS})
+
+
+def _label_names(labels: Sequence[str] | None) -> tuple[str, ...]:
+    if isinstance(labels, str):
+        raise UserError(f"labels must be a list of names; got '{labels}'")
+    return tuple(map(str, labels or ()))
