@@ -66,7 +66,7 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
     from bert_tf2.training.run_directory import RunDirectory
 
     if not phases.train:
-        require_trained(model_dir, options.predict_checkpoint_path)
+        require_trained(model_dir, options)
     directory = RunDirectory(model_dir)
     lock = directory.locked() if phases.train and is_chief(strategy) else contextlib.nullcontext()
     with lock, training_setup.lost_workers_named(strategy, model_dir):

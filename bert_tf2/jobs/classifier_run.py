@@ -14,10 +14,12 @@ from bert_tf2.data.pipeline import check_divisible
 from bert_tf2.data.record_set import RecordSet
 from bert_tf2.data.records import parse_records
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.checkpoint_origin import fit_classes
 from bert_tf2.jobs.classifier_data import ClassifierData
 from bert_tf2.jobs.classifier_options import ClassifierOptions
 from bert_tf2.jobs.metadata_checks import facts_of
 from bert_tf2.jobs.training_run import TrainingRun
+from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
 from bert_tf2.progress import during
 from bert_tf2.tasks.classification import ClassificationTask
@@ -43,6 +45,7 @@ class ClassifierRun(TrainingRun):
       labels: label names in id order; None for regression.
     """
 
+    heads = ("classifier",)
     # The head looks at the pooled output only.
     output_range = 1
 
@@ -135,6 +138,10 @@ class ClassifierRun(TrainingRun):
     def _meta_and_tokenizer(self) -> tuple[MetaData, Any]:
         return self._data.meta, self._data.tokenizer
 
+    def _fitted(self, source: Source) -> tuple[Source, dict[str, str]]:
+        source, reason = fit_classes(source, self._data.meta.label_list or None, self._task.num_labels)
+        return source, {} if reason is None else {"classifier": reason}
+
     def _collect_evaluation(self, model: tf_keras.Model) -> dict[str, np.ndarray]:
         return self._collect("eval", model)
 
@@ -164,7 +171,7 @@ class ClassifierRun(TrainingRun):
             if split == "eval":
                 self._picture = draw_evaluation(directory, self._task, collected["logits"], collected["label_ids"])
         values = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-        logger.info("%s: %s examples, checkpoint of step %d: %s", split, f"{len(collected['logits']):,}", self._step, values)
+        logger.info("%s: %s examples, %s: %s", split, f"{len(collected['logits']):,}", self._used, values)
         return metrics
 
     def _predict(self, split: str, suffix: str) -> None:
@@ -182,9 +189,7 @@ class ClassifierRun(TrainingRun):
             gold=collected["label_ids"] if self._data.is_labelled(split) else None,
             texts=self._data.texts(split, ids) if split.startswith("test") else None,
         )
-        logger.info(
-            "predicted %s examples with the checkpoint of step %d: %s", f"{len(collected['logits']):,}", self._step, paths[1]
-        )
+        logger.info("predicted %s examples with %s: %s", f"{len(collected['logits']):,}", self._used, paths[1])
 
     def _export(self, path: str) -> None:
         model = self._model_to_export()

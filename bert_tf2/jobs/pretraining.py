@@ -48,7 +48,7 @@ def run_pretraining(options: PretrainingOptions) -> dict[str, Any]:
     from bert_tf2.training.run_directory import RunDirectory
 
     if not options.trains:
-        require_trained(model_dir, options.predict_checkpoint_path or options.init_checkpoint)
+        require_trained(model_dir, options)
     directory = RunDirectory(model_dir)
     lock = directory.locked() if options.trains and is_chief(strategy) else contextlib.nullcontext()
     with lock, training_setup.lost_workers_named(strategy, model_dir):

@@ -14,16 +14,13 @@ from bert_tf2.data.metadata import PRETRAINING, MetaData
 from bert_tf2.data.pipeline import BatchPlan, check_divisible
 from bert_tf2.data.sharded_records import ShardedRecords
 from bert_tf2.data.striped_plan import StripedPlan
-from bert_tf2.errors import UserError
 from bert_tf2.jobs import model_files, training_setup
 from bert_tf2.jobs.pretraining_inputs import PretrainingInputs
 from bert_tf2.jobs.pretraining_options import PretrainingOptions
 from bert_tf2.jobs.pretraining_records import PretrainingRecords
 from bert_tf2.jobs.training_run import Schedule, TrainingRun
-from bert_tf2.models.checkpoints import names
 from bert_tf2.models.checkpoints.convert import convert
 from bert_tf2.models.checkpoints.formats import open_source
-from bert_tf2.models.checkpoints.loading import load_encoder_weights
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
 from bert_tf2.tasks.pretraining import PretrainingTask
@@ -31,11 +28,8 @@ from bert_tf2.training import checkpointing, report
 from bert_tf2.training.distribution import is_multi_worker
 from bert_tf2.training.evaluation import predict_all
 from bert_tf2.training.run_directory import RunDirectory
-from bert_tf2.training.trainer import TrainingResult
 
 logger = logging.getLogger(__name__)
-
-_HEADS = {"masked_lm": "masked-LM head", "next_sentence": "next-sentence head"}
 
 
 class PretrainingRun(TrainingRun):
@@ -69,6 +63,7 @@ class PretrainingRun(TrainingRun):
             best_metric=options.best_metric,
         )
         super().__init__(options, config, strategy, directory, task, data.max_seq_length)
+        self.heads = ("masked_lm", "next_sentence") if task.next_sentence else ("masked_lm",)
         self._records = PretrainingRecords(options, data, config, task)
         several = is_multi_worker(strategy)
         # A worker knows the lengths in its own files only.
@@ -142,30 +137,6 @@ class PretrainingRun(TrainingRun):
         number = f"{len(records):,} examples in {len(records.paths)} file(s)"
         return number if len(records.own) == len(records.paths) else f"{number}, {len(records.own)} of them this worker's"
 
-    def _load(self, training: TrainingResult | None) -> None:
-        if not self._is_from_elsewhere(training):
-            super()._load(training)
-            return
-        if not open_source(self._options.init_checkpoint).head("masked_lm"):
-            raise UserError(
-                f"--init_checkpoint={self._options.init_checkpoint} has no masked-LM head, and {self._directory.path} holds no "
-                "checkpoint: random weights would be evaluated; train first, or name a pre-training checkpoint"
-            )
-        logger.info("%s", self._load_initial_weights())
-
-    def _load_initial_weights(self) -> str:
-        loaded = load_encoder_weights(self._encoder, self._options.init_checkpoint, self._config, head_model=self._model)
-        absent = {*loaded.missing, *(name.split(" ")[0] for name in loaded.mismatched)}
-        for kind, title in _HEADS.items():
-            weights = [weight.name for weight in names.HEADS[kind]]
-            if kind == "next_sentence" and not self._task.next_sentence:
-                continue
-            if absent.isdisjoint(weights):
-                logger.info("the %s was restored from %s", title, loaded.path)
-            else:
-                logger.warning("%s has no %s; it starts from random values", loaded.path, title)
-        return loaded.summary()
-
     def _collect_evaluation(self, model: tf_keras.Model) -> dict[str, np.ndarray]:
         size = self._options.eval_batch_size
         return predict_all(self._task, model, self._strategy, self._held_out, size, self._padding, what="evaluating")
@@ -179,7 +150,7 @@ class PretrainingRun(TrainingRun):
         if self._chief:
             report.write_eval_results(self._directory.path, metrics, self._step, prefix="")
         values = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-        logger.info("%s held-out examples, checkpoint of step %d: %s", f"{len(self._held_out):,}", self._step, values)
+        logger.info("%s held-out examples, %s: %s", f"{len(self._held_out):,}", self._used, values)
         return metrics
 
     def _finish(self, results: dict[str, Any]) -> None:

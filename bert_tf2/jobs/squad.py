@@ -54,7 +54,7 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
     from bert_tf2.training.run_directory import RunDirectory
 
     if not phases.train:
-        require_trained(model_dir, options.predict_checkpoint_path or options.init_checkpoint)
+        require_trained(model_dir, options)
     directory = RunDirectory(model_dir)
     lock = directory.locked() if phases.train and is_chief(strategy) else contextlib.nullcontext()
     with lock, training_setup.lost_workers_named(strategy, model_dir):

@@ -68,7 +68,8 @@ def why_no_score(questions: Sequence[Question], version_2: bool) -> str:
     if len(without) == len(questions):
         return "the questions come without answers"
     if without:
-        return f"{len(without):,} of {len(questions):,} questions have no answer to score against (the first has the id {without[0]})"
+        first = f"the first has the id {without[0]}"
+        return f"{len(without):,} of {len(questions):,} questions have no answer to score against ({first})"
     return ""
 
 

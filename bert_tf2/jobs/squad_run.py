@@ -22,7 +22,6 @@ from bert_tf2.jobs.question_data import QuestionData
 from bert_tf2.jobs.squad_checks import answer_prefixes, check_answers, why_no_score
 from bert_tf2.jobs.squad_options import Phases, SquadOptions
 from bert_tf2.jobs.training_run import TrainingRun
-from bert_tf2.models.checkpoints.loading import load_encoder_weights
 from bert_tf2.models.config import BertConfig
 from bert_tf2.progress import during
 from bert_tf2.tasks.span import SpanTask
@@ -37,8 +36,6 @@ from bert_tf2.training.trainer import TrainingResult
 
 logger = logging.getLogger(__name__)
 
-_SPAN_WEIGHTS = "cls/squad/"
-
 
 class SquadRun(TrainingRun):
     """Trains, answers, scores, exports and reports.
@@ -52,6 +49,8 @@ class SquadRun(TrainingRun):
       strategy: where the model lives.
       directory: `--model_dir`.
     """
+
+    heads = ("span",)
 
     def __init__(
         self,
@@ -157,23 +156,6 @@ class SquadRun(TrainingRun):
     def _meta_and_tokenizer(self) -> tuple[MetaData | None, Any]:
         return self._data.meta, self._data.tokenizer
 
-    def _load_initial_weights(self) -> str:
-        # As Google's, which also takes the head of a checkpoint that has one.
-        return load_encoder_weights(self._encoder, self._options.init_checkpoint, self._config, head_model=self._model).summary()
-
-    def _load(self, training: TrainingResult | None) -> None:
-        options = self._options
-        if not self._is_from_elsewhere(training):
-            super()._load(training)
-            return
-        loaded = load_encoder_weights(self._encoder, options.init_checkpoint, self._config, head_model=self._model)
-        if any(name.startswith(_SPAN_WEIGHTS) for name in (*loaded.missing, *loaded.mismatched)):
-            raise UserError(
-                f"--init_checkpoint={options.init_checkpoint} has no question-answering head, and {self._directory.path} "
-                "holds no checkpoint: answers would come from random weights; train first, or name a fine-tuned checkpoint"
-            )
-        logger.info("%s", loaded.summary())
-
     def _collect_evaluation(self, model: tf_keras.Model) -> DecodedAnswers:
         return self._answers(self._all, model)
 
@@ -224,7 +206,7 @@ class SquadRun(TrainingRun):
             of_file = f", {prefix.rstrip('-')}" if prefix else ""
             self._sections += [(f"{heading}{of_file}", text) for heading, text in sections]
         shown = ", ".join(f"{name} {value:.2f}" for name, value in scores.items() if isinstance(value, float))
-        logger.info("%s questions, checkpoint of step %d: %s", f"{len(questions.questions):,}", self._step, shown)
+        logger.info("%s questions, %s: %s", f"{len(questions.questions):,}", self._used, shown)
 
     def _predict(self) -> dict[str, str]:
         predictions: dict[str, str] = {}
@@ -238,10 +220,10 @@ class SquadRun(TrainingRun):
                 write_answers(self._directory.path, answers, self._data.version_2, prefix)
             predictions |= answers.predictions
             logger.info(
-                "answered the %s questions of %s with the checkpoint of step %d: %s",
+                "answered the %s questions of %s with %s: %s",
                 f"{len(questions.questions):,}",
                 path,
-                self._step,
+                self._used,
                 os.path.join(self._directory.path, f"{prefix}predictions.json"),
             )
             if reason := why_no_score(questions.questions, self._data.version_2):

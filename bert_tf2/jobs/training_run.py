@@ -17,9 +17,12 @@ from bert_tf2.data.pipeline import BatchPlan, check_divisible
 from bert_tf2.data.record_set import RecordSet
 from bert_tf2.errors import UserError
 from bert_tf2.jobs import model_files, training_setup
+from bert_tf2.jobs.checkpoint_origin import facts_beside
 from bert_tf2.jobs.earlier_training import earlier_training
+from bert_tf2.jobs.named_weights import Restored, restore
 from bert_tf2.jobs.training_options import TrainingOptions
-from bert_tf2.models.checkpoints.loading import load_encoder_weights
+from bert_tf2.models.checkpoints.formats import open_source
+from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
 from bert_tf2.tasks.base import Task
@@ -59,6 +62,9 @@ class TrainingRun(abc.ABC):
       max_seq_length: the longest row.
     """
 
+    heads: tuple[str, ...] = ()
+    """The kinds of heads (`names.HEADS`) that scores and predictions come from."""
+
     output_range: int | None = None
     """How many tokens of each row the head looks at; see `build_encoder`."""
 
@@ -78,6 +84,8 @@ class TrainingRun(abc.ABC):
         self._chief = is_chief(strategy)
         self._padding = training_setup.padding(options, max_seq_length)
         self._step = 0
+        # The checkpoint that the weights are from, where it is not one of the directory.
+        self._origin: str | None = None
         # What the last evaluation collected, as long as the model has the weights it was collected with.
         self._last_evaluation: Any = None
 
@@ -129,7 +137,7 @@ class TrainingRun(abc.ABC):
                 model_files.write_whole(path, content)
         self._build_model(seed)
         if options.init_checkpoint and checkpointing.latest_step(model_dir) is None:
-            logger.info("%s", self._load_initial_weights())
+            self._load_initial_weights()
         elif not options.init_checkpoint:
             logger.warning("no --init_checkpoint: training starts from random weights")
         with self._strategy.scope():
@@ -157,9 +165,35 @@ class TrainingRun(abc.ABC):
         per_evaluation = -(-plan.steps_per_epoch // self._options.num_eval_per_epoch)
         return Schedule(steps, per_evaluation, per_evaluation)
 
-    def _load_initial_weights(self) -> str:
-        """Loads `--init_checkpoint` and returns what to say of it."""
-        return load_encoder_weights(self._encoder, self._options.init_checkpoint, self._config).summary()
+    def _load_initial_weights(self) -> None:
+        """Loads `--init_checkpoint`, the head too where it is the task's, and tells what starts from random values."""
+        source = open_source(self._options.init_checkpoint)
+        restored = self._restore(source)
+        for title in restored.heads:
+            logger.info("the %s was restored from %s", title, source.path)
+        for part, reason in restored.random.items():
+            logger.warning("%s %s; %s starts from random values", source.path, reason, part)
+        if differing := self._differing_facts(source):
+            logger.warning("%s was trained on other text than this (%s)", source.path, differing)
+
+    def _restore(self, source: Source) -> Restored:
+        source, unusable = self._fitted(source)
+        restored = restore(self._encoder, self._model, source, self._config, self.heads, unusable)
+        logger.info("%s", restored.loaded.summary())
+        return restored
+
+    def _fitted(self, source: Source) -> tuple[Source, dict[str, str]]:
+        """A checkpoint with its heads as the task needs them, and why those that it cannot use were left out, by kind."""
+        return source, {}
+
+    def _differing_facts(self, source: Source) -> str:
+        """In what the data that a checkpoint was trained on were made otherwise: the vocabulary, the casing."""
+        there, here = facts_beside(source.path), self._model_facts()
+        return "; ".join(
+            f"{name}: {there[name]} there, {value} here"
+            for name, value in here.items()
+            if name not in ("task", "labels") and None not in (value, there.get(name)) and there[name] != value
+        )
 
     def _evaluate_while_training(self, model: tf_keras.Model) -> dict[str, float]:
         self._last_evaluation = self._collect_evaluation(model)
@@ -200,9 +234,9 @@ class TrainingRun(abc.ABC):
 
     def _load(self, training: TrainingResult | None) -> None:
         """Gives the model the weights that scores, predictions and exports are made with."""
-        directory, path = self._directory.path, self._options.predict_checkpoint_path
-        if path:
-            self._step = weights.restore_model_from(self._model, files.expand(path).removesuffix(".index"))
+        directory = self._directory.path
+        if (flag := self._flag_of_named_model(training)) is not None:
+            self._load_named_model(flag)
             return
         if training is None:
             config = {name: value for name, value in self._config.to_dict().items() if name not in _TRAINING_ONLY}
@@ -218,11 +252,41 @@ class TrainingRun(abc.ABC):
         if not any(entry["kind"] == "eval" and entry["step"] == self._step for entry in training.history):
             self._last_evaluation = None
 
-    def _is_from_elsewhere(self, training: TrainingResult | None) -> bool:
-        """Whether `--init_checkpoint` is all there is to load: nothing was trained here (google-research/bert's way)."""
-        if training is not None or self._options.predict_checkpoint_path or not self._options.init_checkpoint:
-            return False
-        return checkpointing.latest_step(self._directory.path) is None
+    def _flag_of_named_model(self, training: TrainingResult | None) -> str | None:
+        """The flag that names the model to use; None where it is one of the directory.
+
+        As in google-research/bert, `--init_checkpoint` names it where nothing was trained in the directory.
+        """
+        if self._options.predict_checkpoint_path:
+            return "predict_checkpoint_path"
+        if training is not None or not self._options.init_checkpoint:
+            return None
+        return "init_checkpoint" if checkpointing.latest_step(self._directory.path) is None else None
+
+    def _load_named_model(self, flag: str) -> None:
+        """Loads a trained model from elsewhere: a checkpoint of any format with the task's head.
+
+        Raises:
+          UserError: it lacks a part, which would be random, or was trained on text in another form.
+        """
+        named = f"--{flag}={getattr(self._options, flag)}"
+        source = open_source(getattr(self._options, flag))
+        restored = self._restore(source)
+        for part, reason in restored.random.items():
+            raise UserError(
+                f"{named} {reason}: {part} would be random, and so would the results; name a model that was trained for this "
+                "task, or train first"
+            )
+        if differing := self._differing_facts(source):
+            raise UserError(f"{named} is a model of text in another form ({differing}); prepare the data as its training's were")
+        self._origin, self._step = source.path, source.step or 0
+
+    @property
+    def _used(self) -> str:
+        """What the results are of, for logs and the report."""
+        if self._origin is None:
+            return f"checkpoint of step {self._step}"
+        return f"{self._origin} (step {self._step})" if self._step else self._origin
 
     def _model_to_export(self) -> tf_keras.Model:
         """The model as it is served: in float32 whatever the training computed in, on one device."""
@@ -256,7 +320,7 @@ class TrainingRun(abc.ABC):
         facts: list[tuple[str, object]] = [
             ("data", data),
             ("configuration", self._options.bert_config_file),
-            ("checkpoint", f"step {self._step}"),
+            ("checkpoint", f"step {self._step}" if self._origin is None else self._used),
         ]
         pictures, sections = list(pictures), list(sections)
         if training is None:
@@ -299,15 +363,15 @@ class TrainingRun(abc.ABC):
         return {}
 
 
-def require_trained(model_dir: str, predict_checkpoint_path: str | None) -> None:
+def require_trained(model_dir: str, options: TrainingOptions) -> None:
     """Without training there must be something to load; an empty directory must never give predictions.
 
     Raises:
       UserError: the directory holds no checkpoint and none is named.
     """
-    if predict_checkpoint_path or checkpointing.latest_step(model_dir) is not None:
+    if options.predict_checkpoint_path or options.init_checkpoint or checkpointing.latest_step(model_dir) is not None:
         return
     found = "is empty" if os.path.isdir(model_dir) and not os.listdir(model_dir) else "holds no checkpoint"
     if not files.is_remote(model_dir) and not os.path.isdir(model_dir):
         found = "does not exist"
-    raise UserError(f"--model_dir={model_dir} {found}; train first, or name a checkpoint with --predict_checkpoint_path")
+    raise UserError(f"--model_dir={model_dir} {found}; train first, or name a trained model with --init_checkpoint")

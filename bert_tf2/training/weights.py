@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from bert_tf2 import files
 from bert_tf2.errors import JobError, UserError
-from bert_tf2.progress import during
 from bert_tf2.training.trainer import BEST_CHECKPOINT
 
 
@@ -21,34 +20,6 @@ def best_step(directory: str) -> int:
     if not tf.io.gfile.exists(path):
         raise UserError(f"--load_checkpoint=best: {directory} has no best checkpoint (no evaluation while training)")
     return int(files.read_json(path)["step"])
-
-
-@during("reading the weights")
-def restore_model_from(model: tf.Module, prefix: str) -> int:
-    """Gives a model all its weights from a checkpoint named by its prefix, ours or the model garden's; returns its step.
-
-    The step is the optimizer's count of updates, 0 when the checkpoint holds no optimizer.
-
-    Raises:
-      UserError: there is no such checkpoint, or it lacks a weight of the model or holds it with another shape.
-    """
-    if not tf.io.gfile.exists(f"{prefix}.index"):
-        raise UserError(f"--predict_checkpoint_path: no checkpoint {prefix} (there is no {prefix}.index)")
-    iterations = tf.Variable(0, dtype=tf.int64, trainable=False)
-    optimizer = tf.train.Checkpoint(iter=iterations)
-    try:
-        status = tf.train.Checkpoint(model=model, optimizer=optimizer).read(prefix)
-        status.expect_partial()
-        tf.train.Checkpoint(model=model).read(prefix).expect_partial().assert_existing_objects_matched()
-    except (AssertionError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [""])[0][:200]
-        raise UserError(
-            f"--predict_checkpoint_path={prefix} is not a checkpoint of this model: {reason}; "
-            "it must come from a training by this same command, with the same configuration (and number of labels)"
-        ) from None
-    except (tf.errors.OpError, IndexError) as error:
-        raise UserError(f"--predict_checkpoint_path={prefix} cannot be read: {str(error).splitlines()[0][:200]}") from None
-    return int(iterations.numpy())
 
 
 def save_whole(checkpoint: tf.train.Checkpoint, prefix: str) -> None:

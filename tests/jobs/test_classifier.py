@@ -95,11 +95,11 @@ def test_predictions_come_from_the_checkpoint_that_is_named(workplace, capsys):
     assert workplace.run(*named) == 0
     assert tf.train.list_variables(str(elsewhere / "encoder.ckpt-10"))
     assert (elsewhere / "test_results.tsv").read_text() == expected
-    assert "checkpoint of step 10" in capsys.readouterr().err
+    assert "ckpt-10 (step 10)" in capsys.readouterr().err
     assert workplace.run(*flags, f"--predict_checkpoint_path={workplace.model_dir / 'ckpt-11'}") == 2
     nothing = tf.train.Checkpoint(step=tf.Variable(1)).write(str(workplace.directory / "nothing"))
     assert workplace.run(*flags, f"--predict_checkpoint_path={nothing}") == 2
-    assert "is not a checkpoint of this model" in capsys.readouterr().err
+    assert "holds no BERT encoder" in capsys.readouterr().err
 
 
 def test_tf1_dialect_makes_records_and_reuses_them(workplace, capsys):

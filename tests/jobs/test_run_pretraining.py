@@ -85,7 +85,7 @@ def test_from_records_to_a_fine_tuned_model(place, capsys):
     for path in (pretrained, place.model_dir / "ckpt-60"):
         assert classify(place, str(path)) == 0
         said = capsys.readouterr().err
-        assert "missing 0" in said, said
+        assert "missing 2 (output_weights, output_bias)" in said, said
 
     # The finished job says so, and leaves what is there.
     before = {path.name: path.stat().st_mtime_ns for path in place.model_dir.glob("ckpt-*")}
@@ -179,8 +179,8 @@ def test_continuing_restores_the_heads_that_are_there(place, capsys, form):
     said = capsys.readouterr().err
     loss = place.history("train")[0]["loss"]
     if form == "encoder":
-        assert "has no masked-LM head; it starts from random values" in said
-        assert "has no next-sentence head; it starts from random values" in said
+        assert "has no masked-LM head; the masked-LM head starts from random values" in said
+        assert "has no next-sentence head; the next-sentence head starts from random values" in said
         assert loss > learned + 0.3
     else:
         assert "the masked-LM head was restored" in said

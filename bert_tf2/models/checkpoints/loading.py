@@ -63,16 +63,17 @@ def _first(items: list[str], count: int = 4) -> str:
 
 @during("reading the weights")
 def load_encoder_weights(
-    encoder: tf_keras.Model, path: str, config: BertConfig, head_model: tf_keras.Model | None = None
+    encoder: tf_keras.Model, path: str | Source, config: BertConfig, head_model: tf_keras.Model | None = None
 ) -> LoadReport:
     """Gives an encoder the weights of a checkpoint of any format.
 
-    Shapes are compared before any tensor is read. A checkpoint without a pooler is accepted with a warning: the pooler keeps
-    the values it had, as `transformers` does it.
+    Shapes are compared before any tensor is read. A checkpoint without a pooler is accepted: the pooler keeps the values it
+    had, as `transformers` does it. Without `head_model` this is a warning; with it, whether the head stands on the pooler is
+    for the caller to know.
 
     Args:
       encoder: a built encoder, ours or the model garden's, or a model that contains one.
-      path: see `formats.detect_format`.
+      path: see `formats.detect_format`; or the checkpoint as `formats.open_source` opened it.
       config: what the encoder was built from; for the message when it is not the checkpoint's.
       head_model: also give its heads (masked LM, next sentence, classifier, span) what the checkpoint has for them; weights
         missing there, or of another shape, are reported and keep their values.
@@ -81,7 +82,7 @@ def load_encoder_weights(
       UserError: there is no such checkpoint, it is damaged, or it is of another architecture; nothing was changed, unless the
         damage is inside a tensor.
     """
-    source = formats.open_source(path)
+    source = path if isinstance(path, Source) else formats.open_source(path)
     check_architecture(source, config)
     variables = _variables(encoder, names.encoder(config.num_hidden_layers))
     if not variables:
@@ -95,7 +96,7 @@ def load_encoder_weights(
     for name in loaded:
         assign(name, variables[name], source.tensors[name])
     unused = [tensor.stored_name for name, tensor in source.tensors.items() if name not in variables] + source.others
-    if any(map(names.is_pooler, missing)):
+    if head_model is None and any(map(names.is_pooler, missing)):
         logger.warning("%s has no pooler; it starts from random values", source.path)
     return LoadReport(
         source.format,

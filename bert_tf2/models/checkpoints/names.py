@@ -72,6 +72,14 @@ SPAN = _logits("cls/squad/", "qa_outputs")
 HEADS = {"masked_lm": MASKED_LM, "next_sentence": NEXT_SENTENCE, "classifier": CLASSIFIER, "span": SPAN}
 """The heads that are read and written, by kind."""
 
+HEAD_TITLES = {
+    "masked_lm": "masked-LM head",
+    "next_sentence": "next-sentence head",
+    "classifier": "classification head",
+    "span": "question-answering head",
+}
+"""What a person calls them."""
+
 
 def block(index: int) -> tuple[Weight, ...]:
     """The weights of one transformer block."""

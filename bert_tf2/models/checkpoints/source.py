@@ -1,7 +1,7 @@
 """What every reader gives: the weights of a checkpoint by their plain names, read when they are asked for."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -36,6 +36,7 @@ class Source:
       optimizer_slots: how many variables of an optimizer it holds besides.
       num_attention_heads: as far as the file or a configuration beside it tells.
       notes: choices made while reading that a person should know.
+      step: how many updates the weights have had; None where the file does not tell.
     """
 
     format: str
@@ -45,6 +46,7 @@ class Source:
     optimizer_slots: int = 0
     num_attention_heads: int | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
+    step: int | None = None
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -57,6 +59,24 @@ class Source:
         if all(weight.name in self.tensors for weight in weights):
             return {weight.name: self.tensors[weight.name] for weight in weights}
         return {}
+
+    def without_head(self, kind: str) -> "Source":
+        """The same checkpoint as if it did not use a head: its weights are among the `others`."""
+        dropped = {weight.name for weight in names.HEADS[kind]} & set(self.tensors)
+        kept = {name: tensor for name, tensor in self.tensors.items() if name not in dropped}
+        others = sorted([*self.others, *(self.tensors[name].stored_name for name in dropped)])
+        return dataclasses.replace(self, tensors=kept, others=others)
+
+    def with_classes(self, rows: Sequence[int]) -> "Source":
+        """The same checkpoint with the classes of its classification head in another order: first that which is `rows[0]`."""
+        tensors = dict(self.tensors)
+        for name, tensor in self.head("classifier").items():
+            tensors[name] = dataclasses.replace(tensor, read=_rows_of(tensor, rows))
+        return dataclasses.replace(self, tensors=tensors)
+
+
+def _rows_of(tensor: StoredTensor, rows: Sequence[int]) -> Callable[[], np.ndarray]:
+    return lambda: tensor.read()[list(rows)]
 
 
 def in_table_order(tensors: dict[str, StoredTensor]) -> dict[str, StoredTensor]:

@@ -34,7 +34,8 @@ def open_tf1(bundle: Bundle) -> Source:
     tensors = in_table_order(tensors)
     if not any(name.startswith("bert/encoder/layer_") for name in tensors):
         raise no_encoder(bundle.prefix, list(bundle.shapes))
-    return Source("tf1", bundle.prefix, tensors, sorted(others), slots)
+    step = int(bundle.read("global_step")) if bundle.shapes.get("global_step") == () else None
+    return Source("tf1", bundle.prefix, tensors, sorted(others), slots, step=step)
 
 
 def _known_names(bundle: Bundle, scope: str) -> set[str]:

@@ -13,6 +13,8 @@ from bert_tf2.models.checkpoints.source import Source, StoredTensor, in_table_or
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _SLOT = "/.OPTIMIZER_SLOT/"
 _BOOKKEEPING = ("save_counter", "global_step", "step", "optimizer", "iterations")
+# Where a training keeps its count of updates: ours, then the garden's.
+_STEPS = ("global_step", "optimizer/iter", "optimizer/_iterations", "step", "iterations")
 
 
 def open_tf2(bundle: Bundle) -> Source:
@@ -48,7 +50,13 @@ def open_tf2(bundle: Bundle) -> Source:
         optimizer_slots=sum(map(_is_slot, stored_names)),
         num_attention_heads=_num_attention_heads(bundle, found),
         notes=notes,
+        step=_step(bundle),
     )
+
+
+def _step(bundle: Bundle) -> int | None:
+    stored = next((name + _VALUE for name in _STEPS if bundle.shapes.get(name + _VALUE) == ()), None)
+    return None if stored is None else int(bundle.read(stored))
 
 
 def _pooler_again(bundle: Bundle, found: object_graph.Found) -> set[str]:
