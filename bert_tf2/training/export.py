@@ -7,14 +7,21 @@ from collections.abc import Callable
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.errors import UserError
-from bert_tf2.files import incomplete_name, is_remote, make_directory
+from bert_tf2.errors import JobError, UserError
+from bert_tf2.files import incomplete_name, is_remote, make_directory, sync
 from bert_tf2.progress import during
 
 INPUT_NAMES = ("input_word_ids", "input_mask", "input_type_ids")
 
 Outputs = Callable[[tf.Tensor], dict[str, tf.Tensor]]
 Tokenize = Callable[[tf.Tensor, tf.Tensor | None], dict[str, tf.Tensor]]
+
+
+def _with_a_column(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """The inputs of the encoder, [0, 0] as [0, 1]: no texts have no longest one, but the encoder looks at the first token."""
+    shape = tf.shape(inputs[INPUT_NAMES[0]])
+    missing = tf.cast(tf.reduce_all(shape == 0), tf.int32)
+    return {name: tf.pad(value, [[0, 0], [0, missing]]) for name, value in inputs.items()}
 
 
 class _TokenIdsModule(tf.Module):
@@ -26,7 +33,7 @@ class _TokenIdsModule(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUT_NAMES])
     def serve(self, input_word_ids: tf.Tensor, input_mask: tf.Tensor, input_type_ids: tf.Tensor) -> dict[str, tf.Tensor]:
         inputs = {"input_word_ids": input_word_ids, "input_mask": input_mask, "input_type_ids": input_type_ids}
-        return self._outputs(self.model(inputs, training=False))
+        return self._outputs(self.model(_with_a_column(inputs), training=False))
 
 
 class _TextModule(tf.Module):
@@ -38,11 +45,11 @@ class _TextModule(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
     def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._outputs(self.model(self.tokenize(text, None), training=False))
+        return self._outputs(self.model(_with_a_column(self.tokenize(text, None)), training=False))
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in ("text", "text_b")])
     def serve_pairs(self, text: tf.Tensor, text_b: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._outputs(self.model(self.tokenize(text, text_b), training=False))
+        return self._outputs(self.model(_with_a_column(self.tokenize(text, text_b)), training=False))
 
 
 def export_token_ids_model(model: tf_keras.Model, outputs: Outputs, path: str) -> None:
@@ -104,18 +111,31 @@ def save_module(module: tf.Module, path: str, signatures: dict[str, object]) -> 
 
     Raises:
       UserError: the directory holds something or cannot be made.
+      JobError: the disk is full or fails; nothing is left of the export.
     """
     path = path.rstrip("/")
     require_free_directory(path)
-    if is_remote(path):
-        make_directory(path)
-        tf.saved_model.save(module, path, signatures)
-        return
-    temporary = incomplete_name(path)
+    temporary = path if is_remote(path) else incomplete_name(path)
     try:
+        if is_remote(path):
+            make_directory(path)
         tf.saved_model.save(module, temporary, signatures)
-        if os.path.isdir(path):
-            os.rmdir(path)
-        os.rename(temporary, path)
+        if temporary != path:
+            _publish(temporary, path)
+    except (OSError, tf.errors.OpError) as error:
+        reason = getattr(error, "strerror", None) or getattr(error, "message", None) or error
+        first_line = (str(reason).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise JobError(f"cannot write {path}: {first_line}; make room there, or name another --model_export_path") from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if temporary != path:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _publish(temporary: str, path: str) -> None:
+    """Flushes a finished export to the disk and gives it its name."""
+    for folder, _, names in os.walk(temporary):
+        for name in names:
+            sync(os.path.join(folder, name))
+    if os.path.isdir(path):
+        os.rmdir(path)
+    os.rename(temporary, path)

@@ -1,5 +1,7 @@
 import json
 import pathlib
+import resource
+import signal
 import subprocess
 import sys
 import time
@@ -184,6 +186,24 @@ def test_a_vocabulary_that_is_longer_than_the_table_is_refused(source, tmp_path,
     # Tables are padded, published ones too.
     vocabulary.write_text("\n".join(tiny_vocabulary[:-1]))
     assert convert_checkpoint(_options(source, tmp_path, to="huggingface", vocab_file=str(vocabulary)))
+
+
+@pytest.mark.parametrize("to", ["tf2", "tf1", "huggingface"])
+def test_a_full_disk_is_one_line_and_leaves_nothing(source, tmp_path, to, tiny_vocab_file, capsys):
+    """A limit on the size of files stands for a full disk."""
+    former, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    target = tmp_path / "out" / "converted"
+    arguments = [f"--checkpoint_to_convert={source}", f"--converted_checkpoint_path={target}", f"--to={to}"]
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, former[1]))
+        assert _run(*arguments, f"--vocab_file={tiny_vocab_file}") == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+        signal.signal(signal.SIGXFSZ, handler)
+    captured = capsys.readouterr()
+    assert f"ERROR: cannot write {target}: " in captured.err
+    assert "wrote" not in captured.out
+    assert list(target.parent.iterdir()) == []
 
 
 def test_help_does_not_import_tensorflow():
