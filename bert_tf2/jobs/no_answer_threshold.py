@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from bert_tf2 import files
 from bert_tf2.data.squad import Question
 from bert_tf2.errors import UserError
+from bert_tf2.tasks.character_scores import scorer
 from bert_tf2.tasks.span_decoding import DecodedAnswers
 from bert_tf2.tasks.squad_scores import best_null_threshold
 
@@ -19,7 +20,7 @@ class Threshold:
 
     Attributes:
       value: for `null_odds`: above it the answer is "".
-      f1: with it, in percent.
+      f1: with it, in percent; of characters in a language without spaces.
       global_step: of the checkpoint.
       predict_file: the file it was found on.
     """
@@ -30,9 +31,9 @@ class Threshold:
     predict_file: str
 
 
-def find(questions: Sequence[Question], answers: DecodedAnswers, step: int, predict_file: str) -> Threshold:
+def find(questions: Sequence[Question], answers: DecodedAnswers, step: int, predict_file: str, language: str) -> Threshold:
     """The threshold with the best F1 on questions whose answers are known."""
-    value, f1 = best_null_threshold(questions, answers.best_non_null, answers.null_odds)
+    value, f1 = best_null_threshold(questions, answers.best_non_null, answers.null_odds, scorer(language))
     return Threshold(value, f1, step, predict_file)
 
 

@@ -9,6 +9,7 @@ from bert_tf2 import cli, files
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.options import Options, option
 from bert_tf2.jobs.runtime import job
+from bert_tf2.jobs.squad_options import ANSWER_LANGUAGE_HELP, ANSWER_LANGUAGES
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class ScoreSquadOptions(Options):
         "adds the best scores that blanking the given answers by a threshold could give.",
     )
     output_file: str | None = option(None, "JSON file for the scores.")
+    answer_language: str = option("auto", ANSWER_LANGUAGE_HELP, choices=ANSWER_LANGUAGES)
 
 
 def command(description: str = "Scores SQuAD answers against the gold answers of a data file.") -> None:
@@ -54,7 +56,8 @@ def score_squad(options: ScoreSquadOptions) -> dict[str, float]:
       UserError: a file cannot be used, the data have no gold answer, or no prediction is for one of their questions.
     """
     from bert_tf2.data.squad import Reading, read_paragraphs
-    from bert_tf2.tasks.squad_scores import agreement, evaluate_v1, evaluate_v2
+    from bert_tf2.tasks.character_scores import WORDS, chosen, evaluate
+    from bert_tf2.tasks.squad_scores import agreement
 
     data_file = _required(options, "data_file")
     predictions = read_predictions(_required(options, "predictions_file"))
@@ -77,7 +80,10 @@ def score_squad(options: ScoreSquadOptions) -> dict[str, float]:
         )
     for warning in (*reading.warnings(), *found.warnings()):
         logger.warning("%s", warning)
-    scores = evaluate_v2(questions, predictions, null_odds) if version_2 else evaluate_v1(questions, predictions)
+    language, line = chosen(questions, options.answer_language)
+    if language != WORDS or options.answer_language != "auto":
+        print(line)
+    scores = evaluate(questions, predictions, version_2, null_odds, language)
     counts = {"total": len(questions), "missing_predictions": len(found.missing), "unknown_predictions": len(found.unknown)}
     if options.output_file is not None:
         files.write_json(files.expand(options.output_file), scores | counts)
@@ -131,11 +137,14 @@ def _required(options: ScoreSquadOptions, name: str) -> str:
 def _table(scores: dict[str, float], title: str, total: int) -> list[str]:
     rows = [(f"{title}, {total:,} questions", "")]
     for key, value in scores.items():
-        if key not in _TITLES:
+        plain = key.removeprefix("char_")
+        if plain not in _TITLES:
             continue
-        name, group = _TITLES[key], f"{key.split('_')[0]}_total"
-        if key.startswith(("HasAns", "NoAns")):
+        name, group = _TITLES[plain], f"{plain.split('_')[0]}_total"
+        if plain.startswith(("HasAns", "NoAns")):
             name += f" ({scores[group]:,})"
+        if plain != key:
+            name += ", by characters"
         if _THRESHOLD.format(key) in scores:
             name += f" (threshold {scores[_THRESHOLD.format(key)]:.6g})"
         rows.append((name, f"{value:.4f}"))

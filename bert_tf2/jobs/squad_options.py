@@ -20,6 +20,12 @@ ANSWER_LABELS_HELP = (
     "paragraph). Of the first 4,370 questions of SQuAD 1.1 11 differ, of DRCD's 3,524 development questions 489."
 )
 
+ANSWER_LANGUAGE_HELP = (
+    "How answers are scored beside SQuAD's exact match and F1: words (nothing beside them), chinese (char_f1 as CMRC 2018's and "
+    "DRCD's script) or characters (the same for Japanese, Thai and other scripts without spaces); auto goes by the questions."
+)
+ANSWER_LANGUAGES = ("auto", "words", "chinese", "characters")
+
 
 @dataclasses.dataclass(frozen=True)
 class SquadOptions(TrainingOptions):
@@ -87,6 +93,7 @@ class SquadOptions(TrainingOptions):
         choices=("exact", "google"),
         section=QUESTIONS,
     )
+    answer_language: str = option("auto", ANSWER_LANGUAGE_HELP, choices=ANSWER_LANGUAGES, section=QUESTIONS)
     evaluate_while_training: bool = option(
         False,
         "Score --predict_file at every evaluation; also on with --best_metric, --early_stopping_patience or "

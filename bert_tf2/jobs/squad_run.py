@@ -1,6 +1,7 @@
 """One run of the question-answering job, once data, configuration and devices are settled."""
 
 import dataclasses
+import itertools
 import logging
 import os
 from typing import Any
@@ -14,6 +15,7 @@ from bert_tf2.data.features import squad_features
 from bert_tf2.data.metadata import SQUAD, MetaData
 from bert_tf2.data.pipeline import check_divisible
 from bert_tf2.data.record_set import RecordSet
+from bert_tf2.data.squad import read_paragraphs
 from bert_tf2.data.squad_windows import QuestionSet
 from bert_tf2.errors import UserError
 from bert_tf2.jobs import no_answer_threshold
@@ -24,6 +26,7 @@ from bert_tf2.jobs.squad_options import Phases, SquadOptions
 from bert_tf2.jobs.training_run import TrainingRun
 from bert_tf2.models.config import BertConfig
 from bert_tf2.progress import during
+from bert_tf2.tasks.character_scores import chosen
 from bert_tf2.tasks.span import SpanTask
 from bert_tf2.tasks.span_decoding import DecodedAnswers, DecodingOptions
 from bert_tf2.tasks.squad_files import write_answers
@@ -70,7 +73,13 @@ class SquadRun(TrainingRun):
             google_text=options.answer_text == "google",
             do_lower_case=data.tokenizer is None or data.tokenizer.do_lower_case,
         )
-        task = SpanTask(decoding, initializer_range=config.initializer_range, best_metric=options.best_metric)
+        self._language = self._language_of_scores(options, question_paths)
+        task = SpanTask(
+            decoding,
+            initializer_range=config.initializer_range,
+            best_metric=options.best_metric,
+            language=self._language,
+        )
         super().__init__(options, config, strategy, directory, task, data.windows.max_seq_length)
         self._phases, self._data, self._question_paths = phases, data, question_paths
         self._question_records: dict[int, RecordSet] = {}
@@ -81,6 +90,16 @@ class SquadRun(TrainingRun):
         # Scores by name, and what the report says of them.
         self._evaluations: dict[str, dict[str, float]] = {}
         self._sections: list[tuple[str, str]] = []
+
+    @staticmethod
+    def _language_of_scores(options: SquadOptions, paths: list[str]) -> str:
+        """What answers are scored by; decided before the training, whose best checkpoint the scores choose."""
+        read = (question for paragraph in read_paragraphs(paths[:1]) for question in paragraph.questions)
+        questions = list(itertools.islice(read, 1000))
+        language, line = chosen(questions, options.answer_language)
+        if any(question.answers for question in questions):
+            logger.info("%s", line)
+        return language
 
     def complete(self) -> dict[str, Any]:
         """Does everything in turn; see `bert_tf2.jobs.squad.run_squad`."""
@@ -185,7 +204,9 @@ class SquadRun(TrainingRun):
         answers = self._last_evaluation or self._collect_evaluation(self._model)
         directory = self._directory.path
         if self._options.threshold is None:
-            threshold = no_answer_threshold.find(self._all.questions, answers, self._step, self._options.predict_file)
+            threshold = no_answer_threshold.find(
+                self._all.questions, answers, self._step, self._options.predict_file, self._language
+            )
             self._threshold = threshold.value
             no_answer_threshold.apply(answers, threshold.value)
             if self._chief:
@@ -202,7 +223,9 @@ class SquadRun(TrainingRun):
         if self._chief:
             report.write_eval_results(self._directory.path, scores, self._step, file_prefix=prefix)
             contexts = [questions.contexts[index].text for index in questions.context_of_question]
-            sections = report_sections(questions.questions, contexts, answers.predictions, self._data.version_2)
+            sections = report_sections(
+                questions.questions, contexts, answers.predictions, self._data.version_2, language=self._language
+            )
             of_file = f", {prefix.rstrip('-')}" if prefix else ""
             self._sections += [(f"{heading}{of_file}", text) for heading, text in sections]
         shown = ", ".join(f"{name} {value:.2f}" for name, value in scores.items() if isinstance(value, float))

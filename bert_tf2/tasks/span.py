@@ -8,8 +8,8 @@ from bert_tf2.data.features import squad_features
 from bert_tf2.data.squad_windows import QuestionSet
 from bert_tf2.errors import UserError, did_you_mean
 from bert_tf2.tasks.base import Batch
+from bert_tf2.tasks.character_scores import PREFIX, WORDS, evaluate
 from bert_tf2.tasks.span_decoding import DecodedAnswers, DecodingOptions, decode
-from bert_tf2.tasks.squad_scores import evaluate_v1, evaluate_v2
 
 # Low enough that a softmax gives it nothing, and finite, so that differences with it are.
 _MASKED = -1e9
@@ -29,21 +29,31 @@ class SpanTask:
       decoding: how answers are made of logits; `version_2` says whether there are questions without an answer.
       initializer_range: standard deviation of the truncated normal that the head's kernel starts from.
       best_metric: the metric that names the best checkpoint; None is `f1`, or with `version_2` `best_f1`, the F1 at the best
-        threshold.
+        threshold; of characters where the language is written without spaces.
+      language: what answers are scored by; see `bert_tf2.tasks.character_scores`.
 
     Raises:
       UserError: `best_metric` is not computed for this task.
     """
 
-    def __init__(self, decoding: DecodingOptions, *, initializer_range: float = 0.02, best_metric: str | None = None):
+    def __init__(
+        self,
+        decoding: DecodingOptions,
+        *,
+        initializer_range: float = 0.02,
+        best_metric: str | None = None,
+        language: str = WORDS,
+    ):
         known = _METRICS[decoding.version_2]
+        if language != WORDS:
+            known = (*(f"{PREFIX}{name}" for name in known), *known)
         self.best_metric = best_metric or known[0]
         if self.best_metric not in known:
             raise UserError(
                 f"--best_metric={best_metric} is not computed for this task.{did_you_mean(self.best_metric, known)} "
                 f"Known: {', '.join(known)}"
             )
-        self.decoding = decoding
+        self.decoding, self.language = decoding, language
         self.features = squad_features(training=True)
         self._initializer_range = initializer_range
 
@@ -85,15 +95,15 @@ class SpanTask:
         return decode(questions, collected["start_positions"], collected["end_positions"], self.decoding)
 
     def scores(self, questions: QuestionSet, answers: DecodedAnswers) -> dict[str, float]:
-        """The official scripts' scores in percent: of v1.1, or of v2.0 where `version_2`.
+        """The official scripts' scores in percent: of v1.1, or of v2.0 where `version_2`; and those of characters.
 
         The best scores of v2.0 and their thresholds are those of the answers before any threshold made some of them "".
         """
+        scores = evaluate(questions.questions, answers.predictions, self.decoding.version_2, language=self.language)
         if not self.decoding.version_2:
-            return evaluate_v1(questions.questions, answers.predictions)
-        best = evaluate_v2(questions.questions, answers.best_non_null, answers.null_odds)
-        best = {name: value for name, value in best.items() if name.startswith("best_")}
-        return evaluate_v2(questions.questions, answers.predictions) | best
+            return scores
+        best = evaluate(questions.questions, answers.best_non_null, True, answers.null_odds, self.language)
+        return scores | {name: value for name, value in best.items() if name.removeprefix(PREFIX).startswith("best_")}
 
     def higher_is_better(self, metric: str) -> bool:
         """All metrics but a loss."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from bert_tf2.data.squad import Question
+from bert_tf2.tasks.character_scores import WORDS, scorer
 from bert_tf2.tasks.squad_scores import QuestionScore, question_scores
 
 _QUESTION_WORDS = {"whom": "who", "whose": "who"} | {
@@ -15,6 +16,9 @@ QUESTION_KINDS = ("what", "who", "when", "where", "which", "why", _COUNTED, "how
 _LENGTHS = {"1 word": 1, "2 words": 2, "3 to 4 words": 4, "5 to 8 words": 8}
 _LONGER, _NO_ANSWER = "9 words or more", "no answer"
 ANSWER_LENGTHS = (*_LENGTHS, _LONGER, _NO_ANSWER)
+_CHARACTERS = {"1 or 2 characters": 2, "3 to 4 characters": 4, "5 to 8 characters": 8, "9 to 16 characters": 16}
+_MANY = "17 characters or more"
+ANSWER_LENGTHS_IN_CHARACTERS = (*_CHARACTERS, _MANY, _NO_ANSWER)
 # Characters of context shown on either side of an answer.
 _AROUND = 100
 # A name, the number of questions, exact match and F1 in per cent.
@@ -36,6 +40,14 @@ def answer_length(question: Question) -> str:
         return _NO_ANSWER
     words = min(len(answer.text.split()) for answer in question.answers)
     return next((name for name, longest in _LENGTHS.items() if words <= longest), _LONGER)
+
+
+def answer_length_in_characters(question: Question) -> str:
+    """As `answer_length`, for languages without spaces: one of `ANSWER_LENGTHS_IN_CHARACTERS`."""
+    if not question.answers:
+        return _NO_ANSWER
+    length = min(len(answer.text.strip()) for answer in question.answers)
+    return next((name for name, longest in _CHARACTERS.items() if length <= longest), _MANY)
 
 
 def breakdown(
@@ -61,6 +73,7 @@ def report_sections(
     predictions: Mapping[str, str],
     version_2: bool,
     wrong: int = 20,
+    language: str = WORDS,
 ) -> list[tuple[str, str]]:
     """Headings and Markdown for `bert_tf2.training.report.write_report`.
 
@@ -70,18 +83,19 @@ def report_sections(
       predictions: answers by question id.
       version_2: which scores are meant.
       wrong: how many wrong answers are shown.
+      language: what answers are scored by; see `bert_tf2.tasks.character_scores`.
 
     Raises:
       UserError: a question of version 1.1 has no gold answer.
     """
-    scores = question_scores(questions, predictions, version_2)
-    sections = [
-        ("By question word", _table("question", breakdown(questions, scores, question_kind, QUESTION_KINDS))),
-        (
-            "By length of the answer",
-            _table("shortest gold answer", breakdown(questions, scores, answer_length, ANSWER_LENGTHS)),
-        ),
-    ]
+    scores = question_scores(questions, predictions, version_2, scorer(language))
+    sections = []
+    if language == WORDS:
+        sections.append(("By question word", _table("question", breakdown(questions, scores, question_kind, QUESTION_KINDS))))
+        lengths = breakdown(questions, scores, answer_length, ANSWER_LENGTHS)
+    else:
+        lengths = breakdown(questions, scores, answer_length_in_characters, ANSWER_LENGTHS_IN_CHARACTERS)
+    sections.append(("By length of the answer", _table("shortest gold answer", lengths)))
     shown = wrong_answers(questions, scores, wrong)
     if shown:
         number = sum(not score.exact for score in scores.values())

@@ -27,6 +27,10 @@ class QuestionScore:
     f1: float
 
 
+# Scores one predicted answer to a question.
+ScoreOf = Callable[[Question, str], QuestionScore]
+
+
 @dataclasses.dataclass(frozen=True)
 class Agreement:
     """Which ids of questions and of predictions do not meet."""
@@ -76,14 +80,24 @@ def score_v1(question: Question, predicted: str) -> QuestionScore:
     Raises:
       UserError: the question has no gold answer.
     """
-    if not question.answers:
-        raise UserError(
-            f"question {question.id} has no gold answer, so no prediction can be scored; "
-            'where a question has none on purpose, as in version 2.0, the data must say "is_impossible": true'
-        )
+    require_answers([question])
     text = normalized(predicted)
     golds = {normalized(answer.text) for answer in question.answers}
     return QuestionScore(int(text in golds), max(_shared_words_f1(gold, text) for gold in golds))
+
+
+def require_answers(questions: Iterable[Question]) -> None:
+    """Checks what version 1.1 needs.
+
+    Raises:
+      UserError: a question has no gold answer.
+    """
+    for question in questions:
+        if not question.answers:
+            raise UserError(
+                f"question {question.id} has no gold answer, so no prediction can be scored; "
+                'where a question has none on purpose, as in version 2.0, the data must say "is_impossible": true'
+            )
 
 
 def score_v2(question: Question, predicted: str) -> QuestionScore:
@@ -94,13 +108,24 @@ def score_v2(question: Question, predicted: str) -> QuestionScore:
     return QuestionScore(int(text in golds), f1)
 
 
-def question_scores(questions: Iterable[Question], predictions: Mapping[str, str], version_2: bool) -> dict[str, QuestionScore]:
+def question_scores(
+    questions: Iterable[Question], predictions: Mapping[str, str], version_2: bool, score: ScoreOf | None = None
+) -> dict[str, QuestionScore]:
     """The score of every question by its id, in the order of the questions.
+
+    Args:
+      questions: with their gold answers.
+      predictions: answers by question id.
+      version_2: whether a question may have no answer.
+      score: scores one answer; None is SQuAD's way.
 
     Raises:
       UserError: a question of version 1.1 has no gold answer.
     """
-    score: Callable[[Question, str], QuestionScore] = score_v2 if version_2 else score_v1
+    if score is None:
+        score = score_v2 if version_2 else score_v1
+    elif not version_2:
+        require_answers(questions)
     nothing = QuestionScore(0, 0)
     return {q.id: score(q, predictions[q.id]) if q.id in predictions else nothing for q in questions}
 
@@ -114,23 +139,27 @@ def _sum(values: Iterable[float]) -> float:
     return functools.reduce(lambda total, value: total + value, values, 0)
 
 
-def evaluate_v1(questions: Iterable[Question], predictions: Mapping[str, str]) -> dict[str, float]:
+def evaluate_v1(questions: Iterable[Question], predictions: Mapping[str, str], score: ScoreOf | None = None) -> dict[str, float]:
     """`exact_match` and `f1` in per cent, as the official script of version 1.1 prints them.
 
     Args:
       questions: all of them count; one without a prediction scores 0.
       predictions: answers by question id; others are not looked at (see `agreement`).
+      score: scores one answer; None is the official script's way.
 
     Raises:
       UserError: there is no question, or one without gold answers.
     """
-    scores = list(question_scores(_some(questions), predictions, version_2=False).values())
+    scores = list(question_scores(_some(questions), predictions, False, score).values())
     exact, f1 = _percentages(scores)
     return {"exact_match": exact, "f1": f1}
 
 
 def evaluate_v2(
-    questions: Iterable[Question], predictions: Mapping[str, str], null_odds: Mapping[str, float] | None = None
+    questions: Iterable[Question],
+    predictions: Mapping[str, str],
+    null_odds: Mapping[str, float] | None = None,
+    score: ScoreOf | None = None,
 ) -> dict[str, float]:
     """The official script's scores of version 2.0 in per cent and, with `null_odds`, the best that a threshold could give.
 
@@ -141,12 +170,13 @@ def evaluate_v2(
       questions: all of them count.
       predictions: answers by question id; others are not looked at (see `agreement`).
       null_odds: by question id, the higher the surer that there is no answer.
+      score: scores one answer; None is the official script's way.
 
     Raises:
       UserError: there is no question, or one is predicted and has no null odds.
     """
     questions = _some(questions)
-    scores = question_scores(questions, predictions, version_2=True)
+    scores = question_scores(questions, predictions, True, score)
     exact, f1 = _percentages(list(scores.values()))
     result: dict[str, float] = {"exact": exact, "f1": f1, "total": len(questions)}
     for name, has_answer in (("HasAns", True), ("NoAns", False)):
@@ -182,7 +212,10 @@ def _best_blanking(
 
 
 def best_null_threshold(
-    questions: Iterable[Question], best_non_null: Mapping[str, str], null_odds: Mapping[str, float]
+    questions: Iterable[Question],
+    best_non_null: Mapping[str, str],
+    null_odds: Mapping[str, float],
+    score: ScoreOf | None = None,
 ) -> tuple[float, float]:
     """The `null_score_diff_threshold` with the highest F1, and that F1 in per cent.
 
@@ -194,14 +227,15 @@ def best_null_threshold(
       questions: with gold answers, or without where there is none.
       best_non_null: for each question the best answer other than "".
       null_odds: for each question the score of "" minus that answer's.
+      score: scores one answer; None is the official script's way.
 
     Raises:
       UserError: there is no question, or one has no odds.
     """
     questions = _some(questions)
     _require_odds(questions, best_non_null, null_odds)
-    answered = question_scores(questions, best_non_null, version_2=True)
-    blank = question_scores(questions, {question.id: "" for question in questions if question.id in best_non_null}, True)
+    answered = question_scores(questions, best_non_null, True, score)
+    blank = question_scores(questions, {question.id: "" for question in questions if question.id in best_non_null}, True, score)
     ids = sorted((question.id for question in questions if question.id in best_non_null), key=null_odds.__getitem__)
     if not ids:
         raise UserError("no question has a prediction, so no threshold can be found")

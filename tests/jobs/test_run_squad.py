@@ -425,3 +425,24 @@ def test_googles_dialect_scores_what_it_predicts(place_2, capsys):
     assert place_2.run_as_given(*arguments, again) == 2
     assert "not valid JSON" in capsys.readouterr().err
     assert not list((place_2.directory / "again").glob("ckpt-*"))
+
+
+def test_chinese_is_scored_by_characters(place, capsys):
+    data = json.loads((place.directory / "dev.json").read_text())
+    for article in data["data"]:
+        for paragraph in article["paragraphs"]:
+            paragraph["qas"][0]["question"] = "什么很好？"
+    (place.directory / "dev.json").write_text(json.dumps(data))
+    assert place.run("--mode=train_and_eval", "--num_train_epochs=1", "--evaluate_while_training") == 0
+    said = capsys.readouterr().err
+    assert "scores: char_f1 and its exact match are those of CMRC 2018's script" in said
+    assert "(the questions are written in Chinese)" in said
+    scores = place.read("eval_results.json")
+    assert {"char_f1", "char_exact_match", "f1", "exact_match"} <= set(scores)
+    report = (place.model_dir / "report.md").read_text()
+    assert "| best char_f1 |" in report
+    assert "5 to 8 characters" in report
+    assert "By question word" not in report
+    assert place.run("--mode=eval", "--answer_language=words") == 0
+    assert "char_f1" not in place.read("eval_results.json")
+    assert "(--answer_language=words)" in capsys.readouterr().err

@@ -154,3 +154,19 @@ def test_official_numbers_without_tensorflow(real_data, tmp_path):
     assert "exact match                    86.2062" in done.stdout
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert (scores["exact_match"], scores["f1"], scores["total"]) == (86.20624408703878, 92.19557978351145, 10570)
+
+
+def test_chinese_has_scores_of_characters(run, tmp_path):
+    data = squad({"1": ["三国演义"], "2": ["2010年"]}).replace("What?", "什么？")
+    code, out, _ = run(data, '{"1": "《三国演义》", "2": "在2010年"}', f"--output_file={tmp_path}/scores.json")
+    assert code == 0
+    assert "CMRC 2018's script" in out
+    assert [line.rsplit(None, 1) for line in out.splitlines()[2:]] == [
+        ["exact match", "0.0000"],
+        ["F1", "0.0000"],
+        ["exact match, by characters", "50.0000"],
+        ["F1, by characters", "90.0000"],
+    ]
+    assert json.loads((tmp_path / "scores.json").read_text())["char_f1"] == pytest.approx(90)
+    code, out, _ = run(data, '{"1": "三国演义", "2": "2010年"}', "--answer_language=words")
+    assert "characters" not in out
