@@ -94,7 +94,7 @@ def garden_decode(inputs: tuple[list, list, list], options: DecodingOptions) -> 
         *inputs,
         n_best_size=options.n_best_size,
         max_answer_length=options.max_answer_length,
-        do_lower_case=options.do_lower_case,
+        do_lower_case=options.normalization.do_lower_case,
         version_2_with_negative=options.version_2,
         null_score_diff_threshold=options.null_score_diff_threshold,
     )

@@ -25,7 +25,7 @@ class DynamicMasking:
       seed: the run's.
       masked_lm_prob: share of a row's tokens to predict, special tokens counted as in Google's program.
       max_predictions_per_seq: the most tokens of a row.
-      vocab_size: random tokens are drawn from the whole vocabulary.
+      vocab_size: random tokens are drawn from the whole vocabulary; the model may have room for more.
       mask_id: id of [MASK].
     """
 

@@ -125,7 +125,9 @@ def _whole_texts(tokenizer: Any) -> Callable[[Sequence[str]], list[bytes]]:
 
 def _joined_stretches(tokenizer: Any, codes: list[bytes], end: bytes) -> Callable[[Sequence[str]], bytes]:
     """A function that gives the codes of all texts' ids, with `end` between two texts."""
-    known, join, lower_case = _Stretches(tokenizer, codes, end).__getitem__, b"".join, tokenizer.do_lower_case
+    known, join = _Stretches(tokenizer, codes, end).__getitem__, b"".join
+    # Words that are never split are told by their capitals.
+    lower_case = tokenizer.do_lower_case and not tokenizer.normalization.never_split
 
     def encode_joined(texts: Sequence[str]) -> bytes:
         joined = f" {_TEXT_END} ".join(texts)
@@ -168,12 +170,13 @@ class _Stretches(dict):
         self._tokenizer = tokenizer
         self._whole_word = tokenizer.vocabulary.get
         self._codes, self._end = codes, end
+        self._splits_all = not tokenizer.normalization.never_split
         self._start()
 
     def __missing__(self, stretch: str) -> bytes:
         if len(stretch) > self._LONGEST:
             return self._joined(self._tokenizer.encode_stretch(stretch))
-        is_ascii = stretch.isascii()
+        is_ascii = self._splits_all and stretch.isascii()
         if is_ascii and stretch.isalnum():
             # Most are plain words that the vocabulary holds.
             id = self._whole_word(stretch)

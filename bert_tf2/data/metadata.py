@@ -10,6 +10,7 @@ from typing import Any
 
 from bert_tf2 import file_kinds, files
 from bert_tf2.errors import UserError
+from bert_tf2.text.normalization import Normalization
 
 FORMAT_VERSION = 1
 CLASSIFICATION = "bert_classification"
@@ -46,7 +47,8 @@ class MetaData:
       metrics: the task's metrics, as `accuracy`.
       best_metric: the metric that names the best checkpoint; None leaves it to the trainer.
       tokenization: `wordpiece` or `sentencepiece`.
-      do_lower_case, vocab_size, vocab_fingerprint: of the tokenizer that made the ids.
+      do_lower_case, strip_accents, tokenize_chinese_chars, never_split, vocab_size, vocab_fingerprint: of the tokenizer that
+        made the ids; see `normalization` and `facts_of_tokenizer`.
       truncated_fraction: share of examples that were cut, by split.
       files: the record files by split.
       shards: the record files of training data that are divided into several, in order.
@@ -67,6 +69,9 @@ class MetaData:
     best_metric: str | None = None
     tokenization: str | None = None
     do_lower_case: bool | None = None
+    strip_accents: bool | None = None
+    tokenize_chinese_chars: bool | None = None
+    never_split: tuple[str, ...] = ()
     vocab_size: int | None = None
     vocab_fingerprint: str | None = None
     truncated_fraction: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -96,6 +101,18 @@ class MetaData:
         """Whether labels are numbers."""
         return self.task_type == REGRESSION
 
+    @property
+    def normalization(self) -> Normalization | None:
+        """How text was prepared for the tokenizer; None where nothing is said of it.
+
+        What only later versions say is as it always was before them: Google's.
+        """
+        if self.do_lower_case is None:
+            return None
+        return Normalization(
+            self.do_lower_case, self.strip_accents, self.tokenize_chinese_chars is not False, tuple(self.never_split)
+        )
+
     def split_of(self, path: str, wanted: str | None = None) -> str | None:
         """The split whose record file has the base name of `path`; None when the metadata lists no such file.
 
@@ -119,11 +136,30 @@ _SIMPLE = {
     "best_metric": str,
     "tokenization": str,
     "do_lower_case": bool,
+    "strip_accents": bool,
+    "tokenize_chinese_chars": bool,
     "vocab_size": int,
     "vocab_fingerprint": str,
     "padded": bool,
 }
 _REQUIRED = {"task_type": str, "max_seq_length": int, "train_data_size": int}
+
+
+def facts_of_tokenizer(tokenizer: Any) -> dict[str, Any]:
+    """What metadata say of a `bert_tf2.text.tokenizer.Tokenizer`, as arguments of `MetaData`.
+
+    The ways of preparing text that hardly any vocabulary asks for are noted only where they are taken.
+    """
+    normalization = tokenizer.normalization
+    return {
+        "tokenization": tokenizer.kind,
+        "do_lower_case": normalization.do_lower_case,
+        "strip_accents": normalization.strip_accents,
+        "tokenize_chinese_chars": None if normalization.tokenize_chinese_chars else False,
+        "never_split": normalization.never_split,
+        "vocab_size": tokenizer.vocab_size,
+        "vocab_fingerprint": tokenizer.fingerprint,
+    }
 
 
 def to_json(meta_data: MetaData) -> dict[str, Any]:
@@ -139,8 +175,7 @@ def to_json(meta_data: MetaData) -> dict[str, Any]:
     if not meta_data.has_sample_weights:
         del out["has_sample_weights"]
     out["format_version"] = meta_data.format_version
-    if meta_data.label_list:
-        out["label_list"] = list(meta_data.label_list)
+    out |= {key: list(getattr(meta_data, key)) for key in ("never_split", "label_list") if getattr(meta_data, key)}
     out["metrics"] = list(meta_data.metrics)
     out["truncated_fraction"] = meta_data.truncated_fraction
     out["files"] = {split: dataclasses.asdict(file) for split, file in meta_data.files.items()}
@@ -183,7 +218,17 @@ def read_meta_data(path: str) -> MetaData:
     simple = {key: value[key] for key in _SIMPLE if value.get(key) is not None}
     for key, entry in simple.items():
         _check(path, key, entry, _SIMPLE[key])
-    known = {*_REQUIRED, *_SIMPLE, "format_version", "label_list", "metrics", "truncated_fraction", "files", "shards"}
+    known = {
+        *_REQUIRED,
+        *_SIMPLE,
+        "never_split",
+        "format_version",
+        "label_list",
+        "metrics",
+        "truncated_fraction",
+        "files",
+        "shards",
+    }
     sizes = {}
     for key in value:
         # The garden's tagging metadata holds a dictionary under `test_data_size`; only numbers are sizes.
@@ -195,6 +240,7 @@ def read_meta_data(path: str) -> MetaData:
         max_seq_length=value["max_seq_length"],
         sizes=sizes,
         label_list=_names(path, value, "label_list"),
+        never_split=_names(path, value, "never_split"),
         metrics=_names(path, value, "metrics"),
         truncated_fraction=_check(path, "truncated_fraction", value.get("truncated_fraction", {}), dict),
         files=_record_files(path, value.get("files", {})),

@@ -25,7 +25,7 @@ from bert_tf2.data.pretraining_shards import (
 from bert_tf2.data.shard_plan import LONGEST_DOCUMENT, OutputNames, deal, scan_all, usual_number_of_shards
 from bert_tf2.errors import Interrupted, JobError, UserError
 from bert_tf2.progress import Progress, track
-from bert_tf2.text.tokenizer import casing_warning, load_tokenizer, mask_id_of
+from bert_tf2.text.tokenizer import load_tokenizer, mask_id_of, warnings_of
 
 _MOST_CUT = 0.5
 # Shards of fewer would be of very different sizes.
@@ -82,7 +82,7 @@ def prepare_pretraining(
     """
     tokenizer = load_tokenizer(**source.tokenizer)
     mask_id = mask_id_of(tokenizer)
-    for warning in filter(None, [casing_warning(tokenizer), _too_few_predictions(settings)]):
+    for warning in filter(None, [*warnings_of(tokenizer), _too_few_predictions(settings)]):
         tell(f"warning: {warning}")
     for directory in (*names.directories, os.path.dirname(meta_data_path)):
         files.make_directory(directory or ".")
@@ -262,10 +262,7 @@ class _Run:
             max_seq_length=settings.max_seq_length,
             sizes={"train": instances.records},
             processor_type="pretraining",
-            tokenization=tokenizer.kind,
-            do_lower_case=tokenizer.do_lower_case,
-            vocab_size=tokenizer.vocab_size,
-            vocab_fingerprint=tokenizer.fingerprint,
+            **metadata.facts_of_tokenizer(tokenizer),
             shards=tuple(result.file for result in results),
             padded=settings.pad_to_max_length,
             extra=described.to_extra() | {RUN: run},

@@ -27,7 +27,7 @@ def describe_run(
         "input_format": text_format.name,
         "text_field": text_format.text_field,
         "tokenization": tokenizer.kind,
-        "do_lower_case": tokenizer.do_lower_case,
+        "do_lower_case": tokenizer.normalization.fact,
         "vocabulary": tokenizer.fingerprint,
         "text": digest,
         "num_shards": number,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from bert_tf2.data.metadata import CLASSIFICATION, REGRESSION, MetaData
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.classifier_options import ClassifierOptions
-from bert_tf2.jobs.metadata_checks import check_flags, check_model
+from bert_tf2.jobs.metadata_checks import check_flags, check_model, flags_of
 from bert_tf2.models.config import BertConfig
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def check_metadata(options: ClassifierOptions, meta: MetaData, config: BertConfi
     if meta.task_type not in (CLASSIFICATION, REGRESSION):
         raise UserError(f"{source} describes {meta.task_type} records; run_classifier.py takes {CLASSIFICATION} and {REGRESSION}")
     check_model(meta, config, options.bert_config_file)
-    check_flags(options, {"max_seq_length": meta.max_seq_length, "do_lower_case": meta.do_lower_case})
+    check_flags(options, flags_of(meta))
     if not meta.is_regression and not meta.num_labels:
         raise UserError(f"{source}: the key 'num_labels' is missing; prepare the data again with create_finetuning_data.py")
 

@@ -12,7 +12,7 @@ from bert_tf2.data.bad_rows import BadRows
 from bert_tf2.data.metadata import MetaData, RecordFile, read_meta_data
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.classifier_options import ClassifierOptions
-from bert_tf2.jobs.metadata_checks import check_vocabulary
+from bert_tf2.jobs.metadata_checks import agreed_normalization, check_vocabulary
 from bert_tf2.jobs.model_files import META_DATA, MODEL_FILES
 from bert_tf2.jobs.reusable_records import SOURCE_FINGERPRINT, fingerprint, reusable
 
@@ -117,8 +117,7 @@ def given_records(options: ClassifierOptions) -> ClassifierData:
         paths |= _further_sets(meta, kind, paths.get(kind))
     tokenizer = None
     if options.vocab_file or options.sp_model_file:
-        lower_case = meta.do_lower_case if options.do_lower_case is None else options.do_lower_case
-        tokenizer = _tokenizer(options, lower_case is not False)
+        tokenizer = _tokenizer(options, meta)
         check_vocabulary(meta, tokenizer)
     return ClassifierData(meta, paths, tokenizer)
 
@@ -146,7 +145,6 @@ def made_records(options: ClassifierOptions) -> ClassifierData:
     from bert_tf2.data.glue import create_processor
     from bert_tf2.data.preparation import RecordOptions, prepare
     from bert_tf2.registry import import_module
-    from bert_tf2.text.tokenizer import casing_warning
 
     modules = [import_module(module) for module in options.module_import]
     # As google-research/bert's XNLI: Chinese, with its development set cut down to it.
@@ -154,16 +152,14 @@ def made_records(options: ClassifierOptions) -> ClassifierData:
     processor = create_processor(options.task_name, **languages, only_language=True)
     data_dir, directory = files.expand(options.data_dir), files.expand(options.directory)
     meta_path = os.path.join(directory, META_DATA)
-    options = options if options.do_train else _as_in_training(options, meta_path)
-    tokenizer = _tokenizer(options, options.do_lower_case is not False)
-    advice = casing_warning(tokenizer)
-    if advice:
-        logger.warning("%s", advice)
+    earlier = None if options.do_train or not files.exists(meta_path) else read_meta_data(meta_path)
+    options = options if earlier is None else _as_in_training(options, earlier, meta_path)
+    tokenizer = _tokenizer(options, earlier)
     if not files.is_remote(data_dir) and not os.path.isdir(data_dir):
         raise UserError(f"--data_dir: no such directory: {data_dir}")
     wanted = [split for split, asked in _asked_splits(options).items() if asked]
     record_options = RecordOptions(options.max_seq_length or 128, skip_bad_rows=options.on_bad_row == "skip")
-    settings = (options.task_name.lower(), languages, record_options, tokenizer.do_lower_case)
+    settings = (options.task_name.lower(), languages, record_options, tokenizer.normalization.fact)
     source = _fingerprint((*settings, tokenizer.fingerprint), data_dir, directory, modules)
     meta = reusable(meta_path, source, wanted)
     if meta is None:
@@ -180,17 +176,13 @@ def made_records(options: ClassifierOptions) -> ClassifierData:
     return ClassifierData(meta, kept, tokenizer, processor, data_dir)
 
 
-def _as_in_training(options: ClassifierOptions, meta_path: str) -> ClassifierOptions:
+def _as_in_training(options: ClassifierOptions, meta: MetaData, meta_path: str) -> ClassifierOptions:
     """The options of an evaluation or prediction, completed with what the metadata says of the training."""
-    if not files.exists(meta_path):
-        return options
-    meta = read_meta_data(meta_path)
     if options.max_seq_length not in (None, meta.max_seq_length):
         logger.warning(
             "--max_seq_length=%d, but the model was trained with %d (%s)", options.max_seq_length, meta.max_seq_length, meta_path
         )
-    known = {"max_seq_length": meta.max_seq_length, "do_lower_case": meta.do_lower_case}
-    return dataclasses.replace(options, **{flag: value for flag, value in known.items() if getattr(options, flag) is None})
+    return dataclasses.replace(options, max_seq_length=options.max_seq_length or meta.max_seq_length)
 
 
 def _asked_splits(options: ClassifierOptions) -> dict[str, bool]:
@@ -201,15 +193,23 @@ def _asked_splits(options: ClassifierOptions) -> dict[str, bool]:
     }
 
 
-def _tokenizer(options: ClassifierOptions, do_lower_case: bool):
-    from bert_tf2.text.tokenizer import load_tokenizer
+def _tokenizer(options: ClassifierOptions, meta: MetaData | None = None):
+    """The tokenizer that made the records, or is to make them; its warnings are logged where it is to."""
+    from bert_tf2.text.tokenizer import load_tokenizer, warnings_of
 
-    return load_tokenizer(
+    made_with = None if meta is None else agreed_normalization(options, meta)
+    tokenizer = load_tokenizer(
         vocab_file=options.vocab_file,
         sp_model_file=options.sp_model_file,
         tokenization="SentencePiece" if options.sp_model_file else "WordPiece",
-        do_lower_case=do_lower_case,
+        do_lower_case=options.do_lower_case,
+        strip_accents=options.strip_accents,
+        normalization=made_with,
     )
+    if made_with is None:
+        for warning in warnings_of(tokenizer):
+            logger.warning("%s", warning)
+    return tokenizer
 
 
 def _present_splits(meta_path: str) -> list[str]:

@@ -37,10 +37,20 @@ class ClassifierOptions(TrainingOptions):
         None, "XNLI: the language of all data; all trains and evaluates on every one [default: zh].", section=TF1
     )
     pawsx_language: str | None = option(None, "PAWS-X: as --xnli_language [default: en].", section=TF1)
-    vocab_file: str | None = option(None, "WordPiece vocabulary; with records, for the raw-text export.", section=TF1)
+    vocab_file: str | None = option(
+        None,
+        "WordPiece vocabulary: vocab.txt, tokenizer.json or a folder with one of them; with records, for the raw-text export.",
+        section=TF1,
+    )
     sp_model_file: str | None = option(None, "SentencePiece model, instead of --vocab_file.", section=TF1)
     do_lower_case: bool | None = option(
-        None, "Lower-case the text; right for uncased vocabularies [default: true, or what the records say].", section=TF1
+        None,
+        "Lower-case the text; right for uncased vocabularies [default: what the records say, or tokenizer_config.json beside the "
+        "vocabulary, or true].",
+        section=TF1,
+    )
+    strip_accents: bool | None = option(
+        None, "Strip the accents of letters [default: as --do_lower_case, or what records or tokenizer say].", section=TF1
     )
     max_seq_length: int | None = option(
         None,

@@ -10,18 +10,20 @@ import os
 from typing import Any
 
 from bert_tf2 import files
-from bert_tf2.data.metadata import CLASSIFICATION, REGRESSION, MetaData, read_meta_data, to_json
+from bert_tf2.data.metadata import CLASSIFICATION, REGRESSION, MetaData, facts_of_tokenizer, read_meta_data, to_json
 from bert_tf2.errors import UserError
 from bert_tf2.models.checkpoints.hugging_face import labels_in
 from bert_tf2.models.config import BertConfig
+from bert_tf2.text.normalization import Normalization
 from bert_tf2.text.tokenizer import casing_warning, load_tokenizer
-from bert_tf2.text.tokenizer_files import tokenizer_files
+from bert_tf2.text.tokenizer_config import read_beside
+from bert_tf2.text.tokenizer_files import CONFIG, tokenizer_files
+from bert_tf2.text.vocabulary import vocabulary_in
 
 logger = logging.getLogger(__name__)
 
 CONFIG_NAMES = ("bert_config.json", "config.json")
-_META_DATA, _RUN_CONFIG, _TOKENIZER_CONFIG = "meta_data.json", "run_config.json", "tokenizer_config.json"
-_VOCABULARY_NAMES = ("vocab.txt", "tokenizer.json")
+_META_DATA, _RUN_CONFIG = "meta_data.json", "run_config.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +53,7 @@ class ConversionSource:
         contents = {}
         if self.tokenizer is not None and self.tokenizer.kind == "wordpiece":
             written = tokenizer_files(self.tokenizer, self.config.max_position_embeddings)
-            contents = {name: written[name] for name in ("vocab.txt", _TOKENIZER_CONFIG)}
+            contents = {name: written[name] for name in ("vocab.txt", CONFIG)}
         if classes is not None:
             contents[_META_DATA] = (files.json_text(to_json(self._meta_data(classes)))).encode()
         return contents
@@ -59,12 +61,7 @@ class ConversionSource:
     def _meta_data(self, classes: int) -> MetaData:
         facts = {}
         if self.tokenizer is not None:
-            facts = {
-                "tokenization": self.tokenizer.kind,
-                "do_lower_case": self.tokenizer.do_lower_case,
-                "vocab_size": self.tokenizer.vocab_size,
-                "vocab_fingerprint": self.tokenizer.fingerprint,
-            }
+            facts = facts_of_tokenizer(self.tokenizer)
         return MetaData(
             task_type=REGRESSION if classes == 1 else CLASSIFICATION,
             max_seq_length=self.config.max_position_embeddings,
@@ -77,13 +74,18 @@ class ConversionSource:
 
 
 def find_source(
-    path: str, *, bert_config_file: str | None, vocab_file: str | None, do_lower_case: bool | None
+    path: str,
+    *,
+    bert_config_file: str | None,
+    vocab_file: str | None,
+    do_lower_case: bool | None,
+    strip_accents: bool | None = None,
 ) -> ConversionSource:
     """Finds what goes with the weights.
 
     Args:
       path: the opened checkpoint's prefix or file.
-      bert_config_file, vocab_file, do_lower_case: what the command says; None for what lies beside the weights.
+      bert_config_file, vocab_file, do_lower_case, strip_accents: what the command says; None for what lies beside the weights.
 
     Raises:
       UserError: there is no configuration, or a file cannot be used.
@@ -96,12 +98,15 @@ def find_source(
     meta_path = os.path.join(directory, _META_DATA)
     if files.exists(meta_path):
         meta = read_meta_data(meta_path)
-        facts = {"labels": list(meta.label_list), "do_lower_case": meta.do_lower_case} | {
+        lower_case = None if meta.normalization is None else meta.normalization.fact
+        facts = {"labels": list(meta.label_list), "do_lower_case": lower_case} | {
             name: value for name, value in facts.items() if value is not None
         }
     hugging_face = _read(directory, CONFIG_NAMES[1])
     labels = labels_in(hugging_face) or tuple(facts.get("labels") or ())
-    tokenizer = _tokenizer(directory, vocab_file, do_lower_case, facts.get("do_lower_case"))
+    flags = {"do_lower_case": do_lower_case, "strip_accents": strip_accents}
+    trained_with = Normalization.of_fact(facts.get("do_lower_case"))
+    tokenizer = _tokenizer(directory, vocab_file, flags, trained_with)
     problem_type = hugging_face.get("problem_type")
     return ConversionSource(config, config_path, tokenizer, labels, problem_type if isinstance(problem_type, str) else None)
 
@@ -126,18 +131,17 @@ def _config(directory: str, bert_config_file: str | None, run: dict[str, Any]) -
     raise UserError(f"--bert_config_file is required: there is no {' or '.join(CONFIG_NAMES)} in {directory}")
 
 
-def _tokenizer(directory: str, vocab_file: str | None, do_lower_case: bool | None, trained_lower_case: bool | None) -> Any:
+def _tokenizer(directory: str, vocab_file: str | None, flags: dict[str, bool | None], trained_with: Normalization | None) -> Any:
     """The tokenizer of the vocabulary that the command names, or of the one beside the weights; None where there is none."""
+    vocab_file = vocab_file or vocabulary_in(directory)
     if vocab_file is None:
-        beside = (os.path.join(directory, name) for name in _VOCABULARY_NAMES)
-        vocab_file = next(filter(files.exists, beside), None)
-        if vocab_file is None:
-            return None
-    vocab_file = files.require_file(vocab_file, "vocab_file")
-    published = _read(os.path.dirname(vocab_file), _TOKENIZER_CONFIG).get("do_lower_case")
-    told = (value for value in (do_lower_case, published, trained_lower_case) if isinstance(value, bool))
-    tokenizer = load_tokenizer(vocab_file=vocab_file, do_lower_case=next(told, True))
+        return None
+    is_told = any(value is not None for value in flags.values())
+    tokenizer = load_tokenizer(vocab_file=vocab_file, **flags, normalization=None if is_told else trained_with)
+    for notice in tokenizer.notices:
+        logger.warning("%s", notice)
     # What the vocabulary's publisher says of it needs no doubt.
+    published = read_beside(tokenizer.file).settings.get("do_lower_case")
     if tokenizer.do_lower_case != published and (warning := casing_warning(tokenizer)) is not None:
         logger.warning("%s", warning)
     return tokenizer

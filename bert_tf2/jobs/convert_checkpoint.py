@@ -55,6 +55,9 @@ class ConvertCheckpointOptions(Options):
     do_lower_case: bool | None = option(
         None, "Whether that vocabulary is for lower-cased text [default: what the files beside it say, else true]."
     )
+    strip_accents: bool | None = option(
+        None, "Whether letters lose their accents for it [default: what the files beside it say, else as --do_lower_case]."
+    )
 
 
 def command(description: str = "Converts a BERT checkpoint between TF2, TF1 and Hugging Face.") -> None:
@@ -81,6 +84,7 @@ def convert_checkpoint(options: ConvertCheckpointOptions) -> "Converted":
         bert_config_file=options.bert_config_file,
         vocab_file=options.vocab_file,
         do_lower_case=options.do_lower_case,
+        strip_accents=options.strip_accents,
     )
     _check_vocabulary(options, known, source.path)
     path = files.expand(options.converted_checkpoint_path)

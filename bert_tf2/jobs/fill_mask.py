@@ -33,9 +33,20 @@ class FillMaskOptions(Options):
     bert_config_file: str | None = option(
         None, "BERT configuration [default: the one beside the checkpoint, or the pre-training run's own]."
     )
-    vocab_file: str | None = option(None, "WordPiece vocabulary of the model [default: vocab.txt beside the checkpoint].")
+    vocab_file: str | None = option(
+        None,
+        "WordPiece vocabulary of the model: vocab.txt, tokenizer.json or a folder with one of them [default: the one beside the "
+        "checkpoint].",
+    )
     sp_model_file: str | None = option(None, "SentencePiece model, instead of --vocab_file.")
-    do_lower_case: bool = option(True, "Lower-case the text; right for uncased vocabularies.")
+    do_lower_case: bool | None = option(
+        None,
+        "Lower-case the text; right for uncased vocabularies [default: what tokenizer_config.json beside the vocabulary says, or "
+        "true].",
+    )
+    strip_accents: bool | None = option(
+        None, "Strip the accents of letters [default: what the tokenizer's files say, or as --do_lower_case]."
+    )
     text: str | None = option(
         None, "One text with [MASK] where a word is to be found. Without it texts are read from standard input, one a line."
     )
@@ -115,6 +126,7 @@ def _load(options: FillMaskOptions) -> MaskFiller:
         vocab_file=options.vocab_file,
         bert_config_file=options.bert_config_file,
         do_lower_case=options.do_lower_case,
+        strip_accents=options.strip_accents,
         sp_model_file=options.sp_model_file,
     )
     logger.info("loaded %s in %.1f s", path, time.monotonic() - start)

@@ -106,10 +106,19 @@ class FinetuningDataOptions(Options):
     max_query_length: int = option(64, "Longest question in tokens; longer ones are cut.", section=SQUAD)
     answer_labels: str = option("exact", ANSWER_LABELS_HELP, choices=ANSWER_LABELS, section=SQUAD)
 
-    vocab_file: str | None = option(None, "WordPiece vocabulary of the model.", section=TEXT)
+    vocab_file: str | None = option(
+        None, "WordPiece vocabulary of the model: vocab.txt, tokenizer.json or a folder with one of them.", section=TEXT
+    )
     tokenization: str = option("WordPiece", "Tokenizer.", choices=("WordPiece", "SentencePiece"), section=TEXT)
     sp_model_file: str = option("", "SentencePiece model.", section=TEXT)
-    do_lower_case: bool = option(True, "Lower-case the text; right for uncased models.", section=TEXT)
+    do_lower_case: bool | None = option(
+        None,
+        "Lower-case the text; right for uncased models [default: what tokenizer_config.json beside --vocab_file says, or true].",
+        section=TEXT,
+    )
+    strip_accents: bool | None = option(
+        None, "Strip the accents of letters [default: what the tokenizer's files say, or as --do_lower_case].", section=TEXT
+    )
     max_seq_length: int | None = option(
         None, "Longest input in tokens; longer ones are cut [default: 128; for squad 384].", check=at_least(3), section=TEXT
     )
@@ -225,7 +234,7 @@ def write_records(options: FinetuningDataOptions, processor: "DataProcessor") ->
       UserError: files or rows that cannot be used.
       JobError: writing failed.
     """
-    from bert_tf2.text.tokenizer import casing_warning, load_tokenizer
+    from bert_tf2.text.tokenizer import load_tokenizer, warnings_of
 
     logger = logging.getLogger(__name__)
     tokenizer = load_tokenizer(
@@ -233,8 +242,9 @@ def write_records(options: FinetuningDataOptions, processor: "DataProcessor") ->
         sp_model_file=options.sp_model_file or None,
         tokenization=options.tokenization,
         do_lower_case=options.do_lower_case,
+        strip_accents=options.strip_accents,
     )
-    if warning := casing_warning(tokenizer):
+    for warning in warnings_of(tokenizer):
         logger.warning(warning)
 
     from bert_tf2.data.preparation import RecordOptions, prepare

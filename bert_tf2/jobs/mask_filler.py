@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError
-from bert_tf2.text.vocabulary import MASK
+from bert_tf2.text.vocabulary import FILE_NAMES, MASK, vocabulary_in
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _CONFIG_NAMES = ("bert_config.json", "config.json")
-_VOCAB_NAME = "vocab.txt"
 _RUN_CONFIG = "run_config.json"
 _CONTINUES, _BEGINS = "##", "▁"
 
@@ -67,7 +66,8 @@ class MaskFiller:
         *,
         vocab_file: str | None = None,
         bert_config_file: str | None = None,
-        do_lower_case: bool = True,
+        do_lower_case: bool | None = None,
+        strip_accents: bool | None = None,
         sp_model_file: str | None = None,
     ) -> "MaskFiller":
         """Loads the encoder and the masked-LM head of a checkpoint.
@@ -75,9 +75,9 @@ class MaskFiller:
         Args:
           path: a checkpoint of any format (see `models.checkpoints.formats.detect_format`), or the directory of a pre-training
             run, whose newest checkpoint is taken.
-          vocab_file: the vocabulary; None for the vocab.txt beside the checkpoint.
+          vocab_file: the vocabulary; None for the vocab.txt or tokenizer.json beside the checkpoint.
           bert_config_file: the configuration; None for the one beside the checkpoint, or the run's own.
-          do_lower_case: lower-case the text, for uncased vocabularies.
+          do_lower_case, strip_accents: how the text is prepared; None for what `load_tokenizer` finds beside the vocabulary.
           sp_model_file: a SentencePiece model instead of a vocabulary.
 
         Raises:
@@ -85,11 +85,12 @@ class MaskFiller:
         """
         import tf_keras
 
+        from bert_tf2.jobs.metadata_checks import check_size
         from bert_tf2.models.checkpoints.formats import open_source
         from bert_tf2.models.checkpoints.loading import load_encoder_weights
         from bert_tf2.models.encoder import build_encoder
         from bert_tf2.tasks.pretraining import PretrainingTask
-        from bert_tf2.text.tokenizer import casing_warning, load_tokenizer
+        from bert_tf2.text.tokenizer import load_tokenizer, warnings_of
 
         source = open_source(path)
         if not source.head("masked_lm"):
@@ -103,14 +104,11 @@ class MaskFiller:
             sp_model_file=sp_model_file,
             tokenization="SentencePiece" if sp_model_file else "WordPiece",
             do_lower_case=do_lower_case,
+            strip_accents=strip_accents,
         )
-        if (warning := casing_warning(tokenizer)) is not None:
+        for warning in warnings_of(tokenizer):
             logger.warning("%s", warning)
-        if tokenizer.vocab_size != config.vocab_size:
-            raise UserError(
-                f"{tokenizer.file} has {tokenizer.vocab_size} entries, the model's vocab_size is {config.vocab_size}; give the "
-                "vocabulary that belongs to the checkpoint with --vocab_file"
-            )
+        check_size(f"{tokenizer.file} has {tokenizer.vocab_size}", tokenizer.vocab_size, config, bert_config_file)
         tf_keras.utils.set_random_seed(0)
         encoder = build_encoder(config, for_pretraining=True)
         model = PretrainingTask(config, next_sentence=False).build_model(encoder)
@@ -176,6 +174,8 @@ class MaskFiller:
     def _best(self) -> Any:
         import tensorflow as tf
 
+        tokens = self._tokenizer.vocab_size
+
         @tf.function(
             input_signature=[tf.TensorSpec([None, None], tf.int32)] * 3
             + [tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)],
@@ -185,7 +185,7 @@ class MaskFiller:
             inputs = {"input_word_ids": ids, "input_mask": mask, "input_type_ids": tf.zeros_like(ids)}
             inputs["output_positions"] = positions
             logits = self._masked_lm.logits(self._encoder(inputs, training=False)["sequence_output"], places)
-            return tf.math.top_k(tf.nn.softmax(logits), top_k)
+            return tf.math.top_k(tf.nn.softmax(logits[:, :tokens]), top_k)
 
         return best
 
@@ -218,12 +218,12 @@ def _config(bert_config_file: str | None, source_path: str) -> Any:
 
 def _vocabulary(vocab_file: str | None, source_path: str) -> str:
     if vocab_file is not None:
-        return files.require_file(vocab_file, "vocab_file")
+        return vocab_file
     directory = _directory(source_path)
-    for path in (os.path.join(directory, _VOCAB_NAME), os.path.join(directory, "pretrained", _VOCAB_NAME)):
-        if files.exists(path):
-            return path
-    raise UserError(f"--vocab_file is required: there is no {_VOCAB_NAME} in {directory}")
+    found = vocabulary_in(directory) or vocabulary_in(os.path.join(directory, "pretrained"))
+    if found is None:
+        raise UserError(f"--vocab_file is required: there is no {' or '.join(FILE_NAMES)} in {directory}")
+    return found
 
 
 def _directory(source_path: str) -> str:

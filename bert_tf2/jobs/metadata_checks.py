@@ -1,11 +1,17 @@
 """What must agree before anything heavy starts: metadata, configuration, flags and vocabulary."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from bert_tf2.data.metadata import MetaData
 from bert_tf2.errors import UserError
 from bert_tf2.models.config import BertConfig
+from bert_tf2.text.normalization import Normalization
+
+logger = logging.getLogger(__name__)
+
+_MOST_PADDING = 128
 
 
 def check_model(meta: MetaData, config: BertConfig, bert_config_file: str) -> None:
@@ -19,16 +25,28 @@ def check_model(meta: MetaData, config: BertConfig, bert_config_file: str) -> No
             f"the records have up to {meta.max_seq_length} tokens, the model {config.max_position_embeddings} positions "
             f"(max_position_embeddings in {bert_config_file}); prepare the data with a smaller --max_seq_length"
         )
-    if meta.vocab_size is not None and meta.vocab_size != config.vocab_size:
-        raise UserError(
-            f"the records were made with a vocabulary of {meta.vocab_size} entries; vocab_size in {bert_config_file} is "
-            f"{config.vocab_size}: vocabulary and configuration of different models? Prepare the data with the model's vocabulary"
-        )
+    if meta.vocab_size is not None:
+        check_size(f"the records were made with a vocabulary of {meta.vocab_size}", meta.vocab_size, config, bert_config_file)
 
 
 def facts_of(meta: MetaData) -> dict[str, Any]:
     """What a trained model and its data must agree in, of the metadata; None where they say nothing."""
-    return {"task": meta.task_type, "vocabulary": meta.vocab_fingerprint, "do_lower_case": meta.do_lower_case}
+    lower_case = None if meta.normalization is None else meta.normalization.fact
+    return {"task": meta.task_type, "vocabulary": meta.vocab_fingerprint, "do_lower_case": lower_case}
+
+
+def flags_of(meta: MetaData) -> dict[str, Any]:
+    """What the metadata say of the flags that every command on text has, for `check_flags`."""
+    known = meta.normalization
+    said = {"do_lower_case": None, "strip_accents": None} if known is None else vars(known)
+    return {"max_seq_length": meta.max_seq_length, **{flag: said[flag] for flag in ("do_lower_case", "strip_accents")}}
+
+
+def agreed_normalization(options: Any, meta: MetaData) -> Normalization | None:
+    """How the metadata say that text was prepared; None where they say nothing or flags say something else."""
+    said = flags_of(meta)
+    differs = any(getattr(options, flag) not in (None, said[flag]) for flag in ("do_lower_case", "strip_accents"))
+    return None if differs else meta.normalization
 
 
 def check_flags(options: Any, stored: Mapping[str, Any]) -> None:
@@ -47,6 +65,31 @@ def check_flags(options: Any, stored: Mapping[str, Any]) -> None:
             raise UserError(
                 f"--{flag}={given}, but the records were made with {value}; leave the flag out or prepare the data again"
             )
+
+
+def check_size(what: str, size: int, config: BertConfig, source: str | None) -> None:
+    """Checks that the model's embedding table has a row for every token of a vocabulary.
+
+    Published tables are often padded with rows that no token belongs to, as a rule to a multiple of up to 128; when there are
+    more of them it is said.
+
+    Args:
+      what: the beginning of the message, up to the number of tokens.
+      size: of the vocabulary.
+      config: the model's.
+      source: the file of the configuration; None for the one that is known with the checkpoint.
+
+    Raises:
+      UserError: the vocabulary has more tokens.
+    """
+    rows = f"vocab_size in {source}" if source else "the model's vocab_size"
+    if size > config.vocab_size:
+        raise UserError(
+            f"{what} entries; {rows} is only {config.vocab_size}: vocabulary and configuration of different models? Use the "
+            "vocabulary that was published with the model"
+        )
+    if config.vocab_size - size >= _MOST_PADDING:
+        logger.warning("%s entries; %s is %d: of another model, or has it so many unused rows?", what, rows, config.vocab_size)
 
 
 def check_vocabulary(meta: MetaData, tokenizer) -> None:

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bert_tf2 import files
 from bert_tf2.data.metadata import MetaData, to_json
 from bert_tf2.errors import UserError
-from bert_tf2.text.vocabulary import read_bytes
+from bert_tf2.text import tokenizer_config
+from bert_tf2.text.normalization import Normalization
+from bert_tf2.text.vocabulary import read_bytes, vocabulary_in
 
 if TYPE_CHECKING:
     from bert_tf2.models.config import BertConfig
@@ -55,7 +57,7 @@ def completed(options: Options, places: Sequence[str | None], needs_metadata: bo
     if not any(getattr(options, flag, None) for flag in _VOCABULARY_FLAGS):
         meta_data_path = getattr(options, "input_meta_data_path", None)
         places = [vocabulary_beside(meta_data_path)] if meta_data_path else []
-        places += [_present({flag: os.path.join(one, name) for flag, name in _VOCABULARY_FLAGS.items()}) for one in directories]
+        places += [_vocabulary_in(one) for one in directories]
         found |= next(filter(None, places), {})
     found = {flag: path for flag, path in found.items() if flag in known and path is not None}
     if found:
@@ -67,6 +69,13 @@ def vocabulary_beside(meta_data_path: str) -> dict[str, str]:
     """The vocabulary that lies beside the metadata of records, by the flag that would name it; empty where there is none."""
     paths = {flag: beside_meta_data(files.expand(meta_data_path), name) for flag, name in _VOCABULARY_FLAGS.items()}
     return _present(paths)
+
+
+def _vocabulary_in(directory: str) -> dict[str, str]:
+    wordpiece = vocabulary_in(directory)
+    if wordpiece is not None:
+        return {"vocab_file": wordpiece}
+    return _present({"sp_model_file": os.path.join(directory, SENTENCEPIECE_MODEL)})
 
 
 def _present(paths: dict[str, str]) -> dict[str, str]:
@@ -136,17 +145,14 @@ def vocabulary_bytes(tokenizer: "Tokenizer") -> bytes:
     """A tokenizer's vocabulary as a file that gives it back."""
     if tokenizer.kind == "sentencepiece":
         return tokenizer.model
-    content = read_bytes(files.expand(tokenizer.file), "vocab_file")
-    if not tokenizer.file.endswith(".json"):
-        return content
-    # The line of a token that no text gives is empty.
-    tokens = (tokenizer.id_to_token(id) for id in range(tokenizer.vocab_size))
-    return "".join(("" if token.startswith(" ") else token) + "\n" for token in tokens).encode()
+    if tokenizer.file.endswith(".json"):
+        return tokenizer.source.to_text().encode()
+    return read_bytes(tokenizer.file, "vocab_file")
 
 
 def tokenizer_settings(tokenizer: "Tokenizer") -> dict[str, Any]:
     """What `tokenizer_config.json` says of a tokenizer, in Hugging Face's keys."""
-    return {"do_lower_case": tokenizer.do_lower_case}
+    return tokenizer_config.to_json(tokenizer.normalization)
 
 
 def _vocabulary_name(tokenizer: "Tokenizer") -> str:
@@ -159,6 +165,8 @@ def _json(value: Any) -> bytes:
 
 # Of the metadata, what decides how a model is used; the rest tells of records.
 _FACTS = ("task_type", "label_list", "num_labels", "max_seq_length", "do_lower_case", "vocab_fingerprint", "tokenization")
+# What it meant before it was said, by key.
+_LATER_FACTS = {"strip_accents": "do_lower_case", "tokenize_chinese_chars": None, "never_split": None}
 
 
 def _says_the_same(name: str, there: bytes, wanted: bytes) -> bool:
@@ -183,6 +191,10 @@ def _says_the_same(name: str, there: bytes, wanted: bytes) -> bool:
         except UserError:
             return False
     if name == META_DATA:
-        return all(former.get(key) == new.get(key) for key in _FACTS)
+        later = (former.get(key, former.get(before)) == new.get(key, new.get(before)) for key, before in _LATER_FACTS.items())
+        return all(former.get(key) == new.get(key) for key in _FACTS) and all(later)
     # Further settings of the tokenizer's publisher may stand there.
-    return all(former.get(key) == value for key, value in new.items())
+    try:
+        return Normalization(**tokenizer_config.settings(name, former)) == Normalization(**tokenizer_config.settings(name, new))
+    except UserError:
+        return False

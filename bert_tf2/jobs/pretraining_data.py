@@ -41,10 +41,19 @@ class PretrainingDataOptions(Options):
         section=TEXT,
     )
     text_field: str = option("text", "Key of the text in the objects of --input_format=jsonl.", section=TEXT)
-    vocab_file: str | None = option(None, "WordPiece vocabulary of the model.", section=TEXT)
+    vocab_file: str | None = option(
+        None, "WordPiece vocabulary of the model: vocab.txt, tokenizer.json or a folder with one of them.", section=TEXT
+    )
     tokenization: str = option("WordPiece", "Tokenizer.", choices=("WordPiece", "SentencePiece"), section=TEXT)
     sp_model_file: str = option("", "SentencePiece model.", section=TEXT)
-    do_lower_case: bool = option(True, "Lower-case the text; right for uncased models.", section=TEXT)
+    do_lower_case: bool | None = option(
+        None,
+        "Lower-case the text; right for uncased models [default: what tokenizer_config.json beside --vocab_file says, or true].",
+        section=TEXT,
+    )
+    strip_accents: bool | None = option(
+        None, "Strip the accents of letters [default: what the tokenizer's files say, or as --do_lower_case].", section=TEXT
+    )
 
     output_file: str | None = option(
         None,
@@ -209,6 +218,7 @@ def create_pretraining_data(options: PretrainingDataOptions) -> "PreparedPretrai
         "sp_model_file": options.sp_model_file or None,
         "tokenization": options.tokenization,
         "do_lower_case": options.do_lower_case,
+        "strip_accents": options.strip_accents,
     }
     source = TextSource(tuple(paths), TextFormat(options.input_format, options.text_field), tokenizer)
     prepared = prepare_pretraining(source, names, meta_data_path, settings, _shard_maker(options), _tell)

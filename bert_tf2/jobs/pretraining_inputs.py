@@ -14,6 +14,7 @@ from bert_tf2.jobs.metadata_checks import check_flags, check_model, check_vocabu
 from bert_tf2.jobs.model_files import META_DATA, vocabulary_beside
 from bert_tf2.jobs.pretraining_options import DEFAULT_MAX_PREDICTIONS, DEFAULT_MAX_SEQ_LENGTH, PretrainingOptions
 from bert_tf2.models.config import BertConfig
+from bert_tf2.text.normalization import Normalization
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,6 @@ class PretrainingInputs:
       has_pairs: records hold `next_sentence_labels`; None where nothing tells.
       settings: the metadata's; None without metadata.
       shards: what the metadata says about the record files, by name; None without metadata.
-      do_lower_case: how the text was tokenized.
       meta: the metadata; None where there is none.
       tokenizer: that made the records; None where no vocabulary is at hand.
     """
@@ -38,7 +38,6 @@ class PretrainingInputs:
     has_pairs: bool | None
     settings: PretrainingSettings | None = None
     shards: Mapping[str, RecordFile] | None = None
-    do_lower_case: bool = True
     meta: MetaData | None = None
     tokenizer: Any = None
 
@@ -67,7 +66,7 @@ def find_inputs(options: PretrainingOptions, config: BertConfig) -> PretrainingI
             options.max_seq_length or DEFAULT_MAX_SEQ_LENGTH,
             options.max_predictions_per_seq or DEFAULT_MAX_PREDICTIONS,
             options.use_next_sentence_label,
-            tokenizer=_tokenizer(options, None, True),
+            tokenizer=_tokenizer(options, None, None),
         )
         _check_length(data, config, options)
         return data
@@ -79,7 +78,7 @@ def find_inputs(options: PretrainingOptions, config: BertConfig) -> PretrainingI
         raise UserError(f"--use_next_sentence_label, but {path} says that the records hold no pairs; leave the flag out")
     if settings.dynamic_masking and settings.mask_id is None:
         raise UserError(f"{path}: dynamic masking needs 'mask_id'; make the records again with create_pretraining_data.py")
-    tokenizer = _tokenizer(options, path, meta.do_lower_case is not False)
+    tokenizer = _tokenizer(options, path, meta.normalization)
     if tokenizer is not None:
         check_vocabulary(meta, tokenizer)
     if options.eval_input_files and options.files:
@@ -90,7 +89,6 @@ def find_inputs(options: PretrainingOptions, config: BertConfig) -> PretrainingI
         settings.has_pairs,
         settings,
         _shards(meta),
-        meta.do_lower_case is not False,
         meta,
         tokenizer,
     )
@@ -155,7 +153,7 @@ def _check_length(data: PretrainingInputs, config: BertConfig, options: Pretrain
         )
 
 
-def _tokenizer(options: PretrainingOptions, meta_data_path: str | None, do_lower_case: bool):
+def _tokenizer(options: PretrainingOptions, meta_data_path: str | None, normalization: Normalization | None):
     """The records' tokenizer: of the vocabulary that the command names, or of the one beside the metadata; else None."""
     from bert_tf2.text.tokenizer import load_tokenizer
 
@@ -164,7 +162,7 @@ def _tokenizer(options: PretrainingOptions, meta_data_path: str | None, do_lower
     if not known:
         return None
     kind = "SentencePiece" if "sp_model_file" in known else "WordPiece"
-    return load_tokenizer(**known, tokenization=kind, do_lower_case=do_lower_case)
+    return load_tokenizer(**known, tokenization=kind, normalization=normalization)
 
 
 def _check_same(path: str, settings: PretrainingSettings, meta: MetaData, eval_path: str | None) -> None:
@@ -175,6 +173,7 @@ def _check_same(path: str, settings: PretrainingSettings, meta: MetaData, eval_p
     eval_settings = from_meta_data(eval_meta, eval_path)
     for what, one, other in (
         ("vocab_fingerprint", meta.vocab_fingerprint, eval_meta.vocab_fingerprint),
+        ("the preparation of the text", meta.normalization, eval_meta.normalization),
         ("sentence_pairs", settings.sentence_pairs, eval_settings.sentence_pairs),
         ("dynamic_masking", settings.dynamic_masking, eval_settings.dynamic_masking),
     ):

@@ -80,7 +80,7 @@ class PretrainingRecords:
                 seed,
                 settings.masked_lm_prob,
                 self._data.max_predictions_per_seq,
-                self._config.vocab_size,
+                self._data.meta.vocab_size or self._config.vocab_size,
                 settings.mask_id,
             )
         return records

@@ -10,7 +10,7 @@ from bert_tf2 import files
 from bert_tf2.data.metadata import SQUAD, MetaData, RecordFile, read_meta_data
 from bert_tf2.data.squad_windows import QuestionSet, WindowOptions, read_questions
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.metadata_checks import check_flags, check_model, check_vocabulary
+from bert_tf2.jobs.metadata_checks import check_flags, check_model, check_size, check_vocabulary, flags_of
 from bert_tf2.jobs.reusable_records import SOURCE_FINGERPRINT, fingerprint, reusable
 from bert_tf2.jobs.squad_options import SquadOptions
 from bert_tf2.models.config import BertConfig
@@ -23,7 +23,6 @@ _DEFAULTS = {
     "doc_stride": 128,
     "max_query_length": 64,
     "version_2_with_negative": False,
-    "do_lower_case": True,
     "answer_labels": "exact",
 }
 _OF_WINDOWS = ("max_seq_length", "doc_stride", "max_query_length")
@@ -91,7 +90,7 @@ def given_records(options: SquadOptions, config: BertConfig, trains: bool) -> Qu
     _check_threshold(options, settled)
     tokenizer = None
     if options.vocab_file:
-        tokenizer = _tokenizer(options, config, settled["do_lower_case"])
+        tokenizer = _tokenizer(options, config, meta)
         check_vocabulary(meta, tokenizer)
     train_path = files.expand(options.train_data_path) if trains else None
     return QuestionData(_windows(settled), settled["version_2_with_negative"], tokenizer, train_path, meta)
@@ -112,7 +111,7 @@ def made_records(options: SquadOptions, config: BertConfig) -> QuestionData:
     _check_trained_with(options, stored, meta_path)
     settled = _settled(options, stored)
     _check_threshold(options, settled)
-    tokenizer = _tokenizer(options, config, settled["do_lower_case"])
+    tokenizer = _tokenizer(options, config, meta)
     if meta is not None:
         check_vocabulary(meta, tokenizer)
     windows, version_2 = _windows(settled), settled["version_2_with_negative"]
@@ -127,7 +126,7 @@ def made_records(options: SquadOptions, config: BertConfig) -> QuestionData:
 
     train_files = files.matching_files(options.train_file, "train_file")
     labels, skips = settled["answer_labels"], options.on_bad_row == "skip"
-    settings = (windows, version_2, tokenizer.do_lower_case, tokenizer.fingerprint, labels, skips)
+    settings = (windows, version_2, tokenizer.normalization.fact, tokenizer.fingerprint, labels, skips)
     source = fingerprint(settings, train_files)
     meta = reusable(meta_path, source, ["train"])
     if meta is None:
@@ -157,10 +156,9 @@ def _read(path: str) -> tuple[MetaData, dict[str, Any]]:
                 f"{path}: the key '{key}' is missing; prepare the data again with "
                 "create_finetuning_data.py --fine_tuning_task_type=squad"
             )
-    own = {"max_seq_length": meta.max_seq_length, "do_lower_case": meta.do_lower_case}
+    stored = {flag: meta.extra.get(flag) for flag in _DEFAULTS} | flags_of(meta)
     # Records that do not say, the model garden's among them, have Google's labels.
-    own["answer_labels"] = meta.extra.get("answer_labels", "google")
-    return meta, {flag: own.get(flag, meta.extra.get(flag)) for flag in _DEFAULTS}
+    return meta, stored | {"answer_labels": meta.extra.get("answer_labels", "google")}
 
 
 def _settled(options: SquadOptions, stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,7 +182,8 @@ def _check_trained_with(options: SquadOptions, stored: Mapping[str, Any], meta_p
         given = getattr(options, flag)
         if stored and given not in (None, stored[flag]):
             logger.warning("--%s=%s, but the model was trained with %s (%s)", flag, given, stored[flag], meta_path)
-    unlike_google = {flag: value for flag, value in stored.items() if value not in (None, _DEFAULTS[flag])}
+    google = {**_DEFAULTS, "do_lower_case": True, "strip_accents": stored.get("do_lower_case")}
+    unlike_google = {flag: value for flag, value in stored.items() if value not in (None, google[flag])}
     taken = [f"--{flag}={value}" for flag, value in unlike_google.items() if getattr(options, flag) is None]
     if taken:
         logger.info("as in training (%s): %s", meta_path, " ".join(taken))
@@ -207,15 +206,18 @@ def _windows(settled: Mapping[str, Any]) -> WindowOptions:
     return WindowOptions(**{flag: settled[flag] for flag in _OF_WINDOWS})
 
 
-def _tokenizer(options: SquadOptions, config: BertConfig, do_lower_case: bool):
-    from bert_tf2.text.tokenizer import casing_warning, load_tokenizer
+def _tokenizer(options: SquadOptions, config: BertConfig, meta: MetaData | None):
+    """The tokenizer of the records, if there are any, else what flags and vocabulary ask for."""
+    from bert_tf2.text.tokenizer import load_tokenizer, warnings_of
 
-    tokenizer = load_tokenizer(vocab_file=options.vocab_file, do_lower_case=do_lower_case)
-    if tokenizer.vocab_size != config.vocab_size:
-        raise UserError(
-            f"--vocab_file={options.vocab_file} has {tokenizer.vocab_size} entries; vocab_size in {options.bert_config_file} is "
-            f"{config.vocab_size}: vocabulary and configuration of different models?"
-        )
-    if advice := casing_warning(tokenizer):
-        logger.warning("%s", advice)
+    tokenizer = load_tokenizer(
+        vocab_file=options.vocab_file,
+        do_lower_case=options.do_lower_case,
+        strip_accents=options.strip_accents,
+        normalization=None if meta is None else meta.normalization,
+    )
+    what = f"--vocab_file={tokenizer.file} has {tokenizer.vocab_size}"
+    check_size(what, tokenizer.vocab_size, config, options.bert_config_file)
+    for warning in warnings_of(tokenizer):
+        logger.warning("%s", warning)
     return tokenizer

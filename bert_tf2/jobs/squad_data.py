@@ -84,7 +84,7 @@ def create_squad_data(options: "FinetuningDataOptions") -> "PreparedSquad":
       JobError: writing failed.
     """
     from bert_tf2.data.squad_preparation import SquadRecordOptions, prepare_squad
-    from bert_tf2.text.tokenizer import casing_warning, load_tokenizer
+    from bert_tf2.text.tokenizer import load_tokenizer, warnings_of
 
     logger = logging.getLogger(__name__)
     paths = files.matching_files(options.squad_data_file, "squad_data_file")
@@ -92,8 +92,10 @@ def create_squad_data(options: "FinetuningDataOptions") -> "PreparedSquad":
     outputs = (options.train_data_output_path, options.meta_data_file_path)
     inputs = dict.fromkeys(paths, "squad_data_file") | dict.fromkeys(translated, "translated_squad_data_folder")
     refuse_overwriting(inputs | {options.vocab_file: "vocab_file"}, outputs)
-    tokenizer = load_tokenizer(vocab_file=options.vocab_file, do_lower_case=options.do_lower_case)
-    if warning := casing_warning(tokenizer):
+    tokenizer = load_tokenizer(
+        vocab_file=options.vocab_file, do_lower_case=options.do_lower_case, strip_accents=options.strip_accents
+    )
+    for warning in warnings_of(tokenizer):
         logger.warning(warning)
     record_options = SquadRecordOptions(
         windows=_windows(options),

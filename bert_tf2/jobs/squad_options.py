@@ -104,9 +104,17 @@ class SquadOptions(TrainingOptions):
         False, "its warnings were of answers whose text could not be aligned, which --answer_text=exact need not do; leave it out"
     )
 
-    vocab_file: str | None = option(None, "WordPiece vocabulary of the model.", section=TEXT)
+    vocab_file: str | None = option(
+        None, "WordPiece vocabulary of the model: vocab.txt, tokenizer.json or a folder with one of them.", section=TEXT
+    )
     do_lower_case: bool | None = option(
-        None, "Lower-case the text; right for uncased vocabularies [default: true, or what the records say].", section=TEXT
+        None,
+        "Lower-case the text; right for uncased vocabularies [default: what the records say, or tokenizer_config.json beside the "
+        "vocabulary, or true].",
+        section=TEXT,
+    )
+    strip_accents: bool | None = option(
+        None, "Strip the accents of letters [default: as --do_lower_case, or what records or tokenizer say].", section=TEXT
     )
 
     @property

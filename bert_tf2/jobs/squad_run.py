@@ -31,6 +31,7 @@ from bert_tf2.tasks.span import SpanTask
 from bert_tf2.tasks.span_decoding import DecodedAnswers, DecodingOptions
 from bert_tf2.tasks.squad_files import write_answers
 from bert_tf2.tasks.squad_report import report_sections
+from bert_tf2.text.normalization import Normalization
 from bert_tf2.training import checkpointing, export, report, weights
 from bert_tf2.training.evaluation import predict_all
 from bert_tf2.training.question_answering_export import export_question_answering_model
@@ -71,7 +72,7 @@ class SquadRun(TrainingRun):
             version_2=data.version_2,
             null_score_diff_threshold=options.threshold or 0.0,
             google_text=options.answer_text == "google",
-            do_lower_case=data.tokenizer is None or data.tokenizer.do_lower_case,
+            normalization=Normalization() if data.tokenizer is None else data.tokenizer.normalization,
         )
         self._language = self._language_of_scores(options, question_paths)
         task = SpanTask(
@@ -170,7 +171,7 @@ class SquadRun(TrainingRun):
         tokenizer = self._data.tokenizer
         if tokenizer is None:
             return facts_of(self._data.meta)
-        return {"task": SQUAD, "vocabulary": tokenizer.fingerprint, "do_lower_case": tokenizer.do_lower_case}
+        return {"task": SQUAD, "vocabulary": tokenizer.fingerprint, "do_lower_case": tokenizer.normalization.fact}
 
     def _meta_and_tokenizer(self) -> tuple[MetaData | None, Any]:
         return self._data.meta, self._data.tokenizer

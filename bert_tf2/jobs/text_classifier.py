@@ -206,7 +206,7 @@ class _RunBackend:
             vocab_file=found.vocab_file,
             sp_model_file=found.sp_model_file,
             tokenization="SentencePiece" if found.sp_model_file else "WordPiece",
-            do_lower_case=meta.do_lower_case is not False,
+            normalization=meta.normalization,
         )
         check_vocabulary(meta, tokenizer)
         from bert_tf2.models.encoder import build_encoder

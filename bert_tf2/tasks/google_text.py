@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bert_tf2.text.normalization import basic_tokens
+from bert_tf2.text.normalization import Normalization, basic_tokens
 from bert_tf2.text.offsets import WHITE_SPACE
 from bert_tf2.text.wordpiece import Memory
 
@@ -28,11 +28,11 @@ class WordSpelling:
     """A word as the basic tokenizer spells it, its tokens joined by spaces; remembered.
 
     Args:
-      do_lower_case: as the model's tokenizer.
+      normalization: of the model's tokenizer.
     """
 
-    def __init__(self, do_lower_case: bool):
-        self._do_lower_case = do_lower_case
+    def __init__(self, normalization: Normalization):
+        self._normalization = normalization
         self._known = Memory(self._spell)
 
     def __call__(self, words: Sequence[str]) -> list[str]:
@@ -40,9 +40,9 @@ class WordSpelling:
         return list(map(self._known.__getitem__, words))
 
     def _spell(self, word: str) -> str:
-        if word.isascii() and word.isalnum():
-            return word.lower() if self._do_lower_case else word
-        return " ".join(basic_tokens(word, self._do_lower_case))
+        if word.isascii() and word.isalnum() and not self._normalization.never_split:
+            return word.lower() if self._normalization.do_lower_case else word
+        return " ".join(basic_tokens(word, self._normalization))
 
 
 def google_texts(text: str, tokens: Sequence[str], words: np.ndarray, spelling: WordSpelling) -> tuple[TextOf, SpanOf]:

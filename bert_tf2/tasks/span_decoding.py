@@ -21,6 +21,7 @@ import numpy as np
 from bert_tf2.errors import JobError
 from bert_tf2.progress import Progress
 from bert_tf2.tasks.google_text import SpanOf, TextOf, WordSpelling, google_texts
+from bert_tf2.text.normalization import Normalization
 
 if TYPE_CHECKING:
     from bert_tf2.data.squad_windows import QuestionSet, TokenizedContext
@@ -48,7 +49,7 @@ class DecodingOptions:
       version_2: questions may have no answer.
       null_score_diff_threshold: "" is predicted where its score is higher than the best answer's by more than this.
       google_text: Google's text of an answer rather than the slice of the context.
-      do_lower_case: of the model's tokenizer; used by `google_text` only.
+      normalization: of the model's tokenizer; used by `google_text` only.
     """
 
     n_best_size: int = 20
@@ -56,7 +57,7 @@ class DecodingOptions:
     version_2: bool = False
     null_score_diff_threshold: float = 0.0
     google_text: bool = False
-    do_lower_case: bool = True
+    normalization: Normalization = dataclasses.field(default_factory=Normalization)
 
     @property
     def searched(self) -> int:
@@ -215,7 +216,7 @@ class _Decoder:
 
     def __init__(self, questions: "QuestionSet", options: DecodingOptions, answers: DecodedAnswers):
         self._questions, self._options, self._answers = questions, options, answers
-        self._spelling = WordSpelling(options.do_lower_case)
+        self._spelling = WordSpelling(options.normalization)
         self._pairs: tuple[list[int], list[int], list[float], list[float]] = ([], [], [], [])
         self._context = -1
         self._text: TextOf = lambda first, last: ""

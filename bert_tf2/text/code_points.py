@@ -7,7 +7,7 @@ Python that prepared the training data; the tables are made by that Python. A te
 
 import functools
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -19,6 +19,8 @@ _PAGE_BITS = 8
 # Marks in the rows of a `Mapping`: the code point itself, and no character at all.
 _ITSELF, _NOTHING = -1, -2
 _CAPITAL_SIGMA, _FINAL_SIGMA = 0x3A3, 0x3C2
+# Stands for a shielded character where words are told apart: cleaned text has it not.
+_SHIELD = 0xFFFD
 _TRANSPARENT, _CASED = 2, 1
 
 
@@ -37,8 +39,8 @@ class Property(tf.Module):
         self._page_of = tf.constant(page_of, tf.int32)
 
     def __call__(self, code_points: tf.Tensor) -> tf.Tensor:
-        """int32 [N] -> int32 [N]."""
-        page = tf.gather(self._page_of, tf.bitwise.right_shift(code_points, _PAGE_BITS))
+        """int32 [N] -> int32 [N]; what is `Shielded` has the value of private use."""
+        page = tf.gather(self._page_of, tf.bitwise.right_shift(tf.minimum(code_points, _CODE_POINTS - 1), _PAGE_BITS))
         return tf.gather(self._pages, page * (1 << _PAGE_BITS) + tf.bitwise.bitwise_and(code_points, (1 << _PAGE_BITS) - 1))
 
 
@@ -163,6 +165,35 @@ class CanonicalOrder(tf.Module):
         last = tf.gather(tf.math.unsorted_segment_max(ends, segment, segments), segment)
         starts, ends = tf.where(shared, first, starts), tf.where(shared, last, ends)
         return tf.gather(texts.flat_values, order), tf.gather(starts, order), tf.gather(ends, order)
+
+
+class Shielded(tf.Module):
+    """Keeps some words from all that is done to characters, by moving theirs beyond the code points that there are.
+
+    Args:
+      words: none of them empty or with white space.
+    """
+
+    def __init__(self, words: Sequence[str]):
+        super().__init__()
+        self._words = tf.constant([word.encode() for word in words])
+
+    def __call__(self, texts: tf.RaggedTensor) -> tf.RaggedTensor:
+        """int32 [B, (n)] -> int32 [B, (n)]; a word is what stands between spaces."""
+        flat = texts.flat_values
+        words = tf.strings.split(encode(texts.with_flat_values(tf.where(flat < _CODE_POINTS, flat, _SHIELD)))).flat_values
+        is_one = tf.reduce_any(words[:, tf.newaxis] == self._words, axis=1)
+        shielded = tf.repeat(tf.cast(is_one, tf.int32), tf.strings.length(words, unit="UTF8_CHAR"))
+        visible = tf.where(flat != ord(" "))
+        return texts.with_flat_values(tf.tensor_scatter_nd_add(flat, visible, shielded * _CODE_POINTS))
+
+
+class Unshielded(tf.Module):
+    """Gives words that are `Shielded` their characters back."""
+
+    def __call__(self, texts: tf.RaggedTensor) -> tf.RaggedTensor:
+        """int32 [B, (n)] -> int32 [B, (n)]."""
+        return texts.with_flat_values(tf.math.floormod(texts.flat_values, _CODE_POINTS))
 
 
 def decode(texts: tf.Tensor) -> tf.RaggedTensor:

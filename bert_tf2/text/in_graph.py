@@ -7,7 +7,14 @@ import tensorflow_text
 from sentencepiece import sentencepiece_model_pb2
 
 from bert_tf2.text import code_points, unigram
-from bert_tf2.text.normalization import cleaned, punctuation_apart, without_accent
+from bert_tf2.text.normalization import (
+    Normalization,
+    cleaned,
+    cleaned_only,
+    punctuation_apart,
+    without_accent,
+    without_accent_punctuation_apart,
+)
 from bert_tf2.text.sentencepiece import SentencePieceTokenizer
 from bert_tf2.text.tokenizer import Tokenizer
 from bert_tf2.text.vocabulary import UNKNOWN
@@ -76,16 +83,7 @@ class _WordPiece(tf.Module):
 
     def __init__(self, tokenizer: WordPieceTokenizer):
         super().__init__()
-        if tokenizer.do_lower_case:
-            self._steps = [
-                code_points.Mapping(cleaned),
-                code_points.FinalSigmas(),
-                code_points.Mapping(lower_case_decomposed),
-                code_points.CanonicalOrder(),
-                code_points.Mapping(without_accent),
-            ]
-        else:
-            self._steps = [code_points.Mapping(cleaned_with_punctuation_apart)]
+        self._steps = basic_steps(tokenizer.normalization)
         self._pieces = WordPieces(tokenizer)
 
     def __call__(self, text: tf.Tensor) -> tf.RaggedTensor:
@@ -95,11 +93,35 @@ class _WordPiece(tf.Module):
         return self._pieces(tf.strings.split(code_points.encode(characters))).merge_dims(1, 2)
 
 
+def basic_steps(normalization: Normalization) -> list[tf.Module]:
+    """What `normalization.basic_tokens` does to a text before it splits it at spaces: from ragged code points to such."""
+    if normalization == Normalization(False):
+        return [code_points.Mapping(cleaned_with_punctuation_apart)]
+    lower, strip, whole = normalization.do_lower_case, normalization.strip_accents, normalization.never_split
+    shield = [code_points.Shielded(whole)] if whole else []
+    steps = [code_points.Mapping(cleaned if normalization.tokenize_chinese_chars else cleaned_only), *shield]
+    if lower:
+        steps.append(code_points.FinalSigmas())
+    if lower or strip:
+        steps.append(code_points.Mapping((lower_case_decomposed if strip else str.lower) if lower else decomposed))
+    if strip:
+        steps.append(code_points.CanonicalOrder())
+    if strip and not whole:
+        return [*steps, code_points.Mapping(without_accent_punctuation_apart)]
+    if strip:
+        steps.append(code_points.Mapping(without_accent))
+    steps += [*shield, code_points.Mapping(punctuation_apart)]
+    return [*steps, code_points.Unshielded()] if whole else steps
+
+
 class WordPieces(tf.Module):
     """Normalized words as the longest pieces that the vocabulary holds, as `WordPieceTokenizer.word_ids`."""
 
     def __init__(self, tokenizer: WordPieceTokenizer):
         super().__init__()
+        # What is never split has one id.
+        whole = [word for word in tokenizer.normalization.never_split if word not in tokenizer.vocabulary]
+        self._unknown_words = tf.constant([word.encode() for word in whole]) if whole else None
         self._pieces = tensorflow_text.FastWordpieceTokenizer(
             vocab=list(tokenizer.vocabulary),
             token_out_type=tf.int32,
@@ -111,8 +133,10 @@ class WordPieces(tf.Module):
 
     def __call__(self, words: tf.RaggedTensor) -> tf.RaggedTensor:
         """string [B, (words)] -> int32 [B, (words), (pieces)]."""
-        too_long = tf.strings.length(words.flat_values, unit="UTF8_CHAR") > MAX_CHARACTERS_PER_WORD
-        return self._pieces.tokenize(words.with_flat_values(tf.where(too_long, UNKNOWN, words.flat_values)))
+        unknown = tf.strings.length(words.flat_values, unit="UTF8_CHAR") > MAX_CHARACTERS_PER_WORD
+        if self._unknown_words is not None:
+            unknown |= tf.reduce_any(words.flat_values[:, tf.newaxis] == self._unknown_words, axis=1)
+        return self._pieces.tokenize(words.with_flat_values(tf.where(unknown, UNKNOWN, words.flat_values)))
 
 
 class _SentencePiece(tf.Module):
@@ -121,13 +145,11 @@ class _SentencePiece(tf.Module):
     def __init__(self, tokenizer: SentencePieceTokenizer):
         super().__init__()
         self._steps: list[tf.Module] = []
-        if tokenizer.do_lower_case:
-            self._space = code_points.Mapping(_space_as_space)
-            self._steps = [
-                code_points.Mapping(_decomposed_without_marks),
-                code_points.FinalSigmas(),
-                code_points.Mapping(str.lower),
-            ]
+        if tokenizer.normalization.strip_accents:
+            self._steps.append(code_points.Mapping(_decomposed_without_marks))
+        if tokenizer.normalization.do_lower_case:
+            self._steps += [code_points.FinalSigmas(), code_points.Mapping(str.lower)]
+        self._space = code_points.Mapping(_space_as_space) if self._steps else None
         model = sentencepiece_model_pb2.ModelProto.FromString(tokenizer.model)
         self._segmenter = unigram.UnigramSegmenter(model) if unigram.is_needed(model) else None
         self._pieces = tensorflow_text.SentencepieceTokenizer(tokenizer.model, tf.string if self._segmenter else tf.int32)
@@ -140,7 +162,7 @@ class _SentencePiece(tf.Module):
         return self._segmenter(code_points.decode(tf.strings.reduce_join(pieces, axis=-1)))
 
     def _prepared(self, text: tf.Tensor) -> tf.Tensor:
-        if not self._steps:
+        if self._space is None:
             return tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="ignore")
         spaced = code_points.encode(self._space(code_points.decode(text)))
         characters = code_points.decode(tf.strings.regex_replace(tf.strings.strip(spaced), " +", " "))
@@ -152,6 +174,11 @@ class _SentencePiece(tf.Module):
 def lower_case_decomposed(character: str) -> str:
     """A character of an uncased text after `cleaned`, except for the sigma; accents follow their letter."""
     return unicodedata.normalize("NFD", character.lower())
+
+
+def decomposed(character: str) -> str:
+    """A character, its accents after their letter."""
+    return unicodedata.normalize("NFD", character)
 
 
 def cleaned_with_punctuation_apart(character: str) -> str:

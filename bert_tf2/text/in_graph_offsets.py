@@ -1,15 +1,14 @@
 """Tokens with their places inside a TensorFlow graph: `bert_tf2.text.offsets` for models that take raw text."""
 
 import functools
-import unicodedata
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from bert_tf2.text import code_points
-from bert_tf2.text.in_graph import WordPieces, cleaned_with_punctuation_apart, lower_case_decomposed
-from bert_tf2.text.normalization import cleaned, without_accent
+from bert_tf2.text.in_graph import WordPieces, basic_steps
+from bert_tf2.text.normalization import Normalization, is_accent
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
 _SPACE = ord(" ")
@@ -39,7 +38,7 @@ class InGraphPlacingTokenizer(tf.Module):
 
     def __init__(self, tokenizer: WordPieceTokenizer):
         super().__init__()
-        self._normalize = _Uncased() if tokenizer.do_lower_case else _Cased()
+        self._normalize = _Normalizer(tokenizer.normalization)
         self._pieces = WordPieces(tokenizer)
         self._unk_id = tokenizer.unk_id
         self._lengths = tf.constant([len(token) for token in tokenizer.vocabulary], tf.int32)
@@ -72,45 +71,30 @@ class InGraphPlacingTokenizer(tf.Module):
         return tf.where(ids.flat_values == self._unk_id, whole, spelled)
 
 
-class _Cased(tf.Module):
-    """The steps of `normalization.basic_tokens` for cased text, with places."""
+class _Normalizer(tf.Module):
+    """The steps of `normalization.basic_tokens`, with places; an accent that is stripped belongs to its letter."""
 
-    def __init__(self):
+    def __init__(self, normalization: Normalization):
         super().__init__()
-        self._apart = code_points.Mapping(cleaned_with_punctuation_apart)
-
-    def __call__(self, characters: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.Tensor, tf.Tensor]:
-        """int32 [B, (n)] -> the normalized texts, int32 [B, (m)], and starts and ends of their characters, int32 [sum of m]."""
-        normalized, sources = self._apart.with_sources(characters)
-        starts = tf.gather(_places(characters), sources)
-        return normalized, starts, starts + 1
-
-
-class _Uncased(tf.Module):
-    """The steps of `normalization.basic_tokens` for uncased text, with places; an accent belongs to its letter."""
-
-    def __init__(self):
-        super().__init__()
-        self._cleaned = code_points.Mapping(cleaned)
-        self._sigmas = code_points.FinalSigmas()
-        self._decomposed = code_points.Mapping(lower_case_decomposed)
-        self._order = code_points.CanonicalOrder()
-        self._without_accents = code_points.Mapping(without_accent)
+        self._steps = basic_steps(normalization)
         self._roles = code_points.Property(_roles())
 
     def __call__(self, characters: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.Tensor, tf.Tensor]:
-        """As `_Cased`."""
-        texts, sources = self._cleaned.with_sources(characters)
-        texts, again = self._decomposed.with_sources(self._sigmas(texts))
-        sources = tf.gather(sources, again)
-        # Spaces stand for white space, and around ideographs; spaces never move when marks are sorted.
-        roles = self._roles(tf.gather(characters.flat_values, sources))
-        added = (texts.flat_values == _SPACE) & (roles != _WHITE_SPACE)
-        starts = tf.gather(_places(characters), sources)
-        texts, starts, ends = self._order.with_places(texts, starts, starts + 1)
-        ends = self._with_accents(texts, ends, added)
-        texts, sources = self._without_accents.with_sources(texts)
-        return texts, tf.gather(starts, sources), tf.gather(ends, sources)
+        """int32 [B, (n)] -> the normalized texts, int32 [B, (m)], and starts and ends of their characters, int32 [sum of m]."""
+        texts, starts = characters, _places(characters)
+        ends, is_white_space = starts + 1, self._roles(characters.flat_values) == _WHITE_SPACE
+        for step in self._steps:
+            if isinstance(step, code_points.Mapping):
+                texts, sources = step.with_sources(texts)
+                starts, ends, is_white_space = (tf.gather(values, sources) for values in (starts, ends, is_white_space))
+            elif isinstance(step, code_points.CanonicalOrder):
+                # Spaces stand for white space, and around ideographs; they never move when marks are sorted.
+                added = (texts.flat_values == _SPACE) & ~is_white_space
+                texts, starts, ends = step.with_places(texts, starts, ends)
+                ends = self._with_accents(texts, ends, added)
+            else:
+                texts = step(texts)
+        return texts, starts, ends
 
     def _with_accents(self, texts: tf.RaggedTensor, ends: tf.Tensor, added: tf.Tensor) -> tf.Tensor:
         """Lets the accents that will be stripped belong to what stands before them, unless that is white space or nothing.
@@ -139,7 +123,7 @@ def _roles() -> np.ndarray:
 
 
 def _role(character: str) -> int:
-    if unicodedata.category(character) == "Mn":
+    if is_accent(character):
         return _ACCENT
     return _WHITE_SPACE if character.isspace() else 0
 

@@ -7,11 +7,11 @@ import re
 import struct
 import unicodedata
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from bert_tf2.text.normalization import cleaned, is_punctuation
+from bert_tf2.text.normalization import Normalization, cleaned, cleaned_only, folded, is_accent, is_cjk, is_punctuation
 from bert_tf2.text.wordpiece import MAX_CHARACTERS_PER_WORD, Memory, WordPieceTokenizer
 
 # What separates words in SQuAD, as in the reference (`read_squad_examples` of google-research/bert): fewer characters than
@@ -85,8 +85,9 @@ class PlacingTokenizer:
 
     def _word_rows(self, word: str) -> bytes:
         """Id, start and end of each token of a word, as int32 [n, 3] in bytes; the places count from the word's beginning."""
-        rows, do_lower_case = array("i"), self._tokenizer.do_lower_case
-        if word.isascii() and word.isprintable():
+        rows, normalization = array("i"), self._tokenizer.normalization
+        do_lower_case = normalization.do_lower_case
+        if word.isascii() and word.isprintable() and not normalization.never_split:
             spelled, end = word.lower() if do_lower_case else word, len(word)
             known = self._tokenizer.vocabulary.get
             # Most words are plain and in the vocabulary, or such a word and a mark after it.
@@ -100,13 +101,13 @@ class PlacingTokenizer:
                 start, end = match.span()
                 self._add(rows, match.group(), range(start, end), range(start + 1, end + 1))
         else:
-            for spelled, starts, ends in placed_basic_tokens(word, do_lower_case):
+            for spelled, starts, ends in placed_basic_tokens(word, normalization):
                 self._add(rows, spelled, starts, ends)
         return rows.tobytes()
 
     def _add(self, rows: array, spelled: str, starts: Sequence[int], ends: Sequence[int]) -> None:
         """Adds the pieces of a word whose characters have these places."""
-        ids = self._tokenizer.word_ids(spelled)
+        ids = self._tokenizer.word_or_whole_ids(spelled)
         if len(ids) == 1:
             rows.extend((ids[0], starts[0], ends[-1]))
             return
@@ -118,15 +119,46 @@ class PlacingTokenizer:
             begin = end
 
 
-def placed_basic_tokens(text: str, do_lower_case: bool) -> list[tuple[str, list[int], list[int]]]:
+Word = tuple[str, list[int], list[int]]
+
+
+def placed_basic_tokens(text: str, normalization: Normalization) -> list[Word]:
     """The words and punctuation marks that `basic_tokens` gives, with the start and the end in `text` of each character."""
+    if not normalization.never_split:
+        return _placed(text, normalization)
+    found: list[Word] = []
+    begin = 0
+    for start, end, spelled in [*_whole_words(text, normalization), (len(text), len(text), "")]:
+        between = _placed(text[begin:start], normalization)
+        found += [(word, [begin + x for x in starts], [begin + x for x in ends]) for word, starts, ends in between]
+        if spelled:
+            found.append((spelled, [start] * len(spelled), [end] * len(spelled)))
+        begin = end
+    return found
+
+
+def _whole_words(text: str, normalization: Normalization) -> Iterator[tuple[int, int, str]]:
+    """The words that are never split: where they start and end, and as what they are looked up."""
+    clean = _cleaning(normalization)
+    characters = [(c, place) for place, character in enumerate(text) for c in clean(character)]
+    for is_space, group in itertools.groupby(characters, key=lambda row: row[0] == " "):
+        rows = list(group)
+        word = "".join(c for c, _ in rows)
+        spelled = word if word in normalization.never_split else folded(word, normalization)
+        # An ideograph is whole anyhow.
+        if not is_space and spelled in normalization.never_split and not is_cjk(spelled[0]):
+            yield rows[0][1], rows[-1][1] + 1, spelled
+
+
+def _placed(text: str, normalization: Normalization) -> list[Word]:
     found: list[tuple[list[str], list[int], list[int]]] = []
     # Whether the next character begins a word, and whether there is a character that an accent could belong to.
     apart, bare = True, True
-    for character, start, end in _normalized(text, do_lower_case):
+    strip_accents = normalization.strip_accents
+    for character, start, end in _normalized(text, normalization):
         if character == " ":
             apart, bare = True, bare or text[start].isspace()
-        elif do_lower_case and unicodedata.category(character) == "Mn":
+        elif strip_accents and is_accent(character):
             if not bare:
                 ends = found[-1][2]
                 ends[-1] = max(ends[-1], end)
@@ -140,24 +172,31 @@ def placed_basic_tokens(text: str, do_lower_case: bool) -> list[tuple[str, list[
     return [("".join(characters), starts, ends) for characters, starts, ends in found]
 
 
-def _normalized(text: str, do_lower_case: bool) -> list[tuple[str, int, int]]:
+def _normalized(text: str, normalization: Normalization) -> list[tuple[str, int, int]]:
     """The characters that the reference cuts into words, accents still among them, each with its start and end in `text`."""
-    if not do_lower_case:
-        return [(c, place, place + 1) for place, character in enumerate(text) for c in cleaned(character)]
-    if _CAPITAL_SIGMA in text:
-        text = _with_small_sigmas(text)
-    rows = [(c, place, place + 1) for place, character in enumerate(text) for c in _decomposed(character)]
-    return _in_canonical_order(rows)
+    prepare, lower, strip = _cleaning(normalization), normalization.do_lower_case, normalization.strip_accents
+    if lower and _CAPITAL_SIGMA in text:
+        text = _with_small_sigmas(text, prepare)
+    if lower or strip:
+        prepare = functools.partial(_folded, prepare, lower, strip)
+    rows = [(c, place, place + 1) for place, character in enumerate(text) for c in prepare(character)]
+    return _in_canonical_order(rows) if strip else rows
+
+
+def _cleaning(normalization: Normalization) -> Callable[[str], str]:
+    return cleaned if normalization.tokenize_chinese_chars else cleaned_only
 
 
 @functools.lru_cache(maxsize=1 << 16)
-def _decomposed(character: str) -> str:
-    return unicodedata.normalize("NFD", cleaned(character).lower())
+def _folded(clean: Callable[[str], str], lower: bool, strip: bool, character: str) -> str:
+    text = clean(character)
+    text = text.lower() if lower else text
+    return unicodedata.normalize("NFD", text) if strip else text
 
 
-def _with_small_sigmas(text: str) -> str:
+def _with_small_sigmas(text: str, clean: Callable[[str], str]) -> str:
     """The text with σ or ς for every Σ; which of them depends on the letters beside it."""
-    small = iter([c for c in "".join(map(cleaned, text)).lower() if c in "σς"])
+    small = iter([c for c in "".join(map(clean, text)).lower() if c in "σς"])
     return "".join([next(small) if c in "Σσς" else c for c in text])
 
 

@@ -9,20 +9,22 @@ import sentencepiece
 from bert_tf2 import file_kinds
 from bert_tf2.errors import UserError
 from bert_tf2.files import require_file
+from bert_tf2.text.normalization import Normalization
 from bert_tf2.text.vocabulary import CLASSIFICATION, SEPARATOR, read_bytes
 
 
 class SentencePieceTokenizer:
     """Splits text into the pieces of a SentencePiece model.
 
-    With `do_lower_case` the text is first prepared as ALBERT's and the model garden's data preparation do: white space
-    joined, NFKD, accents stripped, lower case. Without it the text goes to the library as it is. The ids are always those of
-    `SentencePieceProcessor.encode` for that text. The model garden besides takes a piece such as `▁1999,` apart into the
-    number and the comma; the library does not, and neither do we.
+    By default the text is first prepared as ALBERT's and the model garden's data preparation do: white space joined, NFKD,
+    accents stripped, lower case; accents and capitals can be kept, each for itself. With both kept the text goes to the library
+    as it is. The ids are always those of `SentencePieceProcessor.encode` for that text. The model garden besides takes a piece
+    such as `▁1999,` apart into the number and the comma; the library does not, and neither do we.
 
     Args:
       sp_model_file: path of the model.
-      do_lower_case: prepare the text for an uncased model such as ALBERT's.
+      normalization: `do_lower_case` and `strip_accents` tell how the text is prepared; True, for an uncased model such as
+        ALBERT's, and False are short for both.
 
     Raises:
       UserError: no such file, not a SentencePiece model, or one without [CLS] or [SEP].
@@ -30,9 +32,10 @@ class SentencePieceTokenizer:
 
     kind = "sentencepiece"
 
-    def __init__(self, sp_model_file: str, do_lower_case: bool = True):
-        self.file = require_file(sp_model_file, "sp_model_file")
-        self.do_lower_case = do_lower_case
+    def __init__(self, sp_model_file: str, normalization: Normalization | bool = True):
+        self.file, self.notices = require_file(sp_model_file, "sp_model_file"), ()
+        self.normalization = Normalization(normalization) if isinstance(normalization, bool) else normalization
+        self.do_lower_case = self.normalization.do_lower_case
         self._processor = sentencepiece.SentencePieceProcessor()
         self.model = read_bytes(self.file, "sp_model_file")
         try:
@@ -62,20 +65,21 @@ class SentencePieceTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, without [CLS] and [SEP]."""
-        return self._processor.encode(prepared(text) if self.do_lower_case else text)
+        return self._processor.encode(prepared(text, self.normalization))
 
     def tokenize(self, text: str) -> list[str]:
         """The pieces of a text, without [CLS] and [SEP]; pieces outside the model as they stand in the text."""
-        return self._processor.encode(prepared(text) if self.do_lower_case else text, out_type=str)
+        return self._processor.encode(prepared(text, self.normalization), out_type=str)
 
     def id_to_token(self, id: int) -> str:
         """The piece with this id."""
         return self._processor.id_to_piece(id)
 
 
-def prepared(text: str) -> str:
-    """White space joined, compatibility decomposition (NFKD), combining marks stripped, lower case, as for ALBERT."""
-    text = " ".join(text.split())
-    if not text.isascii():
+def prepared(text: str, normalization: Normalization) -> str:
+    """As for ALBERT: white space joined, [compatibility decomposition (NFKD), combining marks stripped], [lower case]."""
+    if normalization.do_lower_case or normalization.strip_accents:
+        text = " ".join(text.split())
+    if normalization.strip_accents and not text.isascii():
         text = "".join([c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)])
-    return text.lower()
+    return text.lower() if normalization.do_lower_case else text

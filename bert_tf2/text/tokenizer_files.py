@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from bert_tf2.errors import UserError
+from bert_tf2.text import tokenizer_config
 from bert_tf2.text.vocabulary import CLASSIFICATION, MASK, PADDING, SEPARATOR, UNKNOWN
 from bert_tf2.text.wordpiece import MAX_CHARACTERS_PER_WORD, WordPieceTokenizer
 
@@ -40,30 +41,23 @@ def tokenizer_files(tokenizer: Any, max_length: int) -> dict[str, bytes]:
     special = {name: token for name, token in _SPECIAL.items() if token in tokenizer.vocabulary}
     config = {
         "tokenizer_class": "BertTokenizer",
-        "do_lower_case": tokenizer.do_lower_case,
-        "strip_accents": None,
-        "tokenize_chinese_chars": True,
+        **tokenizer_config.to_json(tokenizer.normalization),
         "model_max_length": max_length,
         # A token that the vocabulary lacks would be added to it, with an id that the model has no embedding for.
         **{name: special.get(name) for name in _SPECIAL},
     }
     return {
-        VOCABULARY: _vocabulary(tokenizer),
+        VOCABULARY: tokenizer.source.to_text().encode(),
         CONFIG: _as_json(config),
         "special_tokens_map.json": _as_json(special),
         "tokenizer.json": _as_json(_serialized(tokenizer, special)),
     }
 
 
-def _vocabulary(tokenizer: WordPieceTokenizer) -> bytes:
-    # The line of a token that no text gives is empty.
-    tokens = (tokenizer.id_to_token(id) for id in range(tokenizer.vocab_size))
-    return "".join(f"{'' if token.startswith(' ') else token}\n" for token in tokens).encode()
-
-
 def _serialized(tokenizer: WordPieceTokenizer, special: dict[str, str]) -> dict[str, Any]:
     """The object of `tokenizer.json`, version 1.0."""
     ids = {token: tokenizer.vocabulary[token] for token in special.values()}
+    said = tokenizer_config.to_json(tokenizer.normalization)
     first, second = [_sequence("A", 0), _sign(SEPARATOR, 0)], [_sequence("B", 1), _sign(SEPARATOR, 1)]
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     return {
@@ -74,9 +68,9 @@ def _serialized(tokenizer: WordPieceTokenizer, special: dict[str, str]) -> dict[
         "normalizer": {
             "type": "BertNormalizer",
             "clean_text": True,
-            "handle_chinese_chars": True,
-            "strip_accents": None,
-            "lowercase": tokenizer.do_lower_case,
+            "handle_chinese_chars": said["tokenize_chinese_chars"],
+            "strip_accents": said["strip_accents"],
+            "lowercase": said["do_lower_case"],
         },
         "pre_tokenizer": {"type": "BertPreTokenizer"},
         "post_processor": {

@@ -1,47 +1,119 @@
-"""WordPiece vocabulary files: one token a line, the line number is the id."""
+"""WordPiece vocabularies: `vocab.txt`, one token a line, the line number is the id; or Hugging Face's `tokenizer.json`."""
 
-from bert_tf2 import file_kinds
+import dataclasses
+import functools
+import os
+from typing import Any
+
+from bert_tf2 import file_kinds, files
 from bert_tf2.errors import UserError
 from bert_tf2.files import is_remote, require_file
+from bert_tf2.text import tokenizer_json
 
 UNKNOWN, CLASSIFICATION, SEPARATOR, PADDING, MASK = "[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"
+FILE_NAMES = ("vocab.txt", "tokenizer.json")
+"""What a vocabulary is called in a model's folder; the first that is there is taken."""
 
 
-def load_vocabulary(path: str) -> dict[str, int]:
-    """Reads a vocabulary; iterating over the result gives the tokens in id order.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """A vocabulary as it was read.
 
-    As in Google's reader every line is stripped of white space and counts, also when nothing is left of it (the published
-    Chinese vocabulary holds U+2028 as a token): such a line gets a placeholder that no text can produce, so that ids stay
-    line numbers. Unlike Google's reader a byte order mark is dropped, and empty lines after the last token do not count.
+    Attributes:
+      file: the path.
+      lines: the tokens by id, as a vocab.txt holds them: a line may be empty, and a token may stand on several.
+      settings: what the file itself says of `Normalization`, by the names of its fields.
+      notices: what a user should know about the file, a line each.
+    """
+
+    file: str
+    lines: tuple[str, ...]
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+
+    @functools.cached_property
+    def ids(self) -> dict[str, int]:
+        """The id of each token; iterating over it gives a name for every id, in order.
+
+        A token on several lines has the last one's id, as in Google's reader and in transformers. The other lines, and the
+        empty ones, have names that no text can produce.
+        """
+        last = {token: id for id, token in enumerate(self.lines)}
+        return {token if token and last[token] == id else f" {id}": id for id, token in enumerate(self.lines)}
+
+    def to_text(self) -> str:
+        """The content of a vocab.txt with this vocabulary."""
+        return "".join(f"{line}\n" for line in self.lines)
+
+
+def find_vocabulary(path: str, flag: str = "vocab_file") -> str:
+    """The expanded path of a vocabulary: of the file itself, or of the one in a folder (`FILE_NAMES`).
 
     Raises:
-      UserError: no such file, not UTF-8, a token given twice, or [UNK], [CLS] or [SEP] missing.
+      UserError: there is none.
     """
-    path = require_file(path, "vocab_file")
+    path = files.expand(path)
+    if is_remote(path) or not os.path.isdir(path):
+        return require_file(path, flag)
+    found = vocabulary_in(path)
+    if found is None:
+        raise UserError(f"--{flag}: no {' or '.join(FILE_NAMES)} in the folder {path}; give the file itself")
+    return found
+
+
+def vocabulary_in(folder: str) -> str | None:
+    """The path of the vocabulary in a folder, which may be remote; None where there is none."""
+    paths = (os.path.join(folder, name) for name in FILE_NAMES)
+    return next(filter(files.exists, paths), None)
+
+
+def load_vocabulary(path: str) -> Vocabulary:
+    """Reads a vocab.txt, a tokenizer.json of a BERT WordPiece model, or what of them lies in a folder.
+
+    As in Google's reader every line of a vocab.txt is stripped of white space and counts, also when nothing is left of it (the
+    published Chinese vocabulary holds U+2028 as a token). Unlike Google's reader a byte order mark is dropped, and empty lines
+    after the last token do not count.
+
+    Raises:
+      UserError: no such file, not UTF-8, JSON that is no BERT WordPiece model, or [UNK], [CLS] or [SEP] missing.
+    """
+    path = find_vocabulary(path)
+    content = read_bytes(path, "vocab_file")
     try:
-        lines = read_bytes(path, "vocab_file").decode("utf-8-sig").split("\n")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         other = file_kinds.explained(path, "a vocabulary", wants_text=True)
         raise other or UserError(f"--vocab_file: {path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
-    while lines and not lines[-1].strip("\r"):
-        lines.pop()
-    vocabulary: dict[str, int] = {}
-    for index, line in enumerate(lines):
-        token = line.strip() or f" {index}"
-        first = vocabulary.setdefault(token, index)
-        if first != index:
-            raise UserError(f"{path}:{index + 1} duplicates line {first + 1}: '{token}'; every token may stand there once")
-    _require_special_tokens(path, vocabulary)
+    if path.endswith(".json") or text.lstrip().startswith("{"):
+        read = tokenizer_json.read(path, text)
+        vocabulary = Vocabulary(path, read.tokens, read.settings, read.notices)
+    else:
+        lines = text.split("\n")
+        while lines and not lines[-1].strip("\r"):
+            lines.pop()
+        tokens = tuple(line.strip() for line in lines)
+        vocabulary = Vocabulary(path, tokens, notices=_repetitions(path, tokens))
+    _require_special_tokens(vocabulary)
     return vocabulary
 
 
-def _require_special_tokens(path: str, vocabulary: dict[str, int]) -> None:
-    missing = [token for token in (UNKNOWN, CLASSIFICATION, SEPARATOR) if token not in vocabulary]
+def _repetitions(path: str, tokens: tuple[str, ...]) -> tuple[str, ...]:
+    first: dict[str, int] = {}
+    repeated = [(id, token) for id, token in enumerate(tokens) if token and first.setdefault(token, id) != id]
+    if not repeated:
+        return ()
+    id, token = repeated[0]
+    more = f", and {len(repeated) - 1:,} more lines repeat others" if len(repeated) > 1 else ""
+    return (f"{path}:{id + 1} repeats line {first[token] + 1}: '{token}'{more}; the last line of a token is its id",)
+
+
+def _require_special_tokens(vocabulary: Vocabulary) -> None:
+    missing = [token for token in (UNKNOWN, CLASSIFICATION, SEPARATOR) if token not in vocabulary.ids]
     if missing:
-        other = file_kinds.explained(path, "a vocabulary", wants_text=True)
+        other = file_kinds.explained(vocabulary.file, "a vocabulary", wants_text=True)
         raise other or UserError(
-            f"--vocab_file: {path} lacks {', '.join(missing)} ({len(vocabulary)} tokens read); "
-            "give the vocab.txt that was published with the checkpoint"
+            f"--vocab_file: {vocabulary.file} lacks {', '.join(missing)} ({len(vocabulary.lines)} tokens read); "
+            "give the vocab.txt or tokenizer.json that was published with the checkpoint"
         )
 
 

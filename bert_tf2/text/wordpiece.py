@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from bert_tf2.text.normalization import CJK_BLOCKS, basic_tokens
-from bert_tf2.text.vocabulary import CLASSIFICATION, PADDING, SEPARATOR, UNKNOWN, load_vocabulary
+from bert_tf2.text.normalization import CJK_BLOCKS, Normalization, basic_tokens
+from bert_tf2.text.vocabulary import CLASSIFICATION, PADDING, SEPARATOR, UNKNOWN, Vocabulary, load_vocabulary
 
 # Longer words become [UNK], as in the model garden (google-research/bert: 200).
 MAX_CHARACTERS_PER_WORD = 400
@@ -16,10 +16,10 @@ MAX_CHARACTERS_PER_WORD = 400
 ASCII_WORDS = re.compile(r"[A-Za-z0-9]+|[!-/:-@\[-`{-~]")
 # Runs of what is not a sign. Signs are characters that BERT sets apart from whatever surrounds them and that give one id
 # each: ideographs, and (not all, but the common) punctuation marks.
-_SIGNS = (
-    "".join(f"{chr(first)}-{chr(last)}" for first, last in CJK_BLOCKS) + r"!-/:-@\[-`{-~、。《》「」『』【】！（），：；？‘’“”…—·"
-)
-_BETWEEN_SIGNS = re.compile(f"([^{_SIGNS}]+)")
+_IDEOGRAPHS = "".join(f"{chr(first)}-{chr(last)}" for first, last in CJK_BLOCKS)
+_MARKS = r"!-/:-@\[-`{-~、。《》「」『』【】！（），：；？‘’“”…—·"
+_BETWEEN_SIGNS = re.compile(f"([^{_IDEOGRAPHS}{_MARKS}]+)")
+_BETWEEN_MARKS = re.compile(f"([^{_MARKS}]+)")
 # Its lower case depends on neighbours even across punctuation, so text with it is never cut at punctuation.
 _CAPITAL_SIGMA = "Σ"
 
@@ -32,8 +32,13 @@ class WordPieceTokenizer:
     ideographs and common punctuation marks, which the reference sets apart as well.
 
     Args:
-      vocab_file: path of the vocabulary, one token a line.
-      do_lower_case: lower-case the text and strip its accents, for uncased vocabularies.
+      vocabulary: what was read, or its path: a vocab.txt, a tokenizer.json, or a folder with one of them.
+      normalization: how text is prepared; True and False are short for Google's with and without `do_lower_case`. Nothing is
+        taken from what lies beside the vocabulary: that does `bert_tf2.text.tokenizer.load_tokenizer`.
+
+    Attributes:
+      vocab_size: the number of ids. The model's embedding table may have more rows.
+      notices: what a user should know about the vocabulary, a line each.
 
     Raises:
       UserError: the vocabulary cannot be used; see `load_vocabulary`.
@@ -41,10 +46,12 @@ class WordPieceTokenizer:
 
     kind = "wordpiece"
 
-    def __init__(self, vocab_file: str, do_lower_case: bool = True):
-        self.file = vocab_file
-        self.do_lower_case = do_lower_case
-        self.vocabulary = load_vocabulary(vocab_file)
+    def __init__(self, vocabulary: Vocabulary | str, normalization: Normalization | bool = True):
+        self.source = load_vocabulary(vocabulary) if isinstance(vocabulary, str) else vocabulary
+        self.file, self.notices = self.source.file, self.source.notices
+        self.normalization = Normalization(normalization) if isinstance(normalization, bool) else normalization
+        self.do_lower_case = self.normalization.do_lower_case
+        self.vocabulary = self.source.ids
         self._tokens = list(self.vocabulary)
         self.vocab_size = len(self._tokens)
         self.unk_id = self.vocabulary[UNKNOWN]
@@ -52,6 +59,7 @@ class WordPieceTokenizer:
         self.sep_id = self.vocabulary[SEPARATOR]
         self.pad_id = self.vocabulary.get(PADDING, 0)
         self._longest = _longest_by_beginning(self._tokens)
+        self._between_signs = _BETWEEN_SIGNS if self.normalization.tokenize_chinese_chars else _BETWEEN_MARKS
         self._ids = Memory(self.encode_stretch)
         self._sign_id = Memory(self._encode_sign)
 
@@ -73,11 +81,13 @@ class WordPieceTokenizer:
         return [self._tokens[i] for i in self.encode(text)]
 
     def id_to_token(self, id: int) -> str:
-        """The token with this id."""
+        """The token with this id; a name that no text can produce for an id without one."""
         return self._tokens[id]
 
     def encode_stretch(self, stretch: str) -> list[int]:
         """The ids of a stretch of text without spaces, computed afresh; the ids of a text are those of its stretches, joined."""
+        if self.normalization.never_split:
+            return [id for word in basic_tokens(stretch, self.normalization) for id in self.word_or_whole_ids(word)]
         if stretch.isalnum() and stretch.isascii():
             word = stretch.lower() if self.do_lower_case else stretch
             whole = self.vocabulary.get(word)
@@ -85,17 +95,17 @@ class WordPieceTokenizer:
         if stretch.isascii() and stretch.isprintable():
             words = ASCII_WORDS.findall(stretch.lower() if self.do_lower_case else stretch)
         else:
-            runs = [] if _CAPITAL_SIGMA in stretch else _BETWEEN_SIGNS.split(stretch)
+            runs = [] if _CAPITAL_SIGMA in stretch else self._between_signs.split(stretch)
             if runs and runs[1:] != [stretch, ""]:
                 return self._encode_runs(runs)
-            words = basic_tokens(stretch, self.do_lower_case)
+            words = basic_tokens(stretch, self.normalization)
         ids: list[int] = []
         for word in words:
             ids += self.word_ids(word)
         return ids
 
     def _encode_sign(self, sign: str) -> int:
-        (word,) = basic_tokens(sign, self.do_lower_case)
+        (word,) = basic_tokens(sign, self.normalization)
         return self.word_ids(word)[0]
 
     def _encode_runs(self, runs: list[str]) -> list[int]:
@@ -105,6 +115,10 @@ class WordPieceTokenizer:
             ids += self._ids[runs[i]]
             ids += map(self._sign_id.__getitem__, runs[i + 1])
         return ids
+
+    def word_or_whole_ids(self, word: str) -> list[int]:
+        """The ids of a word of `basic_tokens`: those that are never split have one."""
+        return [self.vocabulary.get(word, self.unk_id)] if word in self.normalization.never_split else self.word_ids(word)
 
     def word_ids(self, word: str) -> list[int]:
         """Greedy longest match first; a word that cannot be spelled is one [UNK]."""

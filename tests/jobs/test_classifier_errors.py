@@ -74,7 +74,7 @@ def test_nothing_is_predicted_from_random_weights(workplace, capsys, mode):
 def test_configurations_that_do_not_fit(workplace, capsys):
     good = json.loads(workplace.config_file.read_text())
     for change, message in (
-        ({"vocab_size": 90}, "vocabulary of 86 entries; vocab_size"),
+        ({"vocab_size": 85}, "vocabulary of 86 entries; vocab_size"),
         ({"max_position_embeddings": 16}, "up to 32 tokens, the model 16 positions"),
         ({"hidden_size": 18, "num_attention_heads": 4}, "18"),
         ({"num_hidden_layers": 0}, "num_hidden_layers"),

@@ -120,14 +120,14 @@ def test_what_cannot_be_filled_is_said_in_one_line(trained, tmp_path, capsys):
     model = f"--model_dir={trained.model_dir}"
     (tmp_path / "bad.jsonl").write_text('{"text": "[MASK]"}\n{"text": "no mask"}\n')
     (tmp_path / "no.jsonl").write_text("no JSON\n")
-    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\n")
+    (tmp_path / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *map(str, range(82))]))
     out = f"--output_file={tmp_path}/out.jsonl"
     pretrained = trained.model_dir / "pretrained"
     for flags, message in (
         (["--text=[MASK]"], "give either --init_checkpoint or --model_dir"),
         ([model, "--text=no mask"], "--text holds no [MASK]"),
         ([model, "--text=" + "very " * 70 + "[MASK]"], "the text has 73 tokens, more than the model's 64"),
-        ([model, "--text=[MASK]", f"--vocab_file={tmp_path}/vocab.txt"], "has 6 entries, the model's vocab_size is 86"),
+        ([model, "--text=[MASK]", f"--vocab_file={tmp_path}/vocab.txt"], "has 87 entries; the model's vocab_size is only 86"),
         ([model, "--text=[MASK]", "--vocab_file=none.txt"], "no such file"),
         ([model, f"--input_file={tmp_path}/bad.jsonl", out], "bad.jsonl:2: the text holds no [MASK]"),
         ([model, f"--input_file={tmp_path}/no.jsonl", out], 'expected a JSON object {"text": …}'),

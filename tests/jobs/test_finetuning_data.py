@@ -1,5 +1,6 @@
 """The command create_finetuning_data.py, from its flags to its files."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -7,7 +8,10 @@ import sys
 import time
 
 import pytest
+import tensorflow as tf
 from finetuning_workplace import GOOD_ROWS, Place
+
+from bert_tf2.text.normalization import Normalization
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 COMMAND = ROOT / "data_prep" / "create_finetuning_data.py"
@@ -155,12 +159,51 @@ def test_cased_text_settings_on_an_uncased_vocabulary_are_warned_of(place):
     assert "of the tokens are [UNK]" in errors
 
 
+ACCENTS = "[PAD]\n[UNK]\n[CLS]\n[SEP]\nm\n##ö\n##o\n##chte\nM\n"
+
+
+def first_ids(place) -> list[list[int]]:
+    records = tf.data.TFRecordDataset(f"{place.out}/train.tf_record")
+    return [tf.train.Example.FromString(r).features.feature["input_ids"].int64_list.value[:] for r in records.as_numpy_iterator()]
+
+
+@pytest.mark.parametrize(
+    ("flags", "config", "expected", "normalization"),
+    [
+        ([], None, [4, 6, 7], Normalization()),
+        (["--nostrip_accents"], None, [4, 5, 7], Normalization(True, False)),
+        (["--nodo_lower_case", "--strip_accents"], None, [8, 6, 7], Normalization(False, True)),
+        ([], {"do_lower_case": True, "strip_accents": False}, [4, 5, 7], Normalization(True, False)),
+        (["--strip_accents"], {"do_lower_case": True, "strip_accents": False}, [4, 6, 7], Normalization()),
+        ([], {"never_split": ["Möchte"]}, [1], Normalization(never_split=("Möchte",))),
+    ],
+)
+def test_accents_are_kept_by_flag_and_by_the_tokenizers_files(place, flags, config, expected, normalization):
+    place.vocab_file = place.write("model/vocab.txt", ACCENTS)
+    if config is not None:
+        place.write("model/tokenizer_config.json", json.dumps(config))
+    place.write("train.tsv", "text\tlabel\nMöchte\ta\nMöchte\tb\n")
+    code, _, errors = place.run(*flags)
+    assert code == 0
+    assert first_ids(place) == [[2, *expected, 3]] * 2
+    assert ("strip_accents False there, True here" in errors) == bool(flags and config)
+    assert place.meta_data().normalization == normalization
+
+
+def test_a_token_twice_is_a_warning(place):
+    place.vocab_file = place.write("other.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nb\na\n")
+    place.write("train.tsv", "text\tlabel\na b\t1\na\t2\n")
+    code, _, errors = place.run()
+    assert code == 0
+    assert f"{place.vocab_file}:7 repeats line 5: 'a'" in errors
+    assert first_ids(place) == [[2, 6, 5, 3], [2, 6, 3]]
+
+
 @pytest.mark.parametrize(
     ("vocabulary", "message"),
     [
         ("[PAD]\n[CLS]\n[SEP]\na\n", "[UNK]"),
         ("[PAD]\n[UNK]\n[SEP]\na\n", "[CLS]"),
-        ("[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nb\na\n", "7 duplicates line 5"),
     ],
 )
 def test_bad_vocabularies(place, vocabulary, message):

@@ -14,6 +14,7 @@ from bert_tf2.data.squad import Answer, Paragraph, Question
 from bert_tf2.data.squad_windows import QuestionSet, WindowOptions, make_questions, read_questions
 from bert_tf2.errors import JobError
 from bert_tf2.tasks.span_decoding import DecodedAnswers, DecodingOptions, decode
+from bert_tf2.text.normalization import Normalization
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -64,7 +65,7 @@ def garden_answers(examples: list, features: list, logits: tuple[np.ndarray, np.
         results,
         options.n_best_size,
         options.max_answer_length,
-        options.do_lower_case,
+        options.normalization.do_lower_case,
         version_2_with_negative=options.version_2,
         null_score_diff_threshold=options.null_score_diff_threshold,
     )
@@ -133,7 +134,7 @@ def test_real_windows_decode_as_the_gardens(real_data, tmp_path, benchmark, file
         # What padding has must not be chosen by the garden, which looks at it.
         lowest = [np.where(side == -15, np.float32(-15), shape(side)) for side in base]
         for choice in CHOICES if number == 0 else [CHOICES[0], CHOICES[number]]:
-            options = DecodingOptions(**{**vars(choice), "version_2": version_2, "do_lower_case": lower})
+            options = DecodingOptions(**{**vars(choice), "version_2": version_2, "normalization": Normalization(lower)})
             ours = decode(questions, *with_noise_behind_the_end(questions, lowest), options)
             assert_equal(ours, garden_answers(examples, features, lowest, options))
 
@@ -178,7 +179,7 @@ def test_strange_texts_decode_as_the_gardens(tmp_path, tiny_vocab_file, do_lower
         logits = rng.normal(size=[2, len(features), 60]).astype(np.float32)
         for row, feature in enumerate(features):
             logits[:, row, len(feature.tokens) :] = -100
-        options = DecodingOptions(n_best_size, 12, version_2, google_text=True, do_lower_case=do_lower_case)
+        options = DecodingOptions(n_best_size, 12, version_2, google_text=True, normalization=Normalization(do_lower_case))
         ours = decode(questions, *logits, options)
         assert_equal(ours, garden_answers(examples, features, logits, options))
         for question, number in zip(questions.questions, questions.context_of_question):

@@ -11,10 +11,24 @@ from collections.abc import Callable
 import pytest
 import sentencepiece
 
+from bert_tf2.text.normalization import Normalization
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 WORDS = ["the", "un", "##aff", "##able", "good", "The", "Good", "ing", "##ing", "οδυσσευς", "οδυσσευσ", "ΟΔΥΣΣΕΥΣ", "straße", "½"]
+
+WHOLE = ("[MASK]", "[cls]the", "Good", "ab,", "e-mail@example.org", "café", "straße", "known", "你", "ΑΣ’Α")
+NORMALIZATIONS = {
+    "uncased": Normalization(),
+    "cased": Normalization(False),
+    "uncased accents": Normalization(True, strip_accents=False),
+    "cased stripped": Normalization(False, strip_accents=True),
+    "ideographs joined": Normalization(True, tokenize_chinese_chars=False),
+    "cased ideographs joined": Normalization(False, tokenize_chinese_chars=False),
+    "uncased some whole": Normalization(never_split=WHOLE),
+    "cased some whole": Normalization(False, never_split=WHOLE),
+    "all": Normalization(True, False, False, WHOLE),
+}
 
 NASTY = [
     "",
@@ -36,6 +50,7 @@ NASTY = [
     "हिन्दी தமிழ் ไทย العَرَبِيَّة עִבְרִית ქართული Ⴀ ᏣᎳᎩ ꮳ",
     "\u037e \u0387 \u1fef \u2329x\u232a \u226e a\u0338=\u0338",
     "state-of-the-art,well-known;$1,999.99!? e-mail@example.org http://x.y/z?a=b&c=[d]",
+    "[CLS]the Good good GOOD good, ab, AB, (ab,) ab,. café CAFÉ cafe\u0301 caf\u00ade Straße, known 你\u0301 ΑΣ’Α\u0301 ΑΣ’Α",
     "x" * 400,
     "x" * 401,
     "é" * 400,
@@ -110,9 +125,15 @@ def rich_vocab_file(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="session", params=[True, False], ids=["uncased", "cased"])
+def google_tokenizer(request, rich_vocab_file) -> WordPieceTokenizer:
+    """A tokenizer over `rich_vocab_file` that Google's could be: lower-casing or not."""
+    return WordPieceTokenizer(rich_vocab_file, request.param)
+
+
+@pytest.fixture(scope="session", params=NORMALIZATIONS.values(), ids=NORMALIZATIONS)
 def rich_tokenizer(request, rich_vocab_file) -> WordPieceTokenizer:
-    """A tokenizer over `rich_vocab_file`, lower-casing or not."""
-    return WordPieceTokenizer(rich_vocab_file, do_lower_case=request.param)
+    """A tokenizer over `rich_vocab_file`, with each way of preparing text."""
+    return WordPieceTokenizer(rich_vocab_file, request.param)
 
 
 @pytest.fixture(scope="session")

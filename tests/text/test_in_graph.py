@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from bert_tf2.data.examples import pack_pair
 from bert_tf2.text.in_graph import InGraphTokenizer
+from bert_tf2.text.normalization import Normalization
 from bert_tf2.text.sentencepiece import SentencePieceTokenizer
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
@@ -31,8 +32,9 @@ def test_wordpiece_ids_of_hand_made_and_random_lines(rich_tokenizer, nasty_lines
 
 
 @pytest.mark.parametrize("do_lower_case", [True, False])
-def test_sentencepiece_ids_of_hand_made_and_random_lines(sp_model_file, nasty_lines, do_lower_case):
-    assert_same_ids(SentencePieceTokenizer(sp_model_file, do_lower_case), nasty_lines)
+@pytest.mark.parametrize("strip_accents", [True, False])
+def test_sentencepiece_ids_of_hand_made_and_random_lines(sp_model_file, nasty_lines, do_lower_case, strip_accents):
+    assert_same_ids(SentencePieceTokenizer(sp_model_file, Normalization(do_lower_case, strip_accents)), nasty_lines)
 
 
 @pytest.mark.slow
@@ -58,7 +60,7 @@ def test_sentencepiece_ids_of_real_lines(real_data, real_lines, do_lower_case):
 
 @pytest.mark.parametrize("max_seq_length", [3, 4, 5, 8, 9, 64])
 def test_packing_and_truncation_are_those_of_training(rich_vocab_file, max_seq_length):
-    tokenizer = WordPieceTokenizer(rich_vocab_file, do_lower_case=False)
+    tokenizer = WordPieceTokenizer(rich_vocab_file, False)
     text = ["the good", "", "un", "the " * 3, "the " * 20, "the " * 4, "good", ""]
     text_b = ["good", "the", "", "the " * 20, "the " * 3, "the " * 5, "the " * 9, ""]
     pack = InGraphTokenizer(tokenizer, max_seq_length)
@@ -81,7 +83,7 @@ def test_packing_and_truncation_are_those_of_training(rich_vocab_file, max_seq_l
 
 def test_bytes_that_are_not_utf8_are_left_out(rich_tokenizer, sp_model_file):
     broken = [b"the \xffgood\xc3", b"\xed\xa0\x80the\xf4\x90\x80\x80", b"\xff", b""]
-    for tokenizer in (rich_tokenizer, SentencePieceTokenizer(sp_model_file, rich_tokenizer.do_lower_case)):
+    for tokenizer in (rich_tokenizer, SentencePieceTokenizer(sp_model_file, rich_tokenizer.normalization)):
         expected = [tokenizer.encode(line.decode("utf-8", "ignore")) for line in broken]
         assert compiled(InGraphTokenizer(tokenizer, 16))(tf.constant(broken)).to_list() == expected
 

@@ -18,7 +18,7 @@ def parts(tokenizer, text: str) -> list[str]:
 
 def letters(tokenizer, text: str) -> str:
     """The characters of all words of a text, without regard to which small sigma it is: that depends on what follows."""
-    words = placed_basic_tokens(text, tokenizer.do_lower_case)
+    words = placed_basic_tokens(text, tokenizer.normalization)
     return "".join(word for word, _, _ in words).replace("ς", "σ")
 
 
@@ -115,7 +115,7 @@ def test_random_texts_of_what_decomposes(rich_tokenizer):
 @pytest.mark.real_data
 @pytest.mark.parametrize("vocabulary", ["uncased", "cased", "chinese"])
 def test_real_lines(real_data, real_lines, vocabulary):
-    tokenizer = WordPieceTokenizer(str(real_data / "vocab" / f"{vocabulary}.txt"), do_lower_case=vocabulary != "cased")
+    tokenizer = WordPieceTokenizer(str(real_data / "vocab" / f"{vocabulary}.txt"), vocabulary != "cased")
     counts = np.array([check_places(tokenizer, line) for line in real_lines[::101]]).sum(axis=0)
     # The rest of a word is not always a word of its own.
     assert counts[1] > 0.85 * counts[0]

@@ -19,21 +19,21 @@ def assert_equal_to_reference(tokenizer: WordPieceTokenizer, lines) -> None:
         assert tokenizer.tokenize(line) == tokens, ascii(line)
 
 
-def test_equals_the_reference_on_hand_made_and_random_lines(rich_tokenizer, nasty_lines):
-    assert_equal_to_reference(rich_tokenizer, nasty_lines)
+def test_equals_the_reference_on_hand_made_and_random_lines(google_tokenizer, nasty_lines):
+    assert_equal_to_reference(google_tokenizer, nasty_lines)
 
 
-def test_equals_the_reference_on_a_sample_of_all_characters(rich_tokenizer, every_character):
-    assert_equal_to_reference(rich_tokenizer, every_character(step=37))
+def test_equals_the_reference_on_a_sample_of_all_characters(google_tokenizer, every_character):
+    assert_equal_to_reference(google_tokenizer, every_character(step=37))
 
 
 @pytest.mark.slow
-def test_equals_the_reference_on_every_character(rich_tokenizer, every_character):
-    assert_equal_to_reference(rich_tokenizer, every_character())
+def test_equals_the_reference_on_every_character(google_tokenizer, every_character):
+    assert_equal_to_reference(google_tokenizer, every_character())
 
 
-def test_equals_the_reference_on_lone_surrogates(rich_tokenizer):
-    assert_equal_to_reference(rich_tokenizer, ["\ud800", "a\udc80b", "good\ud83d \ude00 the"])
+def test_equals_the_reference_on_lone_surrogates(google_tokenizer):
+    assert_equal_to_reference(google_tokenizer, ["\ud800", "a\udc80b", "good\ud83d \ude00 the"])
 
 
 CASES = [("uncased", True), ("cased", False), ("chinese", True), ("chinese", False)]
