@@ -23,6 +23,7 @@ from bert_tf2.jobs.finetuning_data import (
     processor_of,
     write_records,
 )
+from bert_tf2.jobs.metadata_checks import flags_of
 from bert_tf2.jobs.model_files import META_DATA, completed
 from bert_tf2.jobs.options import info
 from bert_tf2.jobs.runtime import at_work
@@ -142,8 +143,7 @@ class Classifier:
             vocab_file=run_options.vocab_file,
             sp_model_file=run_options.sp_model_file or "",
             tokenization="SentencePiece" if run_options.sp_model_file else "WordPiece",
-            max_seq_length=meta.max_seq_length,
-            do_lower_case=meta.do_lower_case is not False,
+            **flags_of(meta),
         )
         return cls(run_options, data_options, meta)
 
