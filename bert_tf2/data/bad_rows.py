@@ -69,6 +69,7 @@ class BadRows:
             return None
         self._file.close()
         files.rename_whole(self._temporary, self.path)
+        self._file = None
         return self.path
 
     def discard(self) -> None:

@@ -6,6 +6,14 @@ from bert_tf2 import file_kinds
 from bert_tf2.data.text_files import open_bytes, read_bytes_of
 
 TEXT, JSON_LINES, JSON_ARRAY, JSON_OBJECT, PARQUET = "text", "jsonl", "json", "json object", "parquet"
+TITLES = {
+    TEXT: "plain text",
+    JSON_LINES: "a JSON object on each line",
+    JSON_ARRAY: "a JSON array",
+    JSON_OBJECT: "one JSON object over several lines",
+    PARQUET: "Parquet",
+}
+"""What people call each of them."""
 BEGINNING = 1 << 16
 _BOM = b"\xef\xbb\xbf"
 _STRING = rb'"(?:[^"\\]|\\.)*"'

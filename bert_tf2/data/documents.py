@@ -7,9 +7,12 @@
 import dataclasses
 import hashlib
 import json
+import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+from bert_tf2.data.bad_rows import BadRows
+from bert_tf2.data.contents import JSON_LINES, TEXT, TITLES, content_of
 from bert_tf2.data.sentences import split_sentences
 from bert_tf2.data.text_files import decode_lines, open_bytes, read_bytes_of
 from bert_tf2.errors import UserError
@@ -37,15 +40,52 @@ class TextFormat:
       name: `sentences`: a sentence on each line, a blank line between documents. `paragraphs`: running text; a blank line ends
         a paragraph, two or more end a document. `jsonl`: an object on each line, a document each.
       text_field: the key of the text in an object; its lines are paragraphs, or where it is a list its strings are sentences.
+      skip_bad_rows: lines that are no object with such a text are left out; otherwise they are errors.
     """
 
     name: str = SENTENCES
     text_field: str = "text"
+    skip_bad_rows: bool = False
+
+
+def recognise_format(paths: Sequence[str], input_format: str) -> str:
+    """How documents stand in files: as given, or by what the files hold; plain text is taken for `sentences`.
+
+    Args:
+      paths: the files.
+      input_format: one of `INPUT_FORMATS`, or `auto`.
+
+    Raises:
+      UserError: a file is no text, holds something else than its name or the format says, or the files differ.
+    """
+    found: dict[str, str] = {}
+    for path in paths:
+        held, extension = content_of(path), os.path.splitext(path)[1].lower()
+        if held not in (TEXT, JSON_LINES):
+            raise UserError(f"{path} holds {TITLES[held]}; give plain text, or a file with an object on each line")
+        if held == TEXT and input_format == "auto" and extension in (".csv", ".tsv", ".tab", ".json"):
+            raise UserError(
+                f"{path}: by its name a table or JSON, which would be trained on with all its signs; write the texts into a "
+                "file, a sentence on each line, or pass --input_format=sentences if that is what it holds"
+            )
+        is_json = held == JSON_LINES or extension in (".jsonl", ".ndjson")
+        if held == JSON_LINES and input_format in (SENTENCES, PARAGRAPHS):
+            raise UserError(f"{path} holds {TITLES[held]}, but --input_format={input_format}; pass --input_format=jsonl")
+        found.setdefault(JSONL if is_json else SENTENCES, path)
+    if input_format != "auto":
+        return input_format
+    if len(found) > 1:
+        raise UserError(
+            f"{found[JSONL]} holds {TITLES[JSON_LINES]} and {found[SENTENCES]} {TITLES[TEXT]}; make the records of each in a "
+            "run of its own"
+        )
+    return next(iter(found))
 
 
 @dataclasses.dataclass(frozen=True)
 class Block:
-    """Bytes `start` to `end` of a file: whole documents, or a part of one that is too long."""
+    """Bytes `start` to `end` of a file: whole documents, or a part of one that is too long. Lines that are left out are among
+    the `documents`."""
 
     path: str
     start: int
@@ -72,7 +112,7 @@ class Scanned:
     divided: int = 0
 
 
-def scan(path: str, text_format: TextFormat, block_bytes: int, longest_document: int) -> Scanned:
+def scan(path: str, text_format: TextFormat, block_bytes: int, longest_document: int, bad_rows: BadRows | None = None) -> Scanned:
     """Checks a file and divides it into blocks.
 
     Args:
@@ -80,6 +120,7 @@ def scan(path: str, text_format: TextFormat, block_bytes: int, longest_document:
       text_format: how documents stand in it.
       block_bytes: a block ends with the first document's end from here.
       longest_document: a document of more bytes is divided, as its tokens have to fit into memory.
+      bad_rows: what to do with lines that are not what the format says.
 
     Raises:
       UserError: the file cannot be read, is no UTF-8 text, or a line is not what the format says.
@@ -89,7 +130,7 @@ def scan(path: str, text_format: TextFormat, block_bytes: int, longest_document:
     for chunk in _chunks(path, digest.update):
         text = decode_lines(path, lines, chunk)
         if text_format.name == JSONL:
-            _check_json_lines(path, lines, text, text_format)
+            scanned.documents -= _check_json_lines(path, lines, text, text_format, bad_rows or BadRows())
         lines += chunk.count(b"\n")
         # A line end stands before the chunk, as its first line may be blank.
         base, place = scanned.bytes - 1, 1
@@ -178,13 +219,17 @@ def _chunks(path: str, seen: Callable[[bytes], None]) -> Iterator[bytes]:
         yield rest
 
 
-def _check_json_lines(path: str, lines_before: int, text: str, text_format: TextFormat) -> None:
+def _check_json_lines(path: str, lines_before: int, text: str, text_format: TextFormat, bad_rows: BadRows) -> int:
+    """Reports the lines that are no object with a text, and returns their number."""
+    bad = 0
     for number, line in enumerate(text.split("\n"), lines_before + 1):
         if line and not line.isspace():
             try:
                 _json_text(line, text_format.text_field)
             except ValueError as error:
-                raise UserError(f"{path}:{number}: {error}") from None
+                bad_rows.report(f"{path}:{number}", str(error), line)
+                bad += 1
+    return bad
 
 
 def _json_text(line: str, field: str) -> str | list[str]:
@@ -222,7 +267,7 @@ def read_block(block: Block, text_format: TextFormat) -> list[list[str]]:
         raise UserError(f"{block.path}: the file has changed while it was read; run the command again")
     text = decode_lines(block.path, 0, data.removeprefix(_BOM) if block.start == 0 else data)
     if text_format.name == JSONL:
-        return [_sentences_of_json(line, text_format.text_field) for line in text.split("\n") if line and not line.isspace()]
+        return _documents_of_json(text, text_format)
     return _documents_of_paragraphs(text) if text_format.name == PARAGRAPHS else _documents_of_lines(text)
 
 
@@ -254,6 +299,19 @@ def _documents_of_paragraphs(text: str) -> list[list[str]]:
             paragraph = []
         blank += 1
     return documents if documents[-1] else documents[:-1]
+
+
+def _documents_of_json(text: str, text_format: TextFormat) -> list[list[str]]:
+    documents = []
+    for line in text.split("\n"):
+        if line and not line.isspace():
+            try:
+                documents.append(_sentences_of_json(line, text_format.text_field))
+            except ValueError:
+                # `scan` has told of it.
+                if not text_format.skip_bad_rows:
+                    raise
+    return documents
 
 
 def _sentences_of_json(line: str, field: str) -> list[str]:

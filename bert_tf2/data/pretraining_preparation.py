@@ -8,6 +8,7 @@ from typing import Any
 
 from bert_tf2 import files, locks
 from bert_tf2.data import metadata
+from bert_tf2.data.bad_rows import BadRows
 from bert_tf2.data.document_tokens import TextCounts
 from bert_tf2.data.documents import Scanned, TextFormat
 from bert_tf2.data.metadata import PRETRAINING, MetaData
@@ -103,7 +104,7 @@ def _prepare(
 ) -> PreparedPretraining:
     needed = 2 if settings.sentence_pairs == NEXT_SENTENCE else 1
     number = names.given_number or usual_number_of_shards(sum(files.size_of(path) for path in source.paths))
-    scanned = scan_all(source.paths, source.text_format, number, needed)
+    scanned = _scanned(source, number, needed, meta_data_path + files.REJECTS, tell)
     number = _checked_number(scanned, number, needed, names.given_number is not None, source, tell)
     description = describe_run(source.text_format, scanned, settings, tokenizer, number)
     parts = deal(scanned, number, settings.random_seed)
@@ -116,6 +117,19 @@ def _prepare(
         return there
     refuse_other_runs(run.paths, names.others(number), meta_data_path, description)
     return run.describe(run.make())
+
+
+def _scanned(source: TextSource, number: int, needed: int, rejects: str, tell: Callable[[str], None]) -> list[Scanned]:
+    """Scans the text; lines that cannot be used are listed in `rejects` where they are to be left out."""
+    bad_rows = BadRows(source.text_format.skip_bad_rows, rejects)
+    try:
+        scanned = scan_all(source.paths, source.text_format, number, needed, bad_rows)
+        bad_rows.publish()
+    finally:
+        bad_rows.discard()
+    if bad_rows.count:
+        tell(f"warning: {bad_rows.summary()}")
+    return scanned
 
 
 def _too_few_predictions(settings: InstanceSettings) -> str | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from bert_tf2 import files
-from bert_tf2.data.contents import BEGINNING, JSON_ARRAY, JSON_LINES, JSON_OBJECT, PARQUET, TEXT, beginning_of, content_of
+from bert_tf2.data.contents import BEGINNING, JSON_ARRAY, JSON_LINES, JSON_OBJECT, PARQUET, TEXT, TITLES, beginning_of, content_of
 from bert_tf2.data.json_stream import JsonStream
 from bert_tf2.data.text_files import read_delimited, read_jsonl, read_tsv
 from bert_tf2.errors import UserError
@@ -31,15 +31,7 @@ _BY_NAME = {
     ".parquet": PARQUET,
     ".pq": PARQUET,
 }
-_TITLES = {
-    TSV: "a table",
-    CSV: "a table",
-    TEXT: "plain text",
-    JSON_LINES: "a JSON object on each line",
-    JSON_ARRAY: "a JSON array",
-    JSON_OBJECT: "one JSON object",
-    PARQUET: "Parquet",
-}
+_TITLES = {TSV: "a table", CSV: "a table", **TITLES}
 _ROWS_AT_ONCE = 1024
 _MOST_SAMPLED = 50
 
@@ -156,7 +148,7 @@ def _form(path: str) -> str:
     named, held = _BY_NAME.get(extension), content_of(path)
     if held == JSON_OBJECT:
         raise UserError(
-            f"{path}: one JSON object over several lines; rows are an object on each line, or an array of objects: "
+            f"{path} holds {TITLES[held]}; rows are an object on each line, or an array of objects: "
             '[{"text": …, "label": …}, …]'
         )
     if named is None:

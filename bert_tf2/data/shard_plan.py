@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bert_tf2 import files
+from bert_tf2.data.bad_rows import BadRows
 from bert_tf2.data.documents import Block, Scanned, TextFormat, scan
 from bert_tf2.errors import UserError
 from bert_tf2.progress import track
@@ -88,7 +89,9 @@ def usual_number_of_shards(text_bytes: int) -> int:
     return max(min(_USUAL_SHARDS, few), -(-text_bytes // _SHARD_BYTES))
 
 
-def scan_all(paths: Sequence[str], text_format: TextFormat, num_shards: int, needed: int) -> list[Scanned]:
+def scan_all(
+    paths: Sequence[str], text_format: TextFormat, num_shards: int, needed: int, bad_rows: BadRows | None = None
+) -> list[Scanned]:
     """Scans the files, with blocks so small that every shard can have the documents it needs.
 
     Args:
@@ -96,6 +99,7 @@ def scan_all(paths: Sequence[str], text_format: TextFormat, num_shards: int, nee
       text_format: how documents stand in them.
       num_shards: number of shards.
       needed: documents that a shard needs: 2 where a segment is taken from another document, else 1.
+      bad_rows: what to do with lines that are not what the format says.
 
     Raises:
       UserError: a file cannot be used.
@@ -105,10 +109,10 @@ def scan_all(paths: Sequence[str], text_format: TextFormat, num_shards: int, nee
     block_bytes = max(1, min(_LARGEST_BLOCK, total // (parts * _BLOCKS_IN_PART)))
     longest = LONGEST_DOCUMENT if needed > 1 else max(_LONGEST_ALONE, block_bytes)
     reading = functools.partial(track, paths, "reading the text", len(paths), "files")
-    scanned = [scan(path, text_format, block_bytes, longest) for path in reading()]
+    scanned = [scan(path, text_format, block_bytes, longest, bad_rows) for path in reading()]
     blocks, documents = sum(len(file.blocks) for file in scanned), sum(file.documents for file in scanned)
     if blocks < parts * needed and blocks < documents:
-        scanned = [scan(path, text_format, 1, longest) for path in reading()]
+        scanned = [scan(path, text_format, 1, longest, BadRows(text_format.skip_bad_rows)) for path in reading()]
     return scanned
 
 

@@ -22,8 +22,8 @@ def run_pretraining(options: PretrainingOptions) -> dict[str, Any]:
       options: what to do.
 
     Returns:
-      `training`: the `TrainingResult`, when there was training; `evaluation`: the metrics on held-out records, when there was
-      an evaluation.
+      `training`: the `TrainingResult`, when there was training; `evaluation`: the metrics on the records evaluated on,
+      when there was an evaluation.
 
     Raises:
       UserError: options or input files that cannot be used.

@@ -33,11 +33,12 @@ class PretrainingDataOptions(Options):
 
     input_file: str | None = option(None, "Text files in UTF-8; comma-separated files and globs.", section=TEXT)
     input_format: str = option(
-        "sentences",
-        "How documents stand in the files. sentences: a sentence on each line, a blank line between documents. paragraphs: "
-        "running text, which is split into sentences; a blank line ends a paragraph, two end a document. jsonl: an object on "
-        "each line, a document each. The end of a file always ends a document.",
-        choices=("sentences", "paragraphs", "jsonl"),
+        "auto",
+        "How documents stand in the files; auto: jsonl where they hold that, else sentences. sentences: a sentence on each line, "
+        "a blank line between documents. paragraphs: running text, which is split into sentences; a blank line ends a "
+        "paragraph, two end a document. jsonl: an object on each line, a document each. The end of a file always ends a "
+        "document.",
+        choices=("auto", "sentences", "paragraphs", "jsonl"),
         section=TEXT,
     )
     text_field: str = option("text", "Key of the text in the objects of --input_format=jsonl.", section=TEXT)
@@ -53,6 +54,13 @@ class PretrainingDataOptions(Options):
     )
     strip_accents: bool | None = option(
         None, "Strip the accents of letters [default: what the tokenizer's files say, or as --do_lower_case].", section=TEXT
+    )
+    on_bad_row: str = option(
+        "fail",
+        "What to do with a line of JSON that holds no text: end, or leave it out, count it and list it in "
+        "<metadata>.rejects.jsonl.",
+        choices=("fail", "skip"),
+        section=TEXT,
     )
 
     output_file: str | None = option(
@@ -151,8 +159,8 @@ def check_pretraining_data_options(options: PretrainingDataOptions) -> None:
         raise UserError("--sp_model_file is needed with --tokenization=SentencePiece")
     else:
         refuse_given(options, ("vocab_file",), "belongs to --tokenization=WordPiece; SentencePiece has --sp_model_file")
-    if options.input_format != "jsonl":
-        refuse_given(options, ("text_field",), "belongs to --input_format=jsonl")
+    if options.input_format not in ("auto", "jsonl"):
+        _refuse_flags_of_json(options)
     if not options.masked_lm_prob:
         raise UserError("--masked_lm_prob must be greater than 0; got 0.0")
     _check_masking(options)
@@ -160,6 +168,10 @@ def check_pretraining_data_options(options: PretrainingDataOptions) -> None:
         refuse_given(options, ("pipeline_options",), "belongs to --runner")
     else:
         refuse_given(options, ("num_workers",), "is for local workers; Beam takes the number from --pipeline_options")
+
+
+def _refuse_flags_of_json(options: PretrainingDataOptions) -> None:
+    refuse_given(options, ("text_field", "on_bad_row"), "belongs to --input_format=jsonl; of plain text every line is text")
 
 
 def _check_masking(options: PretrainingDataOptions) -> None:
@@ -183,7 +195,7 @@ def create_pretraining_data(options: PretrainingDataOptions) -> "PreparedPretrai
       JobError: writing failed; the shards that were finished stay, and the same call goes on from there.
     """
     check_pretraining_data_options(options)
-    from bert_tf2.data.documents import TextFormat
+    from bert_tf2.data.documents import JSONL, TextFormat, recognise_format
     from bert_tf2.data.pretraining_preparation import TextSource, prepare_pretraining
     from bert_tf2.data.pretraining_records import InstanceSettings
     from bert_tf2.data.shard_plan import OutputNames
@@ -193,6 +205,9 @@ def create_pretraining_data(options: PretrainingDataOptions) -> "PreparedPretrai
     paths = files.matching_files(options.input_file, "input_file")
     meta_data_path = files.expand(options.meta_data_file_path or os.path.join(names.directories[0], "meta_data.json"))
     _refuse_overwriting(options, paths, names, meta_data_path)
+    input_format = recognise_format(paths, options.input_format)
+    if input_format != JSONL:
+        _refuse_flags_of_json(options)
     if options.word_segmenter:
         from bert_tf2.data.document_tokens import require_jieba
 
@@ -220,7 +235,7 @@ def create_pretraining_data(options: PretrainingDataOptions) -> "PreparedPretrai
         "do_lower_case": options.do_lower_case,
         "strip_accents": options.strip_accents,
     }
-    source = TextSource(tuple(paths), TextFormat(options.input_format, options.text_field), tokenizer)
+    source = TextSource(tuple(paths), TextFormat(input_format, options.text_field, options.on_bad_row == "skip"), tokenizer)
     prepared = prepare_pretraining(source, names, meta_data_path, settings, _shard_maker(options), _tell)
     write_vocabulary_beside(prepared.meta_data_path, load_tokenizer(**tokenizer))
     if options.num_workers > len(prepared.paths):

@@ -1,11 +1,13 @@
 """Opening the records of a pre-training job: checked, and masked where the training chooses what to mask."""
 
 import logging
+import os
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from bert_tf2 import files
 from bert_tf2.data.dynamic_masking import DynamicMasking
 from bert_tf2.data.record_set import RecordSet
 from bert_tf2.data.records import parse_records
@@ -18,6 +20,7 @@ from bert_tf2.tasks.pretraining import PretrainingTask
 
 logger = logging.getLogger(__name__)
 
+TRAINING = "training"
 _LOOKED_AT = 256
 _FILES_PER_WORKER = 10
 # Files of one run of create_pretraining_data.py differ by less.
@@ -69,6 +72,20 @@ class PretrainingRecords:
         self._check(records)
         number = options.max_eval_steps * options.eval_batch_size
         return self.finish(records.first(number or None), _EVALUATION_SEED)
+
+    def evaluated_on(self) -> str:
+        """What the records of evaluations are called: `training` where the training reads any of their files too, `held-out`
+        where they were given as such, else `given`."""
+        options = self._options
+        evaluated = options.eval_input_files or options.files
+        if options.trains:
+            trained, others = (
+                {os.path.realpath(path) for path in files.matching_files(pattern, "input_files")}
+                for pattern in (options.files, evaluated)
+            )
+            if trained & others:
+                return TRAINING
+        return "held-out" if options.eval_input_files else "given"
 
     def finish(self, records: Any, seed: int) -> Any:
         """Says what is done to the batches of these records after they are parsed, and returns them."""

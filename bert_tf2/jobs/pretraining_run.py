@@ -17,7 +17,7 @@ from bert_tf2.data.striped_plan import StripedPlan
 from bert_tf2.jobs import model_files, training_setup
 from bert_tf2.jobs.pretraining_inputs import PretrainingInputs
 from bert_tf2.jobs.pretraining_options import PretrainingOptions
-from bert_tf2.jobs.pretraining_records import PretrainingRecords
+from bert_tf2.jobs.pretraining_records import TRAINING, PretrainingRecords
 from bert_tf2.jobs.training_run import Schedule, TrainingRun
 from bert_tf2.models.checkpoints.convert import convert
 from bert_tf2.models.checkpoints.formats import open_source
@@ -150,7 +150,13 @@ class PretrainingRun(TrainingRun):
         if self._chief:
             report.write_eval_results(self._directory.path, metrics, self._step, prefix="")
         values = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-        logger.info("%s held-out examples, %s: %s", f"{len(self._held_out):,}", self._used, values)
+        what = self._records.evaluated_on()
+        logger.info("%s %s examples, %s: %s", f"{len(self._held_out):,}", what, self._used, values)
+        if what == TRAINING:
+            logger.warning(
+                "these are examples of the training: they do not tell how well the model does on other text; give "
+                "held-out records with --eval_input_files"
+            )
         return metrics
 
     def _finish(self, results: dict[str, Any]) -> None:
@@ -159,7 +165,7 @@ class PretrainingRun(TrainingRun):
             self._save_encoder()
             self._export()
         if training is not None or scores is not None:
-            evaluation = {"held-out records": scores} if scores is not None else {}
+            evaluation = {f"{self._records.evaluated_on()} records": scores} if scores is not None else {}
             self._report(self._options.files or self._options.eval_input_files, training, evaluation)
 
     def _more_summary(self, train: Sequence[dict[str, float]]) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """What cannot be used is said in one line, with exit code 2 (1 for a job that failed), and leaves nothing half-written."""
 
+import json
 import os
 import pathlib
 import resource
@@ -50,6 +51,8 @@ def files_in(directory: pathlib.Path) -> list[str]:
         ),
         ({"sentence_pairs": "nps"}, "--sentence_pairs must be one of nsp, sop, none; got 'nps'. Did you mean 'nsp'?"),
         ({"text_field": "body"}, "--text_field belongs to --input_format=jsonl"),
+        ({"text_field": "body", "input_format": "paragraphs"}, "--text_field belongs to --input_format=jsonl"),
+        ({"on_bad_row": "skip"}, "--on_bad_row belongs to --input_format=jsonl"),
         ({"sp_model_file": "x.model"}, "--sp_model_file belongs to --tokenization=SentencePiece"),
         ({"tokenization": "SentencePiece"}, "--sp_model_file is needed"),
         ({"pipeline_options": "--x=1"}, "--pipeline_options belongs to --runner"),
@@ -117,6 +120,66 @@ def test_wrong_json_is_named_with_its_line(tmp_path, tiny_vocab_file, out, capsy
     (tmp_path / "a.jsonl").write_text('{"text": "A b. C d."}\n{"body": "e"}\n', encoding="utf-8")
     argv = material.arguments(str(tmp_path / "a.jsonl"), tiny_vocab_file, out, input_format="jsonl")
     assert "a.jsonl:2: no key 'text' (found: body)" in refused(argv, capsys)
+
+
+JSON_LINES = "".join(f'{{"text": "the movie {i} was good . it was very old ."}}\n' for i in range(30))
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.txt", "a.json", "corpus"])
+def test_json_lines_are_recognised(tmp_path, tiny_vocab_file, name):
+    # Braces and keys must never be trained on.
+    found = []
+    for kind, given in ((name, None), ("b.jsonl", "jsonl")):
+        (tmp_path / kind).write_text(JSON_LINES, encoding="utf-8")
+        argv = material.arguments(
+            str(tmp_path / kind), tiny_vocab_file, tmp_path / f"out{given}", num_shards=1, input_format=given
+        )
+        assert material.run(argv) == 0
+        found.append((tmp_path / f"out{given}" / "train-00000-of-00001.tfrecord").read_bytes())
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "flags", "message"),
+    [
+        (JSON_LINES, "a.txt", {"input_format": "sentences"}, "a JSON object on each line, but --input_format=sentences; pass"),
+        (JSON_LINES, "a.txt", {"input_format": "paragraphs"}, "--input_format=paragraphs; pass --input_format=jsonl"),
+        ('[{"text": "a"}]\n', "a.json", {}, "a.json holds a JSON array; give plain text, or a file with an object on each line"),
+        ('{\n"text": "a"\n}\n', "a.json", {}, "a.json holds one JSON object over several lines"),
+        ("A sentence.\n", "a.json", {}, "by its name a table or JSON"),
+        ("text\tlabel\na\tb\n", "a.tsv", {}, "by its name a table or JSON"),
+        ("A sentence.\n", "a.jsonl", {}, "a.jsonl:1: not JSON: "),
+        ("PAR1", "a.parquet", {}, "a.parquet holds Parquet"),
+        ("version https://git-lfs.github.com/spec/v1\n", "a.txt", {}, "is a Git LFS pointer"),
+    ],
+)
+def test_content_that_is_not_what_name_or_flag_says(tmp_path, tiny_vocab_file, out, capsys, content, name, flags, message):
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    error = refused(material.arguments(str(tmp_path / name), tiny_vocab_file, out, **flags), capsys)
+    assert message in error
+    assert files_in(out) == []
+
+
+def test_files_of_different_formats_are_refused(tmp_path, tiny_vocab_file, out, capsys):
+    (tmp_path / "a.txt").write_text(JSON_LINES, encoding="utf-8")
+    (tmp_path / "b.txt").write_text("A sentence.\n", encoding="utf-8")
+    error = refused(material.arguments(f"{tmp_path}/a.txt,{tmp_path}/b.txt", tiny_vocab_file, out), capsys)
+    assert f"{tmp_path}/a.txt holds a JSON object on each line and {tmp_path}/b.txt plain text" in error
+
+
+def test_lines_without_text_can_be_left_out_and_are_listed(tmp_path, tiny_vocab_file, out, capsys):
+    lines = JSON_LINES.splitlines()
+    (tmp_path / "a.jsonl").write_text("\n".join([*lines[:3], '{"txt": 1}', *lines[3:], "{"]) + "\n", encoding="utf-8")
+    argv = material.arguments(str(tmp_path / "a.jsonl"), tiny_vocab_file, out, num_shards=1)
+    error = refused(argv, capsys)
+    assert "a.jsonl:4: no key 'text'" in error
+    assert "--on_bad_row=skip leaves such rows out" in error
+    assert material.run([*argv, "--on_bad_row=skip"]) == 0
+    printed = capsys.readouterr()
+    assert f"2 rows were left out; the first: {tmp_path}/a.jsonl:4" in printed.err
+    assert " records from 30 documents " in printed.out
+    listed = [json.loads(line) for line in (out / "meta_data.json.rejects.jsonl").read_text().splitlines()]
+    assert [(entry["line"], entry["row"]) for entry in listed] == [(4, '{"txt": 1}'), (32, "{")]
 
 
 @pytest.mark.parametrize("pairs", ["sop", "none"])

@@ -116,13 +116,32 @@ def test_googles_dialect_on_records_without_metadata(place, tmp_path, capsys):
     assert not (out / "eval_results.txt").exists()
     assert sorted(path.name for path in out.glob("*.index")) == ["ckpt-12.index", "ckpt-6.index"]
     assert place.run_as_given(*flags, "--do_eval", "--max_eval_steps=3", "--eval_batch_size=5") == 0
-    assert "15 held-out examples, checkpoint of step 12" in capsys.readouterr().err
+    assert "15 given examples, checkpoint of step 12" in capsys.readouterr().err
     first = text_results(out / "eval_results.txt")
     # The batch size changes no result; 41 records are fewer than 100 steps of 8.
     assert place.run_as_given(*flags, "--do_eval", "--max_eval_steps=15", "--eval_batch_size=1") == 0
     assert text_results(out / "eval_results.txt") == pytest.approx(first, abs=1e-5)
     assert place.run_as_given(*flags, "--do_eval") == 0
-    assert "41 held-out examples" in capsys.readouterr().err
+    assert "41 given examples" in capsys.readouterr().err
+
+
+def test_records_of_the_training_are_not_called_held_out(place, tmp_path, capsys):
+    def said(*flags):
+        capsys.readouterr()
+        assert (
+            place.run("--do_train", "--do_eval", "--num_train_steps=2", f"--model_dir={tmp_path / str(len(flags))}", *flags) == 0
+        )
+        return capsys.readouterr().err, (tmp_path / str(len(flags)) / "report.md").read_text()
+
+    for errors, report in (said(), said("--seed=1", f"--eval_input_files={place.directory}/records/part-00001*")):
+        assert "training examples, checkpoint of step 2" in errors
+        assert "these are examples of the training" in errors
+        assert "training records" in report
+        assert "held-out records" not in errors.replace("give held-out records", "") + report
+    errors, report = said("--seed=1", "--log_steps=1", held_out(place))
+    assert "30 held-out examples, checkpoint of step 2" in errors
+    assert "examples of the training" not in errors
+    assert "held-out records" in report
 
 
 def test_one_segment_without_pairs(place, capsys):
