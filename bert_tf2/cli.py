@@ -100,7 +100,7 @@ def help_text(program: str, description: str, options_class: type[Options]) -> s
 
 
 def _help_rank(field: dataclasses.Field, options_class: type[Options]) -> int:
-    if info(field).refused_because is not None:
+    if info(field).refused_because is not None or info(field).ignored_because is not None:
         return 2
     return 0 if field.name in options_class.__annotations__ else 1
 
@@ -109,6 +109,8 @@ def _flag_help(field: dataclasses.Field, declared: OptionInfo, options_class: ty
     name = f"--{field.name}" + (f", -{declared.short_name}" if declared.short_name else "")
     if declared.refused_because is not None:
         return f"  {name}: {declared.refused_because}"
+    if declared.ignored_because is not None:
+        return f"  {name}: {declared.ignored_because}"
     if value_type(options_class, field) is bool:
         name = name.replace("--", "--[no]", 1)
     kind = "|".join(declared.choices) or value_type(options_class, field).__name__

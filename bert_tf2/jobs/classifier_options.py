@@ -4,7 +4,7 @@ import dataclasses
 
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.options import at_least, option, refuse_given
-from bert_tf2.jobs.training_options import TrainingOptions
+from bert_tf2.jobs.training_options import OPTIMIZATION, TrainingOptions
 
 DATA = "Data, from create_finetuning_data.py (model-garden dialect)"
 TF1 = "Data, from raw files (google-research/bert dialect)"
@@ -69,6 +69,13 @@ class ClassifierOptions(TrainingOptions):
         "What to do with a row that cannot be used: end, or leave it out, count it and list it beside the records.",
         choices=("fail", "skip"),
         section=TF1,
+    )
+    steps_rounding: str = option(
+        "up",
+        "How the training's steps are counted: up (every example in every epoch, its last batch may be smaller) or google "
+        "(rounded down as this dialect's original does it, for exact comparison).",
+        choices=("up", "google"),
+        section=OPTIMIZATION,
     )
 
     @property

@@ -14,6 +14,7 @@ from bert_tf2.data.pipeline import check_divisible
 from bert_tf2.data.record_set import RecordSet
 from bert_tf2.data.records import parse_records
 from bert_tf2.errors import UserError
+from bert_tf2.jobs import training_setup
 from bert_tf2.jobs.checkpoint_origin import fit_classes
 from bert_tf2.jobs.classifier_data import ClassifierData
 from bert_tf2.jobs.classifier_options import ClassifierOptions
@@ -130,7 +131,14 @@ class ClassifierRun(TrainingRun):
         evaluates = self._phases.evaluate_while_training and "eval" in self._data.paths
         if evaluates:
             self._records("eval")
-        return self._train(records, {}, evaluates)
+        return self._train(records, training_setup.rounding_identity(options), evaluates)
+
+    def _google_steps(self) -> int | None:
+        options = self._options
+        if options.steps_rounding != "google":
+            return None
+        examples, limit = len(self._records("train")), options.train_data_size
+        return training_setup.google_train_steps(examples, options, options.is_tf1_dialect, options.num_eval_per_epoch, limit)
 
     def _model_facts(self) -> dict[str, Any]:
         return {**facts_of(self._data.meta), "labels": list(self._data.meta.label_list) or None}

@@ -5,6 +5,7 @@
 
 import dataclasses
 import functools
+import logging
 import math
 import numbers
 import os
@@ -15,6 +16,8 @@ from typing import Any
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError, did_you_mean
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +32,7 @@ class OptionInfo:
     multiple: bool = False
     refused_because: str | None = None
     also_accepted: tuple[Any, ...] = ()
+    ignored_because: str | None = None
 
 
 def option(
@@ -69,6 +73,26 @@ def refused_option(
     """
     info = OptionInfo(because, section=section, refused_because=because, also_accepted=also_accepted)
     return dataclasses.field(default=default, metadata={"option": info})
+
+
+def ignored_option(default: Any, because: str, *, section: str = "Flags of the originals that do nothing here") -> Any:
+    """A flag of the originals that decides no result and has nothing to decide here: taken with a warning, see `tell_ignored`.
+
+    Args:
+      default: as with `option`.
+      because: why it does nothing.
+      section: heading under which `--help` lists the flag.
+    """
+    info = OptionInfo(because, section=section, ignored_because=because)
+    return dataclasses.field(default=default, metadata={"option": info})
+
+
+def tell_ignored(options: "Options") -> None:
+    """Warns of every flag that was given and does nothing, in a line for each."""
+    for field in dataclasses.fields(options):
+        value, because = getattr(options, field.name), info(field).ignored_because
+        if because is not None and value != field.default:
+            logger.warning("--%s=%s does nothing here: %s", field.name, value, because)
 
 
 def info(field: dataclasses.Field) -> OptionInfo:

@@ -3,8 +3,8 @@
 import dataclasses
 
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.options import at_least, option, refused_option
-from bert_tf2.jobs.training_options import TrainingOptions
+from bert_tf2.jobs.options import at_least, ignored_option, option
+from bert_tf2.jobs.training_options import OPTIMIZATION, TrainingOptions
 
 DATA = "Training data, from create_finetuning_data.py (model-garden dialect)"
 TF1 = "Training data, from a SQuAD file (google-research/bert dialect)"
@@ -100,8 +100,8 @@ class SquadOptions(TrainingOptions):
         "--num_eval_per_epoch above 1.",
         section=QUESTIONS,
     )
-    verbose_logging: bool = refused_option(
-        False, "its warnings were of answers whose text could not be aligned, which --answer_text=exact need not do; leave it out"
+    verbose_logging: bool = ignored_option(
+        False, "its warnings were of answers whose text could not be aligned, which --answer_text=exact need not do"
     )
 
     vocab_file: str | None = option(
@@ -115,6 +115,13 @@ class SquadOptions(TrainingOptions):
     )
     strip_accents: bool | None = option(
         None, "Strip the accents of letters [default: as --do_lower_case, or what records or tokenizer say].", section=TEXT
+    )
+    steps_rounding: str = option(
+        "up",
+        "How the training's steps are counted: up (every example in every epoch, its last batch may be smaller) or google "
+        "(rounded down as this dialect's original does it, for exact comparison).",
+        choices=("up", "google"),
+        section=OPTIMIZATION,
     )
 
     @property

@@ -18,7 +18,7 @@ from bert_tf2.data.record_set import RecordSet
 from bert_tf2.data.squad import read_paragraphs
 from bert_tf2.data.squad_windows import QuestionSet
 from bert_tf2.errors import UserError
-from bert_tf2.jobs import no_answer_threshold
+from bert_tf2.jobs import no_answer_threshold, training_setup
 from bert_tf2.jobs.metadata_checks import facts_of
 from bert_tf2.jobs.question_data import QuestionData
 from bert_tf2.jobs.squad_checks import answer_prefixes, check_answers, why_no_score
@@ -121,7 +121,7 @@ class SquadRun(TrainingRun):
             records = RecordSet.open(self._data.train_path, self._task.features, self._data.expected)
             records.check_longest(self._data.windows.max_seq_length)
             _check_positions(records)
-            results["training"] = self._train(records, {}, phases.evaluate_while_training)
+            results["training"] = self._train(records, training_setup.rounding_identity(options), phases.evaluate_while_training)
         else:
             self._build_model(seed=0)
         self._load(results.get("training"))
@@ -140,6 +140,13 @@ class SquadRun(TrainingRun):
                 self._export(files.expand(options.model_export_path))
             self._write_report(results.get("training"))
         return results
+
+    def _google_steps(self) -> int | None:
+        options, meta = self._options, self._data.meta
+        if options.steps_rounding != "google":
+            return None
+        examples = meta.extra["questions"] if options.is_tf1_dialect else meta.train_data_size
+        return training_setup.google_train_steps(examples, options, options.is_tf1_dialect)
 
     def _has_to_find_threshold(self) -> bool:
         """Whether predictions need a threshold that only this run can find.

@@ -6,7 +6,17 @@ the same thing differently, both names work.
 
 import dataclasses
 
-from bert_tf2.jobs.options import Options, at_least, between, fraction, not_negative, option, positive, refused_option
+from bert_tf2.jobs.options import (
+    Options,
+    at_least,
+    between,
+    fraction,
+    ignored_option,
+    not_negative,
+    option,
+    positive,
+    refused_option,
+)
 
 MODEL = "Model"
 OPTIMIZATION = "Optimization"
@@ -153,7 +163,9 @@ class TrainingOptions(Options):
     save_checkpoints_steps: int | None = option(
         None, "Save every N steps [default: at every evaluation].", check=at_least(1), section=CHECKPOINTS
     )
-    keep_checkpoint_max: int = option(3, "Newest checkpoints to keep besides the best.", check=at_least(1), section=CHECKPOINTS)
+    keep_checkpoint_max: int = option(
+        3, "Newest checkpoints to keep besides the best; 0 keeps all.", check=not_negative, section=CHECKPOINTS
+    )
     best_metric: str | None = option(
         None, "Metric that names the best checkpoint [default: the task's own].", section=CHECKPOINTS
     )
@@ -178,8 +190,8 @@ class TrainingOptions(Options):
         None, "Also save the encoder alone, as this name in the model directory.", section=CHECKPOINTS
     )
 
-    datasets_num_private_threads: int | None = refused_option(None, "records are read by TensorFlow's own threads")
-    use_keras_compile_fit: bool = refused_option(False, "there is one training loop")
+    datasets_num_private_threads: int | None = ignored_option(None, "records are read by TensorFlow's own threads")
+    use_keras_compile_fit: bool = ignored_option(False, "there is one training loop")
     explicit_allreduce: bool = refused_option(False, "gradients are always reduced explicitly", also_accepted=(True,))
     scale_loss: bool = refused_option(
         False, "the loss is the mean over the whole batch on any number of replicas", also_accepted=(True,)
@@ -187,7 +199,7 @@ class TrainingOptions(Options):
     fp16_implementation: str = refused_option("keras", "the graph rewrite does not exist in TensorFlow 2; leave the flag out")
     gin_file: str | None = refused_option(None, "options are flags; there is no gin")
     gin_param: str | None = refused_option(None, "options are flags; there is no gin")
-    num_tpu_cores: int = refused_option(8, "TensorFlow asks the TPU for its cores")
+    num_tpu_cores: int = ignored_option(8, "TensorFlow asks the TPU for its cores")
     master: str | None = refused_option(None, "name the TPU with --tpu")
 
     @property

@@ -21,6 +21,7 @@ from bert_tf2.jobs.checkpoint_origin import facts_beside
 from bert_tf2.jobs.earlier_training import earlier_training
 from bert_tf2.jobs.named_weights import Restored, restore
 from bert_tf2.jobs.training_options import TrainingOptions
+from bert_tf2.models.checkpoints import names
 from bert_tf2.models.checkpoints.formats import open_source
 from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
@@ -161,9 +162,17 @@ class TrainingRun(abc.ABC):
 
     def _schedule(self, plan: BatchPlan) -> Schedule:
         """How long the training is."""
-        steps = training_setup.train_steps(plan.steps_per_epoch, self._options.num_train_epochs)
-        per_evaluation = -(-plan.steps_per_epoch // self._options.num_eval_per_epoch)
+        options, steps = self._options, self._google_steps()
+        if steps is not None:
+            per_evaluation = max(1, int(steps / (options.num_train_epochs * options.num_eval_per_epoch)))
+        else:
+            steps = training_setup.train_steps(plan.steps_per_epoch, options.num_train_epochs)
+            per_evaluation = -(-plan.steps_per_epoch // options.num_eval_per_epoch)
         return Schedule(steps, per_evaluation, per_evaluation)
+
+    def _google_steps(self) -> int | None:
+        """How long the training is with `--steps_rounding=google`; None where steps are rounded up."""
+        return None
 
     def _load_initial_weights(self) -> None:
         """Loads `--init_checkpoint`, the head too where it is the task's, and tells what starts from random values."""
@@ -271,6 +280,12 @@ class TrainingRun(abc.ABC):
         """
         named = f"--{flag}={getattr(self._options, flag)}"
         source = open_source(getattr(self._options, flag))
+        layers = names.sizes(source.shapes)["num_hidden_layers"]
+        if layers > self._config.num_hidden_layers:
+            raise UserError(
+                f"{named} has {layers} layers and its head stands on the last; the configuration's num_hidden_layers is "
+                f"{self._config.num_hidden_layers}: give the model's own, or train the smaller model first"
+            )
         restored = self._restore(source)
         for part, reason in restored.random.items():
             raise UserError(

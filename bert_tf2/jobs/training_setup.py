@@ -12,6 +12,7 @@ from typing import Any
 
 from bert_tf2 import __version__, files
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.options import tell_ignored
 from bert_tf2.jobs.runtime import ended_by_sigterm
 from bert_tf2.jobs.training_options import TrainingOptions
 
@@ -67,6 +68,7 @@ def check_training_options(options: TrainingOptions) -> None:
     Raises:
       UserError: two flags contradict each other.
     """
+    tell_ignored(options)
     if options.loss_scale is not None and options.dtype != "fp16":
         raise UserError(f"--loss_scale={options.loss_scale} can do nothing with --dtype={options.dtype}; it is for --dtype=fp16")
     if options.steps_per_loop and options.iterations_per_loop and options.steps_per_loop != options.iterations_per_loop:
@@ -231,6 +233,33 @@ def trainer_config(
 def train_steps(steps_per_epoch: int, num_train_epochs: float) -> int:
     """Steps of the whole training; at least 1. An epoch holds every example, its last batch may be smaller."""
     return max(1, math.ceil(steps_per_epoch * num_train_epochs - 1e-9))
+
+
+def google_train_steps(
+    examples: int, options: TrainingOptions, is_tf1_dialect: bool, parts: int = 1, limit: int | None = None
+) -> int:
+    """Steps as the ancestors count them, rounded down; at least 1.
+
+    google-research/bert rounds the whole training: `int(len(train_examples) / train_batch_size * num_train_epochs)`. The model
+    garden rounds an epoch, its classifier the part of an epoch between two evaluations (`official/legacy/bert`).
+
+    Args:
+      examples: how many there are; questions, not windows, in google-research/bert's SQuAD.
+      options: give the batch size and the epochs.
+      is_tf1_dialect: whether to count as google-research/bert.
+      parts: of an epoch, in the garden's classifier.
+      limit: the garden's `--train_data_size`, which it compares with a part.
+    """
+    batch, epochs = options.train_batch_size, options.num_train_epochs
+    if is_tf1_dialect:
+        return max(1, int(examples / batch * epochs))
+    part = examples // parts if limit is None else min(examples // parts, limit)
+    return max(1, int(part // batch * epochs * parts))
+
+
+def rounding_identity(options: Any) -> dict[str, str]:
+    """What a run's identity says of `--steps_rounding`; nothing of the default, which older runs do not know."""
+    return {} if options.steps_rounding == "up" else {"steps_rounding": options.steps_rounding}
 
 
 def settle_seed(options: TrainingOptions, model_dir: str) -> int:

@@ -34,7 +34,7 @@ def fails(workplace, capsys, flags, message, code=2):
         (["--num_train_epochs=0"], "--num_train_epochs must be greater than 0"),
         (["--mode=training"], "--mode must be one of train_and_eval, train, eval, predict, export_only"),
         (["--optimizer_type=adam"], "Did you mean 'adamw'"),
-        (["--use_keras_compile_fit"], "--use_keras_compile_fit=True is refused: there is one training loop"),
+        (["--gin_file=x"], "--gin_file=x is refused: options are flags; there is no gin"),
         (["--hub_module_url=x"], "--init_checkpoint"),
         (["--fp16_implementation=graph_rewrite"], "is refused"),
         (["--loss_scale=128"], "it is for --dtype=fp16"),

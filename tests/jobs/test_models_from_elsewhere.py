@@ -135,3 +135,13 @@ def test_googles_command_for_prediction(workplace, capsys):
     assert workplace.run_tf1(data_dir, output_dir, "--do_predict=true", f"--init_checkpoint={trained}") == 0
     assert (output_dir / "test_results.tsv").read_text() == expected
     assert f"{trained / 'ckpt-1'} (step 1)" in capsys.readouterr().err
+
+
+def test_a_trained_model_with_fewer_layers_is_refused_for_predictions(trained, capsys):
+    config = json.loads(trained.config_file.read_text())
+    trained.config_file.write_text(json.dumps(config | {"num_hidden_layers": 1}))
+    flags = [f"--init_checkpoint={trained.model_dir}", f"--model_dir={trained.directory / 'small'}"]
+    assert trained.run("--mode=predict", *flags) == 2
+    assert "has 2 layers and its head stands on the last" in capsys.readouterr().err
+    assert trained.run("--mode=train", "--num_train_epochs=1", *flags) == 0
+    assert "the first 1 are taken" in capsys.readouterr().err

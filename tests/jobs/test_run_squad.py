@@ -284,7 +284,6 @@ def test_exports(place):
         (["--null_score_diff_threshold=often"], "must be a number or auto"),
         (["--null_score_diff_threshold=auto"], "without --version_2_with_negative every question gets one; leave it out"),
         (["--answer_text=google", "--model_export_path=export"], "--answer_text=google cannot be exported"),
-        (["--verbose_logging"], "--verbose_logging=True is refused: its warnings were of answers"),
         (["--n_best_size=0"], "--n_best_size must be at least 1"),
         (["--best_metric=accuracy"], "--best_metric=accuracy is not computed"),
         (["--mode=predict"], "holds no checkpoint"),

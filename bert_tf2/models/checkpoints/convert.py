@@ -9,7 +9,7 @@ import numpy as np
 
 from bert_tf2.errors import JobError, UserError
 from bert_tf2.models.checkpoints import bundle, formats, hugging_face, names
-from bert_tf2.models.checkpoints.loading import check_architecture
+from bert_tf2.models.checkpoints.loading import fitted
 from bert_tf2.models.checkpoints.source import Source, StoredTensor
 from bert_tf2.models.checkpoints.tf1 import write_tf1
 from bert_tf2.models.checkpoints.tf2 import write_tf2
@@ -67,7 +67,7 @@ def convert(
       UserError: the configuration is not the checkpoint's, the source lacks something, or the target exists.
       JobError: the target could not be written.
     """
-    check_architecture(source, config)
+    source = fitted(source, config)
     kind = kind or _kind(source)
     tensors = select(source, config, kind)
     with _target(path, to) as temporary:

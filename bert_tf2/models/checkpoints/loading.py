@@ -83,7 +83,7 @@ def load_encoder_weights(
         damage is inside a tensor.
     """
     source = path if isinstance(path, Source) else formats.open_source(path)
-    check_architecture(source, config)
+    source = fitted(source, config)
     variables = _variables(encoder, names.encoder(config.num_hidden_layers))
     if not variables:
         raise ValueError("the model holds no BERT encoder")
@@ -139,8 +139,8 @@ def assign(name: str, variable: tf.Variable, tensor: StoredTensor) -> None:
     variable.assign(np.reshape(value, tuple(variable.shape)))
 
 
-def check_architecture(source: Source, config: BertConfig) -> None:
-    """Compares a checkpoint's sizes with a configuration's.
+def fitted(source: Source, config: BertConfig) -> Source:
+    """The checkpoint as a model of this configuration takes it: where that has fewer layers only the first, with a warning.
 
     Raises:
       UserError: they differ; the message names every difference.
@@ -153,6 +153,13 @@ def check_architecture(source: Source, config: BertConfig) -> None:
         for field, size in sizes.items()
         if size != getattr(config, field)
     ]
+    layers, wanted = sizes["num_hidden_layers"], config.num_hidden_layers
+    if len(differing) == 1 and layers > wanted:
+        logger.warning(
+            "%s has %d layers and the configuration %d (num_hidden_layers): the first %d are taken",
+            source.path, layers, wanted, wanted,
+        )  # fmt: skip
+        return source.first_layers(wanted)
     if differing:
         hint = ""
         if sizes.get("vocab_size") != config.vocab_size:
@@ -161,6 +168,7 @@ def check_architecture(source: Source, config: BertConfig) -> None:
             f"{source.path} does not fit the configuration: {'; '.join(differing)}{hint}. "
             "Give the bert_config.json that belongs to the checkpoint"
         )
+    return source
 
 
 def _check_complete(source: Source, variables: dict[str, tf.Variable]) -> None:

@@ -258,10 +258,20 @@ def _add_head_on(found: Found, children: dict[str, Node]) -> None:
 
 
 def _add_pretrainer_items(found: Found, root: Node) -> None:
-    """Adds what the garden's `BertPretrainerV2` saves beside its encoder: the heads' own poolers."""
+    """Adds what the garden's models save beside or above their encoder: the heads' own poolers.
+
+    `checkpoint_items` names them after the head: `next_sentence.pooler_dense` of a pre-trainer, of a classifier
+    `sentence_prediction.pooler_dense`. A whole pre-trainer keeps its heads in a list.
+    """
     children = root.children()
-    dense = children.get("next_sentence.pooler_dense")
-    _take_pooler(found, dense, "next_sentence.pooler_dense")
+    items = sorted((name for name in children if name.endswith(".pooler_dense")), key=lambda name: name != _NEXT_SENTENCE_ITEM)
+    dense = children.get(_NEXT_SENTENCE_ITEM)
+    if items and (dense is not None or found.pooler_source is None):
+        _take_pooler(found, children[items[0]], items[0])
+        if len(items) > 1:
+            found.notes.append(f"it holds the poolers of {len(items)} heads; that of {items[0]} was taken")
+    if not items and found.pooler_source is None:
+        _take_pooler_of_listed_head(found, root)
     _add_logits(found, "cls/seq_relationship/", children.get("next_sentence.out_proj"))
     if dense is None:
         return
@@ -269,6 +279,21 @@ def _add_pretrainer_items(found: Found, root: Node) -> None:
         layers = _plain_children(node)
         if _same(layers.get("dense"), dense):
             _add_logits(found, "cls/seq_relationship/", layers.get("out_proj"))
+
+
+def _take_pooler_of_listed_head(found: Found, root: Node) -> None:
+    """Takes the pooler of the first of a pre-trainer's classification heads."""
+    for node in _walk(root):
+        heads = _list(_plain_children(node).get("classification_heads"))
+        denses = [dense for head in heads if (dense := _plain_children(head).get("dense")) is not None]
+        if denses:
+            _take_pooler(found, denses[0], "the pre-trainer's classification head")
+            if len(denses) > 1:
+                found.notes.append(f"it holds the poolers of {len(denses)} heads; the first was taken")
+            return
+
+
+_NEXT_SENTENCE_ITEM = "next_sentence.pooler_dense"
 
 
 def _take_pooler(found: Found, dense: Node | None, where: str) -> None:

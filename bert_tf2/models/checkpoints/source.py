@@ -1,12 +1,15 @@
 """What every reader gives: the weights of a checkpoint by their plain names, read when they are asked for."""
 
 import dataclasses
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from bert_tf2.errors import UserError
 from bert_tf2.models.checkpoints import names
+
+_BLOCK = re.compile(r"bert/encoder/layer_(\d+)/")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +68,13 @@ class Source:
         dropped = {weight.name for weight in names.HEADS[kind]} & set(self.tensors)
         kept = {name: tensor for name, tensor in self.tensors.items() if name not in dropped}
         others = sorted([*self.others, *(self.tensors[name].stored_name for name in dropped)])
+        return dataclasses.replace(self, tensors=kept, others=others)
+
+    def first_layers(self, number: int) -> "Source":
+        """The same checkpoint as if it had only so many transformer blocks; the weights of the others are among the `others`."""
+        past = {name for name in self.tensors if (match := _BLOCK.match(name)) and int(match[1]) >= number}
+        kept = {name: tensor for name, tensor in self.tensors.items() if name not in past}
+        others = sorted([*self.others, *(self.tensors[name].stored_name for name in past)])
         return dataclasses.replace(self, tensors=kept, others=others)
 
     def with_classes(self, rows: Sequence[int]) -> "Source":

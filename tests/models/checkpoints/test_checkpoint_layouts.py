@@ -110,6 +110,25 @@ def test_the_items_of_a_pretrainer(tmp_path, whole_model, version):
         np.testing.assert_array_equal(kernel, head.out_proj.kernel)
 
 
+@pytest.mark.parametrize("name", ["sentence_prediction", "cls"])
+def test_the_items_of_a_classifier_with_a_pooler_of_its_own(tmp_path, name):
+    encoder = garden.garden_encoder(networks.BertEncoderV2)
+    head = garden.layers.ClassificationHead(inner_dim=16, num_classes=3, name=name)
+    classifier = models.BertClassifier(encoder, num_classes=3, cls_head=head, use_encoder_pooler=False)
+    garden.randomize(classifier)
+    path = tf.train.Checkpoint(**classifier.checkpoint_items).write(str(tmp_path / "ckpt"))
+    report = _load_and_compare(path, encoder, pooled_output=head.dense(garden.outputs(encoder)[0][:, 0]).numpy())
+    assert f"{name}.pooler_dense" in report.summary()
+
+
+def test_a_pretrainer_alone_gives_the_pooler_that_it_trained(tmp_path):
+    encoder = garden.garden_encoder(networks.BertEncoderV2)
+    model = garden.pretrainer_v2(encoder)
+    path = tf.train.Checkpoint(model=model).write(str(tmp_path / "ckpt"))
+    pooled = model.classification_heads[0].dense(garden.outputs(encoder)[0][:, 0]).numpy()
+    assert "classification head" in _load_and_compare(path, encoder, pooled_output=pooled).summary()
+
+
 def test_the_nested_layout_of_the_gardens_pretrainer_conversion(tmp_path):
     encoder = garden.garden_encoder(dict_outputs=True)
     model = garden.built(models.BertPretrainerV2(encoder))

@@ -118,6 +118,25 @@ def test_another_architecture_is_explained_in_one_error(folder, encoder):
             np.testing.assert_array_equal(variable, value)
 
 
+@pytest.mark.parametrize("format_name", ["tf1", "tf2", "huggingface"])
+def test_fewer_layers_are_the_first_ones_and_said(folder, caplog, monkeypatch, format_name):
+    monkeypatch.setattr(logging.getLogger("bert_tf2"), "propagate", True)
+    one_layer = dataclasses.replace(CONFIG, num_hidden_layers=1)
+    small, path = build_encoder(one_layer), str(folder / format_name / "bert_model.ckpt")
+    with caplog.at_level(logging.WARNING):
+        report = load_encoder_weights(small, path, one_layer)
+    assert "has 2 layers and the configuration 1 (num_hidden_layers): the first 1 are taken" in caplog.text
+    assert report.missing == []
+    assert len(report.loaded) == 23
+    whole = build_encoder(CONFIG)
+    load_encoder_weights(whole, path, CONFIG)
+    values = {variable.name: variable.numpy() for variable in whole.variables}
+    assert len(small.variables) == 23
+    for variable in small.variables:
+        np.testing.assert_array_equal(variable, values[variable.name])
+    _refused(path, "num_hidden_layers 2 in the checkpoint, 3", whole, dataclasses.replace(CONFIG, num_hidden_layers=3))
+
+
 def test_another_number_of_heads_is_found_where_the_file_tells(folder, encoder):
     other = dataclasses.replace(CONFIG, num_attention_heads=4)
     for format_name in ("tf2", "huggingface"):
