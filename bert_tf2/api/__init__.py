@@ -3,5 +3,6 @@
 from bert_tf2.api.classifier import Classifier
 from bert_tf2.jobs.mask_filler import MaskFiller
 from bert_tf2.jobs.question_answerer import QuestionAnswerer
+from bert_tf2.jobs.text_classifier import TextClassifier
 
-__all__ = ["Classifier", "MaskFiller", "QuestionAnswerer"]
+__all__ = ["Classifier", "MaskFiller", "QuestionAnswerer", "TextClassifier"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import logging
 import os
 import shutil
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
-from bert_tf2.data.in_memory import FORMS, InMemoryProcessor
+from bert_tf2.data.in_memory import FORMS, InMemoryProcessor, texts_of
 from bert_tf2.data.metadata import CLASSIFICATION, REGRESSION, MetaData, read_meta_data
 from bert_tf2.errors import UserError, did_you_mean
 from bert_tf2.jobs import training_setup
@@ -27,6 +28,7 @@ from bert_tf2.jobs.metadata_checks import flags_of
 from bert_tf2.jobs.model_files import META_DATA, completed
 from bert_tf2.jobs.options import info
 from bert_tf2.jobs.runtime import at_work
+from bert_tf2.jobs.text_classifier import Prediction, TextClassifier
 
 if TYPE_CHECKING:
     from bert_tf2.data.processors import DataProcessor
@@ -61,6 +63,7 @@ class Classifier:
             init_checkpoint="bert/bert_model.ckpt", num_train_epochs=3,
         )
         classifier.evaluate((["not bad at all"], ["positive"]))["accuracy"]
+        classifier.predict(["a charming film"])[0].probabilities["positive"]
 
     Made by `train` or `from_run`. The directory is that of `run_classifier.py`, which can go on with it.
 
@@ -159,6 +162,24 @@ class Classifier:
         options = dataclasses.replace(self._options, mode="eval", init_checkpoint=None)
         with at_work(), _records_of({"eval": data}, options, self._data_options, self.labels) as run_options:
             return run_classifier(run_options)["evaluation"]["eval"]
+
+    def predict(self, texts: Sequence[str] | Sequence[tuple[str, str]], batch_size: int = 32) -> list[Prediction]:
+        """What the model says of each text or pair, in their order; the model stays loaded. Nothing is written.
+
+        Args:
+          texts: a list of strings, or of pairs of strings.
+          batch_size: texts computed at a time; changes no result.
+
+        Raises:
+          UserError: one of them is no text; the message holds its index.
+        """
+        found = texts_of("texts", texts)
+        with at_work():
+            return self._text_classifier.predict_all(found, batch_size)
+
+    @functools.cached_property
+    def _text_classifier(self) -> TextClassifier:
+        return TextClassifier.from_run(self.model_dir, self._options.load_checkpoint)
 
     def export(self, path: str | os.PathLike, **options: Any) -> None:
         """Writes SavedModels: `path` takes token ids, `path` with `_text` takes raw text, as `run_classifier.py` does.

@@ -7,7 +7,7 @@ import random
 import pytest
 import tensorflow as tf
 
-from bert_tf2.api import Classifier
+from bert_tf2.api import Classifier, TextClassifier
 from bert_tf2.errors import UserError
 
 
@@ -67,12 +67,27 @@ def test_from_lists_to_scores_and_an_export(settings, tmp_path, capsys):
     assert opened.evaluate(tf.data.Dataset.from_tensor_slices((["good movie"] * 2, ["positive"] * 2)))["accuracy"] in (0, 0.5, 1)
     with pytest.raises(UserError, match=r"eval: labels\[1\] is 'neutral', which is none of the labels: negative, positive"):
         opened.evaluate((["good", "movie"], ["positive", "neutral"]))
-    opened.export(tmp_path / "export")
-    import tensorflow_text  # noqa: F401
+    predictions = opened.predict(MORE[0])
+    assert sum(one.label == gold for one, gold in zip(predictions, MORE[1])) / 23 == pytest.approx(scores["accuracy"])
+    first = predictions[0]
+    assert list(first.probabilities) == classifier.labels
+    assert sum(first.probabilities.values()) == pytest.approx(1)
+    assert opened.predict([("the movie", "was good")])[0].label in classifier.labels
+    for texts, message in (("one text", "texts must be a list of strings"), (["good", None], r"texts\[1\] must be a string")):
+        with pytest.raises(UserError, match=message):
+            opened.predict(texts)
 
-    exported = tf.saved_model.load(str(tmp_path / "export_text")).signatures["serving_default"]
-    labels = exported(text=tf.constant(MORE[0]))["label"].numpy().tolist()
-    assert sum(label.decode() == gold for label, gold in zip(labels, MORE[1])) / 23 == pytest.approx(scores["accuracy"])
+
+@pytest.mark.slow
+def test_an_export_predicts_the_same(settings, tmp_path):
+    classifier = Classifier.train(TRAIN, **settings)
+    classifier.export(tmp_path / "export")
+    exported = TextClassifier.load(str(tmp_path / "export_text")).predict_all(MORE[0])
+    for one, other in zip(exported, classifier.predict(MORE[0])):
+        assert one.label == other.label
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
+    with pytest.raises(UserError, match="export"):
+        classifier.export(tmp_path / "export")
 
 
 def test_the_same_training_as_from_files(settings, tmp_path):
