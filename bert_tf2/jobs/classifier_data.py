@@ -78,7 +78,7 @@ class ClassifierData:
         return not named.startswith("test") or bool(self.meta.extra.get("test_has_labels"))
 
     def texts(self, split: str, example_ids: Sequence[int]) -> list[tuple[str, str | None]] | None:
-        """The texts of the examples of a test split with these ids; None when only records are at hand.
+        """The texts of the examples of a split with these ids; None when only records are at hand.
 
         Raises:
           UserError: an example is not in the data any more.
@@ -87,8 +87,9 @@ class ClassifierData:
             return None
         # Rows that could not be used were told of when the records were made.
         self.processor.bad_rows = BadRows(skip=True)
-        if split == "test":
-            examples = self.processor.get_test_examples(self.data_dir)
+        if split in ("eval", "test"):
+            read = self.processor.get_dev_examples if split == "eval" else self.processor.get_test_examples
+            examples = read(self.data_dir)
         else:
             examples = self.processor.extra_splits(self.data_dir)[split]()
         found = {

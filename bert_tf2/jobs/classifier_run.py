@@ -24,7 +24,9 @@ from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
 from bert_tf2.progress import during
 from bert_tf2.tasks.classification import ClassificationTask
-from bert_tf2.tasks.classification_files import draw_evaluation, write_predictions, write_test_results
+from bert_tf2.tasks.classification_files import write_predictions, write_test_results
+from bert_tf2.tasks.classification_pictures import draw_evaluation
+from bert_tf2.tasks.classification_report import report_sections
 from bert_tf2.training import export, report
 from bert_tf2.training.evaluation import predict_all
 from bert_tf2.training.run_directory import RunDirectory
@@ -177,7 +179,9 @@ class ClassifierRun(TrainingRun):
                 gold=collected["label_ids"],
             )
             if split == "eval":
-                self._picture = draw_evaluation(directory, self._task, collected["logits"], collected["label_ids"])
+                logits, gold, ids = collected["logits"], collected["label_ids"], collected["example_id"]
+                self._picture = draw_evaluation(directory, self._task, logits, gold)
+                self._sections = report_sections(self._task, logits, gold, ids, self._data.texts(split, ids))
         values = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         logger.info("%s: %s examples, %s: %s", split, f"{len(collected['logits']):,}", self._used, values)
         return metrics
@@ -218,7 +222,8 @@ class ClassifierRun(TrainingRun):
         if training is None and not evaluation:
             return
         pictures = [("Predictions", self._picture)] if "eval" in evaluation and self._picture else []
-        self._report(self._data.meta.processor_type, training, evaluation, pictures)
+        sections = self._sections if "eval" in evaluation else []
+        self._report(self._data.meta.processor_type, training, evaluation, pictures, sections)
 
 
 @during("checking records")

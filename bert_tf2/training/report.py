@@ -54,7 +54,13 @@ def draw_loss_curve(
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
-    axes.plot([entry["step"] for entry in train], [entry["loss"] for entry in train], label="training loss", linewidth=1)
+    axes.plot(
+        [entry["step"] for entry in train],
+        [entry["loss"] for entry in train],
+        ".-" if len(train) < 30 else "-",
+        label="training loss",
+        linewidth=1,
+    )
     axes.set(xlabel="step", ylabel="loss")
     axes.grid(alpha=0.3)
     if evaluations:

@@ -7,7 +7,7 @@ import pytest
 
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.classification import ClassificationTask
-from bert_tf2.tasks.classification_files import draw_evaluation, write_predictions, write_test_results
+from bert_tf2.tasks.classification_files import write_predictions, write_test_results
 
 LOGITS = np.array([[2.0, 0.0], [-1.0, 3.0]], np.float32)
 
@@ -48,27 +48,3 @@ def test_texts_that_are_not_the_records_are_refused(tmp_path):
     with pytest.raises(UserError, match="2 records but 1 texts"):
         write_predictions(str(path), ClassificationTask(["no", "yes"]), LOGITS, example_ids=[0, 1], texts=[("a", None)])
     assert not path.exists()
-
-
-def test_any_label_can_be_drawn(tmp_path, caplog):
-    task = ClassificationTask([r"$\frac$", "好", "a_b^c"])
-    logits = np.eye(3, dtype=np.float32)
-    assert draw_evaluation(str(tmp_path), task, logits, np.arange(3)).endswith("confusion_matrix.png")
-    assert not caplog.records
-
-
-def test_a_picture_ends_no_run(tmp_path, caplog):
-    task = ClassificationTask(["no", "yes"])
-    (tmp_path / "file").write_text("")
-    assert draw_evaluation(str(tmp_path / "file"), task, LOGITS, np.array([0, 1])) is None
-    assert "no picture of the predictions" in caplog.text
-
-
-@pytest.mark.parametrize("num_labels", [1, 2, 30])
-def test_pictures_are_written(tmp_path, num_labels):
-    rng = np.random.default_rng(0)
-    task = ClassificationTask(None if num_labels == 1 else [f"label {i}" for i in range(num_labels)])
-    gold = rng.random(40).astype(np.float32) if num_labels == 1 else rng.integers(0, num_labels, 40)
-    path = draw_evaluation(str(tmp_path), task, rng.normal(size=(40, num_labels)), gold)
-    with open(path, "rb") as file:
-        assert file.read(8) == b"\x89PNG\r\n\x1a\n"
