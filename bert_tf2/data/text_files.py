@@ -96,12 +96,13 @@ def open_bytes(path: str) -> Any:
     """Opens a local or remote file.
 
     Raises:
-      UserError: it cannot be read.
+      UserError: it cannot be read, or is the Git LFS pointer of another.
     """
     if files.is_remote(path):
         import tensorflow as tf
 
         return tf.io.gfile.GFile(path, "rb")
+    file_kinds.refuse_lfs_pointer(path)
     try:
         return open(path, "rb")
     except OSError as error:

@@ -134,10 +134,11 @@ def test_files_of_others_beside_the_target_are_left(published, tmp_path, capsys)
     assert "vocab.txt is there already and was left as it is" in capsys.readouterr().err
 
 
-def test_the_directory_of_a_run_gives_the_labels(workplace, tmp_path):
+def test_the_directory_of_a_run_gives_all_that_is_needed(workplace, tmp_path):
     assert workplace.run("--mode=train", "--num_train_epochs=1") == 0
     arguments = [f"--checkpoint_to_convert={workplace.model_dir}", f"--converted_checkpoint_path={tmp_path}/hf"]
-    assert _run(*arguments, "--to=huggingface", f"--vocab_file={workplace.vocab_file}") == 0
+    assert _run(*arguments, "--to=huggingface") == 0
+    assert (tmp_path / "hf" / "vocab.txt").read_text() == pathlib.Path(workplace.vocab_file).read_text()
     config = json.loads((tmp_path / "hf" / "config.json").read_text())
     assert config["id2label"] == {"0": "negative", "1": "positive"}
     assert config["architectures"] == ["BertForSequenceClassification"]

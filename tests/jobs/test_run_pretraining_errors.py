@@ -62,6 +62,14 @@ def test_files_that_are_not_there_or_not_these(place, capsys):
     assert "the metadata does not describe" in refused(place, capsys)
 
 
+def test_a_folder_for_transformers_needs_the_vocabulary_before_the_training(place, capsys):
+    for path in (place.directory / "records").glob("*vocab.txt"):
+        path.unlink()
+    message = refused(place, capsys, "--also_export=tf1,huggingface")
+    assert message.endswith("there is none beside the records' metadata; give it with --vocab_file=vocab.txt")
+    assert not (place.model_dir / "pretrained").exists()
+
+
 def test_records_that_are_not_finished(place, capsys):
     folder = place.directory / "records"
     (folder / "meta_data.json").unlink()
