@@ -281,7 +281,7 @@ def _checked(counts: SquadCounts, reading: Reading, options: SquadRecordOptions,
     found += noted(counts.several_answers, "with several answers; the first that can be used is used for training")
     found += noted(counts.passed_over, "whose first answer does not stand at its answer_start or has no tokens")
     if bad_rows.count:
-        found.append(f"{bad_rows.count:,} rows were left out; the first: {bad_rows.first}")
+        found.append(bad_rows.summary())
     if counts.truncated:
         found.append(f"{counts.truncated:,} questions were cut to --max_query_length={options.windows.max_query_length} tokens")
     share = counts.unknown_tokens / max(counts.context_tokens, 1)

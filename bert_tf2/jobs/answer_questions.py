@@ -5,15 +5,16 @@ import itertools
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from bert_tf2 import cli, file_kinds, files
+from bert_tf2.data.bad_rows import BadRows
 from bert_tf2.data.text_files import read_jsonl
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.asking import answer_lines, same_file, write_json_lines
 from bert_tf2.jobs.memory import keep_freed_memory
-from bert_tf2.jobs.options import Options, at_least, option
+from bert_tf2.jobs.options import Options, at_least, option, refuse_given
 from bert_tf2.jobs.question_answerer import Answer, QuestionAnswerer
 from bert_tf2.jobs.runtime import job
 from bert_tf2.progress import during, track
@@ -45,6 +46,12 @@ class AnswerQuestionsOptions(Options):
         "start, end (characters of the context, from 0; -1 for no answer) and null_score_difference of a SQuAD 2.0 model. It "
         "appears when it is complete.",
     )
+    on_bad_row: str = option(
+        "fail",
+        "What to do with a line of --input_file that holds no question: end before any is answered, or leave it out, count it "
+        "and list it in <output_file>.rejects.jsonl.",
+        choices=("fail", "skip"),
+    )
     batch_size: int = option(16, "How many questions of --input_file are answered at a time.", check=at_least(1))
 
 
@@ -70,10 +77,20 @@ def answer_questions(options: AnswerQuestionsOptions, questions: TextIO | None =
     """
     _check(options)
     if options.input_file is not None:
-        source = files.require_file(options.input_file, "input_file")
-        # All of it is looked at before the model is loaded.
-        count = sum(1 for _ in _rows(source))
-        return _answer_file(_load(options.model), source, files.expand(options.output_file), count, options.batch_size)
+        source, target = files.require_file(options.input_file, "input_file"), files.expand(options.output_file)
+        bad_rows = BadRows(options.on_bad_row == "skip", target + files.REJECTS)
+        try:
+            # All of it is looked at before the model is loaded.
+            count = sum(1 for _ in _rows(source, bad_rows.report))
+            if not count:
+                raise UserError(f"--input_file={source} holds no question that can be used; {bad_rows.summary()}")
+            _answer_file(_load(options.model), source, target, count, options.batch_size)
+            bad_rows.publish()
+        finally:
+            bad_rows.discard()
+        if bad_rows.count:
+            logger.warning("%s", bad_rows.summary())
+        return count
     context = options.context if options.context_file is None else _read_text(options.context_file)
     answerer = _load(options.model)
     if options.question is not None:
@@ -100,6 +117,7 @@ def _check(options: AnswerQuestionsOptions) -> None:
         if same_file(options.input_file, options.output_file):
             raise UserError(f"--output_file={options.output_file} is --input_file; name another file")
         return
+    refuse_given(options, ("on_bad_row",), "is for the lines of --input_file")
     if options.output_file is not None:
         raise UserError("--output_file is for the answers to --input_file; give that too, or leave it out")
     if options.context is not None and options.context_file is not None:
@@ -141,16 +159,16 @@ def _read_text(path: str) -> str:
         raise UserError(f"{path}: byte {error.start} is not UTF-8 (latin-1 or GBK?); save the file as UTF-8") from None
 
 
-def _answer_file(answerer: QuestionAnswerer, source: str, target: str, count: int, batch_size: int) -> int:
+def _answer_file(answerer: QuestionAnswerer, source: str, target: str, count: int, batch_size: int) -> None:
     start = time.monotonic()
-    rows, again = itertools.tee(_rows(source))
+    # What is wrong in it is known by now.
+    rows, again = itertools.tee(_rows(source, lambda *_: None))
     answers = answerer.answers(((row["question"], row["context"]) for row in again), batch_size)
     write_json_lines(
         target, (_as_json(row, answer) for row, answer in track(zip(rows, answers), "answering", count, "questions"))
     )
     seconds = time.monotonic() - start
     print(f"wrote {target}: {count:,} answers in {seconds:.1f} s ({count / max(seconds, 1e-9):.1f} a second)")
-    return count
 
 
 def _as_json(row: dict[str, Any], answer: Answer) -> dict[str, Any]:
@@ -161,24 +179,31 @@ def _as_json(row: dict[str, Any], answer: Answer) -> dict[str, Any]:
     return known | found
 
 
-def _rows(path: str) -> Iterator[dict[str, Any]]:
-    """The objects of a file of questions.
+def _rows(path: str, report: Callable[[str, str, str], None]) -> Iterator[dict[str, Any]]:
+    """The objects of a file of questions; `report` is told of every line that is no such object: place, reason and line.
 
     Raises:
-      UserError: a line is no such object; the message holds its number.
+      UserError: the file is empty.
     """
     empty = True
     for number, row, line in read_jsonl(path):
         empty = False
-        where = f"{path}:{number}"
-        if row is None:
-            found = f"'{line[:60]}'" if line.strip() else "a blank line"
-            raise UserError(f'{where}: expected a JSON object {{"question": …, "context": …}}; found {found}')
-        for name in _REQUIRED:
-            if name not in row:
-                raise UserError(f"{where}: the key '{name}' is missing (found {', '.join(row) or 'an empty object'})")
-            if not isinstance(row[name], str):
-                raise UserError(f"{where}: '{name}' must be a text; got {json.dumps(row[name])[:60]}")
-        yield row
+        if reason := _why_unusable(row, line):
+            report(f"{path}:{number}", reason, line)
+        else:
+            yield row
     if empty:
         raise UserError(f"--input_file={path} holds no questions")
+
+
+def _why_unusable(row: dict[str, Any] | None, line: str) -> str:
+    """What is wrong with a line; empty where it is a question with its context."""
+    if row is None:
+        found = f"'{line[:60]}'" if line.strip() else "a blank line"
+        return f'expected a JSON object {{"question": …, "context": …}}; found {found}'
+    for name in _REQUIRED:
+        if name not in row:
+            return f"the key '{name}' is missing (found {', '.join(row) or 'an empty object'})"
+        if not isinstance(row[name], str):
+            return f"'{name}' must be a text; got {json.dumps(row[name])[:60]}"
+    return ""

@@ -133,6 +133,24 @@ def test_a_file_of_questions(models, tmp_path, capsys):
     assert [path.name for path in target.parent.iterdir()] == ["answers.jsonl"]
 
 
+def test_bad_lines_are_left_out_where_that_is_asked_for(models, tmp_path, capsys):
+    source, target = tmp_path / "questions.jsonl", tmp_path / "answers.jsonl"
+    good = {"id": 7, "question": "what was good?", "context": "the movie"}
+    source.write_text(f"{json.dumps(good)}\nnot JSON\n{json.dumps(good | {'id': 8})}\n" + '{"question": "?"}\n', encoding="utf-8")
+    flags = [f"--model={models}/v2_text", f"--input_file={source}", f"--output_file={target}"]
+    assert run(*flags) == 2
+    assert f"{source}:2: expected a JSON object" in capsys.readouterr().err
+    assert run(*flags, "--on_bad_row=skip") == 0
+    assert [json.loads(line)["id"] for line in target.read_text().splitlines()] == [7, 8]
+    assert "2 rows were left out; the first: " in capsys.readouterr().err
+    rejects = [json.loads(line) for line in (tmp_path / "answers.jsonl.rejects.jsonl").read_text().splitlines()]
+    assert [(row["line"], row["row"]) for row in rejects] == [(2, "not JSON"), (4, '{"question": "?"}')]
+    source.write_text("nothing\n", encoding="utf-8")
+    assert run(*flags, "--on_bad_row=skip") == 2
+    assert "holds no question that can be used; 1 row was left out" in capsys.readouterr().err
+    assert run(f"--model={models}/v2_text", "--context=c", "--on_bad_row=skip") == 2
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
