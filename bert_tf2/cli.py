@@ -4,6 +4,7 @@ This is the only module that knows flags. Every command has its own `FlagValues`
 one process, and nothing heavy is imported before the flags are known to be right.
 """
 
+import contextlib
 import dataclasses
 import os
 import sys
@@ -41,16 +42,23 @@ def main(job: Callable[[Any], Any], options_class: type[Options], description: s
 def run(job: Callable[[Any], Any], options_class: type[Options], description: str, argv: Sequence[str]) -> int:
     """As `main`, but returns the exit code instead of ending the process."""
     program = os.path.basename(argv[0])
+    told = None
     if any(argument in _HELP_FLAGS for argument in argv[1:]):
-        print(help_text(program, description, options_class))
-        return 0
-    if "--version" in argv[1:]:
-        print(f"bert_tf2 {__version__}")
+        told = help_text(program, description, options_class)
+    elif "--version" in argv[1:]:
+        told = f"bert_tf2 {__version__}"
+    if told is not None:
+        # Whoever reads may have seen enough: `--help | head`.
+        with contextlib.suppress(BrokenPipeError):
+            print(told, flush=True)
+            return 0
+        _leave_closed_pipe()
         return 0
     try:
         # Whatever does not say itself what takes so long is not silent for longer than this.
         with at_work(), Progress(program, patience=SILENCE):
             job(parse(options_class, argv))
+            sys.stdout.flush()
     except (UserError, JobError) as error:
         # Messages quote a user's files; what would break the line is shown as its escape.
         line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(error))
@@ -60,9 +68,15 @@ def run(job: Callable[[Any], Any], options_class: type[Options], description: st
         print("ERROR: interrupted; what was finished before is whole, and the same command does the rest", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
+        _leave_closed_pipe()
         return 1
     return 0
+
+
+def _leave_closed_pipe() -> None:
+    """Nobody reads standard output any more; without this Python tells of it once more at its end, with exit code 120."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parse(options_class: type[Options], argv: Sequence[str]) -> Any:

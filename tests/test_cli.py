@@ -1,12 +1,18 @@
 """Commands: flags from a dataclass, one line for a user's mistake, the promised exit codes."""
 
 import dataclasses
+import os
+import pathlib
+import subprocess
+import sys
 
 import pytest
 
 from bert_tf2 import cli
 from bert_tf2.errors import DirectoryInUseError, Interrupted, JobError, NonFiniteLossError, UserError
 from bert_tf2.jobs.options import Options, at_least, fraction, option, positive, refused_option
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,3 +95,44 @@ def test_help_lists_every_flag_with_its_default(capsys):
     assert "[default: adamw]" in text
     assert "--[no]fast" in text
     assert "Sizes:" in text
+
+
+COMMANDS = [
+    ["run_classifier.py"],
+    ["run_squad.py"],
+    ["run_pretraining.py"],
+    ["data_prep/create_finetuning_data.py"],
+    ["data_prep/create_pretraining_data.py"],
+    ["-m", "bert_tf2.answer_questions"],
+    ["-m", "bert_tf2.classify"],
+    ["-m", "bert_tf2.convert_checkpoint"],
+    ["-m", "bert_tf2.demo"],
+    ["-m", "bert_tf2.fill_mask"],
+    ["-m", "bert_tf2.score_squad"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[-1])
+def test_without_packages_a_command_says_how_to_install_them(command):
+    # -S: without site-packages.
+    done = subprocess.run([sys.executable, "-S", *command, "--help"], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("ERROR: the packages absl, numpy, ")
+    assert done.stderr.endswith(f"run pip install -e {ROOT}\n")
+
+
+def test_a_program_without_packages_gets_an_import_error():
+    done = subprocess.run([sys.executable, "-S", "-c", "import bert_tf2"], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 1
+    assert "ModuleNotFoundError: the packages absl" in done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[-1])
+def test_help_into_a_pipe_that_is_closed(command):
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, *command, "--help"], stdout=write, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")

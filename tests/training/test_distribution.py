@@ -15,8 +15,9 @@ pytestmark = pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), re
 def test_one_device_and_off(caplog):
     assert create_strategy("off", num_gpus=0) is tf.distribute.get_strategy()
     assert isinstance(create_strategy("ONE_DEVICE", num_gpus=0), tf.distribute.OneDeviceStrategy)
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         strategy = create_strategy("mirrored", num_gpus=1)
+    assert all(record.levelno < logging.WARNING for record in caplog.records)
     assert strategy.num_replicas_in_sync == 1
     assert "found 0 GPUs: using the CPU" in caplog.text
     assert is_chief(strategy)
