@@ -105,7 +105,7 @@ class Progress:
 
     def say(self, line: str, short: str = "") -> None:
         """Says a line now; on a terminal the bar shows `short` instead."""
-        if not self._shown:
+        if not self._shown or _is_silenced():
             return
         with _change:
             self._said(_MOVING, SILENCE)
@@ -244,8 +244,13 @@ def duration(seconds: float) -> str:
 def _tell(line: str) -> None:
     if logger.hasHandlers():
         logger.info(line)
-    elif max(logger.level, logging.getLogger("bert_tf2").level) <= logging.INFO:
+    else:
         print(line, file=sys.stderr, flush=True)
+
+
+def _is_silenced() -> bool:
+    """Whether somebody wants warnings only, a level that nobody set aside."""
+    return max(logger.level, logging.getLogger("bert_tf2").level) > logging.INFO
 
 
 def _start_watching() -> None:

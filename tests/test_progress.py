@@ -101,6 +101,16 @@ def test_a_bar_on_a_terminal(clock, caplog, monkeypatch):
     assert caplog.messages == []
 
 
+def test_a_level_silences_the_bar_too(clock, monkeypatch, caplog):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    caplog.set_level(logging.WARNING, "bert_tf2")
+    with Progress("reading", 100, "rows") as progress:
+        clock.seconds = 4
+        progress.advance(10)
+    assert terminal.getvalue() == ""
+
+
 def test_lines_of_the_log_stand_above_the_bar(monkeypatch, clock):
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
