@@ -8,7 +8,6 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2 import files
 from bert_tf2.data.metadata import MetaData
 from bert_tf2.data.pipeline import check_divisible
 from bert_tf2.data.record_set import RecordSet
@@ -77,7 +76,7 @@ class ClassifierRun(TrainingRun):
     def complete(self) -> dict[str, Any]:
         """Does everything in turn; see `bert_tf2.jobs.classifier.run_classifier`."""
         options, results = self._options, {}
-        self._require_free_exports()
+        self._settle_exports()
         check_divisible(options.eval_batch_size, self._strategy.num_replicas_in_sync, flag="eval_batch_size")
         if self._phases.predict and options.predict_batch_size:
             check_divisible(options.predict_batch_size, self._strategy.num_replicas_in_sync, flag="predict_batch_size")
@@ -95,8 +94,8 @@ class ClassifierRun(TrainingRun):
                     self._predict(split, split.removeprefix(kind))
         if self._chief:
             self._save_encoder()
-            if options.model_export_path:
-                self._export(files.expand(options.model_export_path))
+            if self._exports:
+                self._export()
             self._write_report(results)
         return results
 
@@ -203,7 +202,8 @@ class ClassifierRun(TrainingRun):
         )
         logger.info("predicted %s examples with %s: %s", f"{len(collected['logits']):,}", self._used, paths[1])
 
-    def _export(self, path: str) -> None:
+    def _export(self) -> None:
+        path, text_path = self._exports[""], self._exports["_text"]
         model = self._model_to_export()
         export.export_token_ids_model(model, self._task.serving_outputs, path)
         logger.info("exported %s (token ids in, logits out)", path)
@@ -213,7 +213,6 @@ class ClassifierRun(TrainingRun):
         from bert_tf2.text.in_graph import InGraphTokenizer
 
         tokenize = InGraphTokenizer(self._data.tokenizer, self._data.meta.max_seq_length)
-        text_path = f"{path.rstrip('/')}_text"
         export.export_text_model(model, tokenize, self._task.readable_outputs, text_path)
         logger.info("exported %s (raw text in, labels and probabilities out)", text_path)
 

@@ -170,7 +170,9 @@ def _check_names(options: PretrainingOptions) -> None:
     if options.num_train_steps is not None:
         refuse_given(options, ("num_train_epochs",), "does nothing beside --num_train_steps; give one")
     refuse_given(
-        options, ("model_export_path",), "is not for pre-training, whose model is not served; see --sub_model_export_name"
+        options,
+        ("model_export_path", "export_version"),
+        "is not for pre-training, whose model is not served; see --sub_model_export_name",
     )
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2 import files
 from bert_tf2.data.features import squad_features
 from bert_tf2.data.metadata import SQUAD, MetaData
 from bert_tf2.data.pipeline import check_divisible
@@ -107,7 +106,7 @@ class SquadRun(TrainingRun):
         options, results = self._options, {}
         finds_threshold = self._has_to_find_threshold()
         phases = dataclasses.replace(self._phases, evaluate=True) if finds_threshold else self._phases
-        self._require_free_exports()
+        self._settle_exports()
         check_divisible(options.predict_batch_size, self._strategy.num_replicas_in_sync, flag="predict_batch_size")
         # Read before training: a file that cannot be used must not be found after hours.
         paths = self._question_paths
@@ -136,8 +135,8 @@ class SquadRun(TrainingRun):
         if "eval" in self._evaluations:
             results["evaluation"] = self._evaluations["eval"]
         if self._chief:
-            if options.model_export_path:
-                self._export(files.expand(options.model_export_path))
+            if self._exports:
+                self._export()
             self._write_report(results.get("training"))
         return results
 
@@ -263,7 +262,8 @@ class SquadRun(TrainingRun):
                 self._score(questions, answers, prefix)
         return predictions
 
-    def _export(self, path: str) -> None:
+    def _export(self) -> None:
+        path, text_path = self._exports[""], self._exports["_text"]
         model = self._model_to_export()
         export.export_token_ids_model(model, self._task.serving_outputs, path)
         logger.info("exported %s (token ids in, logits out)", path)
@@ -271,7 +271,6 @@ class SquadRun(TrainingRun):
             logger.info("give --vocab_file to also export a model that takes questions and contexts as text")
             return
         decoding, windows = self._task.decoding, self._data.windows
-        text_path = f"{path.rstrip('/')}_text"
         export_question_answering_model(
             model,
             self._data.tokenizer,

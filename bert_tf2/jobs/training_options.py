@@ -24,6 +24,10 @@ DEVICES = "Devices and speed"
 CHECKPOINTS = "Checkpoints, evaluation and logging"
 
 
+def _is_version(value: str) -> str | None:
+    return None if value == "auto" or (value.isascii() and value.isdecimal() and int(value)) else "must be auto or 1, 2, 3, …"
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainingOptions(Options):
     """Model, optimization, devices, checkpoints."""
@@ -185,6 +189,13 @@ class TrainingOptions(Options):
     log_steps: int = option(100, "Steps between two log lines and scalars.", check=at_least(1), section=CHECKPOINTS)
     model_export_path: str | None = option(
         None, "Where to export SavedModels: this directory, and this name with _text for raw text.", section=CHECKPOINTS
+    )
+    export_version: str | None = option(
+        None,
+        "Export into numbered directories, as TensorFlow Serving takes them: --model_export_path/N/saved_model.pb, and "
+        "likewise with _text. A number, or auto for the one after the highest that is there.",
+        check=_is_version,
+        section=CHECKPOINTS,
     )
     sub_model_export_name: str | None = option(
         None, "Also save the encoder alone, as this name in the model directory.", section=CHECKPOINTS

@@ -98,11 +98,13 @@ class TrainingRun(abc.ABC):
     def _scores(self, collected: Any) -> dict[str, float]:
         """The metrics, from what `_collect_evaluation` gave."""
 
-    def _require_free_exports(self) -> None:
-        """Refuses, before any work, to export over what is there."""
+    def _settle_exports(self) -> None:
+        """Decides, before any work, where each SavedModel goes, and refuses to export over what is there."""
+        self._exports: dict[str, str] = {}
         if self._options.model_export_path and self._chief:
-            for suffix in self.export_suffixes:
-                export.require_free_directory(files.expand(self._options.model_export_path).rstrip("/") + suffix)
+            base = files.expand(self._options.model_export_path).rstrip("/")
+            paths = export.versioned([base + suffix for suffix in self.export_suffixes], self._options.export_version)
+            self._exports = dict(zip(self.export_suffixes, paths))
 
     def _build_model(self, seed: int) -> None:
         # Keras draws initial weights from its global generator.

@@ -36,6 +36,7 @@ _FREE_TO_CHANGE = frozenset(
         "log_steps",
         "num_eval_per_epoch",
         "model_export_path",
+        "export_version",
         "sub_model_export_name",
         "distribution_strategy",
         "num_gpus",
@@ -69,6 +70,8 @@ def check_training_options(options: TrainingOptions) -> None:
       UserError: two flags contradict each other.
     """
     tell_ignored(options)
+    if options.export_version and not options.model_export_path:
+        raise UserError(f"--export_version={options.export_version} needs --model_export_path, the directory of all versions")
     if options.loss_scale is not None and options.dtype != "fp16":
         raise UserError(f"--loss_scale={options.loss_scale} can do nothing with --dtype={options.dtype}; it is for --dtype=fp16")
     if options.steps_per_loop and options.iterations_per_loop and options.steps_per_loop != options.iterations_per_loop:

@@ -1,16 +1,18 @@
 """SavedModels for serving: one that takes token ids, as the model garden's, and one that takes raw text."""
 
+import itertools
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 import tf_keras
 
 from bert_tf2.errors import JobError, UserError
-from bert_tf2.files import incomplete_name, is_remote, make_directory, sync
+from bert_tf2.files import incomplete_name, is_remote, make_directory, names_in, sync
 from bert_tf2.progress import during
 
+NEXT_VERSION = "auto"
 INPUT_NAMES = ("input_word_ids", "input_mask", "input_type_ids")
 
 Outputs = Callable[[tf.Tensor], dict[str, tf.Tensor]]
@@ -92,15 +94,51 @@ def require_free_directory(path: str) -> None:
     Raises:
       UserError: it is a file or a directory that is not empty, or the directory above cannot be made or written to.
     """
-    if not is_remote(path):
-        make_directory(os.path.dirname(os.path.abspath(path)))
-        if os.path.isfile(path):
-            raise UserError(f"--model_export_path: {path} is a file; name a new directory")
+    _require_directory(path)
     if tf.io.gfile.exists(path) and tf.io.gfile.listdir(path):
         raise UserError(f"--model_export_path: {path} is not empty; name a new directory or remove it")
 
 
-@during("exporting")
+def _require_directory(path: str) -> None:
+    """Refuses a file, and makes the directory above."""
+    if not is_remote(path):
+        make_directory(os.path.dirname(os.path.abspath(path)))
+        if os.path.isfile(path):
+            raise UserError(f"--model_export_path: {path} is a file; name a new directory")
+
+
+def versioned(bases: Sequence[str], version: str | None) -> list[str]:
+    """Where models are exported: their directories, or a numbered one in each, as TensorFlow Serving reads them.
+
+    Args:
+      bases: a directory for each model.
+      version: the number of all of them; `auto` for the one after the highest that is there, 1 at first; None for none.
+
+    Raises:
+      UserError: something is there, or a directory that is to hold versions is a SavedModel itself.
+    """
+    if version is None:
+        for path in bases:
+            require_free_directory(path)
+        return list(bases)
+    there = {base: [int(name) for name in map(_name, names_in(base)) if name.isdecimal()] for base in bases}
+    number = max([0, *itertools.chain.from_iterable(there.values())]) + 1 if version == NEXT_VERSION else int(version)
+    for base, numbers in there.items():
+        _require_directory(base)
+        if tf.io.gfile.exists(os.path.join(base, "saved_model.pb")):
+            raise UserError(
+                f"--model_export_path: {base} is a SavedModel itself and cannot hold versions; name another directory"
+            )
+        if number in numbers:
+            raise UserError(f"--export_version={number}: {base}/{number} is there; give another number, or {NEXT_VERSION}")
+    return [os.path.join(base, str(number)) for base in bases]
+
+
+def _name(entry: str) -> str:
+    # Object stores end the names of directories with a slash.
+    return entry.rstrip("/")
+
+
 def save_module(module: tf.Module, path: str, signatures: dict[str, object]) -> None:
     """Writes a SavedModel, under a temporary name until it is whole.
 
