@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from bert_tf2 import file_kinds, files
+from bert_tf2 import files
 from bert_tf2.errors import JobError, UserError
+from bert_tf2.jobs.exported_models import inputs_and_outputs, load_saved_model, saved_model_in
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -69,18 +70,8 @@ class QuestionAnswerer:
           UserError: there is no such SavedModel; the message says which to give.
         """
         path = files.expand(path).rstrip("/")
-        _require_saved_model(path)
-        import tensorflow as tf
-
-        # Registers the operations that the tokenizer in the graph is made of.
-        import tensorflow_text  # noqa: F401
-
-        try:
-            loaded = tf.saved_model.load(path)
-        except (OSError, ValueError, tf.errors.OpError) as error:
-            reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-            raise UserError(f"{path}: cannot be loaded as a SavedModel ({reason}); export it again") from None
-        _check_signature(path, loaded.signatures.get("serving_default"))
+        loaded = load_saved_model(_saved_model(path))
+        _check_signature(path, loaded)
         return cls(loaded)
 
     def answer(self, question: str, context: str) -> Answer:
@@ -121,30 +112,22 @@ def _strings(tf: Any, texts: Iterable[str]) -> "tf.Tensor":
     return tf.constant([text.encode() for text in texts], tf.string)
 
 
-def _require_saved_model(path: str) -> None:
-    if files.is_remote(path):
-        import tensorflow as tf
-
-        with files.remote_errors(path):
-            is_there = tf.io.gfile.exists(f"{path}/saved_model.pb")
-    else:
-        if not os.path.exists(path):
-            raise UserError(f"--model: no such directory: {path}; {_WHICH}")
-        is_there = os.path.isfile(os.path.join(path, "saved_model.pb"))
-    file_kinds.refuse_lfs_pointer(os.path.join(path, "saved_model.pb"))
-    if not is_there:
+def _saved_model(path: str) -> str:
+    if not files.is_remote(path) and not os.path.exists(path):
+        raise UserError(f"--model: no such directory: {path}; {_WHICH}")
+    found = saved_model_in(path)
+    if found is None:
         raise UserError(f"--model={path} is not a SavedModel (it holds no saved_model.pb); {_WHICH}")
+    return found
 
 
-def _check_signature(path: str, signature: Any) -> None:
-    inputs = sorted(signature.structured_input_signature[1]) if signature is not None else []
-    outputs = sorted(signature.structured_outputs) if signature is not None else []
+def _check_signature(path: str, loaded: Any) -> None:
+    inputs, outputs = inputs_and_outputs(loaded)
     if inputs == sorted(_TEXT_INPUTS) and set(_OUTPUTS) <= set(outputs):
         return
     if inputs == sorted(_TOKEN_ID_INPUTS):
         beside = f"{path}_text"
-        is_beside = not files.is_remote(path) and os.path.isfile(os.path.join(beside, "saved_model.pb"))
-        cure = f"give the one beside it that takes text: --model={beside}" if is_beside else _WHICH
+        cure = f"give the one beside it that takes text: --model={beside}" if saved_model_in(beside) else _WHICH
         raise UserError(f"--model={path} takes token ids ({', '.join(_TOKEN_ID_INPUTS)}), not text; {cure}")
     takes = f"takes {', '.join(inputs)} and returns {', '.join(outputs)}" if inputs else "has no signature serving_default"
     raise UserError(f"--model={path} is not a question answering model (it {takes}); {_WHICH}")

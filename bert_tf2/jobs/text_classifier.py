@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bert_tf2 import files
 from bert_tf2.errors import JobError, UserError
 from bert_tf2.jobs import model_files
+from bert_tf2.jobs.exported_models import inputs_and_outputs, load_saved_model, saved_model_in
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +79,7 @@ class TextClassifier:
     def load(cls, path: str, load_checkpoint: str = "newest") -> "TextClassifier":
         """Loads what `path` holds: a run directory, or a SavedModel that takes text."""
         path = files.expand(path).rstrip("/")
-        if files.exists(os.path.join(path, "saved_model.pb")):
+        if saved_model_in(path) is not None:
             return cls.from_saved_model(path)
         return cls.from_run(path, load_checkpoint)
 
@@ -255,23 +256,14 @@ class _SavedModelBackend:
 
     @classmethod
     def load(cls, path: str) -> "_SavedModelBackend":
-        import tensorflow as tf
-
-        # Registers the operations that the tokenizer in the graph is made of.
-        import tensorflow_text  # noqa: F401
-
-        try:
-            loaded = tf.saved_model.load(path)
-        except (OSError, ValueError, tf.errors.OpError) as error:
-            reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-            raise UserError(f"{path}: cannot be loaded as a SavedModel ({reason}); export it again") from None
-        signature = loaded.signatures.get("serving_default")
-        inputs = sorted(signature.structured_input_signature[1]) if signature is not None else []
-        outputs = sorted(signature.structured_outputs) if signature is not None else []
+        loaded = load_saved_model(saved_model_in(path) or path)
+        inputs, outputs = inputs_and_outputs(loaded)
         if inputs == ["text"] and "pairs" in loaded.signatures and ("score" in outputs or "probabilities" in outputs):
             return cls(loaded)
         if inputs == list(_TOKEN_ID_INPUTS):
-            raise UserError(f"--model_dir={path} takes token ids ({', '.join(_TOKEN_ID_INPUTS)}), not text; {_WHICH}")
+            beside = f"{path}_text"
+            cure = f"give the one beside it that takes text: --model_dir={beside}" if saved_model_in(beside) else _WHICH
+            raise UserError(f"--model_dir={path} takes token ids ({', '.join(_TOKEN_ID_INPUTS)}), not text; {cure}")
         takes = f"takes {', '.join(inputs)} and returns {', '.join(outputs)}" if inputs else "has no signature serving_default"
         raise UserError(f"--model_dir={path} is not a model that classifies text (it {takes}); {_WHICH}")
 

@@ -139,6 +139,7 @@ def _name(entry: str) -> str:
     return entry.rstrip("/")
 
 
+@during("exporting")
 def save_module(module: tf.Module, path: str, signatures: dict[str, object]) -> None:
     """Writes a SavedModel, under a temporary name until it is whole.
 

@@ -185,3 +185,28 @@ def test_records_of_equal_names_in_different_folders(workplace):
     assert workplace.run("--mode=train_and_eval", "--num_train_epochs=1", *paths) == 0
     assert workplace.run("--mode=predict", *paths) == 0
     assert len(read_tsv(workplace.model_dir / "predictions.tsv")) == 24
+
+
+def test_exports_in_numbered_versions(workplace, capsys):
+    base = workplace.directory / "served"
+    flags = [f"--model_export_path={base}", f"--vocab_file={workplace.vocab_file}"]
+    assert workplace.run("--mode=train", "--num_train_epochs=1", *flags, "--export_version=auto") == 0
+    assert workplace.run("--mode=export_only", *flags, "--export_version=7") == 0
+    assert workplace.run("--mode=export_only", *flags, "--export_version=auto") == 0
+    for name in ("served", "served_text"):
+        assert sorted(path.name for path in (workplace.directory / name).iterdir()) == ["1", "7", "8"]
+        assert (workplace.directory / name / "8" / "saved_model.pb").exists()
+    capsys.readouterr()
+    assert workplace.run("--mode=export_only", *flags, "--export_version=7") == 2
+    assert f"--export_version=7: {base}/7 is there; give another number, or auto" in capsys.readouterr().err
+    assert workplace.run("--mode=export_only", f"--model_export_path={base}/8", "--export_version=1") == 2
+    assert "is a SavedModel itself" in capsys.readouterr().err
+    assert workplace.run("--mode=predict", "--export_version=1") == 2
+    assert "--export_version=1 needs --model_export_path" in capsys.readouterr().err
+    for wrong in ("0", "-1", "new"):
+        assert workplace.run("--mode=export_only", *flags, f"--export_version={wrong}") == 2
+        assert "must be auto or 1, 2, 3, …" in capsys.readouterr().err
+    # The newest is what is used.
+    from bert_tf2.jobs.text_classifier import TextClassifier
+
+    assert TextClassifier.load(f"{base}_text").labels == ("negative", "positive")

@@ -1,0 +1,51 @@
+"""Loading what `--model_export_path` wrote: a SavedModel, or the newest of its numbered versions."""
+
+import os
+from typing import Any
+
+from bert_tf2 import file_kinds, files
+from bert_tf2.errors import UserError
+
+_SAVED_MODEL = "saved_model.pb"
+
+
+def saved_model_in(path: str) -> str | None:
+    """The SavedModel that a directory is, or the one of the highest number in it; None where there is none.
+
+    Args:
+      path: a directory, local or remote.
+    """
+    if files.exists(os.path.join(path, _SAVED_MODEL)):
+        return path
+    numbers = [name for name in (name.rstrip("/") for name in files.names_in(path)) if name.isdecimal()]
+    for number in sorted(numbers, key=int, reverse=True):
+        if files.exists(os.path.join(path, number, _SAVED_MODEL)):
+            return os.path.join(path, number)
+    return None
+
+
+def load_saved_model(path: str) -> Any:
+    """Loads a SavedModel of ours, with the operations that a tokenizer in its graph is made of.
+
+    A SavedModel is a program, which runs with the user's rights.
+
+    Raises:
+      UserError: it is none, or cannot be loaded.
+    """
+    file_kinds.refuse_lfs_pointer(os.path.join(path, _SAVED_MODEL))
+    import tensorflow as tf
+    import tensorflow_text  # noqa: F401 (registers the operations)
+
+    try:
+        return tf.saved_model.load(path)
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise UserError(f"{path}: cannot be loaded as a SavedModel ({reason}); export it again") from None
+
+
+def inputs_and_outputs(loaded: Any) -> tuple[list[str], list[str]]:
+    """The names that `serving_default` takes and gives, sorted; none where there is no such signature."""
+    signature = loaded.signatures.get("serving_default")
+    if signature is None:
+        return [], []
+    return sorted(signature.structured_input_signature[1]), sorted(signature.structured_outputs)
