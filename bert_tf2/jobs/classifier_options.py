@@ -141,11 +141,8 @@ def _check_garden(options: ClassifierOptions) -> None:
     mode = options.mode or "train_and_eval"
     refuse_given(options, LANGUAGE_FLAGS, "is for raw files (--task_name); records are of create_finetuning_data.py's languages")
     refuse_given(options, ("on_bad_row",), "is for raw files (--task_name); give it to create_finetuning_data.py")
-    _require(options, "bert_config_file", "input_meta_data_path")
-    if mode in ("train", "train_and_eval"):
-        _require(options, "train_data_path")
-    if mode == "eval":
-        _require(options, "eval_data_path")
+    splits = {"train": ["train_data_path"], "train_and_eval": ["train_data_path"], "eval": ["eval_data_path"]}
+    _require(options, "bert_config_file", "input_meta_data_path", *splits.get(mode, []))
     if mode == "train_and_eval" and not options.eval_data_path:
         raise UserError("--mode=train_and_eval needs --eval_data_path; to train only, use --mode=train")
     if mode == "predict" and not (options.test_data_path or options.eval_data_path):
@@ -155,6 +152,6 @@ def _check_garden(options: ClassifierOptions) -> None:
 
 
 def _require(options: ClassifierOptions, *names: str) -> None:
-    for name in names:
-        if not getattr(options, name):
-            raise UserError(f"--{name} is required here; see --help")
+    missing = [f"--{name}" for name in names if not getattr(options, name)]
+    if missing:
+        raise UserError(f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} required here; see --help")

@@ -223,6 +223,6 @@ def _check_tf1(options: SquadOptions) -> None:
 
 
 def _require(options: SquadOptions, *names: str) -> None:
-    for name in names:
-        if not getattr(options, name):
-            raise UserError(f"--{name} is required here; see --help")
+    missing = [f"--{name}" for name in names if not getattr(options, name)]
+    if missing:
+        raise UserError(f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} required here; see --help")

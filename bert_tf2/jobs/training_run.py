@@ -36,6 +36,7 @@ from bert_tf2.training.trainer import Trainer, TrainingResult
 
 logger = logging.getLogger(__name__)
 
+_HIGHEST_USUAL_RATE = 0.02
 # Of the configuration, what a trained model does not depend on.
 _TRAINING_ONLY = ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range")
 
@@ -227,6 +228,15 @@ class TrainingRun(abc.ABC):
         """The metadata of the training data, and the tokenizer that made it; None for what is not known."""
 
     def _announce(self, records: RecordSet, plan: BatchPlan, steps: int) -> None:
+        options = self._options
+        if options.learning_rate > _HIGHEST_USUAL_RATE:
+            logger.warning("--learning_rate=%g is far above what BERT is trained with (5e-5, LAMB 2e-3)", options.learning_rate)
+        if options.train_batch_size > len(records):
+            logger.warning(
+                "--train_batch_size=%d is more than the %d training examples: every step takes all of them",
+                options.train_batch_size,
+                len(records),
+            )
         size = sum(int(np.prod(variable.shape)) for variable in self._model.trainable_variables)
         logger.info(
             "training: %s, %d steps of %d examples, %d steps an epoch; %s weights, %s, %s",
