@@ -128,7 +128,7 @@ def test_records_that_do_not_fit_the_metadata_or_the_model(place, capsys, tmp_pa
     assert "--max_predictions_per_seq=20, but" in refused(place, capsys, "--max_predictions_per_seq=20")
     config = json.loads(place.config_file.read_text())
     other = tmp_path / "other.json"
-    other.write_text(json.dumps(config | {"vocab_size": 99}))
+    other.write_text(json.dumps(config | {"vocab_size": 50}))
     assert "vocab_size in" in refused(place, capsys, f"--bert_config_file={other}")
     other.write_text(json.dumps(config | {"max_position_embeddings": 20}))
     assert "the records have up to 24 tokens, the model 20 positions" in refused(place, capsys, f"--bert_config_file={other}")
