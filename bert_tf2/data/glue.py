@@ -199,6 +199,9 @@ def create_processor(
     return TableProcessor(found, {"XNLI": xnli_language, "PAWS-X": pawsx_language}.get(found.name, "en"), only_language)
 
 
+PUBLISHED = ("IMDB", *(dataset.name for dataset in TABLE))
+"""The names of the tasks that are read from their published files."""
+
 for _dataset in TABLE:
     processors.register(_dataset.name)(_dataset)
 processors.register("IMDB")(ImdbProcessor)

@@ -14,7 +14,7 @@ from bert_tf2.data.text_files import read_jsonl
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.asking import answer_lines, same_file, write_json_lines
 from bert_tf2.jobs.memory import keep_freed_memory
-from bert_tf2.jobs.options import Options, at_least, option, refuse_given
+from bert_tf2.jobs.options import Options, at_least, option, refuse_given, require_given
 from bert_tf2.jobs.question_answerer import Answer, QuestionAnswerer
 from bert_tf2.jobs.runtime import job
 from bert_tf2.progress import during, track
@@ -106,14 +106,16 @@ def shown(answer: Answer) -> str:
 
 
 def _check(options: AnswerQuestionsOptions) -> None:
-    if not options.model:
-        raise UserError("--model is required. See --help")
+    needed = {"model": "an exported question-answering model for text"}
+    if options.input_file is None:
+        needed["context or context_file or input_file"] = "the text to answer from, or many questions with theirs"
+    else:
+        needed["output_file"] = "where the answers go"
+    require_given(options, needed)
     single = [name for name in ("question", "context", "context_file") if getattr(options, name) is not None]
     if options.input_file is not None:
         if single:
             raise UserError(f"--input_file brings its own questions and contexts; leave out --{single[0]}")
-        if not options.output_file:
-            raise UserError("--input_file needs --output_file, where the answers go")
         if same_file(options.input_file, options.output_file):
             raise UserError(f"--output_file={options.output_file} is --input_file; name another file")
         return
@@ -122,8 +124,6 @@ def _check(options: AnswerQuestionsOptions) -> None:
         raise UserError("--output_file is for the answers to --input_file; give that too, or leave it out")
     if options.context is not None and options.context_file is not None:
         raise UserError("--context and --context_file are two texts to answer from; give one of them")
-    if options.context is None and options.context_file is None:
-        raise UserError("give a text to answer from: --context or --context_file (or --input_file with many questions)")
 
 
 @during("loading the model")

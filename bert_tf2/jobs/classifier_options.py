@@ -3,8 +3,8 @@
 import dataclasses
 
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.options import at_least, option, refuse_given
-from bert_tf2.jobs.training_options import OPTIMIZATION, TrainingOptions
+from bert_tf2.jobs.options import at_least, option, refuse_given, require_given
+from bert_tf2.jobs.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
 
 DATA = "Data, from create_finetuning_data.py (model-garden dialect)"
 TF1 = "Data, from raw files (google-research/bert dialect)"
@@ -102,8 +102,6 @@ def check_combination(options: ClassifierOptions) -> None:
     """
     if options.model_dir and options.output_dir:
         raise UserError("--model_dir and --output_dir are two names of one thing; give one")
-    if not options.directory:
-        raise UserError("--model_dir (or --output_dir) is required: where checkpoints and results go")
     if options.vocab_file and options.sp_model_file:
         raise UserError("--vocab_file and --sp_model_file are two kinds of vocabulary; give the one of the model")
     if options.predict_checkpoint_path and options.trains:
@@ -121,9 +119,13 @@ def _check_tf1(options: ClassifierOptions) -> None:
                 f"--{flag} belongs to the model-garden dialect and --task_name/--data_dir/--output_dir/--do_* to the other; "
                 "use --mode with records, or --do_train/--do_eval/--do_predict with raw files"
             )
-    if not (options.do_train or options.do_eval or options.do_predict):
-        raise UserError("nothing to do: give at least one of --do_train, --do_eval, --do_predict")
-    _require(options, "task_name", "data_dir", "bert_config_file")
+    needed = {
+        "do_train or do_eval or do_predict": "what to do",
+        "task_name": "which task's files",
+        "data_dir": "where the task's files are",
+        "vocab_file or sp_model_file": VOCABULARY,
+    }
+    require_given(options, NEEDED | needed)
     for flag, task in LANGUAGE_FLAGS.items():
         language = getattr(options, flag)
         if language and options.task_name.lower() != task:
@@ -133,25 +135,18 @@ def _check_tf1(options: ClassifierOptions) -> None:
                 f"--{flag}=all does not go with --do_predict, which takes one language; make records of each with "
                 "create_finetuning_data.py and predict them with --mode=predict"
             )
-    if not options.vocab_file and not options.sp_model_file:
-        raise UserError("--vocab_file (or --sp_model_file) is required to make records from raw files")
 
 
 def _check_garden(options: ClassifierOptions) -> None:
     mode = options.mode or "train_and_eval"
     refuse_given(options, LANGUAGE_FLAGS, "is for raw files (--task_name); records are of create_finetuning_data.py's languages")
     refuse_given(options, ("on_bad_row",), "is for raw files (--task_name); give it to create_finetuning_data.py")
-    splits = {"train": ["train_data_path"], "train_and_eval": ["train_data_path"], "eval": ["eval_data_path"]}
-    _require(options, "bert_config_file", "input_meta_data_path", *splits.get(mode, []))
-    if mode == "train_and_eval" and not options.eval_data_path:
-        raise UserError("--mode=train_and_eval needs --eval_data_path; to train only, use --mode=train")
-    if mode == "predict" and not (options.test_data_path or options.eval_data_path):
-        raise UserError("--mode=predict needs --test_data_path (or --eval_data_path)")
-    if mode == "export_only":
-        _require(options, "model_export_path")
-
-
-def _require(options: ClassifierOptions, *names: str) -> None:
-    missing = [f"--{name}" for name in names if not getattr(options, name)]
-    if missing:
-        raise UserError(f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} required here; see --help")
+    train = {"train_data_path": "the records to train on"}
+    of_mode = {
+        "train": train,
+        "train_and_eval": train | {"eval_data_path": "the records to evaluate on (to train only: --mode=train)"},
+        "eval": {"eval_data_path": "the records to evaluate on"},
+        "predict": {"test_data_path or eval_data_path": "the records to predict"},
+        "export_only": {"model_export_path": "where the exported model goes"},
+    }
+    require_given(options, NEEDED | {"input_meta_data_path": "the meta_data.json of the records"} | of_mode[mode])

@@ -10,7 +10,7 @@ from bert_tf2 import cli, files
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.asking import answer_lines, same_file
 from bert_tf2.jobs.memory import keep_freed_memory
-from bert_tf2.jobs.options import Options, at_least, option, refuse_given
+from bert_tf2.jobs.options import Options, at_least, option, refuse_given, require_given
 from bert_tf2.jobs.rows_to_classify import InputFile, check_output, write_rows
 from bert_tf2.jobs.runtime import job
 from bert_tf2.jobs.text_classifier import Prediction, TextClassifier
@@ -100,8 +100,8 @@ def _pair(line: str) -> tuple[str, str | None]:
 
 
 def _check(options: ClassifyOptions) -> None:
-    if not options.model_dir:
-        raise UserError("--model_dir is required: the directory of a training, or an exported model for text. See --help")
+    needed = {"model_dir": "the directory of a training, or an exported model for text"}
+    require_given(options, needed | ({} if options.input_file is None else {"output_file": "where the predictions go"}))
     if options.input_file is None:
         refuse_given(options, _OF_INPUT_FILES, "is for --input_file; give that too, or leave it out")
         if options.text_b is not None and options.text is None:
@@ -110,8 +110,6 @@ def _check(options: ClassifyOptions) -> None:
     for flag in ("text", "text_b"):
         if getattr(options, flag) is not None:
             raise UserError(f"--input_file brings its own texts; leave out --{flag}")
-    if not options.output_file:
-        raise UserError("--input_file needs --output_file, where the predictions go")
     if same_file(options.input_file, options.output_file):
         raise UserError(f"--output_file={options.output_file} is --input_file; name another file")
     if files.exists(files.expand(options.output_file)) and not options.overwrite:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bert_tf2 import cli, files
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.options import Options, option
+from bert_tf2.jobs.options import Options, option, require_given
 from bert_tf2.jobs.runtime import job
 from bert_tf2.text.vocabulary import read_bytes
 
@@ -126,9 +126,11 @@ def convert_checkpoint(options: ConvertCheckpointOptions) -> "Converted":
 
 
 def _check(options: ConvertCheckpointOptions) -> None:
-    for name in ("checkpoint_to_convert", "converted_checkpoint_path"):
-        if not getattr(options, name):
-            raise UserError(f"--{name} is required. See --help")
+    needed = {
+        "checkpoint_to_convert": "the checkpoint to read",
+        "converted_checkpoint_path": "where the converted one goes",
+    }
+    require_given(options, needed)
     path = files.expand(options.converted_checkpoint_path)
     if options.to == "huggingface":
         return

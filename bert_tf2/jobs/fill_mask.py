@@ -13,7 +13,7 @@ from bert_tf2.data.text_files import read_jsonl
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.asking import answer_lines, same_file, write_json_lines
 from bert_tf2.jobs.mask_filler import MASK, Candidate, MaskFiller
-from bert_tf2.jobs.options import Options, at_least, option
+from bert_tf2.jobs.options import Options, at_least, option, require_given
 from bert_tf2.jobs.runtime import job
 from bert_tf2.progress import during, track
 
@@ -99,8 +99,10 @@ def shown(masks: list[list[Candidate]]) -> str:
 
 
 def _check(options: FillMaskOptions) -> None:
-    if bool(options.init_checkpoint) == bool(options.model_dir):
-        raise UserError("give either --init_checkpoint or --model_dir: the model that fills. See --help")
+    needed = {"init_checkpoint or model_dir": "the model that fills"}
+    require_given(options, needed | ({} if options.input_file is None else {"output_file": "where the fillings go"}))
+    if options.init_checkpoint and options.model_dir:
+        raise UserError("--init_checkpoint and --model_dir are two models; give the one that fills")
     if options.vocab_file is not None and options.sp_model_file is not None:
         raise UserError("--vocab_file and --sp_model_file are two vocabularies; give the model's own")
     if options.input_file is None:
@@ -111,8 +113,6 @@ def _check(options: FillMaskOptions) -> None:
         return
     if options.text is not None:
         raise UserError("--input_file brings its own texts; leave out --text")
-    if not options.output_file:
-        raise UserError("--input_file needs --output_file, where the fillings go")
     if same_file(options.input_file, options.output_file):
         raise UserError(f"--output_file={options.output_file} is --input_file; name another file")
 

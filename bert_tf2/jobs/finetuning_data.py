@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bert_tf2.data.row_files import delimiter_of
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.model_files import write_vocabulary_beside
-from bert_tf2.jobs.options import Options, at_least, option, refuse_given, refuse_overwriting, refused_option
+from bert_tf2.jobs.options import Options, at_least, option, refuse_given, refuse_overwriting, refused_option, require_given
 from bert_tf2.jobs.runtime import ended_by_sigterm, job
 from bert_tf2.jobs.squad_data import OWN_FILE_FLAGS, SQUAD_FLAGS, check_squad_data_options, create_squad_data
 from bert_tf2.jobs.squad_options import ANSWER_LABELS, ANSWER_LABELS_HELP
@@ -164,19 +164,7 @@ def check_finetuning_data_options(options: FinetuningDataOptions) -> None:
     own = [flag for flag in ("train_file", "eval_file", "test_file") if getattr(options, flag)]
     if own and options.classification_task_name:
         raise UserError(f"--{own[0]} and --classification_task_name exclude each other; give your own files or a task")
-    if not own and not options.classification_task_name:
-        raise UserError("what data? Pass --classification_task_name and --input_data_dir, or --train_file and --text_column")
-    if not options.meta_data_file_path:
-        raise UserError("--meta_data_file_path is needed: the meta_data.json that training reads")
-    if not _outputs(options):
-        raise UserError("nothing to write: pass --train_data_output_path, --eval_data_output_path or --test_data_output_path")
-    for split in ("train", "eval", "test"):
-        file, output = getattr(options, f"{split}_file"), getattr(options, f"{split}_data_output_path")
-        if own and bool(file) != bool(output):
-            given, missing = (
-                (f"{split}_file", f"{split}_data_output_path") if file else (f"{split}_data_output_path", f"{split}_file")
-            )
-            raise UserError(f"--{given} needs --{missing}")
+    require_given(options, _needed(options, own))
     inputs = ("train_file", "eval_file", "test_file", "vocab_file", "sp_model_file")
     given = {getattr(options, flag): flag for flag in inputs if getattr(options, flag)}
     refuse_overwriting(given, (*_outputs(options).values(), options.meta_data_file_path))
@@ -193,10 +181,27 @@ def check_finetuning_data_options(options: FinetuningDataOptions) -> None:
     if len(options.quotechar) > 1:
         raise UserError(f"--quotechar must be one character; got '{options.quotechar}'")
     delimiter_of(options.delimiter)
-    if options.tokenization == "WordPiece" and not options.vocab_file:
-        raise UserError("--vocab_file is needed: the vocabulary of the model that will be fine-tuned")
-    if options.tokenization == "SentencePiece" and not options.sp_model_file:
-        raise UserError("--sp_model_file is needed with --tokenization=SentencePiece")
+
+
+def _needed(options: FinetuningDataOptions, own: list[str]) -> dict[str, str]:
+    """What the flags give that this command needs, `own` being the flags of own files that are given."""
+    from bert_tf2.data.glue import PUBLISHED
+
+    needed = {}
+    if own:
+        for split in ("train", "eval", "test"):
+            file, output = f"{split}_file", f"{split}_data_output_path"
+            needed |= {output: f"where the records of --{file} go"} if file in own else {}
+            needed |= {file: f"the file whose records go to --{output}"} if getattr(options, output) else {}
+    else:
+        needed["classification_task_name or train_file or eval_file or test_file"] = "a task with its files, or files of your own"
+        needed["train_data_output_path or eval_data_output_path or test_data_output_path"] = "the records to write"
+        # Processors that were registered may know where their data are.
+        if (options.classification_task_name or "").lower() in map(str.lower, PUBLISHED):
+            needed["input_data_dir"] = "the directory that holds the task's files"
+    needed["meta_data_file_path"] = "the meta_data.json that training reads"
+    vocabulary = "vocab_file" if options.tokenization == "WordPiece" else "sp_model_file"
+    return needed | {vocabulary: "the vocabulary of the model that will be fine-tuned"}
 
 
 def _outputs(options: FinetuningDataOptions) -> dict[str, str]:

@@ -99,8 +99,10 @@ class MaskFiller:
                 "(ckpt-…), Google's bert_model.ckpt or a Hugging Face folder of BertForMaskedLM or BertForPreTraining"
             )
         config = _config(bert_config_file, source.path)
+        vocab_file = None if sp_model_file else vocab_file or _vocabulary_beside(source.path)
+        _require_both(config is not None, bool(vocab_file or sp_model_file), _directory(source.path))
         tokenizer = load_tokenizer(
-            vocab_file=None if sp_model_file else _vocabulary(vocab_file, source.path),
+            vocab_file=vocab_file,
             sp_model_file=sp_model_file,
             tokenization="SentencePiece" if sp_model_file else "WordPiece",
             do_lower_case=do_lower_case,
@@ -213,17 +215,20 @@ def _config(bert_config_file: str | None, source_path: str) -> Any:
         known = files.read_json(run).get("run", {}).get("bert_config")
         if isinstance(known, dict):
             return BertConfig.from_dict(known)
-    raise UserError(f"--bert_config_file is required: there is no {' or '.join(_CONFIG_NAMES)} in {directory}")
+    return None
 
 
-def _vocabulary(vocab_file: str | None, source_path: str) -> str:
-    if vocab_file is not None:
-        return vocab_file
+def _vocabulary_beside(source_path: str) -> str | None:
     directory = _directory(source_path)
-    found = vocabulary_in(directory) or vocabulary_in(os.path.join(directory, "pretrained"))
-    if found is None:
-        raise UserError(f"--vocab_file is required: there is no {' or '.join(FILE_NAMES)} in {directory}")
-    return found
+    return vocabulary_in(directory) or vocabulary_in(os.path.join(directory, "pretrained"))
+
+
+def _require_both(has_config: bool, has_vocabulary: bool, directory: str) -> None:
+    missing = {} if has_config else {"--bert_config_file": _CONFIG_NAMES}
+    missing |= {} if has_vocabulary else {"--vocab_file (or --sp_model_file)": FILE_NAMES}
+    if missing:
+        listed = (f"{flag} is required: there is no {' or '.join(names)} in {directory}" for flag, names in missing.items())
+        raise UserError("; ".join(listed))
 
 
 def _directory(source_path: str) -> str:

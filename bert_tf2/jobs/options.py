@@ -187,6 +187,27 @@ def _of_type(name: str, accepted: tuple[type, ...], value: Any) -> Any:
     return os.fspath(value) if isinstance(value, os.PathLike) else kinds[0](value)
 
 
+def require_given(options: Any, needed: Mapping[str, str]) -> None:
+    """Refuses a command that lacks flags, with all of them in one message.
+
+    Args:
+      options: the command's.
+      needed: what each flag gives, by its name; of `"vocab_file or sp_model_file"` one is enough.
+
+    Raises:
+      UserError: something needed has no value.
+    """
+    missing = {}
+    for names, what in needed.items():
+        if not any(getattr(options, name) for name in names.split(" or ")):
+            first, *others = [f"--{name}" for name in names.split(" or ")]
+            missing[f"{first} (or {', '.join(others)})" if others else first] = what
+    if len(missing) == 1:
+        raise UserError(" is required: ".join(*missing.items()))
+    if missing:
+        raise UserError(f"{len(missing)} flags are required here: {'; '.join(map(', '.join, missing.items()))}")
+
+
 def refuse_given(options: Any, names: Iterable[str], because: str) -> None:
     """Refuses flags that can do nothing beside the others.
 

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 from bert_tf2 import files
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.model_files import write_vocabulary_beside
-from bert_tf2.jobs.options import Options, at_least, fraction, not_negative, option, refuse_given, refuse_overwriting
+from bert_tf2.jobs.options import (
+    Options,
+    at_least,
+    fraction,
+    not_negative,
+    option,
+    refuse_given,
+    refuse_overwriting,
+    require_given,
+)
 from bert_tf2.jobs.runtime import job
 
 if TYPE_CHECKING:
@@ -145,18 +154,15 @@ def check_pretraining_data_options(options: PretrainingDataOptions) -> None:
     Raises:
       UserError: something needed is not given, or a flag could do nothing.
     """
-    for flag, what in (
-        ("input_file", "the text"),
-        ("output_file", "the records to write, such as out/train-*.tfrecord"),
-    ):
-        if not getattr(options, flag):
-            raise UserError(f"--{flag} is needed: {what}")
-    if options.tokenization == "WordPiece":
-        if not options.vocab_file:
-            raise UserError("--vocab_file is needed: the vocabulary of the model that will be trained")
+    is_wordpiece = options.tokenization == "WordPiece"
+    needed = {
+        "input_file": "the text",
+        "output_file": "the records to write, such as out/train-*.tfrecord",
+        "vocab_file" if is_wordpiece else "sp_model_file": "the vocabulary of the model that will be trained",
+    }
+    require_given(options, needed)
+    if is_wordpiece:
         refuse_given(options, ("sp_model_file",), "belongs to --tokenization=SentencePiece")
-    elif not options.sp_model_file:
-        raise UserError("--sp_model_file is needed with --tokenization=SentencePiece")
     else:
         refuse_given(options, ("vocab_file",), "belongs to --tokenization=WordPiece; SentencePiece has --sp_model_file")
     if options.input_format not in ("auto", "jsonl"):

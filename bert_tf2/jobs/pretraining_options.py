@@ -3,8 +3,8 @@
 import dataclasses
 
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.options import at_least, not_negative, option, positive, refuse_given
-from bert_tf2.jobs.training_options import CHECKPOINTS, OPTIMIZATION, TrainingOptions
+from bert_tf2.jobs.options import at_least, not_negative, option, positive, refuse_given, require_given
+from bert_tf2.jobs.training_options import CHECKPOINTS, NEEDED, OPTIMIZATION, TrainingOptions
 
 RECORDS = "Records, from create_pretraining_data.py"
 TASK = "What to do"
@@ -177,12 +177,8 @@ def _check_names(options: PretrainingOptions) -> None:
 
 
 def _check_needed(options: PretrainingOptions) -> None:
-    if not options.directory:
-        raise UserError("--model_dir (or --output_dir) is required: where checkpoints and results go")
-    if not options.bert_config_file:
-        raise UserError("--bert_config_file is required here; see --help")
-    if not options.files and (options.trains or not options.eval_input_files):
-        raise UserError("--input_files (or --input_file) is required: the records that create_pretraining_data.py wrote")
+    records = {"input_files or input_file": "the records that create_pretraining_data.py wrote"}
+    require_given(options, NEEDED | (records if options.trains or not options.eval_input_files else {}))
     if options.predict_checkpoint_path and options.trains:
         raise UserError("--predict_checkpoint_path is for evaluation; with training use --init_checkpoint")
     watches = (

@@ -7,7 +7,7 @@ from typing import Any
 
 from bert_tf2 import cli, files
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.options import Options, option
+from bert_tf2.jobs.options import Options, option, require_given
 from bert_tf2.jobs.runtime import job
 from bert_tf2.jobs.squad_options import ANSWER_LANGUAGE_HELP, ANSWER_LANGUAGES
 
@@ -55,12 +55,14 @@ def score_squad(options: ScoreSquadOptions) -> dict[str, float]:
     Raises:
       UserError: a file cannot be used, the data have no gold answer, or no prediction is for one of their questions.
     """
+    needed = {"data_file": "questions with gold answers, in SQuAD's JSON", "predictions_file": "the answers to score"}
+    require_given(options, needed)
     from bert_tf2.data.squad import Reading, read_paragraphs
     from bert_tf2.tasks.character_scores import WORDS, chosen, evaluate
     from bert_tf2.tasks.squad_scores import agreement
 
-    data_file = _required(options, "data_file")
-    predictions = read_predictions(_required(options, "predictions_file"))
+    data_file = files.require_file(options.data_file, "data_file")
+    predictions = read_predictions(files.require_file(options.predictions_file, "predictions_file"))
     reading = Reading()
     questions = [question for p in read_paragraphs([data_file], reading=reading) for question in p.questions]
     version_2 = reading.says_version_2
@@ -125,13 +127,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict | list):
         return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value):,}"
     return "null" if value is None else repr(value)[:40]
-
-
-def _required(options: ScoreSquadOptions, name: str) -> str:
-    path = getattr(options, name)
-    if not path:
-        raise UserError(f"--{name} is required. See --help")
-    return files.require_file(path, name)
 
 
 def _table(scores: dict[str, float], title: str, total: int) -> list[str]:

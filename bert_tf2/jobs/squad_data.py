@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bert_tf2 import files
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.model_files import write_vocabulary_beside
-from bert_tf2.jobs.options import refuse_given, refuse_overwriting
+from bert_tf2.jobs.options import refuse_given, refuse_overwriting, require_given
 
 if TYPE_CHECKING:
     from bert_tf2.data.squad_preparation import PreparedSquad
@@ -56,14 +56,13 @@ def check_squad_data_options(options: "FinetuningDataOptions") -> None:
             f"--tokenization={options.tokenization} cannot be used for squad in this version: answers are cut from the text by "
             "the places of WordPiece tokens; use a WordPiece model and --vocab_file"
         )
-    for flag, what in (
-        ("squad_data_file", "a training file in SQuAD's JSON, such as train-v1.1.json"),
-        ("train_data_output_path", "the training records to write"),
-        ("meta_data_file_path", "the meta_data.json that training reads"),
-        ("vocab_file", "the vocabulary of the model that will be fine-tuned"),
-    ):
-        if not getattr(options, flag):
-            raise UserError(f"--{flag} is needed: {what}")
+    needed = {
+        "squad_data_file": "a training file in SQuAD's JSON, such as train-v1.1.json",
+        "train_data_output_path": "the training records to write",
+        "meta_data_file_path": "the meta_data.json that training reads",
+        "vocab_file": "the vocabulary of the model that will be fine-tuned",
+    }
+    require_given(options, needed)
     _windows(options).check()
 
 

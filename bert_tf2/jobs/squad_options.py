@@ -3,8 +3,8 @@
 import dataclasses
 
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.options import at_least, ignored_option, option
-from bert_tf2.jobs.training_options import OPTIMIZATION, TrainingOptions
+from bert_tf2.jobs.options import at_least, ignored_option, option, require_given
+from bert_tf2.jobs.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
 
 DATA = "Training data, from create_finetuning_data.py (model-garden dialect)"
 TF1 = "Training data, from a SQuAD file (google-research/bert dialect)"
@@ -174,32 +174,22 @@ def check_combination(options: SquadOptions) -> None:
     """
     if options.model_dir and options.output_dir:
         raise UserError("--model_dir and --output_dir are two names of one thing; give one")
-    if not options.directory:
-        raise UserError("--model_dir (or --output_dir) is required: where checkpoints and results go")
     phases = phases_of(options)
     if options.predict_checkpoint_path and phases.train:
         raise UserError("--predict_checkpoint_path is for evaluation, prediction and export; with training use --init_checkpoint")
-    _require(options, "bert_config_file")
     if options.answer_text == "google" and options.model_export_path:
         raise UserError(
             "--answer_text=google cannot be exported: an exported model cuts answers by their tokens' offsets; leave out that or "
             "--model_export_path"
         )
     if options.is_tf1_dialect:
-        _check_tf1(options)
-    else:
-        if options.on_bad_row != "fail":
-            raise UserError(
-                f"--on_bad_row={options.on_bad_row} is for --train_file; the records of --train_data_path are made already: give "
-                "it to create_finetuning_data.py"
-            )
-        _require(options, "input_meta_data_path")
-        if phases.train:
-            _require(options, "train_data_path")
-        if options.mode == "export_only":
-            _require(options, "model_export_path")
-    if phases.answers:
-        _require(options, "predict_file", "vocab_file")
+        _refuse_garden_flags(options)
+    elif options.on_bad_row != "fail":
+        raise UserError(
+            f"--on_bad_row={options.on_bad_row} is for --train_file; the records of --train_data_path are made already: give "
+            "it to create_finetuning_data.py"
+        )
+    require_given(options, _needed(options, phases))
     try:
         valid = options.threshold is None or abs(options.threshold) < float("inf")
     except ValueError:
@@ -208,21 +198,25 @@ def check_combination(options: SquadOptions) -> None:
         raise UserError(f"--null_score_diff_threshold must be a number or auto; got '{options.null_score_diff_threshold}'")
 
 
-def _check_tf1(options: SquadOptions) -> None:
+def _refuse_garden_flags(options: SquadOptions) -> None:
     for flag in ("mode", "input_meta_data_path", "train_data_path"):
         if getattr(options, flag) is not None:
             raise UserError(
                 f"--{flag} belongs to the model-garden dialect and --train_file/--output_dir/--do_* to the other; "
                 "use --mode with records, or --do_train/--do_predict with SQuAD files"
             )
-    if not (options.do_train or options.do_predict):
-        raise UserError("nothing to do: give at least one of --do_train, --do_predict")
-    _require(options, "vocab_file")
-    if options.do_train:
-        _require(options, "train_file")
 
 
-def _require(options: SquadOptions, *names: str) -> None:
-    missing = [f"--{name}" for name in names if not getattr(options, name)]
-    if missing:
-        raise UserError(f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} required here; see --help")
+def _needed(options: SquadOptions, phases: Phases) -> dict[str, str]:
+    """What the flags give that this command needs."""
+    needed = dict(NEEDED)
+    if options.is_tf1_dialect:
+        needed |= {"do_train or do_predict": "what to do", "vocab_file": VOCABULARY}
+        needed |= {"train_file": "the SQuAD file to train on"} if phases.train else {}
+    else:
+        needed["input_meta_data_path"] = "the meta_data.json of the training records"
+        needed |= {"train_data_path": "the records to train on"} if phases.train else {}
+        needed |= {"model_export_path": "where the exported model goes"} if options.mode == "export_only" else {}
+    if phases.answers:
+        needed |= {"predict_file": "the SQuAD file whose questions are answered", "vocab_file": VOCABULARY}
+    return needed

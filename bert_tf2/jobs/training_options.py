@@ -28,6 +28,14 @@ def _is_version(value: str) -> str | None:
     return None if value == "auto" or (value.isascii() and value.isdecimal() and int(value)) else "must be auto or 1, 2, 3, …"
 
 
+# What the flags give that every training needs, see `require_given`.
+NEEDED = {
+    "model_dir or output_dir": "where checkpoints and results go",
+    "bert_config_file": "the model's configuration",
+}
+VOCABULARY = "the vocabulary of the model"
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainingOptions(Options):
     """Model, optimization, devices, checkpoints."""

@@ -173,12 +173,12 @@ def test_a_bad_line_is_named_before_anything_is_answered(tmp_path, line, message
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model": None}, "--model is required"),
-        ({}, "give a text to answer from: --context or --context_file"),
-        ({"question": "a"}, "give a text to answer from"),
+        ({"model": None, "context": "a"}, "--model is required"),
+        ({}, r"--context \(or --context_file, --input_file\) is required"),
+        ({"question": "a"}, "is required: the text to answer from"),
         ({"context": "a", "context_file": "b"}, "--context and --context_file are two texts"),
         ({"context": "a", "output_file": "b"}, "--output_file is for the answers to --input_file"),
-        ({"input_file": "a"}, "--input_file needs --output_file"),
+        ({"input_file": "a"}, "--output_file is required"),
         ({"input_file": "a", "output_file": "./a"}, "is --input_file; name another file"),
         ({"input_file": "a", "output_file": "b", "context": "c"}, "leave out --context"),
         ({"input_file": "nowhere.jsonl", "output_file": "b"}, "--input_file: no such file"),

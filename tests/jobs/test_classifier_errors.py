@@ -7,9 +7,6 @@ import pathlib
 import pytest
 import tensorflow as tf
 
-from bert_tf2 import cli
-from bert_tf2.jobs.classifier import run_classifier
-from bert_tf2.jobs.classifier_options import ClassifierOptions
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
 
@@ -260,12 +257,6 @@ def test_bad_rows_of_raw_files_end_the_run_or_are_left_out_and_listed(workplace,
     assert workplace.run_tf1(data_dir, output_dir, "--do_predict") == 2
     assert workplace.run("--on_bad_row=skip") == 2
     assert "--on_bad_row is for raw files (--task_name)" in capsys.readouterr().err
-
-
-def test_all_missing_flags_are_told_at_once(capsys):
-    assert cli.run(run_classifier, ClassifierOptions, "", ["run_classifier.py", "--mode=train", "--model_dir=out"]) == 2
-    message = "--bert_config_file and --input_meta_data_path and --train_data_path are required here"
-    assert message in capsys.readouterr().err
 
 
 def test_what_is_unusual_is_warned_of(workplace, capsys):

@@ -134,7 +134,7 @@ def test_pairs_and_regression(workplace, capsys):
         ({"text_b": "a"}, "--text_b is the second text of a pair"),
         ({"output_file": "b.tsv"}, "--output_file is for --input_file"),
         ({"text_column": "b"}, "--text_column is for --input_file"),
-        ({"input_file": "in.tsv"}, "--input_file needs --output_file"),
+        ({"input_file": "in.tsv"}, "--output_file is required"),
         ({"input_file": "in.tsv", "output_file": "./in.tsv"}, "is --input_file; name another file"),
         ({"input_file": "in.tsv", "output_file": "b.tsv", "text": "c"}, "leave out --text"),
         ({"input_file": "nowhere.tsv", "output_file": "b.tsv"}, "--input_file: no such file"),

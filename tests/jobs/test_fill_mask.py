@@ -124,18 +124,21 @@ def test_what_cannot_be_filled_is_said_in_one_line(trained, tmp_path, capsys):
     out = f"--output_file={tmp_path}/out.jsonl"
     pretrained = trained.model_dir / "pretrained"
     for flags, message in (
-        (["--text=[MASK]"], "give either --init_checkpoint or --model_dir"),
+        (["--text=[MASK]"], "--init_checkpoint (or --model_dir) is required"),
         ([model, "--text=no mask"], "--text holds no [MASK]"),
         ([model, "--text=" + "very " * 70 + "[MASK]"], "the text has 73 tokens, more than the model's 64"),
         ([model, "--text=[MASK]", f"--vocab_file={tmp_path}/vocab.txt"], "has 87 entries; the model's vocab_size is only 86"),
         ([model, "--text=[MASK]", "--vocab_file=none.txt"], "no such file"),
         ([model, f"--input_file={tmp_path}/bad.jsonl", out], "bad.jsonl:2: the text holds no [MASK]"),
         ([model, f"--input_file={tmp_path}/no.jsonl", out], 'expected a JSON object {"text": …}'),
-        ([model, f"--input_file={tmp_path}/bad.jsonl"], "--input_file needs --output_file"),
+        ([model, f"--input_file={tmp_path}/bad.jsonl"], "--output_file is required"),
         ([model, out], "--output_file is for the fillings of --input_file"),
         ([f"--init_checkpoint={pretrained}/bert_model.ckpt-120", "--text=[MASK]"], "has no masked-LM head"),
         ([f"--init_checkpoint={tmp_path}/none", "--text=[MASK]"], "none"),
-        ([f"--init_checkpoint={pretrained}/tf1/bert_model.ckpt-120", "--text=[MASK]"], "--bert_config_file is required"),
+        (
+            [f"--init_checkpoint={pretrained}/tf1/bert_model.ckpt-120", "--text=[MASK]"],
+            "--bert_config_file is required: there is no",
+        ),
     ):
         assert run(*flags) == 2, flags
         error = capsys.readouterr().err.splitlines()[-1]

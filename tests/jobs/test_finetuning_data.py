@@ -221,14 +221,14 @@ def test_bad_vocabularies(place, vocabulary, message):
         (("--doc_stride=64",), "--doc_stride belongs to --fine_tuning_task_type=squad"),
         (("--tfds_params=dataset=x",), "--tfds_params=dataset=x is refused"),
         (("--classification_task_name=MRPC",), "--train_file and --classification_task_name exclude each other"),
-        (("--tokenization=SentencePiece",), "--sp_model_file is needed"),
+        (("--tokenization=SentencePiece",), "--sp_model_file is required"),
         (("--text_column=nope",), "no column 'nope' (--text_column)"),
         (("--no_such_flag",), "no_such_flag"),
         (("--vocab_file=none.txt",), "none.txt"),
         (("--quotechar=ab",), "--quotechar must be one character"),
         (("--delimiter=ab",), "--delimiter must be one character, or tab, comma, semicolon, pipe; got 'ab'"),
         (("--on_bad_row=ignore",), "--on_bad_row must be one of fail, skip"),
-        (("--meta_data_file_path=",), "--meta_data_file_path is needed"),
+        (("--meta_data_file_path=",), "--meta_data_file_path is required"),
         (("--labels=pos,neg,pos",), "'pos' twice"),
         (("--labels=pos,neg,",), "--labels must be names with one comma between two; got 'pos,neg,'"),
         (("--labels=1,2", "--fine_tuning_task_type=regression"), "--labels names classes"),
@@ -248,14 +248,20 @@ def test_wrong_flags(place, flags, message):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ((), "what data? Pass --classification_task_name"),
+        ((), "--classification_task_name (or --train_file, --eval_file, --test_file) is required"),
         (("--classification_task_name=MRCP",), "unknown task 'MRCP'. Did you mean 'MRPC'?"),
-        (("--classification_task_name=MRPC",), "--input_data_dir is needed"),
+        (("--classification_task_name=MRPC",), "--input_data_dir is required"),
         (("--classification_task_name=MRPC", "--input_data_dir=nowhere"), "no such directory"),
         (("--classification_task_name=CB",), "not in this version"),
-        (("--classification_task_name=MRPC", "--text_column=text"), "--text_column belongs to --train_file"),
-        (("--classification_task_name=MRPC", "--fine_tuning_task_type=regression"), "MRPC has classes, not numbers"),
-        (("--classification_task_name=XNLI", "--xnli_language=xx"), "no language 'xx'"),
+        (
+            ("--classification_task_name=MRPC", "--input_data_dir=d", "--text_column=text"),
+            "--text_column belongs to --train_file",
+        ),
+        (
+            ("--classification_task_name=MRPC", "--input_data_dir=d", "--fine_tuning_task_type=regression"),
+            "MRPC has classes, not numbers",
+        ),
+        (("--classification_task_name=XNLI", "--input_data_dir=d", "--xnli_language=xx"), "no language 'xx'"),
         (("--module_import=none.py", "--classification_task_name=x"), "--module_import: no such file"),
     ],
 )
@@ -266,7 +272,9 @@ def test_wrong_flags_for_tasks(place, flags, message):
 def test_files_that_do_not_fit_their_flags(place):
     place.fails("--train_file: no such file")
     place.write("train.tsv", GOOD_ROWS)
-    place.fails("--eval_file needs --eval_data_output_path", f"--eval_file={place.directory}/train.tsv")
+    place.fails(
+        "--eval_data_output_path is required: where the records of --eval_file go", f"--eval_file={place.directory}/train.tsv"
+    )
     blocked = place.write("blocked", "a file where a directory should be")
     code, _, errors = place.run(f"--train_data_output_path={blocked}/train.tf_record")
     assert code == 2

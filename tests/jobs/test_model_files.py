@@ -87,7 +87,7 @@ def test_what_is_missing_is_said(workplace, capsys):
     assert workplace.run("--mode=train", "--num_train_epochs=1") == 0
     (workplace.model_dir / "meta_data.json").unlink()
     assert classify("--mode=predict", f"--model_dir={workplace.model_dir}", f"--test_data_path={workplace.directory}/x") == 2
-    assert "--input_meta_data_path is required here" in capsys.readouterr().err
+    assert "--input_meta_data_path is required: the meta_data.json" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("dialect", ["garden", "tf1"])

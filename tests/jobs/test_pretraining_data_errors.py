@@ -31,9 +31,9 @@ def files_in(directory: pathlib.Path) -> list[str]:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ({"input_file": None}, "--input_file is needed"),
-        ({"output_file": None}, "--output_file is needed"),
-        ({"vocab_file": None}, "--vocab_file is needed"),
+        ({"input_file": None}, "--input_file is required"),
+        ({"output_file": None}, "--output_file is required"),
+        ({"vocab_file": None}, "--vocab_file is required"),
         ({"dupe_factor": 0}, "--dupe_factor must be at least 1; got 0"),
         ({"max_seq_length": 4}, "--max_seq_length must be at least 5; got 4"),
         ({"masked_lm_prob": 1.5}, "--masked_lm_prob must be between 0 and 1; got 1.5"),
@@ -54,7 +54,7 @@ def files_in(directory: pathlib.Path) -> list[str]:
         ({"text_field": "body", "input_format": "paragraphs"}, "--text_field belongs to --input_format=jsonl"),
         ({"on_bad_row": "skip"}, "--on_bad_row belongs to --input_format=jsonl"),
         ({"sp_model_file": "x.model"}, "--sp_model_file belongs to --tokenization=SentencePiece"),
-        ({"tokenization": "SentencePiece"}, "--sp_model_file is needed"),
+        ({"tokenization": "SentencePiece"}, "--sp_model_file is required"),
         ({"pipeline_options": "--x=1"}, "--pipeline_options belongs to --runner"),
         ({"runner": "local", "num_workers": 2}, "--num_workers is for local workers"),
         ({"output_file": "a,b", "num_shards": 2}, "--num_shards cannot be given beside a list of files"),

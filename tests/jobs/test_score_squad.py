@@ -132,8 +132,8 @@ def test_null_odds_are_for_version_2(run, tmp_path):
 
 def test_files_that_are_not_there(capsys, tmp_path):
     for flags, message in (
-        ([], "--data_file is required. See --help"),
-        ([f"--data_file={tmp_path}/no.json"], "--data_file: no such file"),
+        ([f"--predictions_file={tmp_path}/p.json"], "--data_file is required: "),
+        ([f"--data_file={tmp_path}/no.json", "--predictions_file=p"], "--data_file: no such file"),
     ):
         assert cli.run(score_squad, ScoreSquadOptions, "Scores.", ["score", *flags]) == 2
         assert message in capsys.readouterr().err

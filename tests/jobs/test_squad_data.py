@@ -133,7 +133,7 @@ def test_bad_rows(place):
     place.fails("data[0].paragraphs[0].qas[0] (id a): has no answer")
     code, _, errors = place.run("--on_bad_row=skip")
     assert code == 0
-    assert "1 rows were left out; the first: " in errors
+    assert "1 row was left out; the first: " in errors
     reject = json.loads((place.out / "train.tf_record.rejects.jsonl").read_text(encoding="utf-8"))
     assert reject["row"]["id"] == "a"
 
@@ -143,12 +143,12 @@ def test_bad_rows(place):
     [
         (("--eval_data_output_path=x",), "pass the file to run_squad.py as --predict_file"),
         (("--test_data_output_path=x",), "--test_data_output_path is refused for squad"),
-        (("--squad_data_file=",), "--squad_data_file is needed"),
+        (("--squad_data_file=",), "--squad_data_file is required"),
         (("--squad_data_file=none.json",), "--squad_data_file: no such file: none.json"),
         (("--squad_data_file=none*.json",), "--squad_data_file: no file matches none*.json"),
-        (("--train_data_output_path=",), "--train_data_output_path is needed"),
-        (("--meta_data_file_path=",), "--meta_data_file_path is needed"),
-        (("--vocab_file=",), "--vocab_file is needed"),
+        (("--train_data_output_path=",), "--train_data_output_path is required"),
+        (("--meta_data_file_path=",), "--meta_data_file_path is required"),
+        (("--vocab_file=",), "--vocab_file is required"),
         (("--train_file=x.tsv",), "--train_file is for labels; SQuAD data come from --squad_data_file"),
         (("--classification_task_name=MRPC",), "--classification_task_name is for labels"),
         (("--labels=a,b",), "--labels is for labels"),

@@ -1,0 +1,111 @@
+"""Every command tells all flags that it lacks in one message."""
+
+import pathlib
+import re
+import runpy
+
+import pytest
+
+from bert_tf2 import cli
+from bert_tf2.errors import UserError
+from bert_tf2.jobs.answer_questions import AnswerQuestionsOptions, answer_questions
+from bert_tf2.jobs.classifier import run_classifier
+from bert_tf2.jobs.classifier_options import ClassifierOptions
+from bert_tf2.jobs.classify import ClassifyOptions, classify
+from bert_tf2.jobs.convert_checkpoint import ConvertCheckpointOptions, convert_checkpoint
+from bert_tf2.jobs.demo import DemoOptions
+from bert_tf2.jobs.fill_mask import FillMaskOptions, fill_mask
+from bert_tf2.jobs.finetuning_data import FinetuningDataOptions, create_finetuning_data
+from bert_tf2.jobs.options import require_given
+from bert_tf2.jobs.pretraining import run_pretraining
+from bert_tf2.jobs.pretraining_data import PretrainingDataOptions, create_pretraining_data
+from bert_tf2.jobs.pretraining_options import PretrainingOptions
+from bert_tf2.jobs.score_squad import ScoreSquadOptions, score_squad
+from bert_tf2.jobs.squad import run_squad
+from bert_tf2.jobs.squad_options import SquadOptions
+
+DIRECTORY = "--model_dir (or --output_dir)"
+TASK = "--classification_task_name (or --train_file, --eval_file, --test_file)"
+OUTPUT = "--train_data_output_path (or --eval_data_output_path, --test_data_output_path)"
+META, CONFIG, VOCABULARY = "--input_meta_data_path", "--bert_config_file", "--vocab_file"
+WRITTEN_META = "--meta_data_file_path"
+
+# Job, its options, what is given, and all that is missing.
+COMMANDS = [
+    (run_classifier, ClassifierOptions, "", [DIRECTORY, CONFIG, META, "--train_data_path", "--eval_data_path"]),
+    (run_classifier, ClassifierOptions, "--mode=train --model_dir=m", [CONFIG, META, "--train_data_path"]),
+    (run_classifier, ClassifierOptions, "--mode=eval", [DIRECTORY, CONFIG, META, "--eval_data_path"]),
+    (run_classifier, ClassifierOptions, "--mode=predict", [DIRECTORY, CONFIG, META, "--test_data_path (or --eval_data_path)"]),
+    (run_classifier, ClassifierOptions, "--mode=export_only", [DIRECTORY, CONFIG, META, "--model_export_path"]),
+    (
+        run_classifier,
+        ClassifierOptions,
+        "--task_name=MRPC",
+        [DIRECTORY, CONFIG, "--do_train (or --do_eval, --do_predict)", "--data_dir", "--vocab_file (or --sp_model_file)"],
+    ),
+    (run_classifier, ClassifierOptions, "--do_train --output_dir=m --data_dir=d --sp_model_file=s", [CONFIG, "--task_name"]),
+    (run_squad, SquadOptions, "", [DIRECTORY, CONFIG, META, "--train_data_path", "--predict_file", VOCABULARY]),
+    (run_squad, SquadOptions, "--mode=export_only", [DIRECTORY, CONFIG, META, "--model_export_path"]),
+    (run_squad, SquadOptions, "--do_train --do_predict", [DIRECTORY, CONFIG, VOCABULARY, "--train_file", "--predict_file"]),
+    (run_squad, SquadOptions, "--output_dir=m", [CONFIG, "--do_train (or --do_predict)", VOCABULARY]),
+    (run_pretraining, PretrainingOptions, "", [DIRECTORY, CONFIG, "--input_files (or --input_file)"]),
+    (run_pretraining, PretrainingOptions, "--eval_input_files=e --do_eval", [DIRECTORY, CONFIG]),
+    (create_finetuning_data, FinetuningDataOptions, "", [TASK, OUTPUT, WRITTEN_META, VOCABULARY]),
+    (
+        create_finetuning_data,
+        FinetuningDataOptions,
+        "--classification_task_name=mrpc --tokenization=SentencePiece",
+        [OUTPUT, "--input_data_dir", WRITTEN_META, "--sp_model_file"],
+    ),
+    (
+        create_finetuning_data,
+        FinetuningDataOptions,
+        "--train_file=t.tsv --eval_data_output_path=e",
+        ["--train_data_output_path", "--eval_file", WRITTEN_META, VOCABULARY],
+    ),
+    (
+        create_finetuning_data,
+        FinetuningDataOptions,
+        "--fine_tuning_task_type=squad",
+        ["--squad_data_file", "--train_data_output_path", WRITTEN_META, VOCABULARY],
+    ),
+    (create_pretraining_data, PretrainingDataOptions, "", ["--input_file", "--output_file", VOCABULARY]),
+    (
+        create_pretraining_data,
+        PretrainingDataOptions,
+        "--tokenization=SentencePiece",
+        ["--input_file", "--output_file", "--sp_model_file"],
+    ),
+    (convert_checkpoint, ConvertCheckpointOptions, "", ["--checkpoint_to_convert", "--converted_checkpoint_path"]),
+    (score_squad, ScoreSquadOptions, "", ["--data_file", "--predictions_file"]),
+    (answer_questions, AnswerQuestionsOptions, "", ["--model", "--context (or --context_file, --input_file)"]),
+    (answer_questions, AnswerQuestionsOptions, "--input_file=q", ["--model", "--output_file"]),
+    (fill_mask, FillMaskOptions, "--input_file=t", ["--init_checkpoint (or --model_dir)", "--output_file"]),
+    (classify, ClassifyOptions, "--input_file=t", ["--model_dir", "--output_file"]),
+]
+
+
+@pytest.mark.parametrize(("job", "options", "given", "missing"), COMMANDS)
+def test_all_missing_flags_are_told_at_once(capsys, job, options, given, missing):
+    assert cli.run(job, options, "", ["command", *given.split()]) == 2
+    (error,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("ERROR: ")]
+    told = re.fullmatch(r"ERROR: (\d+) flags are required here: (.*)", error)
+    assert told, error
+    assert int(told[1]) == len(missing)
+    names = [re.match(r"--\w+( \(or [^)]*\))?(?=, \w)", one)[0] for one in told[2].split("; ")]
+    assert sorted(names) == sorted(missing)
+
+
+def test_every_command_that_requires_flags_is_in_the_table():
+    page = runpy.run_path(str(pathlib.Path(__file__).resolve().parents[2] / "docs" / "make_flags.py"))
+    # The demo needs nothing.
+    assert {options for _, options, _, _ in COMMANDS} == set(page["COMMANDS"].values()) - {DemoOptions}
+
+
+def test_a_single_missing_flag_is_told_with_what_it_gives():
+    with pytest.raises(UserError) as caught:
+        require_given(
+            ClassifierOptions(model_dir="m"), {"model_dir or output_dir": "where to", "vocab_file or sp_model_file": "it"}
+        )
+    assert str(caught.value) == "--vocab_file (or --sp_model_file) is required: it"
+    require_given(ClassifierOptions(output_dir="m"), {"model_dir or output_dir": "where to"})
