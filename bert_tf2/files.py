@@ -4,6 +4,7 @@ import contextlib
 import glob
 import hashlib
 import json
+import math
 import os
 import uuid
 from collections.abc import Iterator
@@ -272,8 +273,17 @@ def write_json(path: str, value: Any) -> None:
 
 
 def json_text(value: Any) -> str:
-    """JSON with an indent of four and a final newline, the model garden's format."""
-    return json.dumps(value, indent=4, ensure_ascii=False) + "\n"
+    """JSON with an indent of four and a final newline, the model garden's format; see `without_nan`."""
+    return json.dumps(without_nan(value), indent=4, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def without_nan(value: Any) -> Any:
+    """The value with None in place of nan and infinities, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: without_nan(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_json(path: str) -> Any:

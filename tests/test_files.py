@@ -25,6 +25,13 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert os.listdir(tmp_path) == ["results.txt"]
 
 
+def test_json_holds_null_for_what_it_has_no_number_for(tmp_path):
+    path = str(tmp_path / "scores.json")
+    files.write_json(path, {"a": float("nan"), "b": [1.5, float("inf")], "c": {"d": (0, None, "nan")}})
+    assert "NaN" not in (tmp_path / "scores.json").read_text()
+    assert files.read_json(path) == {"a": None, "b": [1.5, None], "c": {"d": [0, None, "nan"]}}
+
+
 def test_read_json_names_line_and_column(tmp_path):
     path = tmp_path / "config.json"
     path.write_text('{\n  "a": 1,\n  b\n}')

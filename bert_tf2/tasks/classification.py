@@ -1,5 +1,7 @@
 """Sentence and sentence-pair classification and regression: one label or one number for a text or a pair."""
 
+import logging
+
 import numpy as np
 import tensorflow as tf
 import tf_keras
@@ -9,6 +11,8 @@ from bert_tf2.errors import UserError, did_you_mean
 from bert_tf2.models.dropout import Dropout
 from bert_tf2.tasks import metrics as metric_functions
 from bert_tf2.tasks.base import Batch
+
+logger = logging.getLogger(__name__)
 
 # Far above the salts that the encoder's own dropout layers use.
 _HEAD_DROPOUT_SALT = 1_000_003
@@ -78,6 +82,7 @@ class ClassificationTask:
         self.features = classification_features(regression=self.is_regression, weighted=has_sample_weights)
         self._dropout_rate = dropout_rate
         self._initializer_range = initializer_range
+        self._told: set[str] = set()
 
     def build_model(self, encoder: tf_keras.Model) -> tf_keras.Model:
         """Puts dropout and the head on the encoder's pooled output; the model maps the encoder's inputs to logits [B, C]."""
@@ -104,9 +109,14 @@ class ClassificationTask:
         return {"logits": outputs, "label_ids": batch["label_ids"], "example_id": batch["example_id"]}
 
     def metrics(self, collected: dict[str, np.ndarray]) -> dict[str, float]:
-        """The task's metrics and the mean loss over all examples."""
+        """The task's metrics and the mean loss over all examples; warns once of each reason for which a metric says nothing."""
         logits, gold = collected["logits"], collected["label_ids"]
         predicted = self.predicted_values(logits)
+        positive = "" if self.is_regression else self.label_list[1]
+        for doubt in metric_functions.doubts(self._metrics, gold, predicted, positive):
+            if doubt not in self._told:
+                logger.warning("%s", doubt)
+                self._told.add(doubt)
         results = {name: function(gold, predicted) for name, function in self._metrics.items()}
         if self.is_regression:
             results["loss"] = metric_functions.mean_squared_error(gold, predicted)

@@ -1,9 +1,11 @@
 """Metrics over whole data sets, in float64 NumPy: one function each from gold and predicted values to a number.
 
-Definitions are those of the GLUE benchmark (Wang et al. 2018, arXiv 1804.07461, table 1).
+Definitions are those of the GLUE benchmark (Wang et al. 2018, arXiv 1804.07461, table 1). Where one of them says nothing, its
+value is what SciPy (nan for correlations) and scikit-learn (0 for the others) give, and `doubts` tells why.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -16,7 +18,7 @@ def accuracy(gold: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def f1(gold: np.ndarray, predicted: np.ndarray) -> float:
-    """F1 of label id 1 against the rest (MRPC, QQP); 0 when nothing is or is called positive."""
+    """F1 of label id 1 against the rest (MRPC, QQP); 0 when no gold label or no predicted one is positive."""
     return _f1_of(1, gold, predicted)
 
 
@@ -36,15 +38,17 @@ def matthews_corrcoef(gold: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def pearson(gold: np.ndarray, predicted: np.ndarray) -> float:
-    """Pearson correlation of two float arrays [N]; 0 when either is constant."""
+    """Pearson correlation of two float arrays [N]; nan when either is constant."""
     x, y = np.asarray(gold, np.float64), np.asarray(predicted, np.float64)
+    # The mean of equal numbers may be off by a rounding error, which would correlate.
+    if _is_constant(x) or _is_constant(y):
+        return math.nan
     x, y = x - x.mean(), y - y.mean()
-    spread = np.sqrt((x @ x) * (y @ y))
-    return float(x @ y / spread) if spread > 0 else 0.0
+    return float(x @ y / np.sqrt((x @ x) * (y @ y)))
 
 
 def spearman(gold: np.ndarray, predicted: np.ndarray) -> float:
-    """Spearman rank correlation of two float arrays [N]; ties share their mean rank."""
+    """Spearman rank correlation of two float arrays [N]; ties share their mean rank; nan when either is constant."""
     return pearson(_ranks(gold), _ranks(predicted))
 
 
@@ -81,6 +85,28 @@ def select(names: list[str], is_regression: bool) -> dict[str, Callable[[np.ndar
     return {name: known[name] for name in names}
 
 
+def doubts(names: Iterable[str], gold: np.ndarray, predicted: np.ndarray, positive: str = "1") -> list[str]:
+    """Why metrics say nothing of these values, one line for each reason; empty where all of them mean something.
+
+    Args:
+      names: of the metrics.
+      gold: label ids or numbers [N].
+      predicted: label ids or numbers [N].
+      positive: name of label id 1.
+    """
+    told, names = [], set(names)
+    constant = [what for what, values in (("gold", gold), ("predicted", predicted)) if _is_constant(values)]
+    if constant:
+        same = f"all {' and all '.join(f'{what} values' for what in constant)} are the same"
+        if correlations := sorted(names & {"pearson", "spearman"}):
+            told.append(f"{' and '.join(correlations)} cannot be computed (nan): {same}")
+        if "matthews_corrcoef" in names:
+            told.append(f"matthews_corrcoef is put at 0, as scikit-learn does: {same.replace('values', 'labels')}")
+    if "f1" in names and not np.any(gold == 1):
+        told.append(f"f1 can only be 0: it is that of the label '{positive}', which no example has")
+    return told
+
+
 def confusion_matrix(gold: np.ndarray, predicted: np.ndarray, num_labels: int) -> np.ndarray:
     """Counts [num_labels, num_labels]: gold label id by row, predicted label id by column."""
     flat = np.asarray(gold, np.int64) * num_labels + np.asarray(predicted, np.int64)
@@ -91,6 +117,10 @@ def _f1_of(label: int, gold: np.ndarray, predicted: np.ndarray) -> float:
     both = np.sum((gold == label) & (predicted == label))
     either = np.sum(gold == label) + np.sum(predicted == label)
     return float(2 * both / either) if both else 0.0
+
+
+def _is_constant(values: np.ndarray) -> bool:
+    return bool(np.min(values) == np.max(values))
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Pre-training: masked tokens are guessed, and whether one segment follows the other (Devlin et al. 2018, section 3.1)."""
 
+import math
+
 import numpy as np
 import tensorflow as tf
 import tf_keras
@@ -123,13 +125,14 @@ class PretrainingTask:
 
     def metrics_of_sums(self, sums: dict[str, float]) -> dict[str, float]:
         """The metrics of what `measures` gave, summed over any number of parts and steps."""
-        predictions = max(sums["masked_lm_predictions"], 1e-9)
+        # Of nothing there is no mean.
+        predictions = sums["masked_lm_predictions"] or math.nan
         metrics = {
             "masked_lm_loss": sums["masked_lm_loss"] / predictions,
             "masked_lm_accuracy": sums["masked_lm_correct"] / predictions,
         }
         if self.next_sentence:
-            examples = max(sums["examples"], 1e-9)
+            examples = sums["examples"] or math.nan
             metrics["next_sentence_loss"] = sums["next_sentence_loss"] / examples
             metrics["next_sentence_accuracy"] = sums["next_sentence_correct"] / examples
         return metrics

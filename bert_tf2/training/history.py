@@ -55,7 +55,7 @@ class History:
             return
         try:
             with open(self._path, "a", encoding="utf-8") as file:
-                file.writelines(json.dumps(entry) + "\n" for entry in entries)
+                file.writelines(map(_line, entries))
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
@@ -70,7 +70,7 @@ class History:
         return any(entry["kind"] == "eval" and entry["step"] == step for entry in reversed(self.entries))
 
     def best(self, metric: str, higher_is_better: bool) -> tuple[int | None, float | None, int]:
-        """Step and value of the best evaluation, the earliest of equals, and how many followed it."""
+        """Step and value of the best evaluation, the earliest of equals, and how many followed it; nan is never the best."""
         step, best, since = None, None, 0
         for entry in self.of_kind("eval"):
             value = entry.get(metric, math.nan)
@@ -82,7 +82,11 @@ class History:
 
     def _rewrite(self) -> None:
         if self._writes:
-            files.write_text(self._path, "".join(json.dumps(entry) + "\n" for entry in self.entries))
+            files.write_text(self._path, "".join(map(_line, self.entries)))
+
+
+def _line(entry: dict[str, Any]) -> str:
+    return json.dumps(files.without_nan(entry), allow_nan=False) + "\n"
 
 
 def _read(path: str) -> tuple[list[dict[str, Any]], bool]:
@@ -103,8 +107,8 @@ def _read(path: str) -> tuple[list[dict[str, Any]], bool]:
     entries = []
     for line in text.splitlines():
         try:
-            entry = json.loads(line)
+            entry = {name: math.nan if value is None else value for name, value in json.loads(line).items()}
             entries.append({**entry, "step": int(entry["step"]), "kind": str(entry["kind"])})
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             continue  # a line that a killed process did not finish; its step is run again
     return entries, not text or text.endswith("\n")

@@ -1,6 +1,5 @@
 """What is left on disk after a job for a person to read: scores, a summary, the loss curve and a short report."""
 
-import json
 import os
 from collections.abc import Sequence
 
@@ -19,6 +18,8 @@ def write_eval_results(
 ) -> None:
     """Writes `eval_results.txt` in Google's format (sorted `key = value` lines) and the same as `eval_results.json`.
 
+    A value that is not defined is `nan` in the one and `null` in the other.
+
     Args:
       directory: where the two files go.
       metrics: values by name; a `loss` is also written under Google's two names, `eval_loss` and `loss`.
@@ -36,7 +37,7 @@ def write_eval_results(
 
 def write_training_summary(directory: str, summary: dict[str, object]) -> None:
     """Writes `summaries/training_summary.txt`: one JSON object, as the model garden's training loop does."""
-    write_text(os.path.join(directory, "summaries", "training_summary.txt"), json.dumps(summary, indent=4) + "\n")
+    write_json(os.path.join(directory, "summaries", "training_summary.txt"), summary)
 
 
 def draw_loss_curve(

@@ -18,7 +18,7 @@ def best_step(directory: str) -> int:
     """
     path = os.path.join(directory, BEST_CHECKPOINT)
     if not tf.io.gfile.exists(path):
-        raise UserError(f"--load_checkpoint=best: {directory} has no best checkpoint (no evaluation while training)")
+        raise UserError(f"--load_checkpoint=best: {directory} has no best checkpoint: no evaluation while training gave a number")
     return int(files.read_json(path)["step"])
 
 

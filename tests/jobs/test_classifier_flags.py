@@ -99,6 +99,36 @@ def test_regression(workplace):
     assert all(math.isfinite(float(value)) for value in results)
 
 
+def test_metrics_that_are_not_defined_are_nan_and_never_the_best(workplace, capsys):
+    for split, value in (("train", "{:.3f}"), ("eval", "2.5"), ("test", "0")):
+        path = workplace.directory / f"{split}.tsv"
+        texts = [line.split("\t")[0] for line in path.read_text().splitlines()[1:]]
+        path.write_text("".join(f"{text}\t{value.format(len(text.split()) / 4)}\n" for text in texts))
+    assert workplace.prepare("--fine_tuning_task_type=regression", "--text_column=0", "--label_column=1") == 0
+    capsys.readouterr()
+    assert workplace.run("--mode=train_and_eval", "--num_train_epochs=5", "--early_stopping_patience=2") == 0
+    told = capsys.readouterr().err
+    assert told.count("WARNING: pearson and spearman cannot be computed (nan): all gold values are the same") == 1
+    assert "evaluation at step 10: pearson nan, spearman nan, loss " in told
+    # Nothing was the best, so two evaluations in a row brought no better one.
+    evaluations = history(workplace.model_dir, "eval")
+    assert [(entry["step"], entry["pearson"]) for entry in evaluations] == [(10, None), (20, None)]
+    assert not (workplace.model_dir / "best_checkpoint.json").exists()
+
+    found = scores(workplace.model_dir)
+    assert (found["pearson"], found["spearman"]) == (None, None)
+    assert found["loss"] > 0
+    lines = (workplace.model_dir / "eval_results.txt").read_text().splitlines()
+    assert {"eval_pearson = nan", "eval_spearman = nan"} < set(lines)
+    assert "| pearson | nan |" in (workplace.model_dir / "report.md").read_text()
+    summary = json.loads((workplace.model_dir / "summaries" / "training_summary.txt").read_text())
+    assert (summary["best_step"], summary["eval_metrics"]["pearson"]) == (None, None)
+    assert list((workplace.model_dir / "summaries" / "eval").iterdir())
+
+    assert workplace.run("--mode=eval", "--load_checkpoint=best") == 2
+    assert "has no best checkpoint: no evaluation while training gave a number" in capsys.readouterr().err
+
+
 def test_mnli_is_evaluated_and_predicted_matched_and_mismatched(workplace, tmp_path):
     data_dir = tmp_path / "MNLI"
     data_dir.mkdir()

@@ -35,12 +35,53 @@ def test_correlations_equal_scipy_with_and_without_ties(decimals):
     assert metrics.mean_squared_error(gold, predicted) == pytest.approx(sklearn.metrics.mean_squared_error(gold, predicted))
 
 
-def test_constant_predictions_score_zero_instead_of_nan():
-    gold, constant = np.array([0, 1, 1, 0]), np.zeros(4, np.int64)
-    assert metrics.matthews_corrcoef(gold, constant) == 0.0
-    assert metrics.f1(gold, constant) == 0.0
-    assert metrics.pearson(gold, constant) == 0.0
-    assert metrics.spearman(gold, constant) == 0.0
+# 0.1 has a rounding error, so the mean of seven of them is another number.
+CONSTANT = np.full(7, 0.1)
+VARIED = np.array([0.3, 2.5, 0.1, 4.0, 4.0, 1.0, 0.0])
+
+
+@pytest.mark.filterwarnings("ignore::scipy.stats.ConstantInputWarning")
+@pytest.mark.parametrize("values", [(CONSTANT, VARIED), (VARIED, CONSTANT), (CONSTANT, CONSTANT), (VARIED[:1], VARIED[:1])])
+def test_a_constant_correlates_with_nothing_as_in_scipy(values):
+    for ours, theirs in ((metrics.pearson, scipy.stats.pearsonr), (metrics.spearman, scipy.stats.spearmanr)):
+        assert np.isnan(ours(*values))
+        if len(values[0]) > 1:
+            assert np.isnan(theirs(*values).statistic)
+
+
+def test_nan_does_not_correlate():
+    assert np.isnan(metrics.pearson(VARIED, np.where(VARIED == 1, np.nan, VARIED)))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning", "ignore:A single label was found")
+@pytest.mark.parametrize("gold", [[0, 1, 1, 0], [1, 1, 1, 1], [0, 0, 0, 0]])
+@pytest.mark.parametrize("predicted", [[0, 1, 1, 0], [1, 1, 1, 1], [0, 0, 0, 0]])
+def test_one_class_alone_scores_as_in_scikit_learn(gold, predicted):
+    gold, predicted = np.array(gold), np.array(predicted)
+    assert metrics.matthews_corrcoef(gold, predicted) == pytest.approx(sklearn.metrics.matthews_corrcoef(gold, predicted))
+    assert metrics.f1(gold, predicted) == pytest.approx(sklearn.metrics.f1_score(gold, predicted))
+
+
+def test_what_says_nothing_is_told_with_the_reason():
+    names = list(metrics.REGRESSION)
+    assert metrics.doubts(names, VARIED, VARIED) == []
+    line = "pearson and spearman cannot be computed (nan): all {} are the same"
+    assert metrics.doubts(names, CONSTANT, VARIED) == [line.format("gold values")]
+    assert metrics.doubts(names, VARIED, CONSTANT) == [line.format("predicted values")]
+    assert metrics.doubts(names, CONSTANT, CONSTANT) == [line.format("gold values and all predicted values")]
+    assert metrics.doubts(["mean_squared_error"], CONSTANT, CONSTANT) == []
+
+    names, mixed, first, second = list(metrics.CLASSIFICATION), np.array([0, 1]), np.array([0, 0]), np.array([1, 1])
+    assert metrics.doubts(names, mixed, mixed) == []
+    assert metrics.doubts(["f1", "accuracy"], mixed, first) == []
+    put = "matthews_corrcoef is put at 0, as scikit-learn does: all {} are the same"
+    assert metrics.doubts(names, second, mixed) == [put.format("gold labels")]
+    assert metrics.doubts(names, mixed, second) == [put.format("predicted labels")]
+    assert metrics.doubts(names, first, mixed, "yes") == [
+        put.format("gold labels"),
+        "f1 can only be 0: it is that of the label 'yes', which no example has",
+    ]
+    assert metrics.doubts(["accuracy", "macro_f1"], first, second) == []
 
 
 def test_unknown_metric_suggests_the_nearest():

@@ -1,6 +1,7 @@
 """One trainer at a time, one run for ever, and a history that forgets what is run again."""
 
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -93,6 +94,13 @@ def test_best_of_the_history(tmp_path):
     assert history.best("accuracy", True) == (3, 0.8, 2)
     assert history.best("accuracy", False) == (1, 0.5, 4)
     assert history.best("other", True) == (None, None, 5)
+
+    # What JSON does not know is null in the file, and nan again.
+    lines = (tmp_path / "training_history.jsonl").read_text().splitlines()
+    assert lines[1] == '{"kind": "eval", "step": 2, "accuracy": null}'
+    again = History(str(tmp_path))
+    assert math.isnan(again.entries[1]["accuracy"])
+    assert again.best("accuracy", True) == (3, 0.8, 2)
 
 
 def test_signals_wait_unless_nothing_can_be_lost():
