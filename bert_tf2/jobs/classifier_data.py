@@ -24,7 +24,7 @@ _OWN_DIRECTORIES = ("summaries",)
 _OWN_FILES = (
     "train.tf_record", "eval*.tf_record", "predict*.tf_record", *MODEL_FILES, f"*{files.INCOMPLETE}*", f"*{files.REJECTS}",
     "checkpoint", "*ckpt-*", "best_checkpoint.json", "run_config.json", "training_history.jsonl", ".trainer.lock",
-    "eval_results*", "eval_predictions*.tsv", "test_results*.tsv", "predictions*.tsv",
+    "eval_results*", "eval_predictions*.tsv", "test_results*.tsv", "predictions*.tsv", "result_inputs.json",
     "report.md", "loss_curve.png", "confusion_matrix.png", "predicted_against_gold.png",
 )  # fmt: skip
 

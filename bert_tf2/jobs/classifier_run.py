@@ -28,6 +28,7 @@ from bert_tf2.tasks.classification_pictures import draw_evaluation
 from bert_tf2.tasks.classification_report import report_sections
 from bert_tf2.training import export, report
 from bert_tf2.training.evaluation import predict_all
+from bert_tf2.training.result_files import ResultInput, called, make_room
 from bert_tf2.training.run_directory import RunDirectory
 from bert_tf2.training.trainer import TrainingResult
 
@@ -169,9 +170,11 @@ class ClassifierRun(TrainingRun):
         metrics = self._task.metrics(collected)
         directory, suffix = self._directory.path, split.removeprefix("eval")
         if self._chief:
+            predictions = f"eval_predictions{suffix}.tsv"
+            make_room(directory, [*report.eval_results_files(suffix), predictions], self._input_of(split))
             report.write_eval_results(directory, metrics, self._step, suffix)
             write_predictions(
-                os.path.join(directory, f"eval_predictions{suffix}.tsv"),
+                os.path.join(directory, predictions),
                 self._task,
                 collected["logits"],
                 example_ids=collected["example_id"],
@@ -190,7 +193,9 @@ class ClassifierRun(TrainingRun):
         if not self._chief:
             return
         directory, ids = self._directory.path, collected["example_id"]
-        paths = [os.path.join(directory, f"{name}{suffix}.tsv") for name in ("test_results", "predictions")]
+        names = [f"{name}{suffix}.tsv" for name in ("test_results", "predictions")]
+        make_room(directory, names, self._input_of(split))
+        paths = [os.path.join(directory, name) for name in names]
         write_test_results(paths[0], self._task, collected["logits"])
         write_predictions(
             paths[1],
@@ -201,6 +206,12 @@ class ClassifierRun(TrainingRun):
             texts=self._data.texts(split, ids) if split.startswith("test") else None,
         )
         logger.info("predicted %s examples with %s: %s", f"{len(collected['logits']):,}", self._used, paths[1])
+
+    def _input_of(self, split: str) -> ResultInput:
+        """What the results of a split are made of; records made on the way have the same names whatever the data."""
+        records, data_dir = self._records(split), self._data.data_dir
+        name = called(records.paths) if data_dir is None else os.path.basename(os.path.abspath(data_dir))
+        return ResultInput.of(name, map(records.read, range(len(records))))
 
     def _export(self) -> None:
         path, text_path = self._exports[""], self._exports["_text"]

@@ -27,6 +27,7 @@ from bert_tf2.tasks.pretraining import PretrainingTask
 from bert_tf2.training import checkpointing, report
 from bert_tf2.training.distribution import is_multi_worker
 from bert_tf2.training.evaluation import predict_all
+from bert_tf2.training.result_files import ResultInput, called, make_room
 from bert_tf2.training.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
@@ -148,7 +149,11 @@ class PretrainingRun(TrainingRun):
         collected = self._last_evaluation or self._collect_evaluation(self._model)
         metrics = self._scores(collected)
         if self._chief:
-            report.write_eval_results(self._directory.path, metrics, self._step, prefix="")
+            directory, records = self._directory.path, self._held_out
+            paths = files.matching_files(self._options.eval_input_files or self._options.files, "input_files")
+            source = ResultInput.of(called(paths), map(records.read, range(len(records))))
+            make_room(directory, report.eval_results_files(), source)
+            report.write_eval_results(directory, metrics, self._step, prefix="")
         values = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         what = self._records.evaluated_on()
         logger.info("%s %s examples, %s: %s", f"{len(self._held_out):,}", what, self._used, values)

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import logging
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,12 +29,13 @@ from bert_tf2.progress import during
 from bert_tf2.tasks.character_scores import chosen
 from bert_tf2.tasks.span import SpanTask
 from bert_tf2.tasks.span_decoding import DecodedAnswers, DecodingOptions
-from bert_tf2.tasks.squad_files import write_answers
+from bert_tf2.tasks.squad_files import ANSWER_FILES, write_answers
 from bert_tf2.tasks.squad_report import report_sections
 from bert_tf2.text.normalization import Normalization
 from bert_tf2.training import checkpointing, export, report, weights
 from bert_tf2.training.evaluation import predict_all
 from bert_tf2.training.question_answering_export import export_question_answering_model
+from bert_tf2.training.result_files import ResultInput, make_room
 from bert_tf2.training.run_directory import RunDirectory
 from bert_tf2.training.trainer import TrainingResult
 
@@ -219,15 +221,21 @@ class SquadRun(TrainingRun):
             if self._chief:
                 no_answer_threshold.write(directory, threshold)
         if self._chief:
+            self._make_room(ANSWER_FILES, self._question_paths)
             write_answers(directory, answers, self._data.version_2)
-        self._score(self._all, answers)
+        self._score(self._all, answers, self._question_paths)
         return answers.predictions
 
-    def _score(self, questions: QuestionSet, answers: DecodedAnswers, prefix: str = "") -> None:
+    def _make_room(self, names: Sequence[str], paths: Sequence[str]) -> None:
+        """Moves results of other questions aside before those of the files at `paths` are written."""
+        make_room(self._directory.path, names, ResultInput.of_files(paths))
+
+    def _score(self, questions: QuestionSet, answers: DecodedAnswers, paths: Sequence[str], prefix: str = "") -> None:
         """Scores answers and writes the scores; `prefix` stands before the names of what belongs to one of several files."""
         scores = self._task.scores(questions, answers)
         self._evaluations[prefix.rstrip("-") or "eval"] = scores
         if self._chief:
+            self._make_room(report.eval_results_files(file_prefix=prefix), paths)
             report.write_eval_results(self._directory.path, scores, self._step, file_prefix=prefix)
             contexts = [questions.contexts[index].text for index in questions.context_of_question]
             sections = report_sections(
@@ -247,6 +255,7 @@ class SquadRun(TrainingRun):
             if self._options.threshold is None:
                 no_answer_threshold.apply(answers, self._threshold)
             if self._chief:
+                self._make_room([prefix + name for name in ANSWER_FILES], [path])
                 write_answers(self._directory.path, answers, self._data.version_2, prefix)
             predictions |= answers.predictions
             logger.info(
@@ -259,7 +268,7 @@ class SquadRun(TrainingRun):
             if reason := why_no_score(questions.questions, self._data.version_2):
                 logger.info("no score: %s", reason)
             else:
-                self._score(questions, answers, prefix)
+                self._score(questions, answers, [path], prefix)
         return predictions
 
     def _export(self) -> None:

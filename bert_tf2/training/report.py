@@ -8,6 +8,11 @@ from bert_tf2.files import write_json, write_text, written_whole
 LOSS_CURVE = "loss_curve.png"
 
 
+def eval_results_files(suffix: str = "", file_prefix: str = "") -> list[str]:
+    """The names of the files that `write_eval_results` writes."""
+    return [f"{file_prefix}eval_results{suffix}.{extension}" for extension in ("txt", "json")]
+
+
 def write_eval_results(
     directory: str,
     metrics: dict[str, float],
@@ -30,9 +35,9 @@ def write_eval_results(
     """
     rows: dict[str, float] = {f"{prefix}{name}": value for name, value in metrics.items()}
     rows |= {"global_step": global_step} | ({"loss": metrics["loss"]} if "loss" in metrics else {})
-    path = os.path.join(directory, f"{file_prefix}eval_results{suffix}")
-    write_text(f"{path}.txt", "".join(f"{key} = {rows[key]}\n" for key in sorted(rows)))
-    write_json(f"{path}.json", {"global_step": global_step, **metrics})
+    text_path, json_path = (os.path.join(directory, name) for name in eval_results_files(suffix, file_prefix))
+    write_text(text_path, "".join(f"{key} = {rows[key]}\n" for key in sorted(rows)))
+    write_json(json_path, {"global_step": global_step, **metrics})
 
 
 def write_training_summary(directory: str, summary: dict[str, object]) -> None:

@@ -102,6 +102,43 @@ def test_predictions_come_from_the_checkpoint_that_is_named(workplace, capsys):
     assert "holds no BERT encoder" in capsys.readouterr().err
 
 
+def test_results_of_another_input_stay(workplace, capsys):
+    model_dir = workplace.model_dir
+    assert workplace.run("--mode=train_and_eval", "--num_train_epochs=1") == 0
+    scored = {name: (model_dir / name).read_bytes() for name in ("eval_results.json", "eval_results.txt", "eval_predictions.tsv")}
+    assert workplace.run("--mode=predict") == 0
+    predicted = {name: (model_dir / name).read_bytes() for name in ("predictions.tsv", "test_results.tsv")}
+    assert workplace.run("--mode=predict") == 0
+    assert workplace.run("--mode=eval") == 0
+    assert not list(model_dir.glob("*.test.*"))
+    assert not list(model_dir.glob("*.eval.*"))
+    # The same rows under another name are the same input.
+    renamed = workplace.directory / "again.tf_record"
+    renamed.write_bytes((workplace.directory / "test.tf_record").read_bytes())
+    assert workplace.run("--mode=predict", f"--test_data_path={renamed}") == 0
+    assert not list(model_dir.glob("predictions.*.tsv"))
+    capsys.readouterr()
+
+    assert workplace.run("--mode=predict", f"--test_data_path={workplace.directory / 'eval.tf_record'}") == 0
+    said = "kept the results of again as test_results.again.tsv, predictions.again.tsv: those of eval take their place"
+    assert said in capsys.readouterr().err
+    for name, content in predicted.items():
+        assert (model_dir / name.replace(".", ".again.")).read_bytes() == content != (model_dir / name).read_bytes()
+    assert workplace.run("--mode=eval", f"--eval_data_path={workplace.directory / 'train.tf_record'}") == 0
+    for name, content in scored.items():
+        assert (model_dir / name.replace(".", ".eval.")).read_bytes() == content != (model_dir / name).read_bytes()
+
+
+def test_raw_data_of_another_directory_leave_the_results_of_the_first(workplace):
+    first, second = workplace.write_raw("first"), workplace.write_raw("second", test=9)
+    output_dir = workplace.directory / "tf1"
+    assert workplace.run_tf1(first, output_dir, "--do_train", "--do_predict") == 0
+    predicted = (output_dir / "test_results.tsv").read_text()
+    assert workplace.run_tf1(second, output_dir, "--do_predict") == 0
+    assert (output_dir / "test_results.first.tsv").read_text() == predicted
+    assert len((output_dir / "test_results.tsv").read_text().splitlines()) == 9
+
+
 def test_tf1_dialect_makes_records_and_reuses_them(workplace, capsys):
     processor = workplace.directory / "mine.py"
     processor.write_text(

@@ -191,6 +191,30 @@ def test_several_files_get_a_prefix_each(place):
     assert len(place.read("predictions.json")) == 52
 
 
+def test_answers_of_another_file_stay(place_2, capsys):
+    place, other = place_2, place_2.directory / "other.json"
+    write_squad(other, 5, 3, impossible=True)
+    assert place.run("--mode=train_and_eval", "--num_train_epochs=1") == 0
+    names = ["predictions.json", "nbest_predictions.json", "null_odds.json", "eval_results.json", "eval_results.txt"]
+    first = {name: (place.model_dir / name).read_bytes() for name in names}
+    assert place.run("--mode=predict") == 0
+    assert not list(place.model_dir.glob("*.dev.*"))
+    capsys.readouterr()
+    assert place.run("--mode=predict", f"--predict_file={other}") == 0
+    assert "kept the results of dev as predictions.dev.json, nbest_predictions.dev.json" in capsys.readouterr().err
+    for name, content in first.items():
+        kept = name.replace(".", ".dev.")
+        assert (place.model_dir / kept).read_bytes() == content != (place.model_dir / name).read_bytes()
+    # Under the names of several files too: this is another dev.json.
+    both = f"--predict_file={place.directory}/dev.json,{other}"
+    assert place.run("--mode=predict", both) == 0
+    write_squad(place.directory / "dev.json", 4, 5, impossible=True)
+    assert place.run("--mode=predict", both) == 0
+    assert len(place.read("dev-predictions.dev.json")) == 47
+    assert len(place.read("dev-predictions.json")) == 4
+    assert not list(place.model_dir.glob("other-predictions.*.json"))
+
+
 def test_files_of_the_same_name_are_refused_where_each_has_its_answers(place, capsys):
     for folder in ("a", "b"):
         (place.directory / folder).mkdir()
