@@ -93,7 +93,7 @@ def split_warnings(name: str, statistics: SplitStatistics, labelled: bool) -> li
     compared = " (in the first 1,000,000 rows)" if statistics.rows > MOST_COMPARED else ""
     repeated, contradictory = statistics.duplicates()
     if repeated:
-        found.append(f"{name}: {repeated} rows repeat the text of another row{compared}")
+        found.append(f"{name}: {repeated} {'row repeats' if repeated == 1 else 'rows repeat'} the text of another row{compared}")
     if labelled and statistics.label_names:
         if contradictory:
             found.append(f"{name}: {contradictory} texts occur with different labels{compared}")

@@ -305,7 +305,8 @@ def summary(prepared: "PreparedPretraining") -> str:
         f"  {len(shards)} file{'s' if len(shards) > 1 else ''}, {size / 1e6:,.1f} MB: {prepared.paths[0]}"
         + (f" … {os.path.basename(prepared.paths[-1])}" if len(shards) > 1 else ""),
         f"metadata: {prepared.meta_data_path}",
-        f"files for training on several hosts: at least ten for each; these do for {max(1, len(shards) // 10)}",
+        "to train on several hosts, make at least ten files for each (--num_shards)"
+        + (f"; these are enough for {len(shards) // 10}" if len(shards) >= 20 else ""),
         "",
         "Next:",
     ]

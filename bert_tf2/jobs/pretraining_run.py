@@ -44,6 +44,9 @@ class PretrainingRun(TrainingRun):
       directory: `--model_dir`.
     """
 
+    # Pre-training is what makes weights.
+    random_start = logging.INFO
+
     def __init__(
         self,
         options: PretrainingOptions,

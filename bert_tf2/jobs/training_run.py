@@ -73,6 +73,9 @@ class TrainingRun(abc.ABC):
     export_suffixes: tuple[str, ...] = ("", "_text")
     """What is appended to `--model_export_path` for each SavedModel."""
 
+    random_start = logging.WARNING
+    """How loudly it is told that training starts from random weights."""
+
     def __init__(
         self,
         options: TrainingOptions,
@@ -143,7 +146,7 @@ class TrainingRun(abc.ABC):
         if options.init_checkpoint and checkpointing.latest_step(model_dir) is None:
             self._load_initial_weights()
         elif not options.init_checkpoint:
-            logger.warning("no --init_checkpoint: training starts from random weights")
+            logger.log(self.random_start, "no --init_checkpoint: training starts from random weights")
         with self._strategy.scope():
             optimizer = training_setup.create_optimizer(options, schedule.train_steps)
         self._announce(records, plan, schedule.train_steps)

@@ -103,7 +103,8 @@ def _repetitions(path: str, tokens: tuple[str, ...]) -> tuple[str, ...]:
     if not repeated:
         return ()
     id, token = repeated[0]
-    more = f", and {len(repeated) - 1:,} more lines repeat others" if len(repeated) > 1 else ""
+    others = len(repeated) - 1
+    more = f", and {others:,} more {'line repeats another' if others == 1 else 'lines repeat others'}" if others else ""
     return (f"{path}:{id + 1} repeats line {first[token] + 1}: '{token}'{more}; the last line of a token is its id",)
 
 

@@ -112,7 +112,7 @@ def _devices(num_gpus: int, num_logical_cpus: int) -> list[str]:
     if wanted > len(gpus):
         if wanted > 1:
             raise UserError(f"--num_gpus={num_gpus}: found {len(gpus)} GPUs; use --num_gpus={len(gpus)}, or -1 for all there are")
-        logger.info("found 0 GPUs: using the CPU (--num_gpus=0 asks for it)")
+        logger.info("no GPU was found: using the CPU")
         wanted = 0
     return [f"GPU:{index}" for index in range(wanted)] or ["CPU:0"]
 

@@ -148,7 +148,7 @@ def test_test_data_by_language(run, tmp_path):
 @pytest.mark.parametrize(
     ("train", "message"),
     [
-        ([example("a", "yes"), example("a", "yes"), example("b")], "train: 1 rows repeat the text of another row"),
+        ([example("a", "yes"), example("a", "yes"), example("b")], "train: 1 row repeats the text of another row"),
         ([example("a", "yes"), example("a", "no")], "train: 1 texts occur with different labels"),
         ([example("a", "yes"), example("b", "yes")], "train: only the label 'yes' occurs"),
         ([example("a", " yes "), example("b", "no")], "train: 1 labels had spaces around them"),

@@ -146,7 +146,7 @@ def test_stray_spaces_duplicates_and_overlap_are_warned_of(place):
     code, _, errors = place.run(splits=("train", "eval"))
     assert code == 0
     assert "WARNING: train: 1 labels had spaces around them; the spaces were removed" in errors
-    assert "WARNING: train: 1 rows repeat the text of another row" in errors
+    assert "WARNING: train: 1 row repeats the text of another row" in errors
     assert "WARNING: train: 1 texts occur with different labels" in errors
     assert "WARNING: eval: 1 of 1 rows have a text that is also in train" in errors
 

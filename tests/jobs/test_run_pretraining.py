@@ -55,6 +55,9 @@ def test_from_records_to_a_fine_tuned_model(place, capsys):
     said = capsys.readouterr().err
     assert "training: 123 examples in 3 file(s), 60 steps of 16 examples" in said
     assert "tokens/s" in said
+    # Nothing was wrong.
+    assert "no --init_checkpoint: training starts from random weights" in said
+    assert "WARNING" not in said
     assert "masked_lm_accuracy" in said
     evaluations, trained = place.history("eval"), place.history("train")
     assert [entry["step"] for entry in evaluations] == [20, 40, 60]

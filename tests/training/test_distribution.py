@@ -19,7 +19,7 @@ def test_one_device_and_off(caplog):
         strategy = create_strategy("mirrored", num_gpus=1)
     assert all(record.levelno < logging.WARNING for record in caplog.records)
     assert strategy.num_replicas_in_sync == 1
-    assert "found 0 GPUs: using the CPU" in caplog.text
+    assert "no GPU was found: using the CPU" in caplog.text
     assert is_chief(strategy)
     assert not is_multi_worker(strategy)
     assert create_strategy("mirrored", num_gpus=-1).num_replicas_in_sync == 1
