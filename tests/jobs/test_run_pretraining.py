@@ -92,7 +92,8 @@ def test_from_records_to_a_fine_tuned_model(place, capsys):
 
     # The finished job says so, and leaves what is there.
     before = {path.name: path.stat().st_mtime_ns for path in place.model_dir.glob("ckpt-*")}
-    assert place.run(held_out(place), "--eval_every_steps=20", "--also_export=tf1,huggingface") == 0
+    again = [held_out(place), "--eval_every_steps=20", "--also_export=tf1,huggingface", f"--vocab_file={place.vocab_file}"]
+    assert place.run(*again) == 0
     assert "already finished" in capsys.readouterr().err
     assert {path.name: path.stat().st_mtime_ns for path in place.model_dir.glob("ckpt-*")} == before
     assert place.read("summaries/training_summary.txt") == summary
@@ -100,7 +101,7 @@ def test_from_records_to_a_fine_tuned_model(place, capsys):
 
 @pytest.mark.slow
 def test_every_form_of_the_encoder_fine_tunes(place, capsys):
-    assert place.run("--num_train_steps=5", "--also_export=tf1,huggingface") == 0
+    assert place.run("--num_train_steps=5", "--also_export=tf1,huggingface", f"--vocab_file={place.vocab_file}") == 0
     pretrained = place.model_dir / "pretrained"
     for path in ("bert_model.ckpt-5", "bert_model.ckpt-5.index", "tf1/bert_model.ckpt-5", "huggingface-5"):
         assert classify(place, str(pretrained / path)) == 0
@@ -150,7 +151,13 @@ def test_records_of_the_training_are_not_called_held_out(place, tmp_path, capsys
 def test_one_segment_without_pairs(place, capsys):
     place.write("single", 2, 30, pairs=False)
     assert (
-        place.run(f"--input_files={place.directory}/single/*.tfrecord", "--num_train_steps=6", "--also_export=huggingface") == 0
+        place.run(
+            f"--input_files={place.directory}/single/*.tfrecord",
+            "--num_train_steps=6",
+            "--also_export=huggingface",
+            f"--vocab_file={place.vocab_file}",
+        )
+        == 0
     )
     checkpoint = str(place.model_dir / "ckpt-6")
     assert set(read_heads(checkpoint)) == {"masked_lm"}
@@ -185,7 +192,7 @@ def test_summaries_and_schedule(place, capsys):
 
 @pytest.mark.parametrize("form", ["ckpt", "tf1", "huggingface", "encoder"])
 def test_continuing_restores_the_heads_that_are_there(place, capsys, form):
-    assert place.run("--num_train_steps=30", "--also_export=tf1,huggingface") == 0
+    assert place.run("--num_train_steps=30", "--also_export=tf1,huggingface", f"--vocab_file={place.vocab_file}") == 0
     pretrained = place.model_dir / "pretrained"
     path = {
         "ckpt": place.model_dir / "ckpt-30",
