@@ -215,7 +215,7 @@ class TabularProcessor(DataProcessor):
         if not labelled:
             raise UserError(
                 f"{self._sources['test'].path}: rows to predict do not define classes; pass --labels, in the order in which "
-                "the model was trained with them"
+                "the model was trained with them, or --input_meta_data_path=<model>/meta_data.json, which says it"
             )
         for split, source in labelled.items():
             for _, _, row in self._data_rows(split, self.bad_rows):

@@ -3,9 +3,11 @@
 import contextlib
 import dataclasses
 import logging
+import os
 from typing import Any
 
 from bert_tf2 import cli, files
+from bert_tf2.data.metadata import read_meta_data
 from bert_tf2.errors import UserError
 from bert_tf2.jobs import model_files, training_setup
 from bert_tf2.jobs.classifier_checks import check_labelled, check_metadata, label_names
@@ -95,8 +97,21 @@ def phases_of(options: ClassifierOptions) -> Phases:
 
 def _completed(options: ClassifierOptions) -> ClassifierOptions:
     """The options, for a model that is there already with the files that its directory holds."""
+    options = options if options.is_tf1_dialect or options.trains else _with_metadata_of_records(options)
     places = () if options.trains else (options.predict_checkpoint_path, options.directory, options.init_checkpoint)
     return model_files.completed(options, places, needs_metadata=not options.is_tf1_dialect)
+
+
+def _with_metadata_of_records(options: ClassifierOptions) -> ClassifierOptions:
+    """The options with the meta_data.json beside the records, where it tells of them: a model's own is of its training's."""
+    path = options.eval_data_path if options.mode == "eval" else options.test_data_path or options.eval_data_path
+    if options.input_meta_data_path is not None or not path or any(sign in path for sign in ",*?["):
+        return options
+    beside = os.path.join(os.path.dirname(files.expand(path)), model_files.META_DATA)
+    if not files.exists(beside) or read_meta_data(beside).split_of(path) is None:
+        return options
+    logger.info("found: --input_meta_data_path=%s", beside)
+    return dataclasses.replace(options, input_meta_data_path=beside)
 
 
 def _made_on_the_way(options: ClassifierOptions, strategy) -> ClassifierData:

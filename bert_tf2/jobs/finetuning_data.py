@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 from bert_tf2.data.row_files import delimiter_of
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.metadata_checks import check_vocabulary
 from bert_tf2.jobs.model_files import write_vocabulary_beside
 from bert_tf2.jobs.options import Options, at_least, option, refuse_given, refuse_overwriting, refused_option, require_given
 from bert_tf2.jobs.runtime import ended_by_sigterm, job
 from bert_tf2.jobs.squad_data import OWN_FILE_FLAGS, SQUAD_FLAGS, check_squad_data_options, create_squad_data
 from bert_tf2.jobs.squad_options import ANSWER_LABELS, ANSWER_LABELS_HELP
+from bert_tf2.jobs.trained_rows import as_trained, model_directory_of
 
 if TYPE_CHECKING:
+    from bert_tf2.data.metadata import MetaData
     from bert_tf2.data.preparation import Prepared
     from bert_tf2.data.processors import DataProcessor
     from bert_tf2.data.squad_preparation import PreparedSquad
@@ -94,6 +97,12 @@ class FinetuningDataOptions(Options):
         "the file's beginning leaves no doubt].",
         section=OWN_FILES,
     )
+    input_meta_data_path: str | None = option(
+        None,
+        "meta_data.json of a trained model, in its --model_dir, for whose prediction or evaluation the rows are: labels in its "
+        "order, task, length, casing and vocabulary are as there.",
+        section=OWN_FILES,
+    )
 
     squad_data_file: str | None = option(
         None, "Training file in SQuAD's JSON, version 1.1 or 2.0; comma-separated files and globs.", section=SQUAD
@@ -165,7 +174,7 @@ def check_finetuning_data_options(options: FinetuningDataOptions) -> None:
     if own and options.classification_task_name:
         raise UserError(f"--{own[0]} and --classification_task_name exclude each other; give your own files or a task")
     require_given(options, _needed(options, own))
-    inputs = ("train_file", "eval_file", "test_file", "vocab_file", "sp_model_file")
+    inputs = ("train_file", "eval_file", "test_file", "vocab_file", "sp_model_file", "input_meta_data_path")
     given = {getattr(options, flag): flag for flag in inputs if getattr(options, flag)}
     refuse_overwriting(given, (*_outputs(options).values(), options.meta_data_file_path))
     if own:
@@ -217,26 +226,35 @@ def create_finetuning_data(options: FinetuningDataOptions) -> "Prepared | Prepar
       UserError: options, files or rows that cannot be used.
       JobError: writing failed, or SIGTERM arrived; nothing half written is left.
     """
+    options, trained = as_trained(options)
     check_finetuning_data_options(options)
     with ended_by_sigterm():
-        return create_squad_data(options) if options.fine_tuning_task_type == "squad" else _create(options)
+        return create_squad_data(options) if options.fine_tuning_task_type == "squad" else _create(options, trained)
 
 
-def _create(options: FinetuningDataOptions) -> "Prepared":
+def _create(options: FinetuningDataOptions, trained: "MetaData | None") -> "Prepared":
     from bert_tf2.registry import import_module
 
     for path in options.module_import:
         import_module(path)
-    prepared = write_records(options, processor_of(options))
-    print(summary(prepared))
+    processor = processor_of(options, () if trained is None else trained.label_list)
+    if trained is not None:
+        processor.metrics = list(trained.metrics) or None
+    prepared = write_records(options, processor, trained)
+    print(summary(prepared, None if trained is None else model_directory_of(options.input_meta_data_path)))
     return prepared
 
 
-def write_records(options: FinetuningDataOptions, processor: "DataProcessor") -> "Prepared":
+def write_records(options: FinetuningDataOptions, processor: "DataProcessor", trained: "MetaData | None" = None) -> "Prepared":
     """Writes what a processor gives as records and metadata, where and how the options say, and logs what is odd about it.
 
+    Args:
+      options: checked.
+      processor: gives the examples.
+      trained: metadata of the training whose text these records' is to be like.
+
     Raises:
-      UserError: files or rows that cannot be used.
+      UserError: files or rows that cannot be used, or another vocabulary than the training's.
       JobError: writing failed.
     """
     from bert_tf2.text.tokenizer import load_tokenizer, warnings_of
@@ -248,7 +266,10 @@ def write_records(options: FinetuningDataOptions, processor: "DataProcessor") ->
         tokenization=options.tokenization,
         do_lower_case=options.do_lower_case,
         strip_accents=options.strip_accents,
+        normalization=None if trained is None else trained.normalization,
     )
+    if trained is not None:
+        check_vocabulary(trained, tokenizer)
     for warning in warnings_of(tokenizer):
         logger.warning(warning)
 
@@ -303,8 +324,8 @@ def _label_names(options: FinetuningDataOptions) -> tuple[str, ...]:
     return tuple(name.strip() for name in options.labels.split(",")) if options.labels else ()
 
 
-def summary(prepared: "Prepared") -> str:
-    """What was written, split by split, and what to run next."""
+def summary(prepared: "Prepared", model_dir: str | None = None) -> str:
+    """What was written, split by split, and what to run next: with the model in `model_dir`, where there is one."""
     lines = []
     for split in prepared.splits:
         counts = split.statistics
@@ -318,7 +339,7 @@ def summary(prepared: "Prepared") -> str:
             lines.append("  no labels: to predict")
         lines.append(f"  {split.path}")
     lines.append(f"metadata: {prepared.meta_data_path}")
-    return "\n".join([*lines, "", "Next:", _next_command(prepared)])
+    return "\n".join([*lines, "", "Next:", _next_command(prepared, model_dir)])
 
 
 def _histogram(counts: "SplitStatistics") -> str:
@@ -327,7 +348,7 @@ def _histogram(counts: "SplitStatistics") -> str:
     return shown + (f", … ({len(pairs)} labels)" if len(pairs) > 20 else "")
 
 
-def _next_command(prepared: "Prepared") -> str:
+def _next_command(prepared: "Prepared", model_dir: str | None) -> str:
     paths = {split.name: split.path for split in prepared.splits}
     modes = {(True, True): "train_and_eval", (True, False): "train", (False, True): "eval", (False, False): "predict"}
     parts = [
@@ -335,12 +356,10 @@ def _next_command(prepared: "Prepared") -> str:
         f"--input_meta_data_path={shlex.quote(prepared.meta_data_path)}",
     ]
     parts += [f"--{name}_data_path={shlex.quote(paths[name])}" for name in ("train", "eval", "test") if name in paths]
-    parts += [
-        "--bert_config_file=<model>/bert_config.json",
-        "--init_checkpoint=<model>/bert_model.ckpt",
-        "--model_dir=<where to>",
-    ]
-    return " \\\n    ".join(parts)
+    model = ["--bert_config_file=<model>/bert_config.json", "--init_checkpoint=<model>/bert_model.ckpt", "--model_dir=<where to>"]
+    if model_dir and "train" not in paths:
+        model = [f"--model_dir={shlex.quote(model_dir)}"]
+    return " \\\n    ".join(parts + model)
 
 
 def command(description: str = "Makes TFRecords and meta_data.json for fine-tuning, from local files.") -> None:
