@@ -302,6 +302,12 @@ def _files_in(directory: str) -> _Files:
         )
         if path is None
     ]
+    if missing and found.bert_config_file and os.path.basename(found.bert_config_file) != model_files.BERT_CONFIG:
+        raise UserError(
+            f"--model_dir={directory} is a Hugging Face folder, which does not say how texts are cut; make records of them with "
+            "create_finetuning_data.py --test_file=FILE --labels=… (id2label in its config.json, in that order), and predict "
+            f"these with run_classifier.py --mode=predict --predict_checkpoint_path={directory}; or {_WHICH}"
+        )
     if missing:
         raise UserError(
             f"--model_dir={directory} lacks {', '.join(missing)}, which a training keeps there; run its command once more, with "

@@ -8,6 +8,8 @@ from bert_tf2 import cli
 from bert_tf2.data.metadata import read_meta_data
 from bert_tf2.jobs.classifier import run_classifier
 from bert_tf2.jobs.classifier_options import ClassifierOptions
+from bert_tf2.jobs.classify import ClassifyOptions, classify
+from bert_tf2.jobs.convert_checkpoint import ConvertCheckpointOptions, convert_checkpoint
 from bert_tf2.jobs.finetuning_data import FinetuningDataOptions, create_finetuning_data
 
 ROWS = ["the movie was very good", "the movie was bad", "good good movie"]
@@ -87,3 +89,18 @@ def test_metadata_without_label_names_need_them(place, tmp_path, capsys):
     assert "holds no label names; name them with --labels" in capsys.readouterr().err
     assert prepare(tmp_path, *flags, "--labels=negative,neutral,positive") == 2
     assert prepare(tmp_path, *flags, "--labels=negative,positive") == 0
+
+
+def test_a_hugging_face_folder_is_refused_with_a_cure_that_works(place, tmp_path, capsys):
+    folder, model_dir = tmp_path / "hf", tmp_path / "predicted"
+    converting = [f"--checkpoint_to_convert={place.model_dir}", f"--converted_checkpoint_path={folder}", "--to=huggingface"]
+    assert cli.run(convert_checkpoint, ConvertCheckpointOptions, "", ["convert", *converting]) == 0
+    assert cli.run(classify, ClassifyOptions, "", ["classify", f"--model_dir={folder}", "--text=good"]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "is a Hugging Face folder" in said
+    assert f"--mode=predict --predict_checkpoint_path={folder}" in said
+    assert prepare(tmp_path, f"--vocab_file={folder}", "--max_seq_length=32", "--labels=negative,positive") == 0
+    arguments = ["--mode=predict", f"--predict_checkpoint_path={folder}", f"--model_dir={model_dir}", "--num_gpus=0"]
+    arguments += [f"--test_data_path={tmp_path}/new/new.tf_record"]
+    assert cli.run(run_classifier, ClassifierOptions, "", ["run_classifier.py", *arguments]) == 0
+    assert len((model_dir / "predictions.tsv").read_text().splitlines()) == 1 + len(ROWS)
