@@ -22,6 +22,7 @@ from bert_tf2.jobs.finetuning_data import (
     FinetuningDataOptions,
     check_finetuning_data_options,
     processor_of,
+    refuse_repeated_label,
     write_records,
 )
 from bert_tf2.jobs.metadata_checks import flags_of
@@ -272,4 +273,6 @@ def _processor(data: Mapping[str, Any], options: FinetuningDataOptions, labels: 
 def _label_names(labels: Sequence[str] | None) -> tuple[str, ...]:
     if isinstance(labels, str):
         raise UserError(f"labels must be a list of names; got '{labels}'")
-    return tuple(map(str, labels or ()))
+    names = tuple(map(str, labels or ()))
+    refuse_repeated_label("labels", names)
+    return names

@@ -12,11 +12,13 @@ class BadRows:
     Args:
       skip: leave them out.
       path: where they are listed, one JSON object a line with `file`, `line` (or `number`), `reason` and `row`; it appears with
-        `publish`, and only if there are any. None where no command writes records, which could leave them out.
+        `publish`, and only if there are any. None where they are not listed, as they were or will be.
+      can_skip: the command has the flag that leaves them out; None says whether there is a `path`.
     """
 
-    def __init__(self, skip: bool = False, path: str | None = None):
+    def __init__(self, skip: bool = False, path: str | None = None, can_skip: bool | None = None):
         self._skip = skip
+        self._can_skip = path is not None if can_skip is None else can_skip
         self.path = path
         self._temporary: str | None = None
         self._file = None
@@ -31,8 +33,7 @@ class BadRows:
         """
         message = f"{where}: {reason}"
         if not self._skip and not known:
-            # Every command that makes records of raw data has this flag.
-            advice = "" if self.path is None else " (--on_bad_row=skip leaves such rows out and lists them)"
+            advice = " (--on_bad_row=skip leaves such rows out and lists them)" if self._can_skip else ""
             raise UserError(f"{message}{advice}")
         self.count += 1
         self.first = self.first or message

@@ -1,7 +1,7 @@
 """Finding the columns of a file by their names or places."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from bert_tf2.errors import UserError, did_you_mean
 
@@ -10,6 +10,25 @@ USUAL_NAMES = {
     "text_b_column": ("text_b", "sentence2", "hypothesis", "question2"),
     "label_column": ("label", "labels", "gold_label", "class", "category", "score"),
 }
+
+
+def check_roles(where: str, columns: Mapping[str, tuple[str, int | str | None]]) -> None:
+    """Checks that no column has two roles, such as text and label.
+
+    Args:
+      where: begins the message.
+      columns: by option what was given and the column that it means; None is no column.
+
+    Raises:
+      UserError: two options mean one column.
+    """
+    first: dict[int | str, str] = {}
+    for option, (given, column) in columns.items():
+        if column is not None and (other := first.setdefault(column, option)) != option:
+            raise UserError(
+                f"{where}--{other}={columns[other][0]} and --{option}={given} are the same column; give each its own, or leave "
+                "out the flag of one that is not there"
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,13 +45,29 @@ class Columns:
     count: int | None
     where: str
 
-    def find(self, option: str, given: str | None, optional: bool = False) -> int | str | None:
+    def find_all(self, given: Mapping[str, str | None], optional: Collection[str] = ()) -> dict[str, int | str | None]:
+        """As `find`, for several options. What a flag names plays no other part by its usual name.
+
+        Args:
+          given: by option the name or place of its column, or None.
+          optional: the options whose columns need not be there.
+
+        Raises:
+          UserError: as `find`; or two flags name the same column.
+        """
+        found = {name: self.find(name, value, name in optional) for name, value in given.items() if value is not None}
+        check_roles(f"{self.where}: ", {name: (given[name], column) for name, column in found.items()})
+        taken = [column for column in found.values() if column is not None]
+        return {name: found[name] if name in found else self.find(name, None, taken=taken) for name in given}
+
+    def find(self, option: str, given: str | None, optional: bool = False, taken: Collection[int | str] = ()) -> int | str | None:
         """The place (in a table) or key of a column.
 
         Args:
           option: the flag that names it, one of `USUAL_NAMES` or another.
           given: its name, with or without the blanks around it, or its place from 0; None looks for a usual name.
           optional: it need not be there.
+          taken: columns that a usual name does not mean, as they are something else.
 
         Returns:
           None where it was not given and has no usual name, or is not there and need not be.
@@ -42,7 +77,8 @@ class Columns:
         """
         if given is None:
             for usual in USUAL_NAMES.get(option, ()):
-                if found := [place for place, name in enumerate(self.names) if name.strip().lower() == usual]:
+                found = [place for place, name in enumerate(self.names) if name.strip().lower() == usual]
+                if found := [place for place in found if (self.names[place] if self.count is None else place) not in taken]:
                     return self._only(found, option, usual)
             return None
         exact = [place for place, name in enumerate(self.names) if name == given]

@@ -5,9 +5,9 @@ import numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from bert_tf2.data.columns import USUAL_NAMES
+from bert_tf2.data.columns import USUAL_NAMES, check_roles
 from bert_tf2.data.examples import InputExample
-from bert_tf2.data.labels import sorted_labels
+from bert_tf2.data.labels import refuse_unique_labels, sorted_labels
 from bert_tf2.data.processors import DataProcessor
 from bert_tf2.errors import UserError, did_you_mean
 
@@ -84,6 +84,8 @@ class InMemoryProcessor(DataProcessor):
         if len(self._labels) < 2:
             raise UserError(f"classification needs at least 2 labels; the data holds {', '.join(map(repr, self._labels))} only")
         if not given:
+            name, (_, labels, _) = next(iter(self._splits.items()))
+            refuse_unique_labels(name, len(labels), sorted_labels(set(labels)))
             return
         known = set(self._labels)
         for name, (_, labels, _) in self._splits.items():
@@ -187,12 +189,12 @@ def _is_batched(spec: Any) -> bool:
 def _reader(name: str, spec: Any, columns: Mapping[str, str | None]) -> Callable[[Any], tuple]:
     """A function from an element of a data set to its text, second text, label and weight; None for what it has not."""
     if isinstance(spec, Mapping):
-        keys = [_key(name, option, columns.get(option), spec) for option in (*USUAL_NAMES, "weight_column")]
+        keys = _keys(name, (*USUAL_NAMES, "weight_column"), columns, spec)
         return lambda row: tuple(None if key is None else row[key] for key in keys)
     if isinstance(spec, tuple) and len(spec) in (2, 3):
         more = () if len(spec) == 3 else (None,)
         if isinstance(spec[0], Mapping):
-            keys = [_key(name, option, columns.get(option), spec[0]) for option in ("text_column", "text_b_column")]
+            keys = _keys(name, ("text_column", "text_b_column"), columns, spec[0])
             return lambda row: (*(None if key is None else row[0][key] for key in keys), *row[1:], *more)
         if not isinstance(spec[0], tuple):
             return lambda row: (row[0], None, *row[1:], *more)
@@ -201,6 +203,14 @@ def _reader(name: str, spec: Any, columns: Mapping[str, str | None]) -> Callable
     raise UserError(
         f"{name}: an element of the data set must be (text, label), ((text, second text), label) or a dictionary; it is {spec}"
     )
+
+
+def _keys(name: str, options: Sequence[str], columns: Mapping[str, str | None], spec: Mapping[str, Any]) -> list[str | None]:
+    """The keys that options name, or usual ones of those that are nothing else."""
+    given = {option: columns[option] for option in options if columns.get(option) is not None}
+    check_roles(f"{name}: ", {option: (key, key) for option, key in given.items()})
+    others = {key: value for key, value in spec.items() if key not in given.values()}
+    return [_key(name, option, given.get(option), spec if option in given else others) for option in options]
 
 
 def _key(name: str, option: str, given: str | None, spec: Mapping[str, Any]) -> str | None:

@@ -2,14 +2,17 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from bert_tf2.data.examples import InputExample
 from bert_tf2.data.statistics import SplitStatistics
-from bert_tf2.errors import did_you_mean
+from bert_tf2.errors import UserError, did_you_mean
 
 _LARGEST_FLOAT32 = 3.4028234e38
+# From so many labels on, so few rows for each are no classes but identifiers, texts or numbers.
+_FEW_LABELS = 20
+_FEWEST_ROWS_OF_LABEL = 1.5
 
 
 def sorted_labels(names: Iterable[str]) -> list[str]:
@@ -17,6 +20,24 @@ def sorted_labels(names: Iterable[str]) -> list[str]:
     names = list(names)
     whole = all(re.fullmatch(r"-?\d{1,18}", name) for name in names)
     return sorted(names, key=(lambda name: (int(name), name)) if whole else None)
+
+
+def refuse_unique_labels(where: str, rows: int, labels: Collection[str]) -> None:
+    """Refuses labels collected from data of which (nearly) every row has one of its own.
+
+    Args:
+      where: the file or the data.
+      rows: that have a label.
+      labels: that occur in them.
+
+    Raises:
+      UserError: they cannot be classes.
+    """
+    if len(labels) >= _FEW_LABELS and rows < _FEWEST_ROWS_OF_LABEL * len(labels):
+        raise UserError(
+            f"{where}: {len(labels):,} different labels in {rows:,} rows, such as '{next(iter(labels))[:40]}': is this the label "
+            "(--label_column)? For numbers pass --fine_tuning_task_type=regression; to insist, name all classes by --labels"
+        )
 
 
 def label_reader(counts: SplitStatistics, is_regression: bool) -> Callable[[Any], tuple[float, str | None]]:

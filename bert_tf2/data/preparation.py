@@ -81,7 +81,8 @@ def prepare(
       UserError: data or settings that cannot be used; the message names file and line where there is one.
       JobError: writing failed.
     """
-    processor.bad_rows = BadRows(options.skip_bad_rows)
+    # Rows that are left out here are listed when they are written.
+    processor.bad_rows = BadRows(options.skip_bad_rows, can_skip=True)
     labels = [] if processor.is_regression else check_labels(processor)
     splits = list(_splits(processor, data_dir, outputs, options, labels))
     check_outputs([*[split.path for split in splits], meta_data_path])

@@ -11,7 +11,7 @@ from bert_tf2 import files
 from bert_tf2.data.bad_rows import BadRows
 from bert_tf2.data.columns import USUAL_NAMES, Columns
 from bert_tf2.data.examples import InputExample
-from bert_tf2.data.labels import sorted_labels
+from bert_tf2.data.labels import refuse_unique_labels, sorted_labels
 from bert_tf2.data.processors import DataProcessor
 from bert_tf2.data.row_files import RowFile, recognise
 from bert_tf2.errors import UserError
@@ -142,7 +142,7 @@ class TabularProcessor(DataProcessor):
             row, header = file.names(), False
             columns, where = Columns(row, None, path), path
         optional = _optional(split)
-        found = {name: columns.find(name, value, name in optional) for name, value in given.items()}
+        found = columns.find_all(given, optional)
         for option, what in (("text_column", "text"), ("label_column", "label")):
             if found[option] is None and option not in optional:
                 raise UserError(
@@ -217,7 +217,7 @@ class TabularProcessor(DataProcessor):
                 f"{self._sources['test'].path}: rows to predict do not define classes; pass --labels, in the order in which "
                 "the model was trained with them, or --input_meta_data_path=<model>/meta_data.json, which says it"
             )
-        for split, source in labelled.items():
+        for number, (split, source) in enumerate(labelled.items()):
             for _, _, row in self._data_rows(split, self.bad_rows):
                 label = _json_label(_get(row, source.label), False)
                 if label is not None and label.strip():
@@ -227,6 +227,9 @@ class TabularProcessor(DataProcessor):
                         f"{source.path}: more than {_MOST_LABELS:,} different labels; is --label_column right? "
                         "For numbers pass --fine_tuning_task_type=regression"
                     )
+            # A training has rows enough of each; an evaluation beside it may be of a few rows of many classes.
+            if not number:
+                refuse_unique_labels(source.path, sum(counts.values()), counts)
         self._check_labels(counts)
         return sorted_labels(counts)
 

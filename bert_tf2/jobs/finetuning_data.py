@@ -1,8 +1,10 @@
 """Makes records and metadata for fine-tuning: the model garden's flags, and a user's own files without code."""
 
+import collections
 import dataclasses
 import logging
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bert_tf2.data.row_files import delimiter_of
@@ -187,6 +189,7 @@ def check_finetuning_data_options(options: FinetuningDataOptions) -> None:
         refuse_given(options, ("labels",), "names classes; with --fine_tuning_task_type=regression labels are numbers")
     if options.labels and not all(_label_names(options)):
         raise UserError(f"--labels must be names with one comma between two; got '{options.labels}', where a name is empty")
+    refuse_repeated_label("--labels", _label_names(options))
     if len(options.quotechar) > 1:
         raise UserError(f"--quotechar must be one character; got '{options.quotechar}'")
     delimiter_of(options.delimiter)
@@ -322,6 +325,13 @@ def processor_of(options: FinetuningDataOptions, label_names: tuple[str, ...] = 
 
 def _label_names(options: FinetuningDataOptions) -> tuple[str, ...]:
     return tuple(name.strip() for name in options.labels.split(",")) if options.labels else ()
+
+
+def refuse_repeated_label(what: str, names: Sequence[str]) -> None:
+    """Refuses label names of which one occurs twice; `what` is how they were given."""
+    twice = next((name for name, count in collections.Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise UserError(f"{what} names '{twice}' twice; a label's place is its id, so name each once")
 
 
 def summary(prepared: "Prepared", model_dir: str | None = None) -> str:

@@ -58,7 +58,7 @@ class InputFile:
             columns = Columns(row if self._has_header() else (), len(row), f"{path}:{line}")
         else:
             columns = Columns(self._file.names(), None, path)
-        self._text, self._text_b = (columns.find(name, value) for name, value in self._given.items())
+        self._text, self._text_b = columns.find_all(self._given).values()
         if self._text is None:
             shown = " | ".join(str(name)[:40] for name in columns.names)
             raise UserError(

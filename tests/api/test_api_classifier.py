@@ -126,6 +126,11 @@ def test_pairs_regression_and_bad_rows(settings, capsys):
     assert {"pearson", "loss"} <= set(opened.evaluate((texts[8:30], numbers[8:30])))
 
 
+def test_a_label_named_twice(settings):
+    with pytest.raises(UserError, match="labels names 'pos' twice"):
+        Classifier.train(TRAIN, labels=["pos", "neg", "pos"], **settings)
+
+
 def test_labels_in_an_order_of_the_callers(settings):
     settings["num_train_epochs"] = 1
     assert Classifier.train(TRAIN, labels=["positive", "neutral", "negative"], **settings).labels[1] == "neutral"

@@ -137,3 +137,14 @@ def test_labels_given_by_name():
 def test_a_key_that_is_not_there():
     with pytest.raises(UserError, match=r"train: no key 'lable' \(--label_column\). Did you mean 'label'\? Keys: text, label"):
         examples(slices({"text": TEXTS, "label": LABELS}), columns={"label_column": "lable"})
+
+
+def test_a_key_has_one_role_and_labels_more_than_one_row():
+    rows = {"text": TEXTS, "label": LABELS}
+    for columns in ({"text_column": "text", "label_column": "text"}, {"text_column": "label", "text_b_column": "label"}):
+        with pytest.raises(UserError, match=r"train: --\w+=\w+ and --\w+=\w+ are the same column"):
+            examples(slices(rows), columns=columns)
+    names = [f"row {number}" for number in range(20)]
+    with pytest.raises(UserError, match="train: 20 different labels in 20 rows, such as 'row 0'"):
+        examples((["a"] * 20, names))
+    assert examples((["a"] * 20, names), label_names=names)[1] == names

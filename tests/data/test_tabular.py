@@ -43,6 +43,31 @@ def test_columns_by_name_and_by_place(processor):
     assert rows(by_name.get_train_examples()) == rows(by_place.get_train_examples()) == [("a", "b", "x"), ("c", "d", "y")]
 
 
+def test_a_column_has_one_role(processor):
+    content = "sentence1\tsentence2\tlabel\na\tb\tx\nc\td\ty\n"
+    # What a flag names is not the second text too, only because of its name.
+    assert rows(processor(content, text_column="sentence2").get_train_examples()) == [("b", None, "x"), ("d", None, "y")]
+    for options in ({"text_column": "label", "label_column": "2"}, {"text_b_column": "sentence1", "weight_column": "sentence1"}):
+        with pytest.raises(UserError, match=r"train\.tsv:1: --\w+=\w+ and --\w+=\w+ are the same column; give each its own"):
+            processor(content, **options)
+    objects = '{"text": "a", "label": "b"}\n'
+    with pytest.raises(UserError, match="--text_column=text and --label_column=text are the same column"):
+        processor(objects, "a.jsonl", text_column="text", label_column="text")
+    with pytest.raises(UserError, match="which column holds the label"):
+        processor(content, text_column="label")
+
+
+def test_few_rows_of_many_classes_can_be_evaluated_on(processor):
+    names = [f"class{number}" for number in range(30)]
+    table = "text\tlabel\n" + "".join(f"a\t{name}\n" for name in names)
+    trained = table + table.partition("\n")[2]
+    assert processor(trained, eval_content=table).get_labels() == sorted(names)
+    with pytest.raises(UserError, match="30 different labels in 30 rows"):
+        processor(table, eval_content=trained).get_labels()
+    assert processor(table, labels=tuple(names)).get_labels() == names
+    assert processor("text\tlabel\n" + "".join(f"a\t{name}\n" for name in names[:19])).get_labels()
+
+
 def test_places_alone_mean_no_header(processor):
     found = processor("x\tone\ny\ttwo\n", text_column="1", label_column="0")
     assert rows(found.get_train_examples()) == [("one", None, "x"), ("two", None, "y")]

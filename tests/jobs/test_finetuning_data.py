@@ -108,6 +108,25 @@ def test_bad_files(place, name):
     place.fails(message)
 
 
+@pytest.mark.parametrize("name", ["too few columns", "a tab in the text", "blank line", "empty text", "no label"])
+def test_every_row_that_can_be_left_out_is_told_how(place, name):
+    content, message = BAD_FILES[name]
+    place.write("train.tsv", content + "bad\tneg\ngood\tpos\n")
+    for flags in ((), ("--labels=neg,pos,x,y,z",)):
+        assert "(--on_bad_row=skip leaves such rows out and lists them)" in place.fails(message, *flags)
+
+
+def test_labels_of_which_every_row_has_its_own_are_no_classes(place):
+    place.write("train.tsv", "index\ttext\tlabel\n" + "".join(f"{n}\tgood\t{n % 2}\n" for n in range(20)))
+    said = place.fails("train.tsv: 20 different labels in 20 rows, such as '0'", "--label_column=index")
+    assert (
+        "(--label_column)? For numbers pass --fine_tuning_task_type=regression; to insist, name all classes by --labels" in said
+    )
+    assert place.run()[0] == 0
+    insisting = f"--labels={','.join(map(str, range(20)))}"
+    assert place.run("--label_column=index", insisting)[0] == 0
+
+
 def test_unknown_labels_name_file_row_label_and_known_labels(place):
     place.write("train.tsv", GOOD_ROWS)
     place.write("eval.tsv", "text\tlabel\nbad\tnegg\n")
@@ -229,7 +248,9 @@ def test_bad_vocabularies(place, vocabulary, message):
         (("--delimiter=ab",), "--delimiter must be one character, or tab, comma, semicolon, pipe; got 'ab'"),
         (("--on_bad_row=ignore",), "--on_bad_row must be one of fail, skip"),
         (("--meta_data_file_path=",), "--meta_data_file_path is required"),
-        (("--labels=pos,neg,pos",), "'pos' twice"),
+        (("--labels=pos, neg,pos ",), "--labels names 'pos' twice"),
+        (("--text_column=text", "--label_column=text"), "--text_column=text and --label_column=text are the same column"),
+        (("--text_column=text", "--text_b_column=text"), "--text_column=text and --text_b_column=text are the same column"),
         (("--labels=pos,neg,",), "--labels must be names with one comma between two; got 'pos,neg,'"),
         (("--labels=1,2", "--fine_tuning_task_type=regression"), "--labels names classes"),
         (
