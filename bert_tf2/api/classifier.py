@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bert_tf2 import files
 from bert_tf2.data.in_memory import FORMS, InMemoryProcessor, texts_of
 from bert_tf2.data.metadata import CLASSIFICATION, REGRESSION, MetaData, read_meta_data
-from bert_tf2.errors import UserError, did_you_mean
+from bert_tf2.errors import UserError
 from bert_tf2.jobs import training_setup
 from bert_tf2.jobs.classifier import phases_of, run_classifier
 from bert_tf2.jobs.classifier_options import ClassifierOptions, check_combination
@@ -27,7 +27,7 @@ from bert_tf2.jobs.finetuning_data import (
 )
 from bert_tf2.jobs.metadata_checks import flags_of
 from bert_tf2.jobs.model_files import META_DATA, completed
-from bert_tf2.jobs.options import info
+from bert_tf2.jobs.options import info, refuse_unknown
 from bert_tf2.jobs.runtime import at_work
 from bert_tf2.jobs.text_classifier import Prediction, TextClassifier
 
@@ -213,8 +213,7 @@ def _split(options: Mapping[str, Any], **own: Any) -> tuple[ClassifierOptions, F
     for name in options:
         if name in _OWN:
             raise UserError(f"--{name} is for the command; a call gives data and directory by its own arguments")
-        if name not in of_run | of_data:
-            raise UserError(f"unknown option '{name}'.{did_you_mean(name, of_run | of_data)} They are those of ClassifierOptions")
+    refuse_unknown(options, of_run | of_data, "ClassifierOptions")
     run_options = ClassifierOptions(**own, **{name: value for name, value in options.items() if name in of_run})
     tokenization = "SentencePiece" if run_options.sp_model_file else "WordPiece"
     task = options.get("fine_tuning_task_type") or "classification"

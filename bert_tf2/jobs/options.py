@@ -11,7 +11,7 @@ import numbers
 import os
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from bert_tf2 import files
@@ -107,8 +107,14 @@ class Options:
     are kept in their canonical spelling. What several options must agree in is for the job to check.
 
     Raises:
-      UserError: a value is refused; the message names the option as a flag (`--name`), the rule and the value.
+      UserError: a value is refused; the message names the option as a flag (`--name`), the rule and the value. Or there is no
+        such option.
     """
+
+    def __new__(cls, *arguments: Any, **values: Any) -> "Options":
+        # Before the dataclass's own __init__, which would raise a bare TypeError.
+        refuse_unknown(values, [field.name for field in dataclasses.fields(cls)], cls.__name__)
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -116,6 +122,17 @@ class Options:
             checked = _checked(field, info(field), _types(type(self))[field.name], value)
             if checked is not value:
                 object.__setattr__(self, field.name, checked)
+
+
+def refuse_unknown(given: Iterable[str], known: Collection[str], owner: str) -> None:
+    """Refuses options that do not exist, naming the nearest one that does; `owner` is the class that has them.
+
+    Raises:
+      UserError: one of them is unknown.
+    """
+    for name in given:
+        if name not in known:
+            raise UserError(f"unknown option '{name}'.{did_you_mean(name, known)} The options are those of {owner}")
 
 
 def value_type(options_class: type, field: dataclasses.Field) -> type:

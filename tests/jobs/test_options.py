@@ -1,8 +1,10 @@
 """Options check themselves when they are made: every option of every job, in Python as on the command line."""
 
+import copy
 import dataclasses
 import math
 import pathlib
+import pickle
 import runpy
 import types
 import typing
@@ -39,6 +41,20 @@ def refusal(make, *arguments, **values) -> str:
 def test_the_defaults_are_right_and_every_job_checks(job):
     assert issubclass(job, Options)
     assert job() == cli.parse(job, ["command"])
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.__name__)
+def test_an_option_that_no_job_has_is_refused_with_the_nearest(job):
+    name = dataclasses.fields(job)[0].name
+    said = refusal(job, **{f"{name}s": 3})
+    assert said.startswith(f"unknown option '{name}s'. Did you mean '{name}'?")
+    assert job.__name__ in said
+    assert said == refusal(dataclasses.replace, job(), **{f"{name}s": 3})
+    assert copy.copy(job()) == pickle.loads(pickle.dumps(job())) == job()
+
+
+def test_a_near_miss_in_python():
+    assert "Did you mean 'n_best_size'?" in refusal(SquadOptions, do_train=True, n_best=3)
 
 
 @pytest.mark.parametrize(("job", "field"), those(lambda _, field: info(field).check is not None))
