@@ -52,5 +52,7 @@ def label_names(meta: MetaData) -> list[str] | None:
         return None
     if meta.label_list:
         return list(meta.label_list)
+    if not meta.num_labels:
+        raise UserError("the metadata names neither labels nor their number (num_labels); it is not of a trained classifier")
     logger.warning("the metadata holds no label names (it was not written by bert_tf2); predictions will show label ids")
     return [str(label) for label in range(meta.num_labels)]

@@ -13,7 +13,7 @@ from bert_tf2.jobs.memory import keep_freed_memory
 from bert_tf2.jobs.options import Options, at_least, option, refuse_given, require_given
 from bert_tf2.jobs.rows_to_classify import InputFile, check_output, write_rows
 from bert_tf2.jobs.runtime import job
-from bert_tf2.jobs.text_classifier import Prediction, TextClassifier
+from bert_tf2.jobs.text_classifier import Prediction, TextClassifier, is_empty
 from bert_tf2.progress import track
 
 logger = logging.getLogger(__name__)
@@ -103,6 +103,8 @@ def _check(options: ClassifyOptions) -> None:
     needed = {"model_dir": "the directory of a training, or an exported model for text"}
     require_given(options, needed | ({} if options.input_file is None else {"output_file": "where the predictions go"}))
     if options.input_file is None:
+        if options.text is not None and is_empty(options.text, options.text_b):
+            raise UserError("--text: empty text")
         refuse_given(options, _OF_INPUT_FILES, "is for --input_file; give that too, or leave it out")
         if options.text_b is not None and options.text is None:
             raise UserError("--text_b is the second text of a pair; give the first with --text, or both in --input_file")
@@ -124,7 +126,7 @@ def _load(options: ClassifyOptions) -> TextClassifier:
     keep_freed_memory()
     classifier = TextClassifier.load(options.model_dir, options.load_checkpoint)
     # The first call costs much more than the others.
-    classifier.predict("")
+    classifier.predict("a")
     logger.info("loaded %s in %.1f s", options.model_dir, time.monotonic() - start)
     return classifier
 

@@ -14,6 +14,7 @@ from bert_tf2.data.columns import Columns
 from bert_tf2.data.row_files import RowFile, recognise
 from bert_tf2.data.text_files import read_lines
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.text_classifier import is_empty
 
 OUTPUT_FORMATS = {".tsv": "tsv", ".tab": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _PLACES = ("text_column", "text_b_column")
@@ -81,6 +82,8 @@ class InputFile:
         empty = True
         for row in self._lines() if self._file is None else self._rows():
             empty = False
+            if is_empty(row.text, row.text_b):
+                raise UserError(f"{row.where}: empty text")
             yield row
         if empty:
             raise UserError(f"--input_file={self.path} holds no texts")

@@ -2,8 +2,10 @@
 
 import dataclasses
 import itertools
+import logging
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -111,13 +113,21 @@ class TextClassifier:
         """
         return cls(_SavedModelBackend.load(files.expand(path).rstrip("/")))
 
-    def predict(self, text: str, text_b: str | None = None) -> Prediction:
-        """What the model says of a text or a pair.
+    def predict(self, text: str | Sequence[Text], text_b: str | None = None) -> Prediction | list[Prediction]:
+        """What the model says of a text or a pair; of a list of them a list, as `predict_all`.
 
         Raises (here and below):
+          UserError: one of them is no text, or empty; the message holds its index.
           JobError: the model gives no numbers, or a batch does not fit into memory.
         """
-        return self.predict_all([(text, text_b)])[0]
+        if isinstance(text, str):
+            return self.predict_all([text if text_b is None else (text, text_b)])[0]
+        if text_b is not None or isinstance(text, tuple) or not hasattr(text, "__iter__"):
+            raise UserError(
+                "predict takes one text, a pair as predict(first, second), or a list of texts or of pairs; got "
+                f"{type(text).__name__}"
+            )
+        return self.predict_all(text)
 
     def predict_all(self, texts: Iterable[Text], batch_size: int = 32) -> list[Prediction]:
         """As `predict`, for many in their order."""
@@ -129,9 +139,11 @@ class TextClassifier:
 
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1; got {batch_size}")
-        texts = iter(texts)
+        if isinstance(texts, str):
+            raise UserError("texts must be a list of texts or of pairs; got one text")
+        texts = enumerate(texts)
         while window := list(itertools.islice(texts, batch_size * _BATCHES_AT_ONCE)):
-            encoded = [self._backend.encode(*_without_surrogates(text)) for text in window]
+            encoded = [self._backend.encode(*_checked(f"texts[{index}]", text)) for index, text in window]
             order = sorted(range(len(encoded)), key=lambda row: encoded[row][0])
             parts = []
             for first in range(0, len(order), batch_size):
@@ -158,9 +170,21 @@ class TextClassifier:
         return Prediction(self.labels[int(outputs.argmax())], dict(zip(self.labels, outputs.tolist())))
 
 
-def _without_surrogates(text: Text) -> tuple[str, str | None]:
+def is_empty(text: str, text_b: str | None = None) -> bool:
+    """Whether nothing is left of a text or pair where BERT cleans it: no records are made of such rows either."""
+    return all(
+        one.isspace() or one == "\ufffd" or unicodedata.category(one) in ("Cc", "Cf")
+        for one in itertools.chain(text, text_b or "")
+    )
+
+
+def _checked(name: str, text: Text) -> tuple[str, str | None]:
     """A text or pair as two, without halves of surrogate pairs, which no text holds."""
-    first, second = (text, None) if isinstance(text, str) else text
+    first, second = text if isinstance(text, tuple | list) and len(text) == 2 else (text, None)
+    if not isinstance(first, str) or not isinstance(second, str | None):
+        raise UserError(f"{name} must be a string, or a pair of strings; got {type(text).__name__}")
+    if is_empty(first, second):
+        raise UserError(f"{name}: empty text")
     return _SURROGATE.sub("\ufffd", first), None if second is None else _SURROGATE.sub("\ufffd", second)
 
 
@@ -202,23 +226,27 @@ class _RunBackend:
         meta, config = read_meta_data(found.input_meta_data_path), BertConfig.from_json_file(found.bert_config_file)
         if meta.task_type not in (CLASSIFICATION, REGRESSION):
             raise UserError(f"--model_dir={directory} is of {meta.task_type}; texts are classified by {CLASSIFICATION} models")
-        check_model(meta, config, found.bert_config_file)
+        _require_fit(directory, check_model, meta, config, found.bert_config_file)
         tokenizer = load_tokenizer(
             vocab_file=found.vocab_file,
             sp_model_file=found.sp_model_file,
             tokenization="SentencePiece" if found.sp_model_file else "WordPiece",
             normalization=meta.normalization,
         )
-        check_vocabulary(meta, tokenizer)
+        _require_fit(directory, check_vocabulary, meta, tokenizer)
+        labels = label_names(meta)
         from bert_tf2.models.encoder import build_encoder
         from bert_tf2.tasks.classification import ClassificationTask
         from bert_tf2.training import checkpointing, weights
 
-        task = ClassificationTask(label_names(meta), initializer_range=config.initializer_range)
+        # As in every run: TensorFlow tells of each value in a checkpoint that was let go, which after an error are all.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+        task = ClassificationTask(labels, initializer_range=config.initializer_range)
         # The head looks at the pooled output only.
         model = task.build_model(build_encoder(config, output_range=1))
         step = weights.best_step(directory) if load_checkpoint == "best" else None
-        checkpointing.restore_model(model, directory, step)
+        cure = f"if another checkpoint is whole, give --load_checkpoint={'newest' if step else 'best'}; or {_WHICH}"
+        checkpointing.restore_model(model, directory, step, cure)
         return cls(model, tokenizer, meta.max_seq_length, task.label_list)
 
     def encode(self, text: str, text_b: str | None) -> tuple[int, tuple[list[int], list[int]]]:
@@ -240,6 +268,15 @@ class _RunBackend:
             inputs[0, row, : len(ids)], inputs[1, row, : len(ids)], inputs[2, row, : len(ids)] = ids, 1, segments
         logits = self._logits(*inputs).numpy()
         return logits if self.label_list is None else np.exp(log_softmax(logits))
+
+
+def _require_fit(directory: str, check: Callable[..., None], *parts: Any) -> None:
+    """Makes what a check says of records and flags a word on the directory, which holds all of it."""
+    try:
+        check(*parts)
+    except UserError as error:
+        reason = str(error).split("; ")[0].split(": vocabulary and")[0].replace("--vocab_file=", "")
+        raise UserError(f"--model_dir={directory}: its files are not of one training: {reason}; {_WHICH}") from None
 
 
 class _SavedModelBackend:

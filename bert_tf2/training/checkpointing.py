@@ -198,14 +198,21 @@ def latest_step(directory: str) -> int | None:
     return steps[-1] if steps else None
 
 
+_OTHER_CHECKPOINTS = (
+    "name another checkpoint with --predict_checkpoint_path, or train on from the one before with "
+    "--on_corrupt_checkpoint=previous"
+)
+
+
 @during("reading the weights")
-def restore_model(model: tf.Module, directory: str, step: int | None = None) -> int:
+def restore_model(model: tf.Module, directory: str, step: int | None = None, cure: str = _OTHER_CHECKPOINTS) -> int:
     """Restores only the model's weights from a run's directory, for evaluation and prediction; returns the step.
 
     Args:
       model: the model.
       directory: the run's directory.
       step: which checkpoint; None for the newest.
+      cure: what to do when it cannot be read, with flags that the command has.
 
     Raises:
       UserError: there is no such checkpoint.
@@ -222,12 +229,12 @@ def restore_model(model: tf.Module, directory: str, step: int | None = None) -> 
     file_kinds.refuse_lfs_pointers_of(prefix)
     try:
         status = tf.train.Checkpoint(model=model).read(prefix)
-        status.assert_existing_objects_matched().expect_partial()
+        # What it holds of the training besides is not missed; otherwise each such value, and of another model every one, would
+        # be told of where the checkpoint is let go.
+        status.expect_partial()
+        status.assert_existing_objects_matched()
     except _UNREADABLE as error:
-        raise JobError(
-            f"cannot restore {prefix}: {_reason(error)}; name another checkpoint with --predict_checkpoint_path, or train on "
-            "from the one before with --on_corrupt_checkpoint=previous"
-        ) from error
+        raise JobError(f"cannot restore {prefix}: {_reason(error)}; {cure}") from error
     return step
 
 

@@ -95,12 +95,15 @@ def test_one_question(models, tmp_path, capsys):
 
 
 def test_lines_of_standard_input(models, monkeypatch, capsys):
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"ab\n\n c\xff\n"), encoding="utf-8"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"ab\n cd\n"), encoding="utf-8"))
     assert run(f"--model={models}/squad_text", "--context=word for word") == 0
     assert capsys.readouterr().out.splitlines() == ["wo  [score 0.5000, characters 0 to 2]"] * 2
     options = AnswerQuestionsOptions(model=f"{models}/squad_text", context="word")
     with pytest.raises(UserError, match="no question: give --question, or questions on standard input"):
-        answer_questions(options, io.StringIO("\n"))
+        answer_questions(options, io.StringIO(""))
+    with pytest.raises(UserError, match="standard input:2: a blank line; give a question on each line"):
+        answer_questions(options, io.StringIO("a\n\nb\n"))
+    capsys.readouterr()
 
     class Terminal(io.StringIO):
         def isatty(self):

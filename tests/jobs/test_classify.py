@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import os
+import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -95,7 +98,7 @@ def test_terminal(trained_workplace, monkeypatch, capsys):
     assert run(f"--model_dir={trained_workplace.model_dir}", "--text=the movie was good") == 0
     single = capsys.readouterr().out
     assert single.startswith("positive  [positive ")
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"the movie was good\n\nbad\tvery\n"), encoding="utf-8"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"the movie was good\nbad\tvery\n"), encoding="utf-8"))
     assert run(f"--model_dir={trained_workplace.model_dir}") == 0
     lines = capsys.readouterr().out.splitlines(keepends=True)
     assert lines[0] == single
@@ -128,9 +131,77 @@ def test_pairs_and_regression(workplace, capsys):
 
 
 @pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"the movie w\xe4s", "standard input:2: byte 12 (0xE4) is not UTF-8 (latin-1 or GBK?); give the text as UTF-8"),
+        (b"", "standard input:2: a blank line; give a text on each line"),
+        (b"\t \t", "standard input:2: a blank line; give a text on each line"),
+        ("\u200b".encode(), "standard input:2: texts[0]: empty text"),
+    ],
+)
+def test_no_line_of_standard_input_is_dropped_or_guessed(trained_workplace, monkeypatch, capsys, line, message):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"very good\n" + line + b"\nbad\n"), encoding="utf-8"))
+    assert run(f"--model_dir={trained_workplace.model_dir}") == 2
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 1
+    assert printed.err.splitlines()[-1] == f"ERROR: {message}"
+
+
+def test_what_predict_takes(trained_workplace):
+    classifier = TextClassifier.load(str(trained_workplace.model_dir))
+    texts = ["the movie was good", "very bad"]
+    assert [one.label for one in classifier.predict(texts)] == [classifier.predict(text).label for text in texts]
+    for given, message in (
+        (("a", "b"), r"a pair as predict\(first, second\), or a list of texts or of pairs; got tuple"),
+        (7, "got int"),
+        ("", r"texts\[0\]: empty text"),
+        (["bad", " \n"], r"texts\[1\]: empty text"),
+        (["bad", None], r"texts\[1\] must be a string, or a pair of strings; got NoneType"),
+    ):
+        with pytest.raises(UserError, match=message):
+            classifier.predict(given)
+    with pytest.raises(UserError, match="got one text"):
+        classifier.predict_all("bad")
+
+
+def test_a_damaged_or_mixed_directory_is_one_line(trained_workplace, tmp_path):
+    """In a process of its own, as TensorFlow warns where objects are let go."""
+
+    def errors(name: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "bert_tf2.classify", f"--model_dir={tmp_path / name}", "--text=bad"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"},
+        )
+        assert done.returncode in (1, 2), done.stdout
+        lines = [line for line in done.stderr.splitlines() if not line.startswith("found: ")]
+        assert len(lines) == 1, done.stderr
+        for flag in ("--predict_checkpoint_path", "--on_corrupt_checkpoint", "--vocab_file", "--max_seq_length"):
+            assert flag not in lines[0]
+        return lines[0]
+
+    def copy(name: str):
+        return pathlib.Path(shutil.copytree(trained_workplace.model_dir, tmp_path / name))
+
+    config = copy("config") / "bert_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"hidden_size": 32, "num_hidden_layers": 3}))
+    assert "cannot restore" in errors("config")
+    for path in copy("data").glob("ckpt-*.data*"):
+        path.write_bytes(path.read_bytes()[:100])
+    assert "cannot restore" in errors("data")
+    vocabulary = copy("vocabulary") / "vocab.txt"
+    vocabulary.write_text(vocabulary.read_text().replace("movie", "film"))
+    assert "its files are not of one training" in errors("vocabulary")
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"model_dir": None}, "--model_dir is required"),
+        ({"text": " "}, "--text: empty text"),
+        ({"input_file": "empty.tsv", "output_file": "b.tsv"}, "empty.tsv:3: empty text"),
         ({"text_b": "a"}, "--text_b is the second text of a pair"),
         ({"output_file": "b.tsv"}, "--output_file is for --input_file"),
         ({"text_column": "b"}, "--text_column is for --input_file"),
@@ -158,6 +229,7 @@ def test_wrong_commands(tmp_path, monkeypatch, changes, message):
         "in.tsv": "text\tid\na\t1\n",
         "short.tsv": "text\tid\na\t1\nb\n",
         "none.tsv": "text\tid\n",
+        "empty.tsv": "text\tid\na\t1\n \t2\n",
         "blank.txt": "a\n\nb\n",
         "number.jsonl": '{"text": "a"}\n{"text": 7}\n',
         "predicted.tsv": "text\tprediction\na\t1\n",

@@ -9,6 +9,7 @@ import tensorflow as tf
 from pretraining_workplace import PretrainingWorkplace
 
 from bert_tf2 import cli
+from bert_tf2.errors import UserError
 from bert_tf2.jobs.fill_mask import FillMaskOptions, fill_mask
 from bert_tf2.jobs.mask_filler import MaskFiller, with_token
 from bert_tf2.models.config import BertConfig
@@ -99,8 +100,11 @@ def test_one_text_and_the_lines_of_a_stream(trained, capsys):
     assert 0 < float(probability) <= 1
     assert text == ["the", "movie", "was", "very", token, "!"]
     options = FillMaskOptions(model_dir=str(trained.model_dir), top_k=1)
-    assert fill_mask(options, io.StringIO(f"{TEXT}\n\n[MASK] movie\n")) == 2
+    assert fill_mask(options, io.StringIO(f"{TEXT}\n[MASK] movie\n")) == 2
     assert len(capsys.readouterr().out.splitlines()) == 2
+    for line, message in (("", "a blank line"), ("no word is missing", r"holds no \[MASK\]")):
+        with pytest.raises(UserError, match=f"standard input:2: .*{message}"):
+            fill_mask(options, io.StringIO(f"{TEXT}\n{line}\n"))
 
 
 def test_a_file_of_texts(trained, tmp_path, capsys):
