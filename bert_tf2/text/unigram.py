@@ -34,8 +34,6 @@ class UnigramSegmenter(tf.Module):
     def __init__(self, model: sentencepiece_model_pb2.ModelProto):
         super().__init__()
         normal = [np.float32(piece.score) for piece in model.pieces if piece.type == _NORMAL]
-        # The library starts its search for the maximum at the smallest positive float.
-        highest = max([np.finfo(np.float32).tiny, *normal])
         self._unknown_id = model.trainer_spec.unk_id
         self._unknown_score = float(min(normal) - _UNKNOWN_PENALTY)
         edges: dict[int, int] = {}
@@ -50,8 +48,8 @@ class UnigramSegmenter(tf.Module):
                     ids.append(-1)
                     scores.append(0.0)
             ids[node] = id
-            length = np.float32(len(piece.piece.encode()))
-            scores[node] = piece.score if piece.type == _NORMAL else float(length * highest) - 0.1
+            # That of a symbol which the user defined is 0.
+            scores[node] = piece.score
             self._longest = max(self._longest, len(piece.piece))
         # One more node, from which nothing can be spelled.
         self._nowhere = len(ids)

@@ -30,8 +30,8 @@ def test_a_sample_of_all_characters(rich_tokenizer, every_character):
 
 
 @pytest.mark.slow
-def test_every_character(rich_tokenizer, every_character):
-    assert_encoded_as_one_by_one(rich_tokenizer, every_character(), [64])
+def test_every_character(rich_tokenizer, characters_of_the_way):
+    assert_encoded_as_one_by_one(rich_tokenizer, characters_of_the_way, [64])
 
 
 CASES = [("uncased", True), ("cased", False), ("chinese", True), ("chinese", False)]

@@ -38,8 +38,8 @@ def test_sentencepiece_ids_of_hand_made_and_random_lines(sp_model_file, nasty_li
 
 
 @pytest.mark.slow
-def test_wordpiece_ids_of_every_character(rich_tokenizer, every_character):
-    assert_same_ids(rich_tokenizer, every_character(), batch_size=50000)
+def test_wordpiece_ids_of_every_character(rich_tokenizer, characters_of_the_way):
+    assert_same_ids(rich_tokenizer, characters_of_the_way, batch_size=50000)
 
 
 @pytest.mark.slow
