@@ -186,6 +186,26 @@ def explained(path: str, wanted: str, *, wants_text: bool = False) -> UserError 
     return UserError(f"{path} is {kind.title}{contrast}" + (f"; {kind.cure}" if kind.cure else ""))
 
 
+def no_json(path: str, wanted: str, cure: str = "") -> UserError | None:
+    """The error for a file that should be JSON and does not even begin so; None where it does, or is remote or not there.
+
+    Args:
+      path: what was given.
+      wanted: what should have been, with its article, as "a BERT configuration".
+      cure: what to give instead.
+    """
+    if not os.path.isfile(path):
+        return None
+    with open(path, "rb") as file:
+        begins = file.read(_HEAD).removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+    kind = kind_of(path)
+    if begins and (kind is None or (kind in (JSON, TEXT) and begins in b"{[")):
+        return None
+    what, advice = ("empty", cure) if kind is None or not begins else (kind.title, kind.cure or cure)
+    contrast = "" if kind is LFS_POINTER else f", not {wanted}"
+    return UserError(f"{path} is {what}{contrast}" + (f"; {advice}" if advice else ""))
+
+
 def json_kind(value: object) -> str | None:
     """What a JSON object is by its keys, as "metadata of records (meta_data.json)"; None where they do not tell."""
     if not isinstance(value, dict):

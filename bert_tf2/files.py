@@ -204,10 +204,19 @@ def make_directory(path: str) -> None:
         return
     try:
         os.makedirs(path, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        there = next(part for part in _and_parents(path) if os.path.lexists(part))
+        raise UserError(f"cannot create the directory {path}: {there} is a file; choose another directory") from None
     except OSError as error:
         raise UserError(f"cannot create the directory {path}: {error.strerror}") from None
     if not os.access(path, os.W_OK | os.X_OK):
         raise UserError(f"the directory {path} is not writable; choose another or change its permissions")
+
+
+def _and_parents(path: str) -> Iterator[str]:
+    while path:
+        yield path
+        path = os.path.dirname(path) if os.path.dirname(path) != path else ""
 
 
 def sync(path: str) -> None:
@@ -286,8 +295,12 @@ def without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def read_json(path: str) -> Any:
+def read_json(path: str, wanted: str = "a JSON file", cure: str = "") -> Any:
     """Reads a JSON file.
+
+    Args:
+      path: a local or remote file.
+      wanted, cure: what it should be, and what to give instead, for the message about a file that is none.
 
     Raises:
       UserError: it is not UTF-8 or not JSON; the message holds file, line and column, or says what the file is.
@@ -306,10 +319,10 @@ def read_json(path: str) -> Any:
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        other = file_kinds.explained(path, "a JSON file", wants_text=True)
+        other = file_kinds.no_json(path, wanted, cure)
         raise other or UserError(f"{path}: not a JSON file (it is not UTF-8 text)") from None
     except json.JSONDecodeError as error:
-        if (other := file_kinds.explained(path, "a JSON file", wants_text=True)) is not None:
+        if (other := file_kinds.no_json(path, wanted, cure)) is not None:
             raise other from None
         raise UserError(f"{path}:{error.lineno}:{error.colno}: not valid JSON: {error.msg}") from None
 

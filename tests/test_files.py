@@ -79,3 +79,10 @@ def test_an_address_that_cannot_be_used_is_one_line():
         files.require_file("s3://bucket/x", "train_file")
     with pytest.raises(UserError, match="this kind of address is not known here"):
         files.make_directory("hdfs://host/x")
+
+
+def test_a_directory_where_a_file_is(tmp_path):
+    (tmp_path / "train.tsv").write_text("text")
+    for path in (tmp_path / "train.tsv", tmp_path / "train.tsv" / "model"):
+        with pytest.raises(UserError, match=r"train\.tsv is a file; choose another directory"):
+            files.make_directory(str(path))

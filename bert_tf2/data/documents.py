@@ -9,10 +9,11 @@ import hashlib
 import json
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 
 from bert_tf2.data.bad_rows import BadRows
-from bert_tf2.data.contents import JSON_LINES, TEXT, TITLES, content_of
+from bert_tf2.data.contents import JSON_ARRAY, JSON_LINES, JSON_OBJECT, TEXT, TITLES, content_of
 from bert_tf2.data.sentences import split_sentences
 from bert_tf2.data.text_files import decode_lines, open_bytes, read_bytes_of
 from bert_tf2.errors import UserError
@@ -29,6 +30,11 @@ _BREAKS = {
     SENTENCES: re.compile(rb"\n(?:" + _BLANK + rb")+"),
     PARAGRAPHS: re.compile(rb"\n(?:" + _BLANK + rb"){2,}"),
     JSONL: re.compile(rb"\n(?:" + _BLANK + rb")*"),
+}
+# How an object on each line is made of what holds none.
+_WAYS = {
+    JSON_ARRAY: ', made by: python -c "import json, sys; [print(json.dumps(o)) for o in json.load(sys.stdin)]" <{path} >{lines}',
+    JSON_OBJECT: ', made by: python -c "import json, sys; print(json.dumps(json.load(sys.stdin)))" <{path} >{lines}',
 }
 
 
@@ -62,7 +68,8 @@ def recognise_format(paths: Sequence[str], input_format: str) -> str:
     for path in paths:
         held, extension = content_of(path), os.path.splitext(path)[1].lower()
         if held not in (TEXT, JSON_LINES):
-            raise UserError(f"{path} holds {TITLES[held]}; give plain text, or a file with an object on each line")
+            way = _WAYS.get(held, "").format(path=shlex.quote(path), lines=shlex.quote(os.path.splitext(path)[0] + ".jsonl"))
+            raise UserError(f"{path} holds {TITLES[held]}; give plain text, or a file with an object on each line{way}")
         if held == TEXT and input_format == "auto" and extension in (".csv", ".tsv", ".tab", ".json"):
             raise UserError(
                 f"{path}: by its name a table or JSON, which would be trained on with all its signs; write the texts into a "

@@ -1,9 +1,10 @@
 """A large JSON object, value by value: of an array in it, one element is in memory at a time."""
 
 import codecs
+import functools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from bert_tf2 import file_kinds, files
@@ -25,14 +26,16 @@ class JsonStream:
 
     Args:
       path: a local or remote file in UTF-8, with or without byte-order mark.
+      wanted, cure: what it should be, and what to give instead, for the message about a file that is no JSON.
 
     Raises (here and in the methods):
       UserError: the file cannot be read, is not UTF-8 or not JSON; the message holds line and column.
     """
 
-    def __init__(self, path: str):
+    def __init__(self, path: str, wanted: str = "a JSON file", cure: str = ""):
         self.path = path
-        self._blocks = _text_blocks(path)
+        self._no_json = functools.partial(file_kinds.no_json, path, wanted, cure)
+        self._blocks = _text_blocks(path, self._no_json)
         self._decoder = json.JSONDecoder(strict=False)
         self._buffer, self._position = "", 0
         # Lines before the buffer, and characters in the line that the buffer begins in.
@@ -119,8 +122,8 @@ class JsonStream:
         return True
 
     def _fail(self, position: int, reason: str) -> None:
-        if (other := file_kinds.explained(self.path, "a JSON file", wants_text=True)) is not None:
-            raise other
+        if (other := self._no_json()) is not None:
+            raise other from None
         line = self._lines + self._buffer.count("\n", 0, position) + 1
         before = self._buffer.rfind("\n", 0, position)
         column = position - before if before >= 0 else self._column + position + 1
@@ -137,7 +140,7 @@ def _without_surrogates(value: Any) -> Any:
     return value
 
 
-def _text_blocks(path: str) -> Iterator[str]:
+def _text_blocks(path: str, no_json: Callable[[], UserError | None]) -> Iterator[str]:
     """The file's text in blocks, without a byte-order mark."""
     decoder, decoded_bytes = codecs.getincrementaldecoder("utf-8-sig")(), 0
     for block in _blocks(path):
@@ -146,7 +149,7 @@ def _text_blocks(path: str) -> Iterator[str]:
         try:
             text = decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
-            if (other := file_kinds.explained(path, "a JSON file", wants_text=True)) is not None:
+            if (other := no_json()) is not None:
                 raise other from None
             place = decoded_bytes + error.start - (len(error.object) - len(block))
             raise UserError(

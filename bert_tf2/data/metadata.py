@@ -201,14 +201,15 @@ def read_meta_data(path: str) -> MetaData:
       UserError: it does not exist, is not JSON, lacks a key, or a key has a value of the wrong kind.
     """
     path = files.require_file(path, "input_meta_data_path")
-    value = files.read_json(path)
+    wanted, cure = "metadata of records", "give the meta_data.json beside them"
+    value = files.read_json(path, wanted, cure)
     if not isinstance(value, dict):
         raise UserError(f"{path}: not metadata: expected a JSON object, found {type(value).__name__}")
     for key, kind in _REQUIRED.items():
         if key not in value:
             kind = file_kinds.json_kind(value)
             if kind is not None and "meta_data" not in kind:
-                raise UserError(f"{path} is {kind}, not metadata of records; give the meta_data.json beside them")
+                raise UserError(f"{path} is {kind}, not {wanted}; {cure}")
             # The garden's metadata for tagging and retrieval lack some; those records are of no use here either.
             raise UserError(f"{path}: the key '{key}' is missing; prepare the data again with create_finetuning_data.py")
         _check(path, key, value[key], kind)

@@ -208,7 +208,7 @@ def _cells(lines: list[str], delimiter: str, quotechar: str, is_cut: bool) -> li
 
 
 def _array_rows(path: str) -> Iterator[NumberedRow]:
-    stream = JsonStream(path)
+    stream = JsonStream(path, "a JSON array of objects", "let its name say what it is (.tsv, .csv, .jsonl)")
     for number, value in enumerate(stream.elements("the rows"), 1):
         yield f"row {number}", value if isinstance(value, dict) else None, value
     if stream.next_character():

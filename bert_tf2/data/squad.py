@@ -155,7 +155,7 @@ class _Reader:
         self._reading = reading
 
     def paragraphs(self) -> Iterator[Paragraph]:
-        stream = JsonStream(self._path)
+        stream = JsonStream(self._path, "a file of questions", f"give SQuAD's JSON, {_SHAPE}")
         first = stream.next_character()
         if first != "{":
             raise UserError(f"{self._path}: {_kind_of_file(stream, first)}; expected SQuAD's {_SHAPE}")

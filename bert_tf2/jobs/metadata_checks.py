@@ -92,6 +92,12 @@ def check_size(what: str, size: int, config: BertConfig, source: str | None) -> 
         logger.warning("%s entries; %s is %d: of another model, or has it so many unused rows?", what, rows, config.vocab_size)
 
 
+def described_vocabulary(size: int | None, fingerprint: str | None) -> str:
+    """A vocabulary for a message: its size, and the first digits of the fingerprint that tell it from another of that size."""
+    entries = "an unknown number of entries" if size is None else f"{size:,} entries"
+    return f"{entries} (SHA-256 {'unknown' if fingerprint is None else fingerprint[:8] + '…'})"
+
+
 def check_vocabulary(meta: MetaData, tokenizer) -> None:
     """Checks that the records were made with this tokenizer's vocabulary.
 
@@ -100,6 +106,8 @@ def check_vocabulary(meta: MetaData, tokenizer) -> None:
     """
     if meta.vocab_fingerprint is not None and meta.vocab_fingerprint != tokenizer.fingerprint:
         raise UserError(
-            f"--vocab_file={tokenizer.file} is not the vocabulary the records were made with (their fingerprints differ); "
+            f"--vocab_file={tokenizer.file} is not the vocabulary the records were made with: it is of "
+            f"{described_vocabulary(tokenizer.vocab_size, tokenizer.fingerprint)}, theirs of "
+            f"{described_vocabulary(meta.vocab_size, meta.vocab_fingerprint)}; "
             "give that one or prepare the data again"
         )

@@ -10,7 +10,7 @@ from bert_tf2.data.metadata import MetaData, RecordFile, read_meta_data
 from bert_tf2.data.pretraining_metadata import PretrainingSettings, from_meta_data
 from bert_tf2.data.pretraining_shards import PROGRESS
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.metadata_checks import check_flags, check_model, check_vocabulary
+from bert_tf2.jobs.metadata_checks import check_flags, check_model, check_vocabulary, described_vocabulary
 from bert_tf2.jobs.model_files import META_DATA, vocabulary_beside
 from bert_tf2.jobs.pretraining_options import DEFAULT_MAX_PREDICTIONS, DEFAULT_MAX_SEQ_LENGTH, PretrainingOptions
 from bert_tf2.models.config import BertConfig
@@ -172,7 +172,7 @@ def _check_same(path: str, settings: PretrainingSettings, meta: MetaData, eval_p
     eval_meta = read_meta_data(eval_path)
     eval_settings = from_meta_data(eval_meta, eval_path)
     for what, one, other in (
-        ("vocab_fingerprint", meta.vocab_fingerprint, eval_meta.vocab_fingerprint),
+        ("the vocabulary", *(described_vocabulary(m.vocab_size, m.vocab_fingerprint) for m in (meta, eval_meta))),
         ("the preparation of the text", meta.normalization, eval_meta.normalization),
         ("sentence_pairs", settings.sentence_pairs, eval_settings.sentence_pairs),
         ("dynamic_masking", settings.dynamic_masking, eval_settings.dynamic_masking),

@@ -110,7 +110,7 @@ def _read_null_odds(path: str) -> dict[str, float]:
 
 
 def _read_object(path: str, what: str, fits: Any, kind: str) -> dict[str, Any]:
-    value = files.read_json(path)
+    value = files.read_json(path, f"{what} for each question id in JSON", "give the file that the prediction wrote")
     if not isinstance(value, dict):
         raise UserError(f'{path}: must be an object {{"question id": {what}, …}}; found {_shown(value)}')
     if not value:

@@ -31,7 +31,7 @@ from bert_tf2.training import checkpointing, export, report, weights
 from bert_tf2.training.agreement import Agreement
 from bert_tf2.training.distribution import describe, is_chief
 from bert_tf2.training.history import POINT
-from bert_tf2.training.run_directory import RunDirectory
+from bert_tf2.training.run_directory import RunDirectory, shown
 from bert_tf2.training.trainer import Trainer, TrainingResult
 
 logger = logging.getLogger(__name__)
@@ -205,7 +205,7 @@ class TrainingRun(abc.ABC):
         """In what the data that a checkpoint was trained on were made otherwise: the vocabulary, the casing."""
         there, here = facts_beside(source.path), self._model_facts()
         return "; ".join(
-            f"{name}: {there[name]} there, {value} here"
+            f"{name}: {shown(there[name])} there, {shown(value)} here"
             for name, value in here.items()
             if name not in ("task", "labels") and None not in (value, there.get(name)) and there[name] != value
         )

@@ -53,7 +53,8 @@ class BertConfig:
         Raises:
           UserError: the file is missing, is not JSON, or holds an unknown key or a wrong value; the message names the file.
         """
-        value = files.read_json(files.expand(path))
+        wanted, cure = "a BERT configuration", "give the bert_config.json or config.json of the model"
+        value = files.read_json(files.expand(path), wanted, cure)
         if not isinstance(value, dict):
             raise UserError(f"{path}: a BERT configuration is a JSON object of names and values; got {_shown(value)}")
         try:
@@ -61,9 +62,7 @@ class BertConfig:
         except UserError as error:
             kind = file_kinds.json_kind(value)
             if kind is not None and "num_hidden_layers" not in value:
-                raise UserError(
-                    f"{path} is {kind}, not a BERT configuration; give the bert_config.json or config.json of the model"
-                ) from None
+                raise UserError(f"{path} is {kind}, not {wanted}; {cure}") from None
             raise UserError(f"{path}: {error}") from None
 
     @classmethod

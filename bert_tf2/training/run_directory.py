@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 RUN_CONFIG = "run_config.json"
 _LOCK = ".trainer.lock"
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class RunDirectory:
@@ -63,9 +65,9 @@ class RunDirectory:
         differing = [key for key in sorted({*former, *run}) if former.get(key) != run.get(key)]
         # A run that failed before its first checkpoint left nothing that another could be mistaken for.
         if differing and self._checkpoints():
-            shown = "; ".join(f"{key}: {_short(former.get(key))} there, {_short(run.get(key))} now" for key in differing[:6])
+            listed = "; ".join(f"{key}: {shown(former.get(key))} there, {shown(run.get(key))} now" for key in differing[:6])
             more = f"; and {len(differing) - 6} more" if len(differing) > 6 else ""
-            raise UserError(f"{self.path} belongs to another run ({shown}{more}); use another --model_dir, or the same flags")
+            raise UserError(f"{self.path} belongs to another run ({listed}{more}); use another --model_dir, or the same flags")
         self._warn_of_changes(known["about"], dict(about or {}))
         files.write_json(path, {"run": run, "about": dict(about or {})})
 
@@ -85,7 +87,7 @@ class RunDirectory:
         """
         run = self._known()["run"]
         differing = [
-            f"{name}: {_short(there)} there, {_short(now)} now"
+            f"{name}: {shown(there)} there, {shown(now)} now"
             for name, there, now in _common(run, json.loads(json.dumps(facts)))
             if there != now
         ]
@@ -122,9 +124,7 @@ class RunDirectory:
         return sorted(name for name in names if name.endswith(".index"))
 
     def _warn_of_changes(self, former: dict[str, Any], now: dict[str, Any]) -> None:
-        changed = [
-            f"{key} {_short(former[key])} -> {_short(now[key])}" for key in former if key in now and former[key] != now[key]
-        ]
+        changed = [f"{key} {shown(former[key])} -> {shown(now[key])}" for key in former if key in now and former[key] != now[key]]
         if changed:
             logger.warning(
                 "%s: changed since the run began: %s; results may differ in the last bits", self.path, ", ".join(changed)
@@ -140,6 +140,10 @@ def _common(there: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[
             yield name, there[name], value
 
 
-def _short(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value for a message: shortened, of a SHA-256 the first digits."""
+    if isinstance(value, str) and _DIGEST.fullmatch(value):
+        # Its beginning tells it from another as well as the whole.
+        value = value[:8] + "…"
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "…"

@@ -68,7 +68,7 @@ BROKEN = {
     "nesting": ('{"a": {"b": ' + "[" * 200_000, ": not valid JSON: values nested too deeply"),
     "a huge number": ('{"a": {"b": ' + "1" * 5000 + "}}", ":1:7: not valid JSON: "),
     "no object": ("[1]", ":1:1: not valid JSON: expected '{' at the beginning, found '['"),
-    "empty": ("", ":1:1: not valid JSON: expected '{' at the beginning, found the end"),
+    "empty": ("", " is empty, not a JSON file"),
 }
 
 

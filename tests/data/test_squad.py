@@ -110,7 +110,7 @@ WRONG = {
         squad(question("q7", answers={"text": ["a"]})),
         f"{QUESTION} (id q7).answers: must be a list; found an object",
     ),
-    "not JSON": ("context\tquestion", ":1:1: not valid JSON: expecting value"),
+    "not JSON": ("context\tquestion", "is a text file, not a file of questions; give SQuAD's JSON, {"),
     "cut": (json.dumps(squad(question()))[:-3], "not valid JSON"),
 }
 

@@ -274,7 +274,7 @@ def test_a_table_without_header_is_divided_where_one_sign_alone_does(processor):
         ("a.csv", FORMS["array.json"], "by its name a table, but it holds a JSON array; pass --data_format=json"),
         ("a.jsonl", FORMS["array.json"], "a JSON object on each line, but it holds a JSON array; pass --data_format=json"),
         ("a.json", '{"data": [\n{"text": "a"}\n]}\n', "one JSON object over several lines; rows are"),
-        ("a.json", "text\tlabel\n", "a.json:1:1: not valid JSON: expected '['"),
+        ("a.json", "text\tlabel\n", "a.json is a text file, not a JSON array of objects; let its name say what it is (.tsv"),
         ("a.json", '[{"text": "a", "label": "x"}] []', "there is more behind the array"),
         ("a.json", '[{"text": "a", "label": "x"}, 7]', "a.json:row 2: not a JSON object"),
         ("a.jsonl", "text\tlabel\n", "a.jsonl:1: not a JSON object: text"),

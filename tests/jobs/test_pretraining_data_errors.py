@@ -144,7 +144,12 @@ def test_json_lines_are_recognised(tmp_path, tiny_vocab_file, name):
     [
         (JSON_LINES, "a.txt", {"input_format": "sentences"}, "a JSON object on each line, but --input_format=sentences; pass"),
         (JSON_LINES, "a.txt", {"input_format": "paragraphs"}, "--input_format=paragraphs; pass --input_format=jsonl"),
-        ('[{"text": "a"}]\n', "a.json", {}, "a.json holds a JSON array; give plain text, or a file with an object on each line"),
+        (
+            '[{"text": "a"}]\n',
+            "a.json",
+            {},
+            "an object on each line, made by: python -c ",
+        ),
         ('{\n"text": "a"\n}\n', "a.json", {}, "a.json holds one JSON object over several lines"),
         ("A sentence.\n", "a.json", {}, "by its name a table or JSON"),
         ("text\tlabel\na\tb\n", "a.tsv", {}, "by its name a table or JSON"),

@@ -82,7 +82,7 @@ def test_ids_that_do_not_meet_are_reported(run, tmp_path):
     ("data", "predictions", "message"),
     [
         (squad(V1), "{1: 2}", "predictions.json:1:2: not valid JSON"),
-        (squad(V1), "", "predictions.json:1:1: not valid JSON"),
+        (squad(V1), "", "predictions.json is empty, not an answer for each question id"),
         (squad(V1), "[]", 'must be an object {"question id": an answer, …}; found a list of 0'),
         (squad(V1), '"x"', "found 'x'"),
         (squad(V1), "{}", "holds nothing; expected an answer for each question id"),

@@ -131,7 +131,13 @@ def test_missing_vocabulary_size():
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [('{"vocab_size": 5,\n oops}', r":2:2: not valid JSON"), ("[1]", r"a JSON object of names and values")]
+    ("text", "message"),
+    [
+        ('{"vocab_size": 5,\n oops}', r":2:2: not valid JSON"),
+        ("text\tlabel\n", "is a text file, not a BERT configuration; give the"),
+        ("\n", "is empty, not a BERT configuration; give the"),
+        ("[1]", r"a JSON object of names and values"),
+    ],
 )
 def test_broken_file(tmp_path, text, message):
     path = tmp_path / "bert_config.json"
