@@ -29,7 +29,7 @@ from bert_tf2.jobs.metadata_checks import flags_of
 from bert_tf2.jobs.model_files import META_DATA, completed
 from bert_tf2.jobs.options import info, refuse_unknown
 from bert_tf2.jobs.runtime import at_work
-from bert_tf2.jobs.text_classifier import Prediction, TextClassifier
+from bert_tf2.jobs.text_classifier import Prediction, TextClassifier, other_kind
 
 if TYPE_CHECKING:
     from bert_tf2.data.processors import DataProcessor
@@ -161,7 +161,10 @@ class Classifier:
           UserError: data that cannot be used, or a label that the model does not know.
         """
         options = dataclasses.replace(self._options, mode="eval", init_checkpoint=None)
-        with at_work(), _records_of({"eval": data}, options, self._data_options, self.labels) as run_options:
+        with (
+            at_work(),
+            _records_of({"eval": data}, options, self._data_options, self.labels, self._meta.has_pairs) as run_options,
+        ):
             return run_classifier(run_options)["evaluation"]["eval"]
 
     def predict(self, texts: Sequence[str] | Sequence[tuple[str, str]], batch_size: int = 32) -> list[Prediction]:
@@ -225,7 +228,11 @@ def _split(options: Mapping[str, Any], **own: Any) -> tuple[ClassifierOptions, F
 
 @contextlib.contextmanager
 def _records_of(
-    data: Mapping[str, Any], run_options: ClassifierOptions, data_options: FinetuningDataOptions, labels: Sequence[str] | None
+    data: Mapping[str, Any],
+    run_options: ClassifierOptions,
+    data_options: FinetuningDataOptions,
+    labels: Sequence[str] | None,
+    has_pairs: bool | None = None,
 ) -> Iterator[ClassifierOptions]:
     """Makes records of the data, which are there as long as this is entered, and gives the options to run on them."""
     with tempfile.TemporaryDirectory(prefix="bert_tf2-") as directory:
@@ -241,7 +248,9 @@ def _records_of(
         files.require_file(run_options.bert_config_file, "bert_config_file")
         outputs = {f"{split}_data_output_path": path for split, path in paths.items()}
         data_options = dataclasses.replace(data_options, meta_data_file_path=meta_data_path, **outputs)
-        write_records(data_options, _processor(data, data_options, labels))
+        written = write_records(data_options, _processor(data, data_options, labels)).meta_data.has_pairs
+        if None not in (written, has_pairs) and written != has_pairs:
+            raise UserError(f"an element {other_kind(has_pairs)}")
         yield run_options
         for split, path in paths.items():
             if os.path.exists(path + files.REJECTS):

@@ -55,6 +55,12 @@ class InMemoryProcessor(DataProcessor):
                 if values is not None and len(values) != len(texts):
                     raise UserError(f"{name}: {len(texts):,} texts but {len(values):,} {what}; every text needs one")
             self._splits[name] = texts, labels, weights
+        kinds = {
+            name: "single texts" if isinstance(texts[0], str) else "pairs of texts" for name, (texts, *_) in self._splits.items()
+        }
+        if len(set(kinds.values())) > 1:
+            told = ", ".join(f"{name} holds {kind}" for name, kind in kinds.items())
+            raise UserError(f"{told}; give all alike")
         self.weight_key = any(weights is not None for _, _, weights in self._splits.values())
         self._labels: list[str] = []
         if not is_regression:

@@ -43,6 +43,8 @@ class MetaData:
       num_labels: number of classes; None for regression.
       label_type: `float` for regression, None otherwise.
       has_sample_weights: records hold a `weight`.
+      has_pairs: whether each of the training's texts (without training data, all texts) is a pair; None where some are and
+        where nothing is said of it.
       label_list: label names in the order of their ids; empty where another writer did not store them.
       metrics: the task's metrics, as `accuracy`.
       best_metric: the metric that names the best checkpoint; None leaves it to the trainer.
@@ -64,6 +66,7 @@ class MetaData:
     num_labels: int | None = None
     label_type: str | None = None
     has_sample_weights: bool = False
+    has_pairs: bool | None = None
     label_list: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     best_metric: str | None = None
@@ -133,6 +136,7 @@ _SIMPLE = {
     "num_labels": int,
     "label_type": str,
     "has_sample_weights": bool,
+    "has_pairs": bool,
     "best_metric": str,
     "tokenization": str,
     "do_lower_case": bool,

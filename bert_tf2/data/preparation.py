@@ -210,6 +210,7 @@ def _meta_data(
         num_labels=len(labels) or None,
         label_type="float" if processor.is_regression else None,
         has_sample_weights=bool(processor.weight_key),
+        has_pairs=_has_pairs(splits),
         label_list=tuple(labels),
         metrics=metrics,
         best_metric=metrics[0],
@@ -219,6 +220,12 @@ def _meta_data(
         padded=options.pad_to_max_length,
         extra=extra,
     )
+
+
+def _has_pairs(splits: list[Split]) -> bool | None:
+    found = {split.statistics.has_pairs for split in splits if split.name == "train"}
+    found = found or {split.statistics.has_pairs for split in splits}
+    return found.pop() if len(found) == 1 else None
 
 
 def _warnings(processor: DataProcessor, splits: list[Split]) -> list[str]:

@@ -87,7 +87,7 @@ def write_split(
         counts.label_counts if split.labelled else [],
     )
     weighted, index = bool(processor.weight_key), -1
-    truncated = unknown = 0
+    truncated = unknown = pairs = 0
     while chunk := list(itertools.islice(split.examples, _AT_ONCE)):
         encoded = encode([example.text_a for example in chunk], [example.text_b for example in chunk])
         payloads, records = [], []
@@ -110,6 +110,7 @@ def write_split(
             payloads.append(payload)
             records.append(serialize(payload, length, first, label, example_id, weight))
             lengths[length] += 1
+            pairs += text_b is not None
             truncated += cut
             if label_counts:
                 label_counts[label] += 1
@@ -119,7 +120,7 @@ def write_split(
         writer.write_all(records)
         advance(len(chunk))
         unknown += count_unknown(b"".join(payloads))
-    counts.rows, counts.truncated, counts.unknown_tokens = sum(lengths), truncated, unknown
+    counts.rows, counts.truncated, counts.unknown_tokens, counts.pairs = sum(lengths), truncated, unknown, pairs
 
 
 def _no_label(label: object) -> tuple[int, None]:

@@ -26,6 +26,7 @@ class SplitStatistics:
         self.unknown_tokens = 0
         self.stripped_labels = 0
         self.empty_sides = 0
+        self.pairs = 0
         self.label_counts = [0] * len(label_names)
         self.length_counts = [0] * (max_seq_length + 1)
         self.text_hashes = array("q")
@@ -35,6 +36,11 @@ class SplitStatistics:
     def unknown_fraction(self) -> float:
         """Share of [UNK] among the tokens that are not [CLS] or [SEP]."""
         return self.unknown_tokens / max(self.tokens - 2 * self.rows, 1)
+
+    @property
+    def has_pairs(self) -> bool | None:
+        """Whether the inputs are pairs; None where some are."""
+        return bool(self.pairs) if self.pairs in (0, self.rows) else None
 
     @property
     def tokens(self) -> int:
@@ -116,6 +122,9 @@ def comparison_warnings(statistics: dict[str, SplitStatistics], labelled: dict[s
         shared = int(np.isin(np.asarray(other.text_hashes), train_texts).sum())
         if shared:
             found.append(f"{name}: {shared} of {other.rows} rows have a text that is also in train; scores will look too good")
+        kinds = {False: "single texts", True: "pairs of texts"}
+        if None not in (train.has_pairs, other.has_pairs) and train.has_pairs != other.has_pairs:
+            found.append(f"{name}: {kinds[other.has_pairs]}, but train holds {kinds[train.has_pairs]}; give both alike")
         unseen = [label for label in other.present_labels() if label not in train.present_labels()] if labelled[name] else []
         if unseen:
             found.append(f"{name}: the label '{unseen[0]}'{_more(unseen)} never occurs in train")

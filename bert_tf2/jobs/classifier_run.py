@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.data.metadata import MetaData
+from bert_tf2 import files
+from bert_tf2.data.metadata import MetaData, read_meta_data
 from bert_tf2.data.pipeline import check_divisible
 from bert_tf2.data.record_set import RecordSet
 from bert_tf2.data.records import parse_records
@@ -18,6 +19,7 @@ from bert_tf2.jobs.checkpoint_origin import fit_classes
 from bert_tf2.jobs.classifier_data import ClassifierData
 from bert_tf2.jobs.classifier_options import ClassifierOptions
 from bert_tf2.jobs.metadata_checks import facts_of
+from bert_tf2.jobs.model_files import META_DATA
 from bert_tf2.jobs.training_run import TrainingRun
 from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
@@ -81,6 +83,7 @@ class ClassifierRun(TrainingRun):
         check_divisible(options.eval_batch_size, self._strategy.num_replicas_in_sync, flag="eval_batch_size")
         if self._phases.predict and options.predict_batch_size:
             check_divisible(options.predict_batch_size, self._strategy.num_replicas_in_sync, flag="predict_batch_size")
+        self._warn_of_other_texts()
         if self._phases.train:
             results["training"] = self._train_on_records()
         else:
@@ -99,6 +102,19 @@ class ClassifierRun(TrainingRun):
                 self._export()
             self._write_report(results)
         return results
+
+    def _warn_of_other_texts(self) -> None:
+        """Tells of records of pairs for a model of single texts, or the other way round."""
+        path = os.path.join(self._directory.path, META_DATA)
+        if self._phases.train or not files.exists(path):
+            return
+        trained, given = read_meta_data(path).has_pairs, self._data.meta.has_pairs
+        if None not in (trained, given) and trained != given:
+            kinds = ("single texts", "pairs of texts")
+            logger.warning(
+                "the records hold %s, but %s was trained on %s; its answers to them mean little", kinds[given],
+                self._directory.path, kinds[trained],
+            )  # fmt: skip
 
     def _records(self, split: str) -> RecordSet:
         if split not in self._opened:
@@ -224,7 +240,7 @@ class ClassifierRun(TrainingRun):
         from bert_tf2.text.in_graph import InGraphTokenizer
 
         tokenize = InGraphTokenizer(self._data.tokenizer, self._data.meta.max_seq_length)
-        export.export_text_model(model, tokenize, self._task.readable_outputs, text_path)
+        export.export_text_model(model, tokenize, self._task.readable_outputs, text_path, self._data.meta.has_pairs)
         logger.info("exported %s (raw text in, labels and probabilities out)", text_path)
 
     def _write_report(self, results: dict[str, Any]) -> None:

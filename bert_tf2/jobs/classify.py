@@ -76,12 +76,21 @@ def classify(options: ClassifyOptions, texts: TextIO | None = None) -> int:
         # All of it is looked at before the model is loaded.
         check_output(options.output_file, source, ["prediction"])
         count = sum(1 for _ in source.rows())
-        return _classify_file(_load(options), options, source, count)
+        classifier = _load(options)
+        _check_kind(classifier, source.has_pairs, f"--input_file={options.input_file}", "--text_b_column")
+        return _classify_file(classifier, options, source, count)
     classifier = _load(options)
     if options.text is not None:
+        _check_kind(classifier, options.text_b is not None, "--text", "--text_b")
         print(shown(classifier.predict(options.text, options.text_b)))
         return 1
-    return answer_lines(lambda line: shown(classifier.predict(*_pair(line))), texts, "text", "text")
+
+    def answer(line: str) -> str:
+        text, text_b = _pair(line)
+        _check_kind(classifier, text_b is not None, "the line", "a tab between the two")
+        return shown(classifier.predict(text, text_b))
+
+    return answer_lines(answer, texts, "text", "text")
 
 
 def shown(prediction: Prediction) -> str:
@@ -92,6 +101,20 @@ def shown(prediction: Prediction) -> str:
     rest = len(prediction.probabilities) - len(likeliest)
     listed = ", ".join(f"{label} {probability:.4f}" for label, probability in likeliest)
     return f"{prediction.label}  [{listed}{f', {rest} more' if rest else ''}]"
+
+
+def _check_kind(classifier: TextClassifier, is_pair: bool, what: str, by: str) -> None:
+    """Checks that texts are such as the model was trained on; `by` is what gives the second text of a pair.
+
+    Raises:
+      UserError: they are not.
+    """
+    if classifier.has_pairs in (None, is_pair):
+        return
+    if classifier.has_pairs:
+        raise UserError(f"{what} holds single texts, but the model was trained on pairs of texts; give the second with {by}")
+    cure = "rename the column of the second one" if by == "--text_b_column" else f"leave out {by}"
+    raise UserError(f"{what} holds pairs of texts, but the model was trained on single texts; {cure}")
 
 
 def _pair(line: str) -> tuple[str, str | None]:
@@ -126,7 +149,7 @@ def _load(options: ClassifyOptions) -> TextClassifier:
     keep_freed_memory()
     classifier = TextClassifier.load(options.model_dir, options.load_checkpoint)
     # The first call costs much more than the others.
-    classifier.predict("a")
+    classifier.predict("a", "a" if classifier.has_pairs else None)
     logger.info("loaded %s in %.1f s", options.model_dir, time.monotonic() - start)
     return classifier
 

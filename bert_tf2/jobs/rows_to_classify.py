@@ -73,6 +73,11 @@ class InputFile:
         """Whether rows are lists of values; otherwise they are objects."""
         return self._file is None or self._file.is_table
 
+    @property
+    def has_pairs(self) -> bool:
+        """Whether each row holds a pair."""
+        return self._text_b is not None
+
     def rows(self) -> Iterator[TextRow]:
         """Yields the rows.
 

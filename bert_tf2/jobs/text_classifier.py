@@ -17,6 +17,7 @@ from bert_tf2.jobs.exported_models import inputs_and_outputs, load_saved_model, 
 if TYPE_CHECKING:
     import numpy as np
 
+    from bert_tf2.data.metadata import MetaData
     from bert_tf2.text.tokenizer import Tokenizer
 
 Text = str | tuple[str, str | None]
@@ -48,6 +49,8 @@ class Backend(Protocol):
 
     label_list: Sequence[str] | None
     """Label names in id order; None for regression."""
+    has_pairs: bool | None
+    """Whether it was trained on pairs of texts; None where that is not known."""
 
     def encode(self, text: str, text_b: str | None) -> tuple[int, Any]:
         """A measure of a row's length, and the row as `outputs` takes it."""
@@ -76,6 +79,11 @@ class TextClassifier:
     def is_regression(self) -> bool:
         """Whether it predicts numbers."""
         return self._backend.label_list is None
+
+    @property
+    def has_pairs(self) -> bool | None:
+        """Whether it was trained on pairs of texts, and so takes pairs only; None where that is not known and both are taken."""
+        return self._backend.has_pairs
 
     @classmethod
     def load(cls, path: str, load_checkpoint: str = "newest") -> "TextClassifier":
@@ -143,7 +151,7 @@ class TextClassifier:
             raise UserError("texts must be a list of texts or of pairs; got one text")
         texts = enumerate(texts)
         while window := list(itertools.islice(texts, batch_size * _BATCHES_AT_ONCE)):
-            encoded = [self._backend.encode(*_checked(f"texts[{index}]", text)) for index, text in window]
+            encoded = [self._backend.encode(*self._checked(f"texts[{index}]", text)) for index, text in window]
             order = sorted(range(len(encoded)), key=lambda row: encoded[row][0])
             parts = []
             for first in range(0, len(order), batch_size):
@@ -151,6 +159,12 @@ class TextClassifier:
             outputs = np.empty((len(window), parts[0].shape[1]))
             outputs[order] = np.concatenate(parts)
             yield from map(self._prediction, outputs)
+
+    def _checked(self, name: str, text: Text) -> tuple[str, str | None]:
+        first, second = _checked(name, text)
+        if self.has_pairs not in (None, second is not None):
+            raise UserError(f"{name} {other_kind(self.has_pairs)}")
+        return first, second
 
     def _outputs(self, rows: list[Any]) -> "np.ndarray":
         import numpy as np
@@ -178,6 +192,13 @@ def is_empty(text: str, text_b: str | None = None) -> bool:
     )
 
 
+def other_kind(has_pairs: bool) -> str:
+    """What is said of texts that are not such as a model was trained on."""
+    if has_pairs:
+        return "is a single text, but the model was trained on pairs of texts; give both texts of each pair"
+    return "is a pair of texts, but the model was trained on single texts; give one text"
+
+
 def _checked(name: str, text: Text) -> tuple[str, str | None]:
     """A text or pair as two, without halves of surrogate pairs, which no text holds."""
     first, second = text if isinstance(text, tuple | list) and len(text) == 2 else (text, None)
@@ -201,9 +222,10 @@ class _Files:
 class _RunBackend:
     """A model with its tokenizer, as `run_classifier.py --mode=predict` uses them."""
 
-    def __init__(self, model: Any, tokenizer: "Tokenizer", max_seq_length: int, label_list: list[str] | None):
+    def __init__(self, model: Any, tokenizer: "Tokenizer", meta: "MetaData", label_list: list[str] | None):
         import tensorflow as tf
 
+        self.has_pairs, max_seq_length = meta.has_pairs, meta.max_seq_length
         self.label_list, self._tokenizer, self._longest = label_list, tokenizer, max_seq_length
         # The function alone would not keep the variables alive.
         self._model = model
@@ -247,7 +269,7 @@ class _RunBackend:
         step = weights.best_step(directory) if load_checkpoint == "best" else None
         cure = f"if another checkpoint is whole, give --load_checkpoint={'newest' if step else 'best'}; or {_WHICH}"
         checkpointing.restore_model(model, directory, step, cure)
-        return cls(model, tokenizer, meta.max_seq_length, task.label_list)
+        return cls(model, tokenizer, meta, task.label_list)
 
     def encode(self, text: str, text_b: str | None) -> tuple[int, tuple[list[int], list[int]]]:
         from bert_tf2.data.examples import pack_pair
@@ -285,9 +307,12 @@ class _SavedModelBackend:
     def __init__(self, loaded: Any):
         # The signatures alone do not keep the variables alive.
         self._loaded = loaded
-        self._single, self._pairs = (loaded.signatures[name] for name in ("serving_default", "pairs"))
+        inputs, _ = inputs_and_outputs(loaded)
+        self._single, self._pairs = (loaded.signatures.get(name) for name in ("serving_default", "pairs"))
+        # Of a model that was trained on either alone, the signatures take nothing else.
+        self.has_pairs = True if "text_b" in inputs else None if self._pairs else False
         self.label_list: list[str] | None = None
-        found = self._call([("", None)])
+        found = self._call([("a", "a" if self.has_pairs else None)])
         if "labels" in found:
             self.label_list = [name.decode() for name in found["labels"].numpy()[0]]
 
@@ -295,7 +320,7 @@ class _SavedModelBackend:
     def load(cls, path: str) -> "_SavedModelBackend":
         loaded = load_saved_model(saved_model_in(path) or path)
         inputs, outputs = inputs_and_outputs(loaded)
-        if inputs == ["text"] and "pairs" in loaded.signatures and ("score" in outputs or "probabilities" in outputs):
+        if inputs in (["text"], ["text", "text_b"]) and ("score" in outputs or "probabilities" in outputs):
             return cls(loaded)
         if inputs == list(_TOKEN_ID_INPUTS):
             beside = f"{path}_text"
@@ -316,7 +341,7 @@ class _SavedModelBackend:
 
         # Bytes: TensorFlow would cut a str at a NUL.
         texts = tf.constant([text.encode() for text, _ in rows])
-        if not any(second for _, second in rows):
+        if not self.has_pairs and not any(second for _, second in rows):
             return self._single(text=texts)
         return self._pairs(text=texts, text_b=tf.constant([(second or "").encode() for _, second in rows]))
 

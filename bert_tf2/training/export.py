@@ -69,8 +69,13 @@ def export_token_ids_model(model: tf_keras.Model, outputs: Outputs, path: str) -
     save_module(module, path, {"serving_default": module.serve.get_concrete_function()})
 
 
-def export_text_model(model: tf_keras.Model, tokenize: Tokenize, outputs: Outputs, path: str) -> None:
+def export_text_model(
+    model: tf_keras.Model, tokenize: Tokenize, outputs: Outputs, path: str, has_pairs: bool | None = None
+) -> None:
     """Writes a SavedModel that takes raw text: `serving_default` one string [-1] `text`, `pairs` also `text_b`.
+
+    The signatures are such as the training's texts: with single texts there is no `pairs`, and with pairs `serving_default` takes
+    them too.
 
     A program that loads it imports `tensorflow_text` first: the tokenizer in the graph is made of its operations.
 
@@ -79,12 +84,15 @@ def export_text_model(model: tf_keras.Model, tokenize: Tokenize, outputs: Output
       tokenize: a `tf.Module` from texts to the encoder's inputs, such as `bert_tf2.text.in_graph.InGraphTokenizer`.
       outputs: names what the model gives, for example label names and probabilities.
       path: the SavedModel's directory; must not exist or be empty.
+      has_pairs: whether the model was trained on pairs; None where that is not known.
 
     Raises:
       UserError: the directory holds something.
     """
     module = _TextModule(model, tokenize, outputs)
-    signatures = {"serving_default": module.serve.get_concrete_function(), "pairs": module.serve_pairs.get_concrete_function()}
+    signatures = {"serving_default": (module.serve_pairs if has_pairs else module.serve).get_concrete_function()}
+    if has_pairs is not False:
+        signatures["pairs"] = module.serve_pairs.get_concrete_function()
     save_module(module, path, signatures)
 
 

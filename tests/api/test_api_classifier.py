@@ -72,7 +72,16 @@ def test_from_lists_to_scores_and_an_export(settings, tmp_path, capsys):
     first = predictions[0]
     assert list(first.probabilities) == classifier.labels
     assert sum(first.probabilities.values()) == pytest.approx(1)
-    assert opened.predict([("the movie", "was good")])[0].label in classifier.labels
+    with pytest.raises(
+        UserError, match=r"texts\[0\] is a pair of texts, but the model was trained on single texts; give one text"
+    ):
+        opened.predict([("the movie", "was good")])
+    with pytest.raises(UserError, match="is a pair of texts, but the model was trained on single texts"):
+        opened.evaluate(([("the movie", "was good")], ["positive"]))
+    with pytest.raises(UserError, match="train holds pairs of texts, eval holds single texts; give all alike"):
+        Classifier.train(([("a", "b"), ("c", "d")], ["positive", "negative"]), (["a"], ["negative"]), **settings)
+    with pytest.raises(UserError, match=r"texts\[1\]: empty text"):
+        opened.predict(["good", ""])
     for texts, message in (("one text", "texts must be a list of strings"), (["good", None], r"texts\[1\] must be a string")):
         with pytest.raises(UserError, match=message):
             opened.predict(texts)

@@ -98,12 +98,12 @@ def test_terminal(trained_workplace, monkeypatch, capsys):
     assert run(f"--model_dir={trained_workplace.model_dir}", "--text=the movie was good") == 0
     single = capsys.readouterr().out
     assert single.startswith("positive  [positive ")
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"the movie was good\nbad\tvery\n"), encoding="utf-8"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"the movie was good\nvery bad\n"), encoding="utf-8"))
     assert run(f"--model_dir={trained_workplace.model_dir}") == 0
     lines = capsys.readouterr().out.splitlines(keepends=True)
     assert lines[0] == single
-    pair = TextClassifier.load(str(trained_workplace.model_dir)).predict("bad", "very")
-    assert lines[1] == shown(pair) + "\n"
+    second = TextClassifier.load(str(trained_workplace.model_dir)).predict("very bad")
+    assert lines[1] == shown(second) + "\n"
     many = Prediction("a", {name: (6 - place) / 21 for place, name in enumerate("abcdef")})
     assert shown(many) == "a  [a 0.2857, b 0.2381, c 0.1905, d 0.1429, e 0.0952, 1 more]"
     assert shown(Prediction(score=2.5)) == "2.5"
@@ -125,6 +125,26 @@ def test_pairs_and_regression(workplace, capsys):
         table = read_tsv(target)
         assert table[0] == ["text_a", "text_b", "score", "prediction"]
         assert [float(row[3]) for row in table[1:]] == pytest.approx(expected, abs=1e-4)
+    (workplace.directory / "single.tsv").write_text("text\nthe movie\n")
+    for model in (workplace.model_dir, f"{export}_text"):
+        for flags in (
+            ["--text=a"],
+            [f"--input_file={workplace.directory / 'single.tsv'}", f"--output_file={workplace.directory}/n.tsv"],
+        ):
+            capsys.readouterr()
+            assert run(f"--model_dir={model}", *flags) == 2
+            assert "holds single texts, but the model was trained on pairs of texts; give the second with --text_b" in (
+                capsys.readouterr().err
+            )
+    meta = json.loads((workplace.model_dir / "meta_data.json").read_text())
+    assert meta["has_pairs"] is True
+    # Records of single texts for a model of pairs are told of.
+    (workplace.directory / "test.tsv").write_text("text_a\tscore\nthe movie\t1\n")
+    (workplace.directory / "train.tsv").write_text("text_a\tscore\nthe movie\t1\n")
+    assert workplace.prepare("--fine_tuning_task_type=regression") == 0
+    assert "eval: pairs of texts, but train holds single texts; give both alike" in capsys.readouterr().err
+    assert workplace.run("--mode=predict") == 0
+    assert "the records hold single texts, but" in capsys.readouterr().err
     capsys.readouterr()
     assert run(f"--model_dir={workplace.model_dir}", "--text=the movie", "--text_b=good") == 0
     assert float(capsys.readouterr().out) == pytest.approx(expected[0], abs=1e-4)
@@ -135,6 +155,11 @@ def test_pairs_and_regression(workplace, capsys):
     [
         (b"the movie w\xe4s", "standard input:2: byte 12 (0xE4) is not UTF-8 (latin-1 or GBK?); give the text as UTF-8"),
         (b"", "standard input:2: a blank line; give a text on each line"),
+        (
+            b"bad\tvery",
+            "standard input:2: the line holds pairs of texts, but the model was trained on single texts; leave out a tab between "
+            "the two",
+        ),
         (b"\t \t", "standard input:2: a blank line; give a text on each line"),
         ("\u200b".encode(), "standard input:2: texts[0]: empty text"),
     ],
