@@ -43,12 +43,13 @@ def run_pretraining(options: PretrainingOptions) -> dict[str, Any]:
     strategy = training_setup.create_strategy(options, model_dir)
 
     from bert_tf2.jobs.pretraining_run import PretrainingRun
-    from bert_tf2.jobs.training_run import require_trained
+    from bert_tf2.jobs.training_run import check_named_checkpoint, require_trained
     from bert_tf2.training.distribution import is_chief
     from bert_tf2.training.run_directory import RunDirectory
 
     if not options.trains:
         require_trained(model_dir, options)
+    check_named_checkpoint(model_dir, options, config, options.trains)
     directory = RunDirectory(model_dir)
     lock = directory.locked() if options.trains and is_chief(strategy) else contextlib.nullcontext()
     with lock, training_setup.lost_workers_named(strategy, model_dir):

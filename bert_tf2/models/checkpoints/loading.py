@@ -143,6 +143,23 @@ def fitted(source: Source, config: BertConfig) -> Source:
     """The checkpoint as a model of this configuration takes it: where that has fewer layers only the first, with a warning.
 
     Raises:
+      UserError: as `check_fits`.
+    """
+    check_fits(source, config)
+    layers, wanted = names.sizes(source.shapes)["num_hidden_layers"], config.num_hidden_layers
+    if layers == wanted:
+        return source
+    logger.warning(
+        "%s has %d layers and the configuration %d (num_hidden_layers): the first %d are taken",
+        source.path, layers, wanted, wanted,
+    )  # fmt: skip
+    return source.first_layers(wanted)
+
+
+def check_fits(source: Source, config: BertConfig) -> None:
+    """Checks the sizes that shapes tell against a configuration, which may have fewer layers; nothing but the table is read.
+
+    Raises:
       UserError: they differ; the message names every difference.
     """
     sizes = names.sizes(source.shapes)
@@ -153,14 +170,8 @@ def fitted(source: Source, config: BertConfig) -> Source:
         for field, size in sizes.items()
         if size != getattr(config, field)
     ]
-    layers, wanted = sizes["num_hidden_layers"], config.num_hidden_layers
-    if len(differing) == 1 and layers > wanted:
-        logger.warning(
-            "%s has %d layers and the configuration %d (num_hidden_layers): the first %d are taken",
-            source.path, layers, wanted, wanted,
-        )  # fmt: skip
-        return source.first_layers(wanted)
-    if differing:
+    only_deeper = len(differing) == 1 and sizes["num_hidden_layers"] > config.num_hidden_layers
+    if differing and not only_deeper:
         hint = ""
         if sizes.get("vocab_size") != config.vocab_size:
             hint = " (vocab_size 30522 is the English uncased vocabulary, 28996 the cased, 21128 the Chinese one)"
@@ -168,7 +179,6 @@ def fitted(source: Source, config: BertConfig) -> Source:
             f"{source.path} does not fit the configuration: {'; '.join(differing)}{hint}. "
             "Give the bert_config.json that belongs to the checkpoint"
         )
-    return source
 
 
 def _check_complete(source: Source, variables: dict[str, tf.Variable]) -> None:
