@@ -64,6 +64,7 @@ def prepare(
     meta_data_path: str,
     options: RecordOptions,
     extra: dict[str, Any] | None = None,
+    accept: Callable[[MetaData], None] | None = None,
 ) -> Prepared:
     """Writes the records of each split and then the metadata; all of it or, after an error, nothing.
 
@@ -76,6 +77,7 @@ def prepare(
       meta_data_path: where `meta_data.json` goes.
       options: how records are written.
       extra: further keys for the metadata.
+      accept: is shown the metadata when all is written under temporary names; what it raises leaves the files there as they are.
 
     Raises:
       UserError: data or settings that cannot be used; the message names file and line where there is one.
@@ -104,6 +106,8 @@ def prepare(
         record_files = {name: writer.finish() for name, writer in writers.items()}
         meta_data = _meta_data(processor, tokenizer, splits, options, labels, record_files)
         meta_data.extra.update(extra or {})
+        if accept is not None:
+            accept(meta_data)
         publish(writers.values(), [split.bad_rows for split in splits], meta_data_path, meta_data)
     finally:
         for writer in writers.values():
@@ -111,6 +115,16 @@ def prepare(
         for split in splits:
             split.bad_rows.discard()
     return Prepared(meta_data, meta_data_path, splits, _warnings(processor, splits))
+
+
+def described(processor: DataProcessor, tokenizer: Any, options: RecordOptions) -> MetaData:
+    """The metadata as far as they are known before any data are read.
+
+    Raises:
+      UserError: as `check_labels`.
+    """
+    labels = [] if processor.is_regression else check_labels(processor)
+    return _meta_data(processor, tokenizer, [], options, labels, {})
 
 
 def _splits(

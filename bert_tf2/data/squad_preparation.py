@@ -6,7 +6,7 @@ google-research/bert's `run_squad.py`; which tokens are the answer, `bert_tf2.da
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bert_tf2 import files
@@ -105,6 +105,7 @@ def prepare_squad(
     options: SquadRecordOptions,
     translated_paths: Sequence[str] = (),
     extra: dict[str, Any] | None = None,
+    accept: Callable[[MetaData], None] | None = None,
 ) -> PreparedSquad:
     """Writes training records and then the metadata; both or, after an error, neither.
 
@@ -115,6 +116,7 @@ def prepare_squad(
       options: what the data are and how they are written.
       translated_paths: further SQuAD files, whose ids may be those of other files.
       extra: further keys for the metadata.
+      accept: is shown the metadata when all is written under temporary names; what it raises leaves the files there as they are.
 
     Raises:
       UserError: data or settings that cannot be used; the message names the place in the file.
@@ -145,6 +147,8 @@ def prepare_squad(
         notices += _checked(counts.counts, reading, options, bad_rows)
         meta_data = _meta_data(counts.counts, tokenizer, options, writer.finish())
         meta_data.extra.update(extra or {})
+        if accept is not None:
+            accept(meta_data)
         publish([writer], [bad_rows], meta_data_path, meta_data)
     finally:
         if writer:

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import logging
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import cli, files
 from bert_tf2.data.metadata import read_meta_data
@@ -14,6 +14,10 @@ from bert_tf2.jobs.classifier_checks import check_labelled, check_metadata, labe
 from bert_tf2.jobs.classifier_data import ClassifierData, given_records, made_records
 from bert_tf2.jobs.classifier_options import ClassifierOptions, check_combination
 from bert_tf2.jobs.runtime import configure_tensorflow, job
+
+if TYPE_CHECKING:
+    from bert_tf2.models.config import BertConfig
+    from bert_tf2.training.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +78,7 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
     lock = directory.locked() if phases.train and is_chief(strategy) else contextlib.nullcontext()
     with lock, training_setup.lost_workers_named(strategy, model_dir):
         if data is None:
-            data = _made_on_the_way(options, strategy)
-            check_metadata(options, data.meta, config)
+            data = _made_on_the_way(options, config, strategy, directory)
         return ClassifierRun(options, phases, config, data, strategy, directory, label_names(data.meta)).complete()
 
 
@@ -115,7 +118,7 @@ def _with_metadata_of_records(options: ClassifierOptions) -> ClassifierOptions:
     return dataclasses.replace(options, input_meta_data_path=beside)
 
 
-def _made_on_the_way(options: ClassifierOptions, strategy) -> ClassifierData:
+def _made_on_the_way(options: ClassifierOptions, config: "BertConfig", strategy, directory: "RunDirectory") -> ClassifierData:
     from bert_tf2.training.distribution import is_multi_worker
 
     if is_multi_worker(strategy):
@@ -123,4 +126,4 @@ def _made_on_the_way(options: ClassifierOptions, strategy) -> ClassifierData:
             "several workers cannot each make the records; make them once with create_finetuning_data.py and give "
             "--input_meta_data_path and --train_data_path"
         )
-    return made_records(options)
+    return made_records(options, config, directory)

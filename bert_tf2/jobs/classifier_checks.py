@@ -1,17 +1,21 @@
 """What a classifier's metadata must say before anything heavy starts."""
 
 import logging
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
-from bert_tf2.data.metadata import CLASSIFICATION, REGRESSION, MetaData
+from bert_tf2 import files
+from bert_tf2.data.metadata import CLASSIFICATION, REGRESSION, MetaData, read_meta_data
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.classifier_options import ClassifierOptions
-from bert_tf2.jobs.metadata_checks import check_flags, check_model, flags_of
+from bert_tf2.jobs.metadata_checks import check_flags, check_model, decisive, facts_of, flags_of
+from bert_tf2.jobs.model_files import META_DATA
 from bert_tf2.models.config import BertConfig
 
 if TYPE_CHECKING:
     from bert_tf2.jobs.classifier import Phases
     from bert_tf2.jobs.classifier_data import ClassifierData
+    from bert_tf2.training.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +33,39 @@ def check_metadata(options: ClassifierOptions, meta: MetaData, config: BertConfi
     check_flags(options, flags_of(meta))
     if not meta.is_regression and not meta.num_labels:
         raise UserError(f"{source}: the key 'num_labels' is missing; prepare the data again with create_finetuning_data.py")
+
+
+def model_facts(meta: MetaData) -> dict[str, Any]:
+    """What a trained classifier and its data must agree in; None where the metadata say nothing."""
+    return {**facts_of(meta), "labels": list(meta.label_list) or None}
+
+
+def check_directory(directory: "RunDirectory", meta: MetaData, config: BertConfig, trains: bool) -> None:
+    """Checks, before records are made in a run's directory, that they are for the model there: they replace its training's.
+
+    Args:
+      directory: where the records go.
+      meta: of these, as far as it is known before the data are read.
+      config: the model's.
+      trains: whether they are for a training, which goes on in the directory or begins there.
+
+    Raises:
+      UserError: the model there is of other data or another configuration.
+    """
+    if trains:
+        directory.require_run({"bert_config": config.to_dict(), "data": model_facts(meta)})
+        return
+    if not directory.has_checkpoints():
+        return
+    directory.require_same({"bert_config": decisive(config), "data": model_facts(meta)})
+    path = os.path.join(directory.path, META_DATA)
+    there = read_meta_data(path) if files.exists(path) else None
+    if there is not None and there.max_seq_length != meta.max_seq_length:
+        raise UserError(
+            f"--max_seq_length={meta.max_seq_length}, but the model in {directory.path} was trained with "
+            f"{there.max_seq_length} ({META_DATA}); leave it out, or name another --output_dir and "
+            f"--init_checkpoint={directory.path}"
+        )
 
 
 def check_labelled(data: "ClassifierData", phases: "Phases") -> None:

@@ -5,16 +5,22 @@ import fnmatch
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
 from bert_tf2.data.bad_rows import BadRows
 from bert_tf2.data.metadata import MetaData, RecordFile, read_meta_data
 from bert_tf2.errors import UserError
+from bert_tf2.jobs import model_files
+from bert_tf2.jobs.classifier_checks import check_directory, check_metadata
 from bert_tf2.jobs.classifier_options import ClassifierOptions
-from bert_tf2.jobs.metadata_checks import agreed_normalization, check_vocabulary
+from bert_tf2.jobs.metadata_checks import agreed_normalization, check_vocabulary, records_of
 from bert_tf2.jobs.model_files import META_DATA, MODEL_FILES
 from bert_tf2.jobs.reusable_records import SOURCE_FINGERPRINT, fingerprint, reusable
+
+if TYPE_CHECKING:
+    from bert_tf2.models.config import BertConfig
+    from bert_tf2.training.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
 
@@ -137,36 +143,48 @@ def _further_sets(meta: MetaData, kind: str, path: str | None) -> dict[str, str]
     return {split: other for split, other in beside.items() if files.exists(other)}
 
 
-def made_records(options: ClassifierOptions) -> ClassifierData:
+def made_records(options: ClassifierOptions, config: "BertConfig", run_directory: "RunDirectory") -> ClassifierData:
     """Makes records from raw files in `--output_dir`, unless those there are of the same data, vocabulary and flags.
 
     Raises:
-      UserError: data or flags that cannot be used.
+      UserError: data or flags that cannot be used, or the directory is another model's; then it is left as it was.
     """
     from bert_tf2.data.glue import create_processor
-    from bert_tf2.data.preparation import RecordOptions, prepare
+    from bert_tf2.data.preparation import RecordOptions, described, prepare
     from bert_tf2.registry import import_module
 
     modules = [import_module(module) for module in options.module_import]
     # As google-research/bert's XNLI: Chinese, with its development set cut down to it.
     languages = {"xnli_language": options.xnli_language or "zh", "pawsx_language": options.pawsx_language or "en"}
     processor = create_processor(options.task_name, **languages, only_language=True)
-    data_dir, directory = files.expand(options.data_dir), files.expand(options.directory)
+    data_dir, directory = files.expand(options.data_dir), run_directory.path
     meta_path = os.path.join(directory, META_DATA)
-    earlier = None if options.do_train or not files.exists(meta_path) else read_meta_data(meta_path)
-    options = options if earlier is None else _as_in_training(options, earlier, meta_path)
+    trained_path = None if options.do_train else _trainings_metadata(options, run_directory)
+    earlier = None if trained_path is None else read_meta_data(trained_path)
+    if earlier is not None:
+        options = _as_in_training(options, earlier, trained_path, run_directory)
     tokenizer = _tokenizer(options, earlier)
     if not files.is_remote(data_dir) and not os.path.isdir(data_dir):
         raise UserError(f"--data_dir: no such directory: {data_dir}")
     wanted = [split for split, asked in _asked_splits(options).items() if asked]
     record_options = RecordOptions(options.max_seq_length or 128, skip_bad_rows=options.on_bad_row == "skip")
+    known = described(processor, tokenizer, record_options)
+    check_metadata(options, known, config)
+    check_directory(run_directory, known, config, options.do_train)
     settings = (options.task_name.lower(), languages, record_options, tokenizer.normalization.fact)
     source = _fingerprint((*settings, tokenizer.fingerprint), data_dir, directory, modules)
     meta = reusable(meta_path, source, wanted)
     if meta is None:
         present = _present_splits(meta_path)
         outputs = {split: os.path.join(directory, name) for split, name in _RECORD_NAMES.items() if split in {*wanted, *present}}
-        prepared = prepare(processor, data_dir, tokenizer, outputs, meta_path, record_options, extra={SOURCE_FINGERPRINT: source})
+        extra = {SOURCE_FINGERPRINT: source}
+
+        def accept(made: MetaData) -> None:
+            # The records of a finished run go with it.
+            if options.do_train:
+                run_directory.require_run({"data": records_of(made)})
+
+        prepared = prepare(processor, data_dir, tokenizer, outputs, meta_path, record_options, extra, accept)
         for warning in prepared.warnings:
             logger.warning("%s", warning)
         meta = prepared.meta_data
@@ -177,9 +195,20 @@ def made_records(options: ClassifierOptions) -> ClassifierData:
     return ClassifierData(meta, kept, tokenizer, processor, data_dir)
 
 
-def _as_in_training(options: ClassifierOptions, meta: MetaData, meta_path: str) -> ClassifierOptions:
+def _trainings_metadata(options: ClassifierOptions, directory: "RunDirectory") -> str | None:
+    """The metadata of the training of the model that is to be used; None where there are none.
+
+    Those in a directory that nothing was trained in are of an earlier evaluation or prediction.
+    """
+    place = options.predict_checkpoint_path or (None if directory.has_checkpoints() else options.init_checkpoint)
+    path = os.path.join(directory.path if place is None else model_files.directory_of(files.expand(place)), META_DATA)
+    return path if files.exists(path) else None
+
+
+def _as_in_training(options: ClassifierOptions, meta: MetaData, meta_path: str, directory: "RunDirectory") -> ClassifierOptions:
     """The options of an evaluation or prediction, completed with what the metadata says of the training."""
-    if options.max_seq_length not in (None, meta.max_seq_length):
+    elsewhere = not directory.has_checkpoints()
+    if elsewhere and options.max_seq_length not in (None, meta.max_seq_length):
         logger.warning(
             "--max_seq_length=%d, but the model was trained with %d (%s)", options.max_seq_length, meta.max_seq_length, meta_path
         )

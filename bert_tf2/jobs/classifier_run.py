@@ -16,9 +16,9 @@ from bert_tf2.data.records import parse_records
 from bert_tf2.errors import UserError
 from bert_tf2.jobs import training_setup
 from bert_tf2.jobs.checkpoint_origin import fit_classes
+from bert_tf2.jobs.classifier_checks import model_facts
 from bert_tf2.jobs.classifier_data import ClassifierData
 from bert_tf2.jobs.classifier_options import ClassifierOptions
-from bert_tf2.jobs.metadata_checks import facts_of
 from bert_tf2.jobs.model_files import META_DATA
 from bert_tf2.jobs.training_run import TrainingRun
 from bert_tf2.models.checkpoints.source import Source
@@ -159,7 +159,7 @@ class ClassifierRun(TrainingRun):
         return training_setup.google_train_steps(examples, options, options.is_tf1_dialect, options.num_eval_per_epoch, limit)
 
     def _model_facts(self) -> dict[str, Any]:
-        return {**facts_of(self._data.meta), "labels": list(self._data.meta.label_list) or None}
+        return model_facts(self._data.meta)
 
     def _meta_and_tokenizer(self) -> tuple[MetaData, Any]:
         return self._data.meta, self._data.tokenizer

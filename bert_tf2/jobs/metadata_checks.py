@@ -12,6 +12,7 @@ from bert_tf2.text.normalization import Normalization
 logger = logging.getLogger(__name__)
 
 _MOST_PADDING = 128
+_TRAINING_ONLY = ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range")
 
 
 def check_model(meta: MetaData, config: BertConfig, bert_config_file: str) -> None:
@@ -33,6 +34,17 @@ def facts_of(meta: MetaData) -> dict[str, Any]:
     """What a trained model and its data must agree in, of the metadata; None where they say nothing."""
     lower_case = None if meta.normalization is None else meta.normalization.fact
     return {"task": meta.task_type, "vocabulary": meta.vocab_fingerprint, "do_lower_case": lower_case}
+
+
+def decisive(config: BertConfig) -> dict[str, Any]:
+    """A configuration without what a trained model does not depend on."""
+    return {name: value for name, value in config.to_dict().items() if name not in _TRAINING_ONLY}
+
+
+def records_of(meta: MetaData) -> dict[str, Any]:
+    """What identifies the training records that metadata tell of, in the words of a run's identity."""
+    train = meta.files.get("train")
+    return {} if train is None else {"train": [train.sha256]}
 
 
 def flags_of(meta: MetaData) -> dict[str, Any]:

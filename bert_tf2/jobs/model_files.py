@@ -48,7 +48,7 @@ def completed(options: Options, places: Sequence[str | None], needs_metadata: bo
       needs_metadata: whether the command takes the training's metadata; others have their own.
     """
     known = {field.name for field in dataclasses.fields(options)}
-    directories = list(dict.fromkeys(_directory_of(files.expand(place)) for place in places if place))
+    directories = list(dict.fromkeys(directory_of(files.expand(place)) for place in places if place))
     found: dict[str, str | None] = {}
     for flag, names in {"bert_config_file": CONFIG_NAMES, "input_meta_data_path": (META_DATA,) * needs_metadata}.items():
         if getattr(options, flag, "") is None:
@@ -82,7 +82,8 @@ def _present(paths: dict[str, str]) -> dict[str, str]:
     return dict([(flag, path) for flag, path in paths.items() if files.exists(path)][:1])
 
 
-def _directory_of(place: str) -> str:
+def directory_of(place: str) -> str:
+    """The directory of a checkpoint, which may be named by it."""
     if files.is_remote(place):
         return place if files.exists(os.path.join(place, BERT_CONFIG)) else os.path.dirname(place)
     return place if os.path.isdir(place) else os.path.dirname(place) or "."

@@ -4,16 +4,19 @@ import dataclasses
 import logging
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
 from bert_tf2.data.metadata import SQUAD, MetaData, RecordFile, read_meta_data
 from bert_tf2.data.squad_windows import QuestionSet, WindowOptions, read_questions
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.metadata_checks import check_flags, check_model, check_size, check_vocabulary, flags_of
+from bert_tf2.jobs.metadata_checks import check_flags, check_model, check_size, check_vocabulary, flags_of, records_of
 from bert_tf2.jobs.reusable_records import SOURCE_FINGERPRINT, fingerprint, reusable
 from bert_tf2.jobs.squad_options import SquadOptions
 from bert_tf2.models.config import BertConfig
+
+if TYPE_CHECKING:
+    from bert_tf2.training.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
 
@@ -96,14 +99,14 @@ def given_records(options: SquadOptions, config: BertConfig, trains: bool) -> Qu
     return QuestionData(_windows(settled), settled["version_2_with_negative"], tokenizer, train_path, meta)
 
 
-def made_records(options: SquadOptions, config: BertConfig) -> QuestionData:
+def made_records(options: SquadOptions, config: BertConfig, run_directory: "RunDirectory") -> QuestionData:
     """The data of a command in google-research/bert's dialect.
 
     With `--do_train` records are made in `--output_dir`, unless those there are of the same data, vocabulary and flags. Without
     it, what the command leaves open is what the records there were made with, if there are any: the model was trained on them.
 
     Raises:
-      UserError: data or flags that cannot be used.
+      UserError: data or flags that cannot be used, or the directory is of another training; then it is left as it was.
     """
     directory = files.expand(options.directory)
     meta_path, train_path = (os.path.join(directory, name) for name in ("meta_data.json", "train.tf_record"))
@@ -127,12 +130,19 @@ def made_records(options: SquadOptions, config: BertConfig) -> QuestionData:
     train_files = files.matching_files(options.train_file, "train_file")
     labels, skips = settled["answer_labels"], options.on_bad_row == "skip"
     settings = (windows, version_2, tokenizer.normalization.fact, tokenizer.fingerprint, labels, skips)
+    facts = {"task": SQUAD, "vocabulary": tokenizer.fingerprint, "do_lower_case": tokenizer.normalization.fact}
+    run_directory.require_run({"bert_config": config.to_dict(), "data": facts})
     source = fingerprint(settings, train_files)
     meta = reusable(meta_path, source, ["train"])
     if meta is None:
         record_options = SquadRecordOptions(windows, version_2, answer_labels=labels, skip_bad_rows=skips)
         extra = {SOURCE_FINGERPRINT: source}
-        prepared = prepare_squad(train_files, tokenizer, train_path, meta_path, record_options, extra=extra)
+
+        def accept(made: MetaData) -> None:
+            # The records of a finished run go with it.
+            run_directory.require_run({"data": records_of(made)})
+
+        prepared = prepare_squad(train_files, tokenizer, train_path, meta_path, record_options, extra=extra, accept=accept)
         for warning in prepared.warnings:
             logger.warning("%s", warning)
         meta = prepared.meta_data

@@ -65,5 +65,5 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
                     "several workers cannot each make the records; make them once with create_finetuning_data.py "
                     "--fine_tuning_task_type=squad and give --input_meta_data_path and --train_data_path"
                 )
-            data = made_records(options, config)
+            data = made_records(options, config, directory)
         return SquadRun(options, phases, config, data, question_paths, strategy, directory).complete()

@@ -19,6 +19,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs import model_files, training_setup
 from bert_tf2.jobs.checkpoint_origin import facts_beside
 from bert_tf2.jobs.earlier_training import earlier_training
+from bert_tf2.jobs.metadata_checks import decisive
 from bert_tf2.jobs.named_weights import Restored, restore
 from bert_tf2.jobs.training_options import TrainingOptions
 from bert_tf2.models.checkpoints import names
@@ -38,8 +39,6 @@ from bert_tf2.training.trainer import Trainer, TrainingResult
 logger = logging.getLogger(__name__)
 
 _HIGHEST_USUAL_RATE = 0.02
-# Of the configuration, what a trained model does not depend on.
-_TRAINING_ONLY = ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -264,8 +263,7 @@ class TrainingRun(abc.ABC):
             self._load_named_model(flag)
             return
         if training is None:
-            config = {name: value for name, value in self._config.to_dict().items() if name not in _TRAINING_ONLY}
-            self._directory.require_same({"bert_config": config, "data": self._model_facts()})
+            self._directory.require_same({"bert_config": decisive(self._config), "data": self._model_facts()})
             if self._options.init_checkpoint:
                 logger.info("%s holds checkpoints of its own: --init_checkpoint is not read", directory)
         wanted = weights.best_step(directory) if self._options.load_checkpoint == "best" else None

@@ -75,6 +75,29 @@ class RunDirectory:
         """Whether a run began here that left no checkpoint, and so nothing that another could be mistaken for."""
         return files.exists(os.path.join(self.path, RUN_CONFIG)) and not self._checkpoints()
 
+    def has_checkpoints(self) -> bool:
+        """Whether a training left a checkpoint here."""
+        return bool(self._checkpoints())
+
+    def require_run(self, known: Mapping[str, Any]) -> None:
+        """Makes sure, before `identify` can be asked, that a training may go on here; one that left no checkpoint does not count.
+
+        Args:
+          known: what is known so far of what `identify` will be given; compared as by `require_same`.
+
+        Raises:
+          UserError: as `identify`.
+        """
+        if not self.has_checkpoints():
+            return
+        if not files.exists(os.path.join(self.path, RUN_CONFIG)):
+            self._refuse_unknown_checkpoints()
+        if differing := self._differing(known):
+            raise UserError(
+                f"{self.path} belongs to another run ({'; '.join(differing[:6])}); use another --model_dir, or the same data "
+                "and flags"
+            )
+
     def require_same(self, facts: Mapping[str, Any]) -> None:
         """Makes sure that the model in this directory is what it is taken for.
 
@@ -85,17 +108,19 @@ class RunDirectory:
         Raises:
           UserError: one of them was another.
         """
-        run = self._known()["run"]
-        differing = [
-            f"{name}: {shown(there)} there, {shown(now)} now"
-            for name, there, now in _common(run, json.loads(json.dumps(facts)))
-            if there != now
-        ]
-        if differing:
+        if differing := self._differing(facts):
             raise UserError(
                 f"{self.path} holds a model of other data or another configuration ({'; '.join(differing[:4])}); prepare the "
                 "data as the training's were, and give its configuration"
             )
+
+    def _differing(self, facts: Mapping[str, Any]) -> list[str]:
+        """Where facts differ from what the training noted."""
+        return [
+            f"{name}: {shown(there)} there, {shown(now)} now"
+            for name, there, now in _common(self._known()["run"], json.loads(json.dumps(facts)))
+            if there != now
+        ]
 
     def _known(self) -> dict[str, dict[str, Any]]:
         """What `identify` wrote; empty where it never did."""
