@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# GLUE's diagnostic set has no training data of its own.
+_DIAGNOSTICS_OF = {"ax": "mnli"}
+
 
 def check_metadata(options: ClassifierOptions, meta: MetaData, config: BertConfig) -> None:
     """Checks the records' metadata against the configuration and the flags.
@@ -58,6 +61,7 @@ def check_directory(directory: "RunDirectory", meta: MetaData, config: BertConfi
     if not directory.has_checkpoints():
         return
     directory.require_same({"bert_config": decisive(config), "data": model_facts(meta)})
+    check_task(directory.path, meta)
     path = os.path.join(directory.path, META_DATA)
     there = read_meta_data(path) if files.exists(path) else None
     if there is not None and there.max_seq_length != meta.max_seq_length:
@@ -66,6 +70,34 @@ def check_directory(directory: "RunDirectory", meta: MetaData, config: BertConfi
             f"{there.max_seq_length} ({META_DATA}); leave it out, or name another --output_dir and "
             f"--init_checkpoint={directory.path}"
         )
+
+
+def check_task(directory: str, meta: MetaData) -> None:
+    """Checks that a run's directory is of the task of some records: equal labels do not make one task of two.
+
+    Raises:
+      UserError: it is of another.
+    """
+    if (there := other_task(directory, meta)) is not None:
+        raise UserError(
+            f"{directory} holds a model of the task {there}, and the data are {meta.processor_type}'s; to use it on them all the "
+            f"same, name another directory for the results and --init_checkpoint={directory}"
+        )
+
+
+def other_task(directory: str, meta: MetaData) -> str | None:
+    """The task that the training in a directory was of, where it is another than that of some records; else None.
+
+    Only names of known tasks are compared: metadata of one's own files call the task after a file.
+    """
+    from bert_tf2.data import glue  # noqa: F401 (registers the published tasks)
+    from bert_tf2.data.processors import processors
+
+    path = os.path.join(directory, META_DATA)
+    there = read_meta_data(path).processor_type if files.exists(path) else ""
+    known = {name.lower() for name in processors.names()}
+    both = {there.lower(), meta.processor_type.lower()}
+    return there if both <= known and len({_DIAGNOSTICS_OF.get(name, name) for name in both}) > 1 else None
 
 
 def check_labelled(data: "ClassifierData", phases: "Phases") -> None:

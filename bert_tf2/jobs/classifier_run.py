@@ -14,9 +14,9 @@ from bert_tf2.data.pipeline import check_divisible
 from bert_tf2.data.record_set import RecordSet
 from bert_tf2.data.records import parse_records
 from bert_tf2.errors import UserError
-from bert_tf2.jobs import training_setup
+from bert_tf2.jobs import model_files, training_setup
 from bert_tf2.jobs.checkpoint_origin import fit_classes
-from bert_tf2.jobs.classifier_checks import model_facts
+from bert_tf2.jobs.classifier_checks import check_task, model_facts, other_task
 from bert_tf2.jobs.classifier_data import ClassifierData
 from bert_tf2.jobs.classifier_options import ClassifierOptions
 from bert_tf2.jobs.model_files import META_DATA
@@ -160,6 +160,17 @@ class ClassifierRun(TrainingRun):
 
     def _model_facts(self) -> dict[str, Any]:
         return model_facts(self._data.meta)
+
+    def _load(self, training: TrainingResult | None) -> None:
+        flag = self._flag_of_named_model(training)
+        if flag is not None:
+            place = model_files.directory_of(files.expand(getattr(self._options, flag)))
+            if (there := other_task(place, self._data.meta)) is not None:
+                task = self._data.meta.processor_type
+                logger.warning("%s holds a model of the task %s, and the data are %s's", place, there, task)
+        elif training is None:
+            check_task(self._directory.path, self._data.meta)
+        super()._load(training)
 
     def _meta_and_tokenizer(self) -> tuple[MetaData, Any]:
         return self._data.meta, self._data.tokenizer

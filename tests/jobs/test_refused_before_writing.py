@@ -47,13 +47,13 @@ def test_other_jobs_open_the_first_weights_before_anything_is_written(tmp_path, 
     assert not new.exists()
 
 
-def write_task(directory, name: str, first: str, second: str, labels: tuple[str, str]):
+def write_task(directory, name: str, first: str, second: str, labels: tuple[str, str], label: str = "label"):
     """Writes training and development rows of one of GLUE's tasks on pairs or single sentences."""
     data_dir = directory / name
     data_dir.mkdir()
     columns = [column for column in (first, second) if column]
     for split, rows in (("train", 12), ("dev", 6), ("test", 4)):
-        lines = ["\t".join(["index", *columns, "label"])]
+        lines = ["\t".join(["index", *columns, label])]
         lines += ["\t".join([str(row), *["the movie was good"] * len(columns), labels[row % 2]]) for row in range(rows)]
         (data_dir / f"{split}.tsv").write_text("\n".join(lines) + "\n")
     return data_dir
@@ -128,3 +128,19 @@ def test_a_finished_training_on_questions_stays_as_it_is(tmp_path, tiny_vocab_fi
     for flag, message in (("--max_seq_length=32", "train: "), ("--do_lower_case=false", "do_lower_case: true there, false now")):
         refused(capsys, place.run_as_given(*arguments, flag), message)
         assert contents(place.model_dir) == before
+
+
+def test_a_model_of_another_task_with_the_same_labels_stays_as_it_is(trained, capsys):
+    run, new = trained.directory / "run", trained.directory / "new"
+    rows = write_task(trained.directory, "QQP", "question1", "question2", ("0", "1"), "is_duplicate")
+    before = contents(run)
+    code = trained.run_tf1(rows, run, "--task_name=QQP", "--do_eval")
+    refused(capsys, code, "run holds a model of the task SST-2, and the data are QQP's")
+    assert contents(run) == before
+    assert trained.run_tf1(rows, new, "--task_name=QQP", "--do_eval", f"--init_checkpoint={run}") == 0
+    said = capsys.readouterr().err
+    assert said.count("holds a model of the task SST-2, and the data are QQP's") == 1
+    # The garden's dialect names the records; their metadata name the task.
+    records = [f"--eval_data_path={new / 'eval.tf_record'}", f"--input_meta_data_path={new / 'meta_data.json'}"]
+    code = trained.run("--mode=eval", f"--model_dir={run}", *records)
+    refused(capsys, code, "run holds a model of the task SST-2, and the data are QQP's")
