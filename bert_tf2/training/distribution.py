@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import socket
+import textwrap
 
 import tensorflow as tf
 
@@ -192,7 +193,12 @@ def _tpu_strategy(tpu: str | None, zone: str | None, project: str | None, model_
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except Exception as error:  # whatever the resolver's transport raises: URLError, ValueError, NotFoundError …
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        if local and isinstance(error, tf.errors.NotFoundError):
+            raise UserError(
+                "no TPU was found in this machine, and --use_tpu or --distribution_strategy=tpu needs one; leave it out to train "
+                "on GPU or CPU, or name a Cloud TPU by --tpu"
+            ) from None
+        reason = textwrap.shorten(str(error).strip() or type(error).__name__, 200, placeholder=" …")
         raise UserError(
             f"cannot reach the TPU '{tpu or 'local'}': {reason}; check its name, zone, project and credentials "
             "(gcloud auth application-default login), and that it is running"

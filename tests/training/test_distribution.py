@@ -63,6 +63,11 @@ def test_wrong_clusters(config, message, monkeypatch):
         create_strategy("multi_worker_mirrored")
 
 
+def test_no_tpu_in_this_machine():
+    with pytest.raises(UserError, match=r"^no TPU was found in this machine, .*; leave it out .*name a Cloud TPU by --tpu$"):
+        create_strategy("tpu")
+
+
 def test_a_tpu_that_cannot_be_reached():
     with pytest.raises(UserError, match=r"cannot reach the TPU .grpc://127\.0\.0\.1:1.: .*check its name"):
         create_strategy("tpu", tpu="grpc://127.0.0.1:1", model_dir="gs://bucket/run")
