@@ -102,6 +102,7 @@ def test_predictions_come_from_the_checkpoint_that_is_named(workplace, capsys):
     assert "holds no BERT encoder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_results_of_another_input_stay(workplace, capsys):
     model_dir = workplace.model_dir
     assert workplace.run("--mode=train_and_eval", "--num_train_epochs=1") == 0
@@ -224,6 +225,7 @@ def test_records_of_equal_names_in_different_folders(workplace):
     assert len(read_tsv(workplace.model_dir / "predictions.tsv")) == 24
 
 
+@pytest.mark.slow
 def test_exports_in_numbered_versions(workplace, capsys):
     base = workplace.directory / "served"
     flags = [f"--model_export_path={base}", f"--vocab_file={workplace.vocab_file}"]

@@ -15,6 +15,7 @@ def classify(*arguments: str) -> int:
     return cli.run(run_classifier, ClassifierOptions, "", ["run_classifier.py", "--num_gpus=0", *arguments])
 
 
+@pytest.mark.slow
 def test_a_classifier_is_used_with_its_directory_alone(workplace, capsys):
     # No --vocab_file: the records bring theirs along.
     assert workplace.run("--mode=train", "--num_train_epochs=1") == 0

@@ -44,7 +44,9 @@ def relabel(place, labels: list[str], number: int) -> None:
     assert place.prepare(f"--labels={','.join(labels)}") == 0
 
 
-@pytest.mark.parametrize("form", ["run", "prefix", "tf1", "huggingface"])
+@pytest.mark.parametrize(
+    "form", ["run", *(pytest.param(form, marks=pytest.mark.slow) for form in ("prefix", "tf1", "huggingface"))]
+)
 def test_a_classifier_of_any_form_evaluates_predicts_and_exports(trained, capsys, form):
     expected, path = scores(trained.model_dir), trained.model_dir
     assert trained.run("--mode=predict") == 0

@@ -31,6 +31,7 @@ def test_pretraining_and_filling_with_rows_that_no_token_belongs_to(
     assert sum(candidate.probability for candidate in candidates) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [86, 96])
 def test_a_classifier_trains_evaluates_and_exports(tmp_path, tiny_vocab_file, tiny_config_dict, rows):
     place = Workplace(tmp_path, tiny_vocab_file, padded(tiny_config_dict, rows))

@@ -33,6 +33,7 @@ def _exported(config, tmp_path, tokenizer, labels):
     return [tf.saved_model.load(str(tmp_path / name)).signatures for name in ("ids", "text")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", [["bad", "good", "so-so"], None], ids=["classes", "regression"])
 def test_a_classifier_answers_nothing_with_nothing(config, tmp_path, tiny_vocab_file, labels):
     ids, text = _exported(config, tmp_path, WordPieceTokenizer(tiny_vocab_file), labels)
