@@ -295,6 +295,17 @@ def without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def read_object(directory: str, name: str) -> dict[str, Any]:
+    """The JSON object in a file of a directory; empty where there is no such file, or it holds something else.
+
+    Raises:
+      UserError: as `read_json`.
+    """
+    path = os.path.join(directory, name)
+    value = read_json(path) if exists(path) else {}
+    return value if isinstance(value, dict) else {}
+
+
 def read_json(path: str, wanted: str = "a JSON file", cure: str = "") -> Any:
     """Reads a JSON file.
 

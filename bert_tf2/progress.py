@@ -200,7 +200,7 @@ def during(what: str) -> Callable[[_Function], _Function]:
 
 @contextlib.contextmanager
 def silence() -> Iterator[None]:
-    """While this is entered nothing speaks but what is opened inside: for waiting for a person."""
+    """While this is entered nothing speaks but what is opened inside: for waiting for a person or for another program."""
     waiting = Progress("", patience=math.inf)
     with waiting:
         yield

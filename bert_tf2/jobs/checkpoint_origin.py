@@ -2,10 +2,11 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from bert_tf2 import files
+from bert_tf2.jobs.model_files import HUGGING_FACE_CONFIG, META_DATA
 from bert_tf2.models.checkpoints.hugging_face import labels_in
 from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.training.run_directory import RUN_CONFIG
@@ -30,16 +31,14 @@ def labels_beside(path: str) -> tuple[str, ...] | None:
     Args:
       path: `Source.path`.
     """
-    named = facts_beside(path).get("labels") or _read(path, "meta_data.json").get("label_list")
+    named = facts_beside(path).get("labels") or _read(path, META_DATA).get("label_list")
     if not named:
-        named = labels_in(_read(path, "config.json"))
+        named = labels_in(_read(path, HUGGING_FACE_CONFIG))
     return tuple(named) if named and all(isinstance(name, str) for name in named) else None
 
 
-def _read(path: str, name: str) -> Mapping[str, Any]:
-    file = os.path.join(os.path.dirname(path), name)
-    value = files.read_json(file) if files.exists(file) else {}
-    return value if isinstance(value, dict) else {}
+def _read(path: str, name: str) -> dict[str, Any]:
+    return files.read_object(os.path.dirname(path), name)
 
 
 def fit_classes(source: Source, labels: Sequence[str] | None, num_labels: int) -> tuple[Source, str | None]:

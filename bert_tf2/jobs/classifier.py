@@ -67,7 +67,7 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
     strategy = training_setup.create_strategy(options, model_dir)
 
     from bert_tf2.jobs.classifier_run import ClassifierRun
-    from bert_tf2.jobs.training_run import check_named_checkpoint, require_trained
+    from bert_tf2.jobs.named_weights import check_named_checkpoint, require_trained
     from bert_tf2.training.distribution import is_chief
     from bert_tf2.training.run_directory import RunDirectory
 

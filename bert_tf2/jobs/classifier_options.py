@@ -3,6 +3,7 @@
 import dataclasses
 
 from bert_tf2.errors import UserError
+from bert_tf2.jobs import shared_options
 from bert_tf2.jobs.options import at_least, option, refuse_given, require_given
 from bert_tf2.jobs.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
 
@@ -43,15 +44,8 @@ class ClassifierOptions(TrainingOptions):
         section=TF1,
     )
     sp_model_file: str | None = option(None, "SentencePiece model, instead of --vocab_file.", section=TF1)
-    do_lower_case: bool | None = option(
-        None,
-        "Lower-case the text; right for uncased vocabularies [default: what the records say, or tokenizer_config.json beside the "
-        "vocabulary, or true].",
-        section=TF1,
-    )
-    strip_accents: bool | None = option(
-        None, "Strip the accents of letters [default: as --do_lower_case, or what records or tokenizer say].", section=TF1
-    )
+    do_lower_case: bool | None = shared_options.do_lower_case(TF1)
+    strip_accents: bool | None = shared_options.strip_accents(TF1)
     max_seq_length: int | None = option(
         None,
         "Longest example in tokens; longer ones are truncated [default: 128, or what the records say].",
@@ -70,13 +64,7 @@ class ClassifierOptions(TrainingOptions):
         choices=("fail", "skip"),
         section=TF1,
     )
-    steps_rounding: str = option(
-        "up",
-        "How the training's steps are counted: up (every example in every epoch, its last batch may be smaller) or google "
-        "(rounded down as this dialect's original does it, for exact comparison).",
-        choices=("up", "google"),
-        section=OPTIMIZATION,
-    )
+    steps_rounding: str = shared_options.steps_rounding(OPTIMIZATION)
 
     @property
     def is_tf1_dialect(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from bert_tf2 import files
 from bert_tf2.data.metadata import CLASSIFICATION, REGRESSION, MetaData, facts_of_tokenizer, read_meta_data, to_json
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.model_files import CONFIG_NAMES, HUGGING_FACE_CONFIG, META_DATA
 from bert_tf2.models.checkpoints.hugging_face import labels_in
 from bert_tf2.models.config import BertConfig
 from bert_tf2.text.normalization import Normalization
@@ -19,11 +20,9 @@ from bert_tf2.text.tokenizer import casing_warning, load_tokenizer
 from bert_tf2.text.tokenizer_config import read_beside
 from bert_tf2.text.tokenizer_files import CONFIG, tokenizer_files
 from bert_tf2.text.vocabulary import vocabulary_in
+from bert_tf2.training.run_directory import RUN_CONFIG
 
 logger = logging.getLogger(__name__)
-
-CONFIG_NAMES = ("bert_config.json", "config.json")
-_META_DATA, _RUN_CONFIG = "meta_data.json", "run_config.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +54,7 @@ class ConversionSource:
             written = tokenizer_files(self.tokenizer, self.config.max_position_embeddings)
             contents = {name: written[name] for name in ("vocab.txt", CONFIG)}
         if classes is not None:
-            contents[_META_DATA] = (files.json_text(to_json(self._meta_data(classes)))).encode()
+            contents[META_DATA] = (files.json_text(to_json(self._meta_data(classes)))).encode()
         return contents
 
     def _meta_data(self, classes: int) -> MetaData:
@@ -91,31 +90,24 @@ def find_source(
       UserError: there is no configuration, or a file cannot be used.
     """
     directory = os.path.dirname(path) or "."
-    run = _read(directory, _RUN_CONFIG).get("run")
+    run = files.read_object(directory, RUN_CONFIG).get("run")
     run = run if isinstance(run, dict) else {}
     config, config_path = _config(directory, bert_config_file, run)
     facts = run["data"] if isinstance(run.get("data"), dict) else {}
-    meta_path = os.path.join(directory, _META_DATA)
+    meta_path = os.path.join(directory, META_DATA)
     if files.exists(meta_path):
         meta = read_meta_data(meta_path)
         lower_case = None if meta.normalization is None else meta.normalization.fact
         facts = {"labels": list(meta.label_list), "do_lower_case": lower_case} | {
             name: value for name, value in facts.items() if value is not None
         }
-    hugging_face = _read(directory, CONFIG_NAMES[1])
+    hugging_face = files.read_object(directory, HUGGING_FACE_CONFIG)
     labels = labels_in(hugging_face) or tuple(facts.get("labels") or ())
     flags = {"do_lower_case": do_lower_case, "strip_accents": strip_accents}
     trained_with = Normalization.of_fact(facts.get("do_lower_case"))
     tokenizer = _tokenizer(directory, vocab_file, flags, trained_with)
     problem_type = hugging_face.get("problem_type")
     return ConversionSource(config, config_path, tokenizer, labels, problem_type if isinstance(problem_type, str) else None)
-
-
-def _read(directory: str, name: str) -> dict[str, Any]:
-    """The object in a file that may be there."""
-    path = os.path.join(directory, name)
-    value = files.read_json(path) if files.exists(path) else {}
-    return value if isinstance(value, dict) else {}
 
 
 def _config(directory: str, bert_config_file: str | None, run: dict[str, Any]) -> tuple[BertConfig, str]:
@@ -127,7 +119,7 @@ def _config(directory: str, bert_config_file: str | None, run: dict[str, Any]) -
         if files.exists(path):
             return BertConfig.from_json_file(path), path
     if isinstance(run.get("bert_config"), dict):
-        return BertConfig.from_dict(run["bert_config"]), os.path.join(directory, _RUN_CONFIG)
+        return BertConfig.from_dict(run["bert_config"]), os.path.join(directory, RUN_CONFIG)
     raise UserError(f"--bert_config_file is required: there is no {' or '.join(CONFIG_NAMES)} in {directory}")
 
 

@@ -14,6 +14,7 @@ from bert_tf2.errors import JobError, UserError
 from bert_tf2.jobs import demo_material as material
 from bert_tf2.jobs.options import Options, at_least, option, positive
 from bert_tf2.jobs.runtime import job
+from bert_tf2.progress import silence
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -129,7 +130,8 @@ def _shown(path: pathlib.Path) -> str:
 def _run(number: int, arguments: list[str]) -> None:
     print(f"\n[{number}/3] {shlex.join(arguments)}", flush=True)
     start = time.monotonic()
-    code = subprocess.run(arguments, cwd=CHECKOUT, check=False).returncode
+    with silence():
+        code = subprocess.run(arguments, cwd=CHECKOUT, check=False).returncode
     if code != 0:
         raise JobError(f"command {number} of the demo ended with exit code {code}; its message is above")
     print(f"[{number}/3] done in {time.monotonic() - start:.0f} s", flush=True)

@@ -22,16 +22,11 @@ def earlier_training(directory: str) -> tuple[list[tuple[str, str]], list[tuple[
     if not steps:
         return [], []
     facts: list[tuple[str, object]] = [("training steps", max(steps))]
-    run = _read(directory, RUN_CONFIG).get("run", {})
+    run = files.read_object(directory, RUN_CONFIG).get("run", {})
     facts += [(name, "random" if run[key] is None else run[key]) for key, name in _FACTS.items() if key in run]
-    best = _read(directory, BEST_CHECKPOINT)
+    best = files.read_object(directory, BEST_CHECKPOINT)
     if best:
         facts.append((f"best {best['metric']}", f"{best['value']:.4f} at step {best['step']}"))
     table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts)])
     curve = os.path.join(directory, LOSS_CURVE)
     return [("Loss", curve)] if files.exists(curve) else [], [("Training", table)]
-
-
-def _read(directory: str, name: str) -> dict:
-    path = os.path.join(directory, name)
-    return files.read_json(path) if files.exists(path) else {}

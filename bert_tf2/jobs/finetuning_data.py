@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bert_tf2.data.row_files import delimiter_of
 from bert_tf2.errors import UserError
+from bert_tf2.jobs import shared_options
 from bert_tf2.jobs.metadata_checks import check_vocabulary
 from bert_tf2.jobs.model_files import write_vocabulary_beside
 from bert_tf2.jobs.options import Options, at_least, option, refuse_given, refuse_overwriting, refused_option, require_given
@@ -122,14 +123,8 @@ class FinetuningDataOptions(Options):
     )
     tokenization: str = option("WordPiece", "Tokenizer.", choices=("WordPiece", "SentencePiece"), section=TEXT)
     sp_model_file: str = option("", "SentencePiece model.", section=TEXT)
-    do_lower_case: bool | None = option(
-        None,
-        "Lower-case the text; right for uncased models [default: what tokenizer_config.json beside --vocab_file says, or true].",
-        section=TEXT,
-    )
-    strip_accents: bool | None = option(
-        None, "Strip the accents of letters [default: what the tokenizer's files say, or as --do_lower_case].", section=TEXT
-    )
+    do_lower_case: bool | None = shared_options.do_lower_case_before_training(TEXT)
+    strip_accents: bool | None = shared_options.strip_accents_before_training(TEXT)
     max_seq_length: int | None = option(
         None, "Longest input in tokens; longer ones are cut [default: 128; for squad 384].", check=at_least(3), section=TEXT
     )

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.model_files import CONFIG_NAMES
 from bert_tf2.text.vocabulary import FILE_NAMES, MASK, vocabulary_in
+from bert_tf2.training.run_directory import RUN_CONFIG
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_CONFIG_NAMES = ("bert_config.json", "config.json")
-_RUN_CONFIG = "run_config.json"
 _CONTINUES, _BEGINS = "##", "▁"
 
 
@@ -207,15 +207,12 @@ def _config(bert_config_file: str | None, source_path: str) -> Any:
     if bert_config_file is not None:
         return BertConfig.from_json_file(files.require_file(bert_config_file, "bert_config_file"))
     directory = _directory(source_path)
-    for name in _CONFIG_NAMES:
+    for name in CONFIG_NAMES:
         if files.exists(os.path.join(directory, name)):
             return BertConfig.from_json_file(os.path.join(directory, name))
-    run = os.path.join(directory, _RUN_CONFIG)
-    if files.exists(run):
-        known = files.read_json(run).get("run", {}).get("bert_config")
-        if isinstance(known, dict):
-            return BertConfig.from_dict(known)
-    return None
+    run = files.read_object(directory, RUN_CONFIG).get("run", {})
+    known = run.get("bert_config") if isinstance(run, dict) else None
+    return BertConfig.from_dict(known) if isinstance(known, dict) else None
 
 
 def _vocabulary_beside(source_path: str) -> str | None:
@@ -224,7 +221,7 @@ def _vocabulary_beside(source_path: str) -> str | None:
 
 
 def _require_both(has_config: bool, has_vocabulary: bool, directory: str) -> None:
-    missing = {} if has_config else {"--bert_config_file": _CONFIG_NAMES}
+    missing = {} if has_config else {"--bert_config_file": CONFIG_NAMES}
     missing |= {} if has_vocabulary else {"--vocab_file (or --sp_model_file)": FILE_NAMES}
     if missing:
         listed = (f"{flag} is required: there is no {' or '.join(names)} in {directory}" for flag, names in missing.items())

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BERT_CONFIG = "bert_config.json"
-CONFIG_NAMES = (BERT_CONFIG, "config.json")
+BERT_CONFIG, HUGGING_FACE_CONFIG = "bert_config.json", "config.json"
+CONFIG_NAMES = (BERT_CONFIG, HUGGING_FACE_CONFIG)
 META_DATA = "meta_data.json"
 WORDPIECE_VOCABULARY, SENTENCEPIECE_MODEL = "vocab.txt", "spiece.model"
 TOKENIZER_CONFIG = "tokenizer_config.json"

@@ -42,8 +42,8 @@ def run_pretraining(options: PretrainingOptions) -> dict[str, Any]:
     model_dir = files.expand(options.directory)
     strategy = training_setup.create_strategy(options, model_dir)
 
+    from bert_tf2.jobs.named_weights import check_named_checkpoint, require_trained
     from bert_tf2.jobs.pretraining_run import PretrainingRun
-    from bert_tf2.jobs.training_run import check_named_checkpoint, require_trained
     from bert_tf2.training.distribution import is_chief
     from bert_tf2.training.run_directory import RunDirectory
 

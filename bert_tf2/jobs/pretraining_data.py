@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError
+from bert_tf2.jobs import shared_options
 from bert_tf2.jobs.model_files import write_vocabulary_beside
 from bert_tf2.jobs.options import (
     Options,
@@ -56,14 +57,8 @@ class PretrainingDataOptions(Options):
     )
     tokenization: str = option("WordPiece", "Tokenizer.", choices=("WordPiece", "SentencePiece"), section=TEXT)
     sp_model_file: str = option("", "SentencePiece model.", section=TEXT)
-    do_lower_case: bool | None = option(
-        None,
-        "Lower-case the text; right for uncased models [default: what tokenizer_config.json beside --vocab_file says, or true].",
-        section=TEXT,
-    )
-    strip_accents: bool | None = option(
-        None, "Strip the accents of letters [default: what the tokenizer's files say, or as --do_lower_case].", section=TEXT
-    )
+    do_lower_case: bool | None = shared_options.do_lower_case_before_training(TEXT)
+    strip_accents: bool | None = shared_options.strip_accents_before_training(TEXT)
     on_bad_row: str = option(
         "fail",
         "What to do with a line of JSON that holds no text: end, or leave it out, count it and list it in "

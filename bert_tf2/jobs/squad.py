@@ -48,8 +48,8 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
     model_dir = files.expand(options.directory)
     strategy = training_setup.create_strategy(options, model_dir)
 
+    from bert_tf2.jobs.named_weights import check_named_checkpoint, require_trained
     from bert_tf2.jobs.squad_run import SquadRun
-    from bert_tf2.jobs.training_run import check_named_checkpoint, require_trained
     from bert_tf2.training.distribution import is_chief, is_multi_worker
     from bert_tf2.training.run_directory import RunDirectory
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 from bert_tf2.errors import UserError
+from bert_tf2.jobs import shared_options
 from bert_tf2.jobs.options import at_least, ignored_option, option, require_given
 from bert_tf2.jobs.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
 
@@ -107,22 +108,9 @@ class SquadOptions(TrainingOptions):
     vocab_file: str | None = option(
         None, "WordPiece vocabulary of the model: vocab.txt, tokenizer.json or a folder with one of them.", section=TEXT
     )
-    do_lower_case: bool | None = option(
-        None,
-        "Lower-case the text; right for uncased vocabularies [default: what the records say, or tokenizer_config.json beside the "
-        "vocabulary, or true].",
-        section=TEXT,
-    )
-    strip_accents: bool | None = option(
-        None, "Strip the accents of letters [default: as --do_lower_case, or what records or tokenizer say].", section=TEXT
-    )
-    steps_rounding: str = option(
-        "up",
-        "How the training's steps are counted: up (every example in every epoch, its last batch may be smaller) or google "
-        "(rounded down as this dialect's original does it, for exact comparison).",
-        choices=("up", "google"),
-        section=OPTIMIZATION,
-    )
+    do_lower_case: bool | None = shared_options.do_lower_case(TEXT)
+    strip_accents: bool | None = shared_options.strip_accents(TEXT)
+    steps_rounding: str = shared_options.steps_rounding(OPTIMIZATION)
 
     @property
     def is_tf1_dialect(self) -> bool:

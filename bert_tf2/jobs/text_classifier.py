@@ -248,14 +248,14 @@ class _RunBackend:
         meta, config = read_meta_data(found.input_meta_data_path), BertConfig.from_json_file(found.bert_config_file)
         if meta.task_type not in (CLASSIFICATION, REGRESSION):
             raise UserError(f"--model_dir={directory} is of {meta.task_type}; texts are classified by {CLASSIFICATION} models")
-        _require_fit(directory, check_model, meta, config, found.bert_config_file)
+        _require_fit(directory, "the configuration", check_model, meta, config, found.bert_config_file)
         tokenizer = load_tokenizer(
             vocab_file=found.vocab_file,
             sp_model_file=found.sp_model_file,
             tokenization="SentencePiece" if found.sp_model_file else "WordPiece",
             normalization=meta.normalization,
         )
-        _require_fit(directory, check_vocabulary, meta, tokenizer)
+        _require_fit(directory, "the vocabulary", check_vocabulary, meta, tokenizer)
         labels = label_names(meta)
         from bert_tf2.models.encoder import build_encoder
         from bert_tf2.tasks.classification import ClassificationTask
@@ -292,13 +292,14 @@ class _RunBackend:
         return logits if self.label_list is None else np.exp(log_softmax(logits))
 
 
-def _require_fit(directory: str, check: Callable[..., None], *parts: Any) -> None:
-    """Makes what a check says of records and flags a word on the directory, which holds all of it."""
+def _require_fit(directory: str, part: str, check: Callable[..., None], *compared: Any) -> None:
+    """Applies a check of records and flags, whose cures are not for a directory that holds both sides."""
     try:
-        check(*parts)
+        check(*compared)
     except UserError as error:
-        reason = str(error).split("; ")[0].split(": vocabulary and")[0].replace("--vocab_file=", "")
-        raise UserError(f"--model_dir={directory}: its files are not of one training: {reason}; {_WHICH}") from None
+        raise UserError(
+            f"--model_dir={directory}: its files are not of one training: {part} does not fit {model_files.META_DATA}; {_WHICH}"
+        ) from error
 
 
 class _SavedModelBackend:

@@ -24,7 +24,6 @@ from bert_tf2.jobs.named_weights import Restored, restore
 from bert_tf2.jobs.training_options import TrainingOptions
 from bert_tf2.models.checkpoints import names
 from bert_tf2.models.checkpoints.formats import open_source
-from bert_tf2.models.checkpoints.loading import check_fits
 from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
@@ -390,31 +389,3 @@ class TrainingRun(abc.ABC):
         """What a job adds to the summary, from the training's entries in the history."""
         del train
         return {}
-
-
-def require_trained(model_dir: str, options: TrainingOptions) -> None:
-    """Without training there must be something to load; an empty directory must never give predictions.
-
-    Raises:
-      UserError: the directory holds no checkpoint and none is named.
-    """
-    if options.predict_checkpoint_path or options.init_checkpoint or checkpointing.latest_step(model_dir) is not None:
-        return
-    found = "is empty" if os.path.isdir(model_dir) and not os.listdir(model_dir) else "holds no checkpoint"
-    if not files.is_remote(model_dir) and not os.path.isdir(model_dir):
-        found = "does not exist"
-    raise UserError(f"--model_dir={model_dir} {found}; train first, or name a trained model with --init_checkpoint")
-
-
-def check_named_checkpoint(model_dir: str, options: TrainingOptions, config: BertConfig, trains: bool) -> None:
-    """Opens the checkpoint that a command is going to read, before it writes anything; nothing but its table is read.
-
-    Raises:
-      UserError: it is not there, is none, or does not fit the configuration.
-    """
-    path = None if trains else options.predict_checkpoint_path
-    # A run that goes on has weights of its own, and the first may have been moved away.
-    if path is None and checkpointing.latest_step(model_dir) is None:
-        path = options.init_checkpoint
-    if path:
-        check_fits(open_source(path), config)

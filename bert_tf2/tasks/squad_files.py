@@ -1,15 +1,10 @@
-"""What is written of SQuAD answers: Google's files byte for byte (JSON with an indent of four, in ASCII), and report sections."""
+"""What is written of SQuAD answers: Google's files, byte for byte (JSON with an indent of four, in ASCII)."""
 
 import json
 import os
-from typing import TYPE_CHECKING
 
 from bert_tf2.files import remove_if_there, write_text
-from bert_tf2.tasks import squad_report
 from bert_tf2.tasks.span_decoding import DecodedAnswers
-
-if TYPE_CHECKING:
-    from bert_tf2.data.squad_windows import QuestionSet
 
 PREDICTIONS = "predictions.json"
 NBEST = "nbest_predictions.json"
@@ -35,16 +30,6 @@ def write_answers(directory: str, answers: DecodedAnswers, version_2: bool, pref
     if not version_2:
         remove_if_there(os.path.join(directory, prefix + NULL_ODDS))
     return paths
-
-
-def report_sections(questions: "QuestionSet", answers: DecodedAnswers) -> list[tuple[str, str]]:
-    """Headings and Markdown for `bert_tf2.training.report.write_report`.
-
-    Raises:
-      UserError: a question of version 1.1 has no gold answer.
-    """
-    contexts = [questions.contexts[number].text for number in questions.context_of_question]
-    return squad_report.report_sections(questions.questions, contexts, answers.predictions, bool(answers.null_odds))
 
 
 def _json(value: object) -> str:

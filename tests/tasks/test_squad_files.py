@@ -1,14 +1,12 @@
 """Answer files in Google's format, and what a report says of answers."""
 
-import types
-
 import numpy as np
 import pytest
 
 from bert_tf2.data.squad import Answer, Question
 from bert_tf2.tasks import squad_report
 from bert_tf2.tasks.span_decoding import DecodedAnswers
-from bert_tf2.tasks.squad_files import report_sections, write_answers
+from bert_tf2.tasks.squad_files import write_answers
 from bert_tf2.tasks.squad_scores import question_scores
 
 
@@ -117,10 +115,9 @@ def test_sections_of_a_report():
         question("3", "Why?"),
         question("4", "Who?", "fox", start=18),
     ]
-    contexts = [types.SimpleNamespace(text=context)]
-    data = types.SimpleNamespace(questions=questions, contexts=contexts, context_of_question=np.zeros(4, np.int32))
-    answers = DecodedAnswers(predictions={"1": "brown fox", "2": "", "3": "fox"}, null_odds={"1": 0.0})
-    (by_word, first), (by_length, second), (wrong, third) = report_sections(data, answers)
+    predictions = {"1": "brown fox", "2": "", "3": "fox"}
+    sections = squad_report.report_sections(questions, [context] * 4, predictions, version_2=True)
+    (by_word, first), (by_length, second), (wrong, third) = sections
     assert (by_word, by_length, wrong) == ("By question word", "By length of the answer", "Wrong answers")
     assert "| which | 1 | 100.00 | 100.00 |" in first
     assert "| no answer | 1 | 0.00 | 0.00 |" in second
@@ -141,9 +138,5 @@ def test_sections_of_a_report():
 
 
 def test_nothing_wrong_has_no_section():
-    data = types.SimpleNamespace(
-        questions=[question("1", "Who?", "fox")],
-        contexts=[types.SimpleNamespace(text="a fox")],
-        context_of_question=np.zeros(1, np.int32),
-    )
-    assert len(report_sections(data, DecodedAnswers(predictions={"1": "fox"}))) == 2
+    questions = [question("1", "Which fox?", "fox", start=4)]
+    assert len(squad_report.report_sections(questions, ["The fox."], {"1": "fox"}, version_2=False)) == 2
