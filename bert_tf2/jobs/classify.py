@@ -87,6 +87,8 @@ def classify(options: ClassifyOptions, texts: TextIO | None = None) -> int:
 
     def answer(line: str) -> str:
         text, text_b = _pair(line)
+        if is_empty(text, text_b):
+            raise UserError("empty text")
         _check_kind(classifier, text_b is not None, "the line", "a tab between the two")
         return shown(classifier.predict(text, text_b))
 

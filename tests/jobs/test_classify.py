@@ -162,7 +162,7 @@ def test_pairs_and_regression(workplace, capsys):
             "the two",
         ),
         (b"\t \t", "standard input:2: a blank line; give a text on each line"),
-        ("\u200b".encode(), "standard input:2: texts[0]: empty text"),
+        ("\u200b".encode(), "standard input:2: empty text"),
     ],
 )
 def test_no_line_of_standard_input_is_dropped_or_guessed(trained_workplace, monkeypatch, capsys, line, message):
