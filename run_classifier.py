@@ -13,7 +13,7 @@ From raw files, with the flags of google-research/bert:
 Run the same command again to resume an interrupted job.
 """
 
-from bert_tf2.jobs.classifier import command
+from bert_tf2.jobs.fine_tuning.classifier import command
 
 if __name__ == "__main__":
     command(__doc__)

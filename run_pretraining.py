@@ -15,7 +15,7 @@ The encoder lies in out/pretrained afterwards: an --init_checkpoint of run_class
 command again to resume an interrupted job.
 """
 
-from bert_tf2.jobs.pretraining import command
+from bert_tf2.jobs.pretraining.job import command
 
 if __name__ == "__main__":
     command(__doc__)

@@ -14,7 +14,7 @@ From SQuAD's files, with the flags of google-research/bert:
 Run the same command again to resume an interrupted job.
 """
 
-from bert_tf2.jobs.squad import command
+from bert_tf2.jobs.fine_tuning.squad import command
 
 if __name__ == "__main__":
     command(__doc__)

@@ -51,17 +51,17 @@ setup(
     },
     entry_points={
         "console_scripts": [
-            "bert-tf2-answer-questions = bert_tf2.jobs.answer_questions:command",
-            "bert-tf2-classifier = bert_tf2.jobs.classifier:command",
-            "bert-tf2-classify = bert_tf2.jobs.classify:command",
-            "bert-tf2-convert-checkpoint = bert_tf2.jobs.convert_checkpoint:command",
-            "bert-tf2-create-finetuning-data = bert_tf2.jobs.finetuning_data:command",
-            "bert-tf2-create-pretraining-data = bert_tf2.jobs.pretraining_data:command",
-            "bert-tf2-demo = bert_tf2.jobs.demo:command",
-            "bert-tf2-fill-mask = bert_tf2.jobs.fill_mask:command",
-            "bert-tf2-pretraining = bert_tf2.jobs.pretraining:command",
-            "bert-tf2-squad = bert_tf2.jobs.squad:command",
-            "bert-tf2-score-squad = bert_tf2.jobs.score_squad:command",
+            "bert-tf2-answer-questions = bert_tf2.jobs.commands.answer_questions:command",
+            "bert-tf2-classifier = bert_tf2.jobs.fine_tuning.classifier:command",
+            "bert-tf2-classify = bert_tf2.jobs.commands.classify:command",
+            "bert-tf2-convert-checkpoint = bert_tf2.jobs.commands.convert_checkpoint:command",
+            "bert-tf2-create-finetuning-data = bert_tf2.jobs.preparation.finetuning_data:command",
+            "bert-tf2-create-pretraining-data = bert_tf2.jobs.pretraining.data:command",
+            "bert-tf2-demo = bert_tf2.jobs.commands.demo:command",
+            "bert-tf2-fill-mask = bert_tf2.jobs.commands.fill_mask:command",
+            "bert-tf2-pretraining = bert_tf2.jobs.pretraining.job:command",
+            "bert-tf2-squad = bert_tf2.jobs.fine_tuning.squad:command",
+            "bert-tf2-score-squad = bert_tf2.jobs.commands.score_squad:command",
         ]
     },
     classifiers=[

@@ -19,8 +19,8 @@ from peers.weights import BASE_CONFIG, make_garden_weights
 
 from bert_tf2 import cli, files
 from bert_tf2.errors import JobError
-from bert_tf2.jobs import demo_material
-from bert_tf2.jobs.options import Options, at_least, option
+from bert_tf2.jobs.commands import demo_material
+from bert_tf2.options import Options, at_least, option
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MAX_SEQ_LENGTH = 128

@@ -24,15 +24,15 @@ import tensorflow as tf
 from official.nlp.data import classifier_data_lib
 from official.nlp.tools import tokenization
 
-from bert_tf2.data.bad_rows import BadRows
 from bert_tf2.data.encoding import input_encoder
-from bert_tf2.data.features import classification_features
-from bert_tf2.data.glue import create_processor
-from bert_tf2.data.preparation import RecordOptions, prepare
-from bert_tf2.data.records import RecordWriter, parse_records
-from bert_tf2.data.split_writing import Split, write_split
-from bert_tf2.data.statistics import SplitStatistics
-from bert_tf2.data.tabular import TabularOptions, TabularProcessor
+from bert_tf2.data.records.records import RecordWriter, parse_records
+from bert_tf2.data.sources.bad_rows import BadRows
+from bert_tf2.tasks.classification.features import classification_features
+from bert_tf2.tasks.classification.glue import create_processor
+from bert_tf2.tasks.classification.preparation import RecordOptions, prepare
+from bert_tf2.tasks.classification.split_writing import Split, write_split
+from bert_tf2.tasks.classification.statistics import SplitStatistics
+from bert_tf2.tasks.classification.tabular import TabularOptions, TabularProcessor
 from bert_tf2.text.tokenizer import load_tokenizer
 
 _LENGTH = 128

@@ -19,7 +19,7 @@ from peers.weights import BASE_CONFIG
 
 from bert_tf2 import cli, files
 from bert_tf2.errors import JobError
-from bert_tf2.jobs.options import Options, at_least, option
+from bert_tf2.options import Options, at_least, option
 
 MODELS = {
     "minilm": {"num_hidden_layers": 6, "hidden_size": 384, "num_attention_heads": 12, "intermediate_size": 1536},

@@ -49,7 +49,7 @@ print("RESULT " + json.dumps({
 
 _OURS = """
 import json, sys, time
-from bert_tf2.jobs.pretraining_data import PretrainingDataOptions, create_pretraining_data
+from bert_tf2.jobs.pretraining.data import PretrainingDataOptions, create_pretraining_data
 job = json.loads(sys.argv[1])
 start = time.perf_counter()
 prepared = create_pretraining_data(PretrainingDataOptions(

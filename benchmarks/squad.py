@@ -21,10 +21,10 @@ from peers.squad_material import WINDOWS, SquadMaterial
 from peers.weights import make_garden_weights
 
 from bert_tf2 import cli, files
-from bert_tf2.data.squad_windows import read_questions
 from bert_tf2.errors import JobError
-from bert_tf2.jobs import demo_material
-from bert_tf2.jobs.options import at_least, option
+from bert_tf2.jobs.commands import demo_material
+from bert_tf2.options import at_least, option
+from bert_tf2.tasks.question_answering.windows import read_questions
 
 PARTS = ("preparation", "decoding", "training", "prediction")
 DTYPES = ("fp32", "bf16")

@@ -19,8 +19,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from bert_tf2.data.squad_windows import QuestionSet, read_questions
-from bert_tf2.tasks.span_decoding import DecodingOptions, decode
+from bert_tf2.tasks.question_answering.decoding import DecodingOptions, decode
+from bert_tf2.tasks.question_answering.windows import QuestionSet, read_questions
 from bert_tf2.text.offsets import WHITE_SPACE
 from bert_tf2.text.tokenizer import load_tokenizer
 

@@ -23,8 +23,8 @@ from peers import turns
 from peers.squad_material import WINDOWS, SquadMaterial
 
 from bert_tf2 import cli, files
-from bert_tf2.jobs import demo_material
-from bert_tf2.jobs.options import at_least, fraction, option, positive
+from bert_tf2.jobs.commands import demo_material
+from bert_tf2.options import at_least, fraction, option, positive
 
 SIDES = {"hugging_face": "Hugging Face", "ours": "bert_tf2"}
 
@@ -57,7 +57,7 @@ class Scores:
     def __init__(self, options: ScoresOptions):
         from peers import squad_records
 
-        from bert_tf2.data.squad_windows import read_questions
+        from bert_tf2.tasks.question_answering.windows import read_questions
         from bert_tf2.text.tokenizer import load_tokenizer
 
         self._options = options
@@ -79,8 +79,8 @@ class Scores:
         """EM and F1 of `transformers.BertForQuestionAnswering`."""
         import numpy as np
 
-        from bert_tf2.tasks.span import SpanTask
-        from bert_tf2.tasks.span_decoding import DecodingOptions
+        from bert_tf2.tasks.question_answering.decoding import DecodingOptions
+        from bert_tf2.tasks.question_answering.task import SpanTask
 
         options, logits = self._options, self._work / "logits.npz"
         job = {name: getattr(options, name) for name in ("epochs", "batch_size", "learning_rate", "warmup_proportion", "dtype")}

@@ -10,7 +10,7 @@ Many, from a file with {"id": …, "question": …, "context": …} on each line
     python -m bert_tf2.answer_questions --model=export_text --input_file=questions.jsonl --output_file=answers.jsonl
 """
 
-from bert_tf2.jobs.answer_questions import command
+from bert_tf2.jobs.commands.answer_questions import command
 
 if __name__ == "__main__":
     command(__doc__)

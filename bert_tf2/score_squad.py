@@ -6,7 +6,7 @@
 Whether the data are version 1.1 or 2.0 is found from them.
 """
 
-from bert_tf2.jobs.score_squad import command
+from bert_tf2.jobs.commands.score_squad import command
 
 if __name__ == "__main__":
     command(__doc__)

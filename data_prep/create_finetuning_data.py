@@ -23,7 +23,7 @@ try:
 except ModuleNotFoundError:  # run from a clone that was not installed
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from bert_tf2.jobs.finetuning_data import command
+from bert_tf2.jobs.preparation.finetuning_data import command
 
 if __name__ == "__main__":
     command(__doc__)

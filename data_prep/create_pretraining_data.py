@@ -18,7 +18,7 @@ try:
 except ModuleNotFoundError:  # run from a clone that was not installed
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from bert_tf2.jobs.pretraining_data import command
+from bert_tf2.jobs.pretraining.data import command
 
 if __name__ == "__main__":
     command(__doc__)

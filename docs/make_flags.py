@@ -3,17 +3,17 @@
 import pathlib
 
 from bert_tf2 import cli
-from bert_tf2.jobs.answer_questions import AnswerQuestionsOptions
-from bert_tf2.jobs.classifier_options import ClassifierOptions
-from bert_tf2.jobs.classify import ClassifyOptions
-from bert_tf2.jobs.convert_checkpoint import ConvertCheckpointOptions
-from bert_tf2.jobs.demo import DemoOptions
-from bert_tf2.jobs.fill_mask import FillMaskOptions
-from bert_tf2.jobs.finetuning_data import FinetuningDataOptions
-from bert_tf2.jobs.pretraining_data import PretrainingDataOptions
-from bert_tf2.jobs.pretraining_options import PretrainingOptions
-from bert_tf2.jobs.score_squad import ScoreSquadOptions
-from bert_tf2.jobs.squad_options import SquadOptions
+from bert_tf2.jobs.commands.answer_questions import AnswerQuestionsOptions
+from bert_tf2.jobs.commands.classify import ClassifyOptions
+from bert_tf2.jobs.commands.convert_checkpoint import ConvertCheckpointOptions
+from bert_tf2.jobs.commands.demo import DemoOptions
+from bert_tf2.jobs.commands.fill_mask import FillMaskOptions
+from bert_tf2.jobs.commands.score_squad import ScoreSquadOptions
+from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
+from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
+from bert_tf2.jobs.preparation.options import FinetuningDataOptions
+from bert_tf2.jobs.pretraining.data import PretrainingDataOptions
+from bert_tf2.jobs.pretraining.options import PretrainingOptions
 
 COMMANDS = {
     "data_prep/create_finetuning_data.py": FinetuningDataOptions,

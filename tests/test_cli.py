@@ -10,7 +10,7 @@ import pytest
 
 from bert_tf2 import cli
 from bert_tf2.errors import DirectoryInUseError, Interrupted, JobError, NonFiniteLossError, UserError
-from bert_tf2.jobs.options import Options, at_least, fraction, option, positive, refused_option
+from bert_tf2.options import Options, at_least, fraction, option, positive, refused_option
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 

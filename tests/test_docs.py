@@ -57,7 +57,7 @@ def test_the_page_for_python_runs(tmp_path, monkeypatch, capsys, tiny_vocabulary
 
     from bert_tf2.models.config import BertConfig
     from bert_tf2.models.encoder import build_encoder
-    from bert_tf2.tasks.pretraining import PretrainingTask
+    from bert_tf2.tasks.pretraining.task import PretrainingTask
 
     (tmp_path / "bert").mkdir()
     config = tiny_config_dict | {"max_position_embeddings": 128}

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from bert_tf2 import file_kinds, files
-from bert_tf2.data.contents import content_of
-from bert_tf2.data.json_stream import JsonStream
-from bert_tf2.data.metadata import read_meta_data
-from bert_tf2.data.record_set import RecordSet
-from bert_tf2.data.text_files import read_lines
+from bert_tf2.data.records.metadata import read_meta_data
+from bert_tf2.data.records.record_set import RecordSet
+from bert_tf2.data.sources.contents import content_of
+from bert_tf2.data.sources.json_stream import JsonStream
+from bert_tf2.data.sources.text_files import read_lines
 from bert_tf2.errors import UserError
 from bert_tf2.models.checkpoints import open_source, safetensors_file
 from bert_tf2.models.config import BertConfig

@@ -14,9 +14,9 @@ import pytest
 
 from bert_tf2 import cli
 from bert_tf2 import progress as module
-from bert_tf2.jobs.options import Options
-from bert_tf2.jobs.runtime import at_work
+from bert_tf2.options import Options
 from bert_tf2.progress import Progress, during, silence, track
+from bert_tf2.runtime import at_work
 
 
 class Terminal(io.StringIO):

@@ -3,8 +3,8 @@
 import measure
 import watched  # first: it puts the project on the path
 
-from bert_tf2.jobs.classifier import run_classifier
-from bert_tf2.jobs.classifier_options import ClassifierOptions
+from bert_tf2.jobs.fine_tuning.classifier import run_classifier
+from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 
 
 def main() -> None:

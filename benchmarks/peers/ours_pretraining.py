@@ -3,8 +3,8 @@
 import measure
 import watched  # first: it puts the project on the path
 
-from bert_tf2.jobs.pretraining import run_pretraining
-from bert_tf2.jobs.pretraining_options import PretrainingOptions
+from bert_tf2.jobs.pretraining.job import run_pretraining
+from bert_tf2.jobs.pretraining.options import PretrainingOptions
 
 
 def main() -> None:

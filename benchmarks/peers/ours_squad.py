@@ -3,9 +3,9 @@
 import measure
 import watched  # first: it puts the project on the path
 
-from bert_tf2.data.pipeline import Padding
-from bert_tf2.jobs.squad import run_squad
-from bert_tf2.jobs.squad_options import SquadOptions
+from bert_tf2.data.batches.pipeline import Padding
+from bert_tf2.jobs.fine_tuning.squad import run_squad
+from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 
 
 def train(job: dict) -> None:
@@ -35,13 +35,13 @@ def predict(job: dict) -> None:
     """Computes the logits of all windows twice and prints the time of the second pass, set-up and reordering included."""
     import tensorflow as tf
 
-    from bert_tf2.data.features import squad_features
-    from bert_tf2.data.record_set import RecordSet
+    from bert_tf2.data.records.record_set import RecordSet
     from bert_tf2.models.checkpoints.loading import load_encoder_weights
     from bert_tf2.models.config import BertConfig
     from bert_tf2.models.encoder import build_encoder
-    from bert_tf2.tasks.span import SpanTask
-    from bert_tf2.tasks.span_decoding import DecodingOptions
+    from bert_tf2.tasks.question_answering.decoding import DecodingOptions
+    from bert_tf2.tasks.question_answering.features import squad_features
+    from bert_tf2.tasks.question_answering.task import SpanTask
     from bert_tf2.training.evaluation import predict_all
 
     config, strategy = BertConfig.from_json_file(job["config"]), tf.distribute.OneDeviceStrategy("/cpu:0")

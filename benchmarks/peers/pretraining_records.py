@@ -9,8 +9,8 @@ import tensorflow as tf
 from official.nlp.data import create_pretraining_data
 from official.nlp.tools import tokenization
 
-from bert_tf2.data.features import pretraining_features
-from bert_tf2.data.records import RecordWriter, parse_records
+from bert_tf2.data.records.records import RecordWriter, parse_records
+from bert_tf2.tasks.pretraining.features import pretraining_features
 
 # The share of a row's tokens that is masked, and of rows that are shorter: Google's defaults.
 _MASKED_LM_PROB, _SHORT_SEQ_PROB = 0.15, 0.1

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from bert_tf2.data.squad_windows import WindowOptions
-from bert_tf2.jobs.options import Options, option
+from bert_tf2.options import Options, option
+from bert_tf2.tasks.question_answering.windows import WindowOptions
 
 WINDOWS = WindowOptions(max_seq_length=384, doc_stride=128, max_query_length=64)
 

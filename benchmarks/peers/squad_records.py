@@ -14,13 +14,13 @@ import tensorflow as tf
 from official.nlp.data import squad_lib
 
 from bert_tf2 import files
-from bert_tf2.data import metadata
-from bert_tf2.data.features import squad_features
-from bert_tf2.data.record_set import RecordSet
-from bert_tf2.data.records import RecordWriter, parse_records
-from bert_tf2.data.squad_preparation import SquadRecordOptions, prepare_squad
-from bert_tf2.data.squad_windows import WindowOptions
+from bert_tf2.data.records import metadata
+from bert_tf2.data.records.record_set import RecordSet
+from bert_tf2.data.records.records import RecordWriter, parse_records
 from bert_tf2.errors import UserError
+from bert_tf2.tasks.question_answering.features import squad_features
+from bert_tf2.tasks.question_answering.preparation import SquadRecordOptions, prepare_squad
+from bert_tf2.tasks.question_answering.windows import WindowOptions
 from bert_tf2.text.tokenizer import load_tokenizer
 
 _PER_TOKEN = {"input_ids": "input_word_ids", "input_mask": "input_mask", "segment_ids": "input_type_ids"}

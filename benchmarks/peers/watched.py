@@ -10,7 +10,7 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 import measure
 
-from bert_tf2.data.pipeline import Padding
+from bert_tf2.data.batches.pipeline import Padding
 from bert_tf2.training.train_step import LoopResult, TrainStep
 
 

@@ -11,25 +11,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
-from bert_tf2.data.in_memory import FORMS, InMemoryProcessor, texts_of
-from bert_tf2.data.metadata import CLASSIFICATION, REGRESSION, MetaData, read_meta_data
+from bert_tf2.data.records.metadata import CLASSIFICATION, REGRESSION, MetaData, read_meta_data
 from bert_tf2.errors import UserError
-from bert_tf2.jobs import training_setup
-from bert_tf2.jobs.classifier import phases_of, run_classifier
-from bert_tf2.jobs.classifier_options import ClassifierOptions, check_combination
-from bert_tf2.jobs.finetuning_data import (
-    OWN_FILES,
-    FinetuningDataOptions,
+from bert_tf2.inference.text_classifier import Prediction, TextClassifier, other_kind
+from bert_tf2.jobs.fine_tuning.classifier import phases_of, run_classifier
+from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, check_combination
+from bert_tf2.jobs.preparation.finetuning_data import (
     check_finetuning_data_options,
     processor_of,
     refuse_repeated_label,
     write_records,
 )
-from bert_tf2.jobs.metadata_checks import flags_of
-from bert_tf2.jobs.model_files import META_DATA, completed
-from bert_tf2.jobs.options import info, refuse_unknown
-from bert_tf2.jobs.runtime import at_work
-from bert_tf2.jobs.text_classifier import Prediction, TextClassifier, other_kind
+from bert_tf2.jobs.preparation.options import OWN_FILES, FinetuningDataOptions
+from bert_tf2.jobs.training import training_setup
+from bert_tf2.model_directory.metadata_checks import flags_of
+from bert_tf2.model_directory.model_files import META_DATA, completed
+from bert_tf2.options import info, refuse_unknown
+from bert_tf2.runtime import at_work
+from bert_tf2.tasks.classification.in_memory import FORMS, InMemoryProcessor, texts_of
 
 if TYPE_CHECKING:
     from bert_tf2.data.processors import DataProcessor

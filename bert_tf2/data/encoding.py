@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bert_tf2.data.examples import kept_lengths
-from bert_tf2.data.wire_format import all_varints, varints
+from bert_tf2.data.records.wire_format import all_varints, varints
 from bert_tf2.text.wordpiece import ASCII_WORDS
 
 # Between texts that are encoded as one: no vocabulary gives it, since all WordPiece drops or passes over it, and

@@ -25,9 +25,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from bert_tf2 import files
-from bert_tf2.data.bad_rows import BadRows
 from bert_tf2.data.examples import InputExample
-from bert_tf2.data.text_files import read_jsonl, read_tsv
+from bert_tf2.data.sources.bad_rows import BadRows
+from bert_tf2.data.sources.text_files import read_jsonl, read_tsv
 from bert_tf2.errors import UserError
 from bert_tf2.registry import Registry
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bert_tf2.jobs.options import option
+from bert_tf2.options import option
 
 
 def do_lower_case_before_training(section: str) -> Any:

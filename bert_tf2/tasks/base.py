@@ -5,7 +5,7 @@ from typing import Protocol
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.data.records import FeatureSpec
+from bert_tf2.data.records.records import FeatureSpec
 
 Batch = dict[str, tf.Tensor]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from bert_tf2.data.pipeline import Plan, Records
+from bert_tf2.data.batches.pipeline import Plan, Records
 from bert_tf2.errors import NonFiniteLossError
 from bert_tf2.tasks.base import Task
 from bert_tf2.training.history import POINT, History

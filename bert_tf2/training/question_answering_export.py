@@ -2,9 +2,9 @@
 
 import tf_keras
 
-from bert_tf2.data.squad_windows import WindowOptions
-from bert_tf2.tasks.question_answering import QuestionAnsweringModule
-from bert_tf2.tasks.span_decoding import DecodingOptions
+from bert_tf2.tasks.question_answering.decoding import DecodingOptions
+from bert_tf2.tasks.question_answering.in_graph import QuestionAnsweringModule
+from bert_tf2.tasks.question_answering.windows import WindowOptions
 from bert_tf2.text.tokenizer import Tokenizer
 from bert_tf2.training.export import require_free_directory, save_module
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.data.pipeline import next_batch
+from bert_tf2.data.batches.pipeline import next_batch
 from bert_tf2.models.dropout import dropout_seed
 from bert_tf2.tasks.base import Batch, Task
 from bert_tf2.training.optimization import Optimizer, clip_by_global_norm, dense, is_dynamically_scaled

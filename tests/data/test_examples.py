@@ -6,7 +6,7 @@ import pytest
 
 from bert_tf2.data.encoding import input_encoder, unknown_counter
 from bert_tf2.data.examples import InputExample, kept_lengths, pack_ids, pack_pair
-from bert_tf2.data.wire_format import varints
+from bert_tf2.data.records.wire_format import varints
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
 

@@ -4,8 +4,9 @@ import os
 import pathlib
 
 from bert_tf2 import cli
-from bert_tf2.data.metadata import read_meta_data
-from bert_tf2.jobs.finetuning_data import FinetuningDataOptions, create_finetuning_data
+from bert_tf2.data.records.metadata import read_meta_data
+from bert_tf2.jobs.preparation.finetuning_data import create_finetuning_data
+from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 
 GOOD_ROWS = "text\tlabel\nthe movie was good\tpos\nvery bad !\tneg\n"
 

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 
 from bert_tf2 import cli
-from bert_tf2.jobs.pretraining_data import PretrainingDataOptions, create_pretraining_data
+from bert_tf2.jobs.pretraining.data import PretrainingDataOptions, create_pretraining_data
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 COMMAND = str(ROOT / "data_prep" / "create_pretraining_data.py")

@@ -5,12 +5,12 @@ import pathlib
 import random
 
 from bert_tf2 import cli
-from bert_tf2.data.features import pretraining_features
-from bert_tf2.data.metadata import PRETRAINING, MetaData, write_meta_data
-from bert_tf2.data.pretraining_metadata import PretrainingSettings
-from bert_tf2.data.records import RecordWriter
-from bert_tf2.jobs.pretraining import run_pretraining
-from bert_tf2.jobs.pretraining_options import PretrainingOptions
+from bert_tf2.data.records.metadata import PRETRAINING, MetaData, write_meta_data
+from bert_tf2.data.records.records import RecordWriter
+from bert_tf2.jobs.pretraining.job import run_pretraining
+from bert_tf2.jobs.pretraining.options import PretrainingOptions
+from bert_tf2.tasks.pretraining.features import pretraining_features
+from bert_tf2.tasks.pretraining.metadata import PretrainingSettings
 from bert_tf2.text.tokenizer import load_tokenizer
 
 MAX_SEQ_LENGTH, MAX_PREDICTIONS, MASK = 24, 4, 4

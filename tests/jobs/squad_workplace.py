@@ -5,9 +5,10 @@ import pathlib
 import random
 
 from bert_tf2 import cli
-from bert_tf2.jobs.finetuning_data import FinetuningDataOptions, create_finetuning_data
-from bert_tf2.jobs.squad import run_squad
-from bert_tf2.jobs.squad_options import SquadOptions
+from bert_tf2.jobs.fine_tuning.squad import run_squad
+from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
+from bert_tf2.jobs.preparation.finetuning_data import create_finetuning_data
+from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 
 WORDS = ["the", "was", "good", "bad", "very"]
 

@@ -8,11 +8,12 @@ import tensorflow as tf
 from squad_workplace import write_squad
 
 from bert_tf2 import cli
-from bert_tf2.jobs.classifier import run_classifier
-from bert_tf2.jobs.classifier_options import ClassifierOptions
-from bert_tf2.jobs.finetuning_data import FinetuningDataOptions, create_finetuning_data
-from bert_tf2.jobs.squad import run_squad
-from bert_tf2.jobs.squad_options import SquadOptions
+from bert_tf2.jobs.fine_tuning.classifier import run_classifier
+from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
+from bert_tf2.jobs.fine_tuning.squad import run_squad
+from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
+from bert_tf2.jobs.preparation.finetuning_data import create_finetuning_data
+from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 from bert_tf2.models.checkpoints import open_source
 from bert_tf2.models.checkpoints.convert import convert
 from bert_tf2.models.config import BertConfig

@@ -6,11 +6,11 @@ import logging
 
 import pytest
 
-from bert_tf2.jobs import training_setup
-from bert_tf2.jobs.classifier_options import ClassifierOptions
-from bert_tf2.jobs.options import info
-from bert_tf2.jobs.pretraining_options import PretrainingOptions
-from bert_tf2.jobs.squad_options import SquadOptions
+from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
+from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
+from bert_tf2.jobs.pretraining.options import PretrainingOptions
+from bert_tf2.jobs.training import training_setup
+from bert_tf2.options import info
 
 
 @pytest.mark.parametrize("job", [ClassifierOptions, SquadOptions, PretrainingOptions])

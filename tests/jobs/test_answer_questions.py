@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from bert_tf2 import cli
 from bert_tf2.errors import JobError, UserError
-from bert_tf2.jobs.answer_questions import AnswerQuestionsOptions, answer_questions, shown
-from bert_tf2.jobs.question_answerer import Answer, QuestionAnswerer
+from bert_tf2.inference.question_answerer import Answer, QuestionAnswerer
+from bert_tf2.jobs.commands.answer_questions import AnswerQuestionsOptions, answer_questions, shown
 
 
 class FirstCharacters(tf.Module):

@@ -179,8 +179,8 @@ def test_tf1_dialect_makes_records_and_reuses_them(workplace, capsys):
 
     def run(*flags):
         from bert_tf2 import cli
-        from bert_tf2.jobs.classifier import run_classifier
-        from bert_tf2.jobs.classifier_options import ClassifierOptions
+        from bert_tf2.jobs.fine_tuning.classifier import run_classifier
+        from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 
         return cli.run(run_classifier, ClassifierOptions, "", [*arguments, *flags])
 
@@ -246,6 +246,6 @@ def test_exports_in_numbered_versions(workplace, capsys):
         assert workplace.run("--mode=export_only", *flags, f"--export_version={wrong}") == 2
         assert "must be auto or 1, 2, 3, …" in capsys.readouterr().err
     # The newest is what is used.
-    from bert_tf2.jobs.text_classifier import TextClassifier
+    from bert_tf2.inference.text_classifier import TextClassifier
 
     assert TextClassifier.load(f"{base}_text").labels == ("negative", "positive")

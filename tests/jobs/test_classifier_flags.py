@@ -6,8 +6,8 @@ import math
 import pytest
 
 from bert_tf2 import cli
-from bert_tf2.jobs.classifier import run_classifier
-from bert_tf2.jobs.classifier_options import ClassifierOptions
+from bert_tf2.jobs.fine_tuning.classifier import run_classifier
+from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 
 
 def scores(model_dir, suffix: str = "") -> dict[str, float]:

@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from bert_tf2 import cli
 from bert_tf2.errors import JobError, UserError
-from bert_tf2.jobs.classify import ClassifyOptions, classify, shown
-from bert_tf2.jobs.text_classifier import Prediction, TextClassifier
+from bert_tf2.inference.text_classifier import Prediction, TextClassifier
+from bert_tf2.jobs.commands.classify import ClassifyOptions, classify, shown
 
 
 def run(*arguments) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 from bert_tf2 import cli
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.convert_checkpoint import ConvertCheckpointOptions, convert_checkpoint
+from bert_tf2.jobs.commands.convert_checkpoint import ConvertCheckpointOptions, convert_checkpoint
 
 
 def _tensors(config, *heads):

@@ -14,10 +14,11 @@ import pytest
 
 from bert_tf2 import cli
 from bert_tf2.errors import JobError, UserError
-from bert_tf2.jobs import demo
-from bert_tf2.jobs import demo_material as material
-from bert_tf2.jobs.classifier_options import ClassifierOptions, check_combination
-from bert_tf2.jobs.finetuning_data import FinetuningDataOptions, check_finetuning_data_options
+from bert_tf2.jobs.commands import demo
+from bert_tf2.jobs.commands import demo_material as material
+from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, check_combination
+from bert_tf2.jobs.preparation.finetuning_data import check_finetuning_data_options
+from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 
 
 def make_tar(path: pathlib.Path, *members: tuple[str, bytes, bytes]) -> str:

@@ -10,8 +10,8 @@ from pretraining_workplace import PretrainingWorkplace
 
 from bert_tf2 import cli
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.fill_mask import FillMaskOptions, fill_mask
-from bert_tf2.jobs.mask_filler import MaskFiller, with_token
+from bert_tf2.inference.mask_filler import MaskFiller, with_token
+from bert_tf2.jobs.commands.fill_mask import FillMaskOptions, fill_mask
 from bert_tf2.models.config import BertConfig
 
 TEXT = "the movie was very [MASK] !"

@@ -323,7 +323,7 @@ def test_help_and_usage_errors_come_without_tensorflow(tmp_path):
         assert result.returncode == code, result.stderr
         assert "max_seq_length" in getattr(result, stream) or not flags
         assert min(seconds) < 0.7
-    imported = "import sys; import bert_tf2.jobs.finetuning_data; print('tensorflow' in sys.modules)"
+    imported = "import sys; import bert_tf2.jobs.preparation.finetuning_data; print('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", imported], capture_output=True, text=True, cwd=ROOT).stdout == "False\n"
 
 

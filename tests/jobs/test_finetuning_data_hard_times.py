@@ -13,9 +13,10 @@ import time
 import pytest
 
 from bert_tf2 import cli
-from bert_tf2.data.metadata import read_meta_data
+from bert_tf2.data.records.metadata import read_meta_data
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.finetuning_data import FinetuningDataOptions, create_finetuning_data
+from bert_tf2.jobs.preparation.finetuning_data import create_finetuning_data
+from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 
 
 def mutated(content: bytes, generator: random.Random) -> bytes:
@@ -96,7 +97,8 @@ def test_garbled_metadata_gives_no_other_error_than_ours(tmp_path):
 PREPARE = """
 import sys
 from bert_tf2 import cli
-from bert_tf2.jobs.finetuning_data import FinetuningDataOptions, create_finetuning_data
+from bert_tf2.jobs.preparation.options import FinetuningDataOptions
+from bert_tf2.jobs.preparation.finetuning_data import create_finetuning_data
 sys.exit(cli.run(create_finetuning_data, FinetuningDataOptions, "", ["x", *sys.argv[1:]]))
 """
 

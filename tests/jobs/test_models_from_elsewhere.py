@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bert_tf2 import cli
-from bert_tf2.jobs.convert_checkpoint import ConvertCheckpointOptions, convert_checkpoint
+from bert_tf2.jobs.commands.convert_checkpoint import ConvertCheckpointOptions, convert_checkpoint
 
 
 @pytest.fixture

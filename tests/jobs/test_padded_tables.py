@@ -7,8 +7,8 @@ from conftest import Workplace, write_rows
 from pretraining_workplace import PretrainingWorkplace
 from test_fill_mask import TEXT
 
-from bert_tf2.data.metadata import read_meta_data
-from bert_tf2.jobs.mask_filler import MaskFiller
+from bert_tf2.data.records.metadata import read_meta_data
+from bert_tf2.inference.mask_filler import MaskFiller
 from bert_tf2.text.normalization import Normalization
 
 

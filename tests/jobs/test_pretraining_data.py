@@ -12,11 +12,11 @@ import pretraining_material as material
 import pytest
 import tensorflow as tf
 
-from bert_tf2.data.features import pretraining_features
-from bert_tf2.data.metadata import PRETRAINING, read_meta_data
-from bert_tf2.data.pretraining_metadata import from_meta_data
-from bert_tf2.data.records import parse_records
+from bert_tf2.data.records.metadata import PRETRAINING, read_meta_data
+from bert_tf2.data.records.records import parse_records
 from bert_tf2.files import sha256_of_file
+from bert_tf2.tasks.pretraining.features import pretraining_features
+from bert_tf2.tasks.pretraining.metadata import from_meta_data
 
 
 @pytest.fixture
@@ -213,7 +213,7 @@ def test_dynamic_masking_goes_through_the_text_once_unless_told(tmp_path, text, 
 
 
 def test_parts_of_a_large_shard_are_bounded(tmp_path, text, tiny_vocab_file, monkeypatch):
-    monkeypatch.setattr("bert_tf2.data.shard_plan._PART_BYTES", 5000)
+    monkeypatch.setattr("bert_tf2.tasks.pretraining.shard_plan._PART_BYTES", 5000)
     for workers in (1, 2):
         argv = material.arguments(text, tiny_vocab_file, tmp_path / str(workers), num_workers=workers, num_shards=2)
         assert material.run(argv) == 0

@@ -8,21 +8,22 @@ import pytest
 
 from bert_tf2 import cli
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.answer_questions import AnswerQuestionsOptions, answer_questions
-from bert_tf2.jobs.classifier import run_classifier
-from bert_tf2.jobs.classifier_options import ClassifierOptions
-from bert_tf2.jobs.classify import ClassifyOptions, classify
-from bert_tf2.jobs.convert_checkpoint import ConvertCheckpointOptions, convert_checkpoint
-from bert_tf2.jobs.demo import DemoOptions
-from bert_tf2.jobs.fill_mask import FillMaskOptions, fill_mask
-from bert_tf2.jobs.finetuning_data import FinetuningDataOptions, create_finetuning_data
-from bert_tf2.jobs.options import require_given
-from bert_tf2.jobs.pretraining import run_pretraining
-from bert_tf2.jobs.pretraining_data import PretrainingDataOptions, create_pretraining_data
-from bert_tf2.jobs.pretraining_options import PretrainingOptions
-from bert_tf2.jobs.score_squad import ScoreSquadOptions, score_squad
-from bert_tf2.jobs.squad import run_squad
-from bert_tf2.jobs.squad_options import SquadOptions
+from bert_tf2.jobs.commands.answer_questions import AnswerQuestionsOptions, answer_questions
+from bert_tf2.jobs.commands.classify import ClassifyOptions, classify
+from bert_tf2.jobs.commands.convert_checkpoint import ConvertCheckpointOptions, convert_checkpoint
+from bert_tf2.jobs.commands.demo import DemoOptions
+from bert_tf2.jobs.commands.fill_mask import FillMaskOptions, fill_mask
+from bert_tf2.jobs.commands.score_squad import ScoreSquadOptions, score_squad
+from bert_tf2.jobs.fine_tuning.classifier import run_classifier
+from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
+from bert_tf2.jobs.fine_tuning.squad import run_squad
+from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
+from bert_tf2.jobs.preparation.finetuning_data import create_finetuning_data
+from bert_tf2.jobs.preparation.options import FinetuningDataOptions
+from bert_tf2.jobs.pretraining.data import PretrainingDataOptions, create_pretraining_data
+from bert_tf2.jobs.pretraining.job import run_pretraining
+from bert_tf2.jobs.pretraining.options import PretrainingOptions
+from bert_tf2.options import require_given
 
 DIRECTORY = "--model_dir (or --output_dir)"
 TASK = "--classification_task_name (or --train_file, --eval_file, --test_file)"

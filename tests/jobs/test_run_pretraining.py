@@ -9,9 +9,10 @@ import tensorflow as tf
 from pretraining_workplace import PretrainingWorkplace
 
 from bert_tf2 import cli
-from bert_tf2.jobs.classifier import run_classifier
-from bert_tf2.jobs.classifier_options import ClassifierOptions
-from bert_tf2.jobs.finetuning_data import FinetuningDataOptions, create_finetuning_data
+from bert_tf2.jobs.fine_tuning.classifier import run_classifier
+from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
+from bert_tf2.jobs.preparation.finetuning_data import create_finetuning_data
+from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 from bert_tf2.models.checkpoints.formats import open_source
 from bert_tf2.models.checkpoints.loading import read_heads
 

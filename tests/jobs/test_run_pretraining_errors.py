@@ -8,8 +8,8 @@ import tensorflow as tf
 from pretraining_workplace import PretrainingWorkplace, make_record
 from test_run_pretraining import held_out
 
-from bert_tf2.data.features import pretraining_features
-from bert_tf2.data.records import RecordWriter
+from bert_tf2.data.records.records import RecordWriter
+from bert_tf2.tasks.pretraining.features import pretraining_features
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def test_a_damaged_record_stops_the_training_with_its_place(place, capsys):
 
 
 def test_a_record_that_is_too_long_is_named_when_it_comes(place, capsys, monkeypatch):
-    from bert_tf2.jobs.pretraining_records import PretrainingRecords
+    from bert_tf2.jobs.pretraining.records import PretrainingRecords
 
     place.write("plain", 2, 8, meta=False)
     monkeypatch.setattr(PretrainingRecords, "_check", lambda self, records: None)

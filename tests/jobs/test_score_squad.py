@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from bert_tf2 import cli
-from bert_tf2.jobs.score_squad import ScoreSquadOptions, score_squad
+from bert_tf2.jobs.commands.score_squad import ScoreSquadOptions, score_squad
 
 V1 = {"1": ["the cat"], "2": ["dog", "a big dog"]}
 V2 = {"1": ["the cat"], "2": []}
@@ -144,7 +144,7 @@ def test_official_numbers_without_tensorflow(real_data, tmp_path):
     squad_data = real_data / "squad"
     predictions = squad_data / "predictions" / "BERT_ensemble_Google_AI_Language_1.1.json"
     program = (
-        "import sys; from bert_tf2.jobs.score_squad import *\n"
+        "import sys; from bert_tf2.jobs.commands.score_squad import *\n"
         f"score_squad(ScoreSquadOptions({str(squad_data / 'dev-v1.1.json')!r}, {str(predictions)!r}, "
         f"output_file={str(tmp_path / 'scores.json')!r}))\n"
         "assert 'tensorflow' not in sys.modules"

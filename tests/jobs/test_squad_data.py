@@ -8,9 +8,10 @@ import shlex
 import pytest
 
 from bert_tf2 import cli
-from bert_tf2.data.metadata import read_meta_data
+from bert_tf2.data.records.metadata import read_meta_data
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.finetuning_data import FinetuningDataOptions, create_finetuning_data
+from bert_tf2.jobs.preparation.finetuning_data import create_finetuning_data
+from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 
 
 def content(*ids: str, impossible: bool = False) -> dict:

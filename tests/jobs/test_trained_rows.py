@@ -5,12 +5,13 @@ import json
 import pytest
 
 from bert_tf2 import cli
-from bert_tf2.data.metadata import read_meta_data
-from bert_tf2.jobs.classifier import run_classifier
-from bert_tf2.jobs.classifier_options import ClassifierOptions
-from bert_tf2.jobs.classify import ClassifyOptions, classify
-from bert_tf2.jobs.convert_checkpoint import ConvertCheckpointOptions, convert_checkpoint
-from bert_tf2.jobs.finetuning_data import FinetuningDataOptions, create_finetuning_data
+from bert_tf2.data.records.metadata import read_meta_data
+from bert_tf2.jobs.commands.classify import ClassifyOptions, classify
+from bert_tf2.jobs.commands.convert_checkpoint import ConvertCheckpointOptions, convert_checkpoint
+from bert_tf2.jobs.fine_tuning.classifier import run_classifier
+from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
+from bert_tf2.jobs.preparation.finetuning_data import create_finetuning_data
+from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 
 ROWS = ["the movie was very good", "the movie was bad", "good good movie"]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bert_tf2.data.encoding import _Stretches, id_encoder, input_encoder
-from bert_tf2.data.wire_format import all_varints, varints
+from bert_tf2.data.records.wire_format import all_varints, varints
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
 

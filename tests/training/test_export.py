@@ -11,9 +11,9 @@ import tensorflow_text  # noqa: F401
 from bert_tf2.errors import JobError
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
-from bert_tf2.tasks.classification import ClassificationTask
-from bert_tf2.tasks.span import SpanTask
-from bert_tf2.tasks.span_decoding import DecodingOptions
+from bert_tf2.tasks.classification.task import ClassificationTask
+from bert_tf2.tasks.question_answering.decoding import DecodingOptions
+from bert_tf2.tasks.question_answering.task import SpanTask
 from bert_tf2.text.in_graph import InGraphTokenizer
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 from bert_tf2.training import export

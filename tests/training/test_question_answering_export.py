@@ -9,12 +9,12 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.data.squad import Paragraph, Question
-from bert_tf2.data.squad_windows import WindowOptions, make_questions
 from bert_tf2.errors import UserError
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
-from bert_tf2.tasks.span_decoding import DecodingOptions, decode
+from bert_tf2.tasks.question_answering.decoding import DecodingOptions, decode
+from bert_tf2.tasks.question_answering.squad import Paragraph, Question
+from bert_tf2.tasks.question_answering.windows import WindowOptions, make_questions
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 from bert_tf2.training.question_answering_export import export_question_answering_model
 

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from toy_task import ToyTask, evaluator, make_plan, make_trainer, open_records, weights_of, write_records
 
-from bert_tf2.data.pipeline import Padding
+from bert_tf2.data.batches.pipeline import Padding
 from bert_tf2.errors import JobError, NonFiniteLossError, UserError
 from bert_tf2.progress import Progress
 from bert_tf2.training.evaluation import predict_all

@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.data.pipeline import BatchPlan
-from bert_tf2.data.record_set import RecordSet
-from bert_tf2.data.records import FeatureSpec, RecordWriter
+from bert_tf2.data.batches.pipeline import BatchPlan
+from bert_tf2.data.records.record_set import RecordSet
+from bert_tf2.data.records.records import FeatureSpec, RecordWriter
 from bert_tf2.models.dropout import Dropout
 from bert_tf2.training.evaluation import predict_all
 from bert_tf2.training.optimization import create_optimizer

@@ -15,7 +15,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.models.checkpoints import convert, detect_format, load_encoder_weights, read_heads
 from bert_tf2.models.checkpoints.tf1 import write_tf1
 from bert_tf2.models.encoder import build_encoder
-from bert_tf2.tasks.classification import ClassificationTask
+from bert_tf2.tasks.classification.task import ClassificationTask
 
 CONFIG = garden.CONFIG
 

@@ -13,10 +13,10 @@ from bert_tf2.models.checkpoints import convert, open_source
 from bert_tf2.models.checkpoints.loading import load_encoder_weights
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
-from bert_tf2.tasks.classification import ClassificationTask
-from bert_tf2.tasks.pretraining import PretrainingTask
-from bert_tf2.tasks.span import SpanTask
-from bert_tf2.tasks.span_decoding import DecodingOptions
+from bert_tf2.tasks.classification.task import ClassificationTask
+from bert_tf2.tasks.pretraining.task import PretrainingTask
+from bert_tf2.tasks.question_answering.decoding import DecodingOptions
+from bert_tf2.tasks.question_answering.task import SpanTask
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore")

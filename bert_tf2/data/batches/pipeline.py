@@ -1,0 +1,342 @@
+"""Batches: which rows each step trains on, and the tensors of those rows.
+
+The order of the rows is a function of (seed, epoch) and of nothing else, so a step's batch is known from the step's number:
+a restored trainer continues at the right row without reading what came before, and every number of workers sees the same
+global batches.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from bert_tf2.data.records.records import FeatureSpec, parse_records
+from bert_tf2.errors import UserError
+
+# Rows are sorted by length inside windows of this many batches: long enough that a batch's rows are of nearly one length,
+# short enough that which rows meet in a batch stays random.
+_WINDOW_BATCHES = 64
+# More steps than the pipeline is ever ahead of those that ran.
+_READ_AHEAD = 64
+
+EXAMPLE_WEIGHT = "example_weight"
+
+
+class BatchPlan:
+    """Which rows each training step takes; every row exactly once in an epoch.
+
+    Rows are shuffled, sorted by length inside windows, cut into batches, and the full batches shuffled. When the batch size
+    does not divide the number of rows, the last batch of an epoch holds the rest, drawn at random like every other row.
+
+    Args:
+      lengths: number of tokens of each row, int32 [N].
+      batch_size: rows of a global batch.
+      seed: with the epoch's number it decides the order.
+      sort_by_length: False leaves the rows as they were shuffled (fixed lengths).
+    """
+
+    interleaved = False
+
+    def __init__(self, lengths: np.ndarray, batch_size: int, seed: int, sort_by_length: bool = True):
+        self._lengths = lengths
+        self.batch_size = batch_size
+        self._seed = seed
+        self._sort_by_length = sort_by_length
+        self._epoch: tuple[int, np.ndarray] = (-1, np.zeros(0, np.int64))
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which every row is seen once, the partial batch included."""
+        return -(-len(self._lengths) // self.batch_size)
+
+    def rows(self, step: int) -> np.ndarray:
+        """Row numbers of the global batch of a step, counted from 0: int64 [at most batch_size]."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        known, order = self._epoch
+        if known != epoch:
+            order = self.order(epoch)
+            self._epoch = (epoch, order)
+        return order[position * self.batch_size : (position + 1) * self.batch_size]
+
+    def sample_ids(self, step: int) -> np.ndarray:
+        """Numbers of the batch's samples, which no other sample of the training has: int64, one for each row."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        return epoch * len(self._lengths) + position * self.batch_size + np.arange(len(self.rows(step)), dtype=np.int64)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """All row numbers in the order of an epoch: int64 [N]."""
+        random = np.random.Generator(np.random.Philox(key=[self._seed & 0xFFFFFFFFFFFFFFFF, epoch]))
+        order = random.permutation(len(self._lengths))
+        if not self._sort_by_length:
+            return order
+        full = len(order) - len(order) % self.batch_size
+        window = _WINDOW_BATCHES * self.batch_size
+        for first in range(0, full, window):
+            part = order[first : min(first + window, full)]
+            order[first : first + len(part)] = part[np.argsort(self._lengths[part], kind="stable")]
+        batches = order[:full].reshape(-1, self.batch_size)
+        order[:full] = batches[random.permutation(len(batches))].reshape(-1)
+        return order
+
+
+class LengthSortedPlan:
+    """The batches of one evaluation: all rows once, longest first, so that too large a batch fails at once.
+
+    Args and methods as for `BatchPlan`; there is one epoch.
+    """
+
+    interleaved = False
+
+    def __init__(self, lengths: np.ndarray, batch_size: int):
+        self.batch_size = batch_size
+        self._order = np.argsort(-lengths.astype(np.int64), kind="stable")
+        self.steps = -(-len(lengths) // batch_size)
+
+    def rows(self, step: int) -> np.ndarray:
+        """Row numbers of a batch: int64 [at most batch_size]."""
+        return self._order[step * self.batch_size : (step + 1) * self.batch_size]
+
+    def sample_ids(self, step: int) -> np.ndarray:
+        """The rows themselves: what is drawn for a row is the same in every evaluation."""
+        return self.rows(step).astype(np.int64)
+
+
+class Plan(Protocol):
+    """Which rows each step takes: `BatchPlan`, `LengthSortedPlan`, `striped_plan.StripedPlan`."""
+
+    batch_size: int
+    interleaved: bool
+    """Worker w of W takes the places w, w + W, … of every batch; otherwise places that stand together."""
+
+    def rows(self, step: int) -> np.ndarray:
+        """Row numbers of the global batch of a step: int64 [at most batch_size]."""
+
+    def sample_ids(self, step: int) -> np.ndarray:
+        """Numbers by which the same row is told apart in different steps: int64, one for each row."""
+
+
+class Records(Protocol):
+    """What batches are made of: `RecordSet`, `sharded_records.ShardedRecords`."""
+
+    specs: list[FeatureSpec]
+    finish: Callable[[dict[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]] | None
+
+    def read(self, row: int) -> bytes:
+        """The serialized record of a row."""
+
+    def lengths_of(self, rows: np.ndarray) -> np.ndarray:
+        """Number of tokens of some rows."""
+
+    def location(self, row: int) -> str:
+        """Where a row comes from, for messages."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Padding:
+    """What length batches get.
+
+    Attributes:
+      fixed_length: every batch has this length (TPU, XLA with one shape); None pads to the longest row of the global batch.
+      multiple_of: lengths are rounded up to a multiple, which bounds the number of shapes.
+      longest: a rounded length never exceeds this; usually `max_seq_length`.
+      most_predictions: no row has more masked tokens than this; None where that is not known.
+      fixed_predictions: every row has place for `most_predictions`, so that the shape is the same.
+      full_batches: partial batches are filled to the full batch size with rows of weight 0, so that the shape is the same.
+    """
+
+    fixed_length: int | None = None
+    multiple_of: int = 1
+    longest: int | None = None
+    most_predictions: int | None = None
+    fixed_predictions: bool = False
+    full_batches: bool = False
+
+    def length(self, lengths: np.ndarray) -> int:
+        """The length of a batch whose rows have these lengths."""
+        if self.fixed_length is not None:
+            return self.fixed_length
+        rounded = -(-int(lengths.max(initial=1)) // self.multiple_of) * self.multiple_of
+        return min(rounded, self.longest) if self.longest is not None else rounded
+
+    def rows(self, real: int, batch_size: int, parts: int) -> int:
+        """The number of rows of a batch with `real` real rows that is divided into `parts` equal parts."""
+        return batch_size if self.full_batches else -(-real // parts) * parts
+
+
+def check_divisible(batch_size: int, replicas: int, accumulation_steps: int = 1, flag: str = "train_batch_size") -> None:
+    """Raises a UserError when a batch cannot be divided equally."""
+    parts = replicas * accumulation_steps
+    if batch_size % parts == 0:
+        return
+    lower = batch_size // parts * parts
+    nearest = " or ".join(str(size) for size in (lower, lower + parts) if size > 0)
+    divided_by = (
+        f"{replicas} replicas" if accumulation_steps == 1 else f"{replicas} replicas x {accumulation_steps} accumulation steps"
+    )
+    raise UserError(f"--{flag}={batch_size} is not divisible by {divided_by}; use {nearest}")
+
+
+def distributed_batches(
+    strategy: tf.distribute.Strategy,
+    records: Records,
+    plan: Plan,
+    first_step: int,
+    padding: Padding,
+    accumulation_steps: int = 1,
+) -> tf.data.Dataset | tf.distribute.DistributedDataset:
+    """The batches of a plan from a step on, divided among the replicas, without end.
+
+    All replicas of a step get the same number of rows and the same length. Each worker reads its own share only.
+
+    Returns:
+      a dataset of batches as `parse_records` makes them, [rows of a replica, …], with `example_weight` float32
+      [rows of a replica]: the record's `weight` or 1 for a real row, 0 for a row that fills up. `next_batch` takes from it
+      what this process's replicas need for one step.
+    """
+    replicas = strategy.num_replicas_in_sync
+    check_divisible(plan.batch_size, replicas, accumulation_steps)
+    share = _share_of(records, plan, padding, replicas, accumulation_steps)
+    predictions = padding.most_predictions if padding.fixed_predictions else None
+
+    def dataset_of_worker(worker: int, local: int) -> tf.data.Dataset:
+        """The batches of a worker's `local` replicas, one after the other, step by step."""
+
+        def read(index: np.int64) -> tuple:
+            step, replica = divmod(int(index), local)
+            return share(first_step + step, worker, replica, local)
+
+        per_replica = plan.batch_size // replicas if padding.full_batches else None
+
+        @tf.autograph.experimental.do_not_convert
+        def read_in_python(index: tf.Tensor) -> tuple:
+            return _read_in_python(read, index, per_replica)
+
+        @tf.autograph.experimental.do_not_convert
+        def parse(serialized: tf.Tensor, real: tf.Tensor, length: tf.Tensor, samples: tf.Tensor) -> dict[str, tf.Tensor]:
+            batch = _tensors(serialized, real, length, records.specs, padding.fixed_length, predictions)
+            return batch if records.finish is None else records.finish(batch, samples)
+
+        dataset = tf.data.Dataset.range(np.iinfo(np.int64).max).map(read_in_python)
+        dataset = dataset.map(parse, num_parallel_calls=2 * local, deterministic=True)
+        # Without a known end no replica has to ask the others whether there is another batch.
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)).prefetch(4 * local)
+        options = tf.data.Options()
+        # Whoever drops a tuned iterator waits until its tuner wakes, which is up to a minute.
+        options.autotune.enabled = False
+        return dataset.with_options(options)
+
+    if _is_fed_by_its_hosts(strategy):
+        return strategy.distribute_datasets_from_function(
+            lambda context: dataset_of_worker(context.input_pipeline_id, replicas // context.num_input_pipelines)
+        )
+    mine = _replicas_of_this_process(strategy)
+    return dataset_of_worker(mine[0] // len(mine), len(mine))
+
+
+def next_batch(strategy: tf.distribute.Strategy, batches: Iterator[dict[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
+    """The next step's batch, as `strategy.run` takes it: of the one replica, or values for each.
+
+    Args:
+      strategy: the strategy that the batches were made for.
+      batches: an iterator of `distributed_batches`.
+    """
+    if strategy.num_replicas_in_sync == 1 or _is_fed_by_its_hosts(strategy):
+        return next(batches)
+    return strategy.experimental_distribute_values_from_function(lambda context: next(batches))
+
+
+def _is_fed_by_its_hosts(strategy: tf.distribute.Strategy) -> bool:
+    # Elsewhere TensorFlow's distributed datasets are avoided: their iterators are always tuned.
+    return isinstance(strategy, tf.distribute.TPUStrategy)
+
+
+def _replicas_of_this_process(strategy: tf.distribute.Strategy) -> list[int]:
+    numbers: list[int] = []
+
+    def note(context: tf.distribute.experimental.ValueContext) -> int:
+        numbers.append(context.replica_id_in_sync_group)
+        return 0
+
+    strategy.experimental_distribute_values_from_function(note)
+    return numbers
+
+
+def bad_record(records: Records, plan: Plan, first_step: int, padding: Padding, steps: int = 1) -> str | None:
+    """What is wrong with the first unusable record of some steps, or of those read ahead, and where it is; None for no such."""
+    length, predictions = padding.fixed_length or padding.longest, padding.most_predictions
+    try:
+        # A plan that sorts by length reads the rows itself.
+        rows = [int(row) for step in range(first_step, first_step + steps + _READ_AHEAD) for row in plan.rows(step)]
+    except UserError as error:
+        return str(error)
+    for row in rows:
+        try:
+            batch = parse_records(tf.constant([records.read(row)]), records.specs, length, predictions)
+            if records.finish is not None:
+                records.finish({**batch, EXAMPLE_WEIGHT: tf.ones([1])}, tf.zeros([1], tf.int64))
+        except LookupError:
+            continue  # in a file that another worker reads
+        except UserError as error:
+            return str(error)
+        except tf.errors.InvalidArgumentError as error:
+            lines = error.message.strip().splitlines()
+            return f"{records.location(row)}: {(lines or ['it cannot be parsed'])[0][:300]}"
+    return None
+
+
+def _share_of(records: Records, plan: Plan, padding: Padding, replicas: int, accumulation_steps: int) -> Callable[..., tuple]:
+    def share(step: int, worker: int, replica: int, local: int) -> tuple:
+        """What replica `replica` of a worker's `local` ones gets: records, weights, length, numbers of the samples."""
+        rows, samples = plan.rows(step), plan.sample_ids(step)
+        if len(rows) == 0:  # past the last batch of an evaluation; prefetched, never used
+            rows, samples = plan.rows(0)[:1], plan.sample_ids(0)[:1]
+        length = padding.length(records.lengths_of(rows) if padding.fixed_length is None else rows[:0])
+        size = padding.rows(len(rows), plan.batch_size, replicas * accumulation_steps) // replicas
+        if plan.interleaved:
+            positions = worker + replicas // local * np.arange(replica * size, (replica + 1) * size)
+        else:
+            positions = (worker * local + replica) * size + np.arange(size)
+        chosen = np.minimum(positions, len(rows) - 1)
+        serialized = [records.read(int(row)) for row in rows[chosen]]
+        return serialized, (positions < len(rows)).astype(np.float32), np.int32(length), samples[chosen]
+
+    return share
+
+
+def _read_in_python(read: Callable, index: tf.Tensor, rows: int | None) -> tuple[tf.Tensor, ...]:
+    """Slices the bytes of one replica's rows; the parsing is left to TensorFlow's own threads."""
+    serialized, real, length, samples = tf.numpy_function(
+        lambda index: _as_arrays(*read(index)), [index], (tf.string, tf.float32, tf.int32, tf.int64), stateful=False
+    )
+    for values in (serialized, real, samples):
+        values.set_shape([rows])
+    length.set_shape([])
+    return serialized, real, length, samples
+
+
+def _as_arrays(serialized: list[bytes], *others: np.ndarray) -> tuple[np.ndarray, ...]:
+    # An object array: NumPy's own bytes type would cut trailing zero bytes off.
+    return np.array(serialized, dtype=object), *others
+
+
+def _tensors(
+    serialized: tf.Tensor,
+    real: tf.Tensor,
+    length: tf.Tensor,
+    specs: Sequence[FeatureSpec],
+    fixed_length: int | None,
+    predictions: int | None,
+) -> dict[str, tf.Tensor]:
+    batch = parse_records(serialized, specs, fixed_length, predictions)
+    if fixed_length is None:
+        # A replica's own longest row may be shorter than the global batch's.
+        for spec in specs:
+            if spec.per_token and spec.in_batch:
+                missing = length - tf.shape(batch[spec.key])[1]
+                batch[spec.key] = tf.pad(batch[spec.key], [[0, 0], [0, missing]])
+    batch[EXAMPLE_WEIGHT] = real * batch["weight"] if "weight" in batch else real
+    for name, value in batch.items():
+        batch[name] = tf.ensure_shape(value, serialized.shape[:1].concatenate(value.shape[1:]))
+    return batch

@@ -1,0 +1,247 @@
+"""Record files as one numbered sequence with random access: row `i` of an epoch is a slice of bytes."""
+
+import bisect
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from bert_tf2 import files
+from bert_tf2.data.records import record_frames
+from bert_tf2.data.records.metadata import RecordFile
+from bert_tf2.data.records.records import MASK_FEATURE, FeatureSpec, parse_records
+from bert_tf2.errors import UserError, did_you_mean
+from bert_tf2.progress import during
+
+_PARSE_AT_ONCE = 2048
+
+
+class RecordSet:
+    """All records of one or more files, in the order of the files.
+
+    Attributes:
+      paths: the files.
+      specs: what the records hold.
+      finish: what is done to a batch after it is parsed, from the batch and its samples' numbers int64 [B]; None for nothing.
+    """
+
+    finish: Callable[[dict[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]] | None = None
+
+    def __init__(self, paths: Sequence[str], specs: Sequence[FeatureSpec], contents: Sequence, starts: Sequence[np.ndarray]):
+        self.paths = list(paths)
+        self.specs = list(specs)
+        self._contents = list(contents)
+        self._first_row = list(itertools.accumulate((len(frames) for frames in starts), initial=0))
+        frames = np.concatenate([*starts, np.zeros((0, 2), np.int64)])
+        self._begin, self._end = frames[:, 0], frames[:, 1]
+        self._lengths: np.ndarray | None = None
+
+    @classmethod
+    @during("reading records")
+    def open(
+        cls,
+        pattern: str,
+        specs: Sequence[FeatureSpec],
+        expected: RecordFile | None = None,
+        flag: str = "train_data_path",
+    ) -> "RecordSet":
+        """Opens record files and makes sure that they are whole.
+
+        Args:
+          pattern: files separated by commas, local or remote, GZIP or not; each may be a glob pattern.
+          specs: what the records hold.
+          expected: what the metadata says about the file, when there is one file. A file with the right digest is taken as
+            it is; otherwise the checksum of every record is read, and a disagreement is an error.
+          flag: the flag that the files come from, for messages.
+
+        Raises:
+          UserError: no such file, a truncated or corrupt record (file, record, byte), records of another task, or a file
+            other than the metadata describes.
+        """
+        paths = files.matching_files(pattern, flag)
+        contents = [record_frames.read(path) for path in paths]
+        known_whole = expected is not None and len(paths) == 1 and _has_digest(paths[0], expected)
+        starts = []
+        for path, content in zip(paths, contents):
+            frames = _frames(path, content)
+            if not known_whole:
+                _check_checksums(path, frames)
+            starts.append(frames)
+        records = cls(paths, specs, contents, starts)
+        if expected is not None and not known_whole:
+            _compare(records, expected)
+        if len(records) == 0:
+            raise UserError(f"--{flag}: {', '.join(paths)} holds no records")
+        check_features(records)
+        return records
+
+    @classmethod
+    def in_memory(cls, records: Sequence[bytes], specs: Sequence[FeatureSpec], name: str) -> "RecordSet":
+        """Records that were just made and are in no file; `name` is what messages call them."""
+        ends = np.cumsum([len(record) for record in records], dtype=np.int64)
+        begins = np.concatenate([np.zeros(1, np.int64), ends[:-1]]) if len(ends) else ends
+        return cls([name], specs, [b"".join(records)], [np.stack([begins, ends], axis=1)])
+
+    def __len__(self) -> int:
+        return len(self._begin)
+
+    def read(self, row: int) -> bytes:
+        """The serialized record of a row."""
+        file = bisect.bisect_right(self._first_row, row) - 1
+        return self._contents[file][self._begin[row] : self._end[row]]
+
+    def location(self, row: int) -> str:
+        """Where a row comes from, for messages: `file, record n (byte b)`."""
+        file = bisect.bisect_right(self._first_row, row) - 1
+        record = row - self._first_row[file]
+        return f"{self.paths[file]}, record {record} (byte {self._begin[row] - record_frames.HEADER.size})"
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Number of tokens of each row without padding: int32 [N]."""
+        if self._lengths is None:
+            self._lengths = self._count_tokens()
+        return self._lengths
+
+    def take(self, number: int) -> "RecordSet":
+        """The first `number` rows as a set of their own (`--train_data_size`)."""
+        taken = RecordSet(self.paths, self.specs, self._contents, [])
+        taken._first_row, taken._begin, taken._end = self._first_row, self._begin[:number], self._end[:number]
+        return taken
+
+    def check_longest(self, limit: int, flag: str = "max_seq_length") -> None:
+        """Raises a UserError when a row is longer than `limit` tokens."""
+        longest = int(self.lengths.argmax())
+        if self.lengths[longest] > limit:
+            raise UserError(
+                f"{self.location(longest)} has {self.lengths[longest]} tokens, more than --{flag}={limit}; "
+                "write the records again with that length, or raise the flag"
+            )
+
+    @during("checking records")
+    def check_token_ids(self, vocab_size: int) -> None:
+        """Raises a UserError when a row holds an id that a vocabulary of this size has not."""
+        specs = [spec for spec in self.specs if spec.name == "input_ids"]
+        for first in range(0, len(self), _PARSE_AT_ONCE):
+            rows = range(first, min(first + _PARSE_AT_ONCE, len(self)))
+            ids = parse_records(tf.constant([self.read(row) for row in rows]), specs)[specs[0].key].numpy()
+            wrong = (ids < 0) | (ids >= vocab_size)
+            if wrong.any():
+                row, place = np.argwhere(wrong)[0]
+                raise UserError(
+                    f"{self.location(rows[row])}: input_ids must be from 0 to {vocab_size - 1} (vocab_size in the model's "
+                    f"configuration); got {ids[row, place]}; prepare the data with the model's vocabulary"
+                )
+
+    def parse(self, rows: Sequence[int]) -> dict[str, np.ndarray]:
+        """The features of some rows as arrays, by batch name."""
+        parsed = parse_records(tf.constant([self.read(int(row)) for row in rows]), self.specs)
+        return {name: value.numpy() for name, value in parsed.items()}
+
+    def lengths_of(self, rows: np.ndarray) -> np.ndarray:
+        """Number of tokens of some rows: int32, as many as rows."""
+        return self.lengths[rows]
+
+    @during("reading records")
+    def _count_tokens(self) -> np.ndarray:
+        count = token_counter(self.specs)
+        counted = [np.zeros(0, np.int32)]
+        for first in range(0, len(self), _PARSE_AT_ONCE):
+            rows = range(first, min(first + _PARSE_AT_ONCE, len(self)))
+            try:
+                counted.append(count([self.read(row) for row in rows]))
+            except tf.errors.InvalidArgumentError as error:
+                raise UserError(f"cannot parse the records in {self.location(first)} and after: {_first_line(error)}") from None
+        return np.concatenate(counted)
+
+
+def token_counter(specs: Sequence[FeatureSpec]) -> Callable[[Sequence[bytes]], np.ndarray]:
+    """The function from serialized records to their numbers of tokens without padding, int32 [N]; 1 where there are none.
+
+    Raises (the function):
+      tf.errors.InvalidArgumentError: a record cannot be parsed.
+    """
+    per_token = [spec for spec in specs if spec.per_token]
+    mask = next((spec for spec in per_token if spec.name == MASK_FEATURE), None)
+    if not per_token:
+        return lambda serialized: np.ones(len(serialized), np.int32)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+    def count(serialized: tf.Tensor) -> tf.Tensor:
+        features = parse_records(serialized, [mask or per_token[0]])
+        values = next(iter(features.values()))
+        if mask is None:
+            return tf.fill([tf.shape(values)[0]], tf.shape(values)[1])
+        return tf.reduce_max(tf.cast(values != 0, tf.int32) * (1 + tf.range(tf.shape(values)[1])), axis=1)
+
+    return lambda serialized: count(tf.constant(serialized)).numpy()
+
+
+def _frames(path: str, content: Sequence) -> np.ndarray:
+    """Where the data of each record begins and ends: int64 [N, 2]."""
+    starts = record_frames.starts(path, content)
+    ends = np.append(starts[1:], len(content))[: len(starts)] - record_frames.FOOTER.size
+    return np.stack([starts + record_frames.HEADER.size, ends], axis=1)
+
+
+def _check_checksums(path: str, frames: np.ndarray) -> None:
+    """Reads every record through TensorFlow's reader, which verifies the checksums in C++."""
+    compression = record_frames.compression(path)
+    try:
+        number = sum(len(some) for some in tf.data.TFRecordDataset(path, compression).batch(_PARSE_AT_ONCE))
+    except tf.errors.DataLossError:
+        number = 0
+        try:
+            for _ in tf.data.TFRecordDataset(path, compression):
+                number += 1
+        except tf.errors.DataLossError:
+            position = frames[number][0] - record_frames.HEADER.size if number < len(frames) else 0
+            raise record_frames.damaged(path, number, position, "its checksum does not match") from None
+    assert number == len(frames), (path, number, len(frames))
+
+
+def _has_digest(path: str, expected: RecordFile) -> bool:
+    return tf.io.gfile.stat(path).length == expected.bytes and files.sha256_of_file(path) == expected.sha256
+
+
+def _compare(records: RecordSet, expected: RecordFile) -> None:
+    for what, found, written in (
+        ("records", len(records), expected.records),
+        ("bytes", sum(tf.io.gfile.stat(path).length for path in records.paths), expected.bytes),
+    ):
+        if found != written:
+            where = records.paths[0] if len(records.paths) == 1 else f"the {len(records.paths)} files of {records.paths[0]} …"
+            raise UserError(
+                f"{where}: {found} {what}, but the metadata says {written}; the file was cut or replaced: "
+                "write the records and their metadata again"
+            )
+    if len(records.paths) == 1 and expected.sha256:
+        raise UserError(
+            f"{records.paths[0]}: its SHA-256 is not that of the metadata: the records were replaced; "
+            "write the records and their metadata again"
+        )
+
+
+def check_features(records: "RecordSet", row: int = 0) -> None:
+    """Compares a record's features with the specs, so that records of another task are named as such.
+
+    Raises:
+      UserError: a feature is not there.
+    """
+    first = tf.train.Example()
+    try:
+        first.ParseFromString(records.read(row))
+    except Exception:
+        raise UserError(f"{records.location(row)}: not a tf.train.Example") from None
+    held: Mapping = first.features.feature
+    for spec in records.specs:
+        if spec.in_batch and not spec.optional and not any(name in held for name in (spec.name, *spec.aliases)):
+            raise UserError(
+                f"{records.location(row)} has no feature '{spec.name}'.{did_you_mean(spec.name, held)} "
+                f"It holds {', '.join(sorted(held))}; were these records written for another task or for prediction?"
+            )
+
+
+def _first_line(error: tf.errors.OpError) -> str:
+    return error.message.strip().splitlines()[0]

@@ -1,0 +1,1 @@
+"""Any file into rows: tables, JSON, text; knows no task."""

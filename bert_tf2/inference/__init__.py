@@ -1,0 +1,1 @@
+"""Trained models as objects: text in, answers out."""

@@ -1,0 +1,139 @@
+"""Answering questions from Python, with the model loaded once."""
+
+import dataclasses
+import itertools
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from bert_tf2 import files
+from bert_tf2.errors import JobError, UserError
+from bert_tf2.model_directory.exported_models import inputs_and_outputs, load_saved_model, saved_model_in
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_TEXT_INPUTS = ("question", "context")
+_TOKEN_ID_INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
+_OUTPUTS = ("answer", "score", "start", "end")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """An answer; what its numbers are exactly is said at `QuestionAnsweringModule.answer`.
+
+    Attributes:
+      text: a slice of the context; empty for no answer.
+      score: the answer's probability among the best ones, 0 to 1.
+      start, end: `context[start:end] == text`; -1 and -1 for no answer.
+      null_score_difference: how much better "" is than the best other answer, in logits; None where the model knows no
+        questions without an answer (SQuAD 1.1).
+    """
+
+    text: str
+    score: float
+    start: int
+    end: int
+    null_score_difference: float | None = None
+
+
+class QuestionAnswerer:
+    """Answers questions from their contexts.
+
+        answerer = QuestionAnswerer.from_saved_model("export_text")
+        answerer.answer("Who wrote it?", "It was written by Ada Lovelace.").text
+
+    A context may be of any length. Half a surrogate pair, which no text holds, counts as U+FFFD.
+
+    Args:
+      loaded: a SavedModel as TensorFlow loads it, whose `serving_default` is `QuestionAnsweringModule.answer`.
+    """
+
+    def __init__(self, loaded: Any):
+        # The signature alone does not keep the variables alive.
+        self._loaded = loaded
+        self._signature = loaded.signatures["serving_default"]
+
+    @classmethod
+    def from_saved_model(cls, path: str) -> "QuestionAnswerer":
+        """Loads the question answering model that `run_squad.py` exports with `--vocab_file`.
+
+        A SavedModel is a program, which runs with your rights: load only what you trust.
+
+        Args:
+          path: its directory, local or remote.
+
+        Raises:
+          UserError: there is no such SavedModel; the message says which to give.
+        """
+        path = files.expand(path).rstrip("/")
+        loaded = load_saved_model(_saved_model(path))
+        _check_signature(path, loaded)
+        return cls(loaded)
+
+    def answer(self, question: str, context: str) -> Answer:
+        """Answers one question.
+
+        Raises (here and below):
+          JobError: the model gives no numbers.
+        """
+        return self.answer_all([(question, context)])[0]
+
+    def answer_all(self, pairs: Iterable[tuple[str, str]], batch_size: int = 16) -> list[Answer]:
+        """Answers questions, given with their contexts, in their order."""
+        return list(self.answers(pairs, batch_size))
+
+    def answers(self, pairs: Iterable[tuple[str, str]], batch_size: int = 16) -> Iterator[Answer]:
+        """As `answer_all`, one batch of pairs at a time."""
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1; got {batch_size}")
+        pairs = iter(pairs)
+        while batch := list(itertools.islice(pairs, batch_size)):
+            yield from self._answer_batch(batch)
+
+    def _answer_batch(self, pairs: list[tuple[str, str]]) -> list[Answer]:
+        import tensorflow as tf
+
+        questions, contexts = zip(*[[_SURROGATE.sub("\ufffd", text) for text in pair] for pair in pairs])
+        outputs = self._signature(question=_strings(tf, questions), context=_strings(tf, contexts))
+        columns = {name: values.numpy().tolist() for name, values in outputs.items()}
+        if not all(map(math.isfinite, columns["score"])):
+            raise JobError("the model's logits are not finite; its weights are not usable")
+        differences = columns.get("null_score_difference", [None] * len(pairs))
+        rows = zip(*(columns[name] for name in _OUTPUTS), differences)
+        return [Answer(text.decode(), score, start, end, difference) for text, score, start, end, difference in rows]
+
+
+def _strings(tf: Any, texts: Iterable[str]) -> "tf.Tensor":
+    # Bytes: TensorFlow would cut a str at a NUL.
+    return tf.constant([text.encode() for text in texts], tf.string)
+
+
+def _saved_model(path: str) -> str:
+    if not files.is_remote(path) and not os.path.exists(path):
+        raise UserError(f"--model: no such directory: {path}; {_WHICH}")
+    found = saved_model_in(path)
+    if found is None:
+        raise UserError(f"--model={path} is not a SavedModel (it holds no saved_model.pb); {_WHICH}")
+    return found
+
+
+def _check_signature(path: str, loaded: Any) -> None:
+    inputs, outputs = inputs_and_outputs(loaded)
+    if inputs == sorted(_TEXT_INPUTS) and set(_OUTPUTS) <= set(outputs):
+        return
+    if inputs == sorted(_TOKEN_ID_INPUTS):
+        beside = f"{path}_text"
+        cure = f"give the one beside it that takes text: --model={beside}" if saved_model_in(beside) else _WHICH
+        raise UserError(f"--model={path} takes token ids ({', '.join(_TOKEN_ID_INPUTS)}), not text; {cure}")
+    takes = f"takes {', '.join(inputs)} and returns {', '.join(outputs)}" if inputs else "has no signature serving_default"
+    raise UserError(f"--model={path} is not a question answering model (it {takes}); {_WHICH}")
+
+
+_WHICH = (
+    "give the directory of the model that takes text: run_squad.py --mode=export_only --model_export_path=NAME "
+    "--vocab_file=vocab.txt writes NAME_text"
+)

@@ -1,0 +1,139 @@
+"""What is known of a checkpoint besides its weights: from flags, and from the files that lie beside it.
+
+That is a run directory's own (`bert_config.json`, `meta_data.json`, the vocabulary, `run_config.json`), Google's, or
+Hugging Face's (`config.json`, `vocab.txt` or `tokenizer.json`, `tokenizer_config.json`).
+"""
+
+import dataclasses
+import logging
+import os
+from typing import Any
+
+from bert_tf2 import files
+from bert_tf2.data.records.metadata import CLASSIFICATION, REGRESSION, MetaData, facts_of_tokenizer, read_meta_data, to_json
+from bert_tf2.errors import UserError
+from bert_tf2.model_directory.model_files import CONFIG_NAMES, HUGGING_FACE_CONFIG, META_DATA
+from bert_tf2.models.checkpoints.hugging_face import labels_in
+from bert_tf2.models.config import BertConfig
+from bert_tf2.text.normalization import Normalization
+from bert_tf2.text.tokenizer import casing_warning, load_tokenizer
+from bert_tf2.text.tokenizer_config import read_beside
+from bert_tf2.text.tokenizer_files import CONFIG, tokenizer_files
+from bert_tf2.text.vocabulary import vocabulary_in
+from bert_tf2.training.run_directory import RUN_CONFIG
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class ConversionSource:
+    """What goes with the weights.
+
+    Attributes:
+      config: the model's shape.
+      config_path: where that was read.
+      tokenizer: the model's; None where no vocabulary is known.
+      label_names: of a classifier, in the order of their ids; empty where they are not known.
+      problem_type: as Hugging Face's `config.json` gives it; None where it does not.
+    """
+
+    config: BertConfig
+    config_path: str
+    tokenizer: Any
+    label_names: tuple[str, ...]
+    problem_type: str | None
+
+    def files_beside(self, classes: int | None) -> dict[str, bytes]:
+        """What to put beside a TensorFlow checkpoint, so that it can be used and converted back: contents by name.
+
+        Args:
+          classes: of the classifier; None for a model that is none.
+        """
+        contents = {}
+        if self.tokenizer is not None and self.tokenizer.kind == "wordpiece":
+            written = tokenizer_files(self.tokenizer, self.config.max_position_embeddings)
+            contents = {name: written[name] for name in ("vocab.txt", CONFIG)}
+        if classes is not None:
+            contents[META_DATA] = (files.json_text(to_json(self._meta_data(classes)))).encode()
+        return contents
+
+    def _meta_data(self, classes: int) -> MetaData:
+        facts = {}
+        if self.tokenizer is not None:
+            facts = facts_of_tokenizer(self.tokenizer)
+        return MetaData(
+            task_type=REGRESSION if classes == 1 else CLASSIFICATION,
+            max_seq_length=self.config.max_position_embeddings,
+            sizes={"train": 0},
+            num_labels=None if classes == 1 else classes,
+            label_type="float" if classes == 1 else None,
+            label_list=self.label_names,
+            **facts,
+        )
+
+
+def find_source(
+    path: str,
+    *,
+    bert_config_file: str | None,
+    vocab_file: str | None,
+    do_lower_case: bool | None,
+    strip_accents: bool | None = None,
+) -> ConversionSource:
+    """Finds what goes with the weights.
+
+    Args:
+      path: the opened checkpoint's prefix or file.
+      bert_config_file, vocab_file, do_lower_case, strip_accents: what the command says; None for what lies beside the weights.
+
+    Raises:
+      UserError: there is no configuration, or a file cannot be used.
+    """
+    directory = os.path.dirname(path) or "."
+    run = files.read_object(directory, RUN_CONFIG).get("run")
+    run = run if isinstance(run, dict) else {}
+    config, config_path = _config(directory, bert_config_file, run)
+    facts = run["data"] if isinstance(run.get("data"), dict) else {}
+    meta_path = os.path.join(directory, META_DATA)
+    if files.exists(meta_path):
+        meta = read_meta_data(meta_path)
+        lower_case = None if meta.normalization is None else meta.normalization.fact
+        facts = {"labels": list(meta.label_list), "do_lower_case": lower_case} | {
+            name: value for name, value in facts.items() if value is not None
+        }
+    hugging_face = files.read_object(directory, HUGGING_FACE_CONFIG)
+    labels = labels_in(hugging_face) or tuple(facts.get("labels") or ())
+    flags = {"do_lower_case": do_lower_case, "strip_accents": strip_accents}
+    trained_with = Normalization.of_fact(facts.get("do_lower_case"))
+    tokenizer = _tokenizer(directory, vocab_file, flags, trained_with)
+    problem_type = hugging_face.get("problem_type")
+    return ConversionSource(config, config_path, tokenizer, labels, problem_type if isinstance(problem_type, str) else None)
+
+
+def _config(directory: str, bert_config_file: str | None, run: dict[str, Any]) -> tuple[BertConfig, str]:
+    if bert_config_file is not None:
+        path = files.require_file(bert_config_file, "bert_config_file")
+        return BertConfig.from_json_file(path), path
+    for name in CONFIG_NAMES:
+        path = os.path.join(directory, name)
+        if files.exists(path):
+            return BertConfig.from_json_file(path), path
+    if isinstance(run.get("bert_config"), dict):
+        return BertConfig.from_dict(run["bert_config"]), os.path.join(directory, RUN_CONFIG)
+    raise UserError(f"--bert_config_file is required: there is no {' or '.join(CONFIG_NAMES)} in {directory}")
+
+
+def _tokenizer(directory: str, vocab_file: str | None, flags: dict[str, bool | None], trained_with: Normalization | None) -> Any:
+    """The tokenizer of the vocabulary that the command names, or of the one beside the weights; None where there is none."""
+    vocab_file = vocab_file or vocabulary_in(directory)
+    if vocab_file is None:
+        return None
+    is_told = any(value is not None for value in flags.values())
+    tokenizer = load_tokenizer(vocab_file=vocab_file, **flags, normalization=None if is_told else trained_with)
+    for notice in tokenizer.notices:
+        logger.warning("%s", notice)
+    # What the vocabulary's publisher says of it needs no doubt.
+    published = read_beside(tokenizer.file).settings.get("do_lower_case")
+    if tokenizer.do_lower_case != published and (warning := casing_warning(tokenizer)) is not None:
+        logger.warning("%s", warning)
+    return tokenizer

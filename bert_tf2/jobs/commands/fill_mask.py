@@ -1,0 +1,167 @@
+"""The job of `python -m bert_tf2.fill_mask`."""
+
+import dataclasses
+import itertools
+import json
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+from bert_tf2 import cli, files
+from bert_tf2.data.sources.text_files import read_jsonl
+from bert_tf2.errors import UserError
+from bert_tf2.inference.mask_filler import MASK, Candidate, MaskFiller
+from bert_tf2.jobs.commands.asking import answer_lines, same_file, write_json_lines
+from bert_tf2.options import Options, at_least, option, require_given
+from bert_tf2.progress import during, track
+from bert_tf2.runtime import job
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class FillMaskOptions(Options):
+    """Which model, and where texts come from."""
+
+    init_checkpoint: str | None = option(
+        None,
+        "A checkpoint with a masked-LM head: of run_pretraining.py (ckpt-N), of the model garden, google-research's TF1 "
+        "bert_model.ckpt, a Hugging Face folder or model.safetensors. The format is detected.",
+    )
+    model_dir: str | None = option(None, "The directory of a pre-training run, whose newest checkpoint is taken.")
+    bert_config_file: str | None = option(
+        None, "BERT configuration [default: the one beside the checkpoint, or the pre-training run's own]."
+    )
+    vocab_file: str | None = option(
+        None,
+        "WordPiece vocabulary of the model: vocab.txt, tokenizer.json or a folder with one of them [default: the one beside the "
+        "checkpoint].",
+    )
+    sp_model_file: str | None = option(None, "SentencePiece model, instead of --vocab_file.")
+    do_lower_case: bool | None = option(
+        None,
+        "Lower-case the text; right for uncased vocabularies [default: what tokenizer_config.json beside the vocabulary says, or "
+        "true].",
+    )
+    strip_accents: bool | None = option(
+        None, "Strip the accents of letters [default: what the tokenizer's files say, or as --do_lower_case]."
+    )
+    text: str | None = option(
+        None, "One text with [MASK] where a word is to be found. Without it texts are read from standard input, one a line."
+    )
+    input_file: str | None = option(None, 'Many texts: a file with a JSON object {"text": …} on each line, and "id" if you like.')
+    output_file: str | None = option(
+        None,
+        "Where their fillings go, in the same order: a JSON object on each line with the id, if there is one, and masks: for "
+        "each [MASK] a list of token, probability and text. It appears when it is complete.",
+    )
+    top_k: int = option(5, "How many tokens for each [MASK].", check=at_least(1))
+    batch_size: int = option(16, "How many texts of --input_file are filled at a time.", check=at_least(1))
+
+
+def command(description: str = "Fills [MASK] in texts with a pre-trained model.") -> None:
+    """Runs the job from the command line; `description` is what `--help` says first."""
+    cli.main(fill_mask, FillMaskOptions, description)
+
+
+@job
+def fill_mask(options: FillMaskOptions, texts: TextIO | None = None) -> int:
+    """Fills one text, the lines of a stream, or a file of texts.
+
+    Args:
+      options: what to fill.
+      texts: where texts are read from when the options name none; standard input when None.
+
+    Returns:
+      How many texts were filled.
+
+    Raises:
+      UserError: an option, a file or a text cannot be used; no filling was written.
+      JobError: the fillings could not be written; nothing is left of them.
+    """
+    _check(options)
+    if options.input_file is not None:
+        source = files.require_file(options.input_file, "input_file")
+        # All of it is looked at before the model is loaded.
+        count = sum(1 for _ in _rows(source))
+        return _fill_file(_load(options), options, source, files.expand(options.output_file), count)
+    filler = _load(options)
+    if options.text is not None:
+        print(shown(filler.fill(options.text, options.top_k)))
+        return 1
+    return answer_lines(lambda line: shown(filler.fill(line, options.top_k)), texts, "text", "text")
+
+
+def shown(masks: list[list[Candidate]]) -> str:
+    """The fillings of a text as lines for people: a line for each candidate, an empty one between two masks."""
+    return "\n\n".join("\n".join(f"{one.probability:.4f}  {one.token:16} {one.text}" for one in mask) for mask in masks)
+
+
+def _check(options: FillMaskOptions) -> None:
+    needed = {"init_checkpoint or model_dir": "the model that fills"}
+    require_given(options, needed | ({} if options.input_file is None else {"output_file": "where the fillings go"}))
+    if options.init_checkpoint and options.model_dir:
+        raise UserError("--init_checkpoint and --model_dir are two models; give the one that fills")
+    if options.vocab_file is not None and options.sp_model_file is not None:
+        raise UserError("--vocab_file and --sp_model_file are two vocabularies; give the model's own")
+    if options.input_file is None:
+        if options.output_file is not None:
+            raise UserError("--output_file is for the fillings of --input_file; give that too, or leave it out")
+        if options.text is not None and MASK not in options.text:
+            raise UserError(f"--text holds no {MASK}; write {MASK} where a word is to be found")
+        return
+    if options.text is not None:
+        raise UserError("--input_file brings its own texts; leave out --text")
+    if same_file(options.input_file, options.output_file):
+        raise UserError(f"--output_file={options.output_file} is --input_file; name another file")
+
+
+@during("loading the model")
+def _load(options: FillMaskOptions) -> MaskFiller:
+    start = time.monotonic()
+    path = files.expand(options.init_checkpoint or options.model_dir)
+    filler = MaskFiller.from_checkpoint(
+        path,
+        vocab_file=options.vocab_file,
+        bert_config_file=options.bert_config_file,
+        do_lower_case=options.do_lower_case,
+        strip_accents=options.strip_accents,
+        sp_model_file=options.sp_model_file,
+    )
+    logger.info("loaded %s in %.1f s", path, time.monotonic() - start)
+    return filler
+
+
+def _fill_file(filler: MaskFiller, options: FillMaskOptions, source: str, target: str, count: int) -> int:
+    start = time.monotonic()
+    rows, again = itertools.tee(_rows(source))
+    filled = filler.filled((row["text"] for row in again), options.top_k, options.batch_size)
+    write_json_lines(target, (_as_json(row, masks) for row, masks in track(zip(rows, filled), "filling", count, "texts")))
+    seconds = time.monotonic() - start
+    print(f"wrote {target}: {count:,} texts in {seconds:.1f} s ({count / max(seconds, 1e-9):.1f} a second)")
+    return count
+
+
+def _as_json(row: dict[str, Any], masks: list[list[Candidate]]) -> dict[str, Any]:
+    known = {"id": row["id"]} if "id" in row else {}
+    return known | {"masks": [[dataclasses.asdict(candidate) for candidate in mask] for mask in masks]}
+
+
+def _rows(path: str) -> Iterator[dict[str, Any]]:
+    """The objects of a file of texts.
+
+    Raises:
+      UserError: a line is no such object; the message holds its number.
+    """
+    empty = True
+    for number, row, line in read_jsonl(path):
+        empty = False
+        if row is None or not isinstance(row.get("text"), str):
+            found = f"'{line[:60]}'" if line.strip() else "a blank line"
+            raise UserError(f'{path}:{number}: expected a JSON object {{"text": …}}; found {found}')
+        if MASK not in row["text"]:
+            raise UserError(f"{path}:{number}: the text holds no {MASK}: {json.dumps(row['text'])[:60]}")
+        yield row
+    if empty:
+        raise UserError(f"--input_file={path} holds no texts")

@@ -1,0 +1,104 @@
+"""The job behind `run_classifier.py`: composes data, model, task and trainer. See `ClassifierOptions` for what it takes."""
+
+import contextlib
+import dataclasses
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+from bert_tf2 import cli, files
+from bert_tf2.data.records.metadata import read_meta_data
+from bert_tf2.errors import UserError
+from bert_tf2.jobs.fine_tuning.classifier_checks import check_metadata
+from bert_tf2.jobs.fine_tuning.classifier_data import ClassifierData, check_labelled, given_records, made_records
+from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, check_combination, phases_of
+from bert_tf2.jobs.training import training_setup
+from bert_tf2.model_directory import model_files
+from bert_tf2.model_directory.metadata_checks import label_names
+from bert_tf2.runtime import job
+
+if TYPE_CHECKING:
+    from bert_tf2.models.config import BertConfig
+    from bert_tf2.training.run_directory import RunDirectory
+
+logger = logging.getLogger(__name__)
+
+
+def command(description: str | None = None) -> None:
+    """Runs the job from the command line."""
+    cli.main(run_classifier, ClassifierOptions, description or __doc__)
+
+
+@job
+def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
+    """Trains, evaluates, predicts and exports as the options say.
+
+    Args:
+      options: what to do.
+
+    Returns:
+      `training`: the `TrainingResult`, when there was training; `evaluation`: metrics by evaluation set.
+
+    Raises:
+      UserError: options or input files that cannot be used.
+      JobError: training failed, or was interrupted after saving its state.
+    """
+    options = _completed(options)
+    check_combination(options)
+    training_setup.check_training_options(options)
+    phases = phases_of(options)
+    from bert_tf2.models.config import BertConfig
+
+    config = BertConfig.from_json_file(files.require_file(options.bert_config_file, "bert_config_file"))
+    data = None if options.is_tf1_dialect else given_records(options)
+    if data is not None:
+        check_metadata(options, data.meta, config)
+        check_labelled(data, phases)
+    training_setup.configure_tensorflow(options)
+    model_dir = files.expand(options.directory)
+    strategy = training_setup.create_strategy(options, model_dir)
+
+    from bert_tf2.jobs.fine_tuning.classifier_run import ClassifierRun
+    from bert_tf2.jobs.training.named_weights import check_named_checkpoint, require_trained
+    from bert_tf2.training.distribution import is_chief
+    from bert_tf2.training.run_directory import RunDirectory
+
+    if not phases.train:
+        require_trained(model_dir, options)
+    check_named_checkpoint(model_dir, options, config, phases.train)
+    directory = RunDirectory(model_dir)
+    lock = directory.locked() if phases.train and is_chief(strategy) else contextlib.nullcontext()
+    with lock, training_setup.lost_workers_named(strategy, model_dir):
+        if data is None:
+            data = _made_on_the_way(options, config, strategy, directory)
+        return ClassifierRun(options, phases, config, data, strategy, directory, label_names(data.meta)).complete()
+
+
+def _completed(options: ClassifierOptions) -> ClassifierOptions:
+    """The options, for a model that is there already with the files that its directory holds."""
+    options = options if options.is_tf1_dialect or options.trains else _with_metadata_of_records(options)
+    places = () if options.trains else (options.predict_checkpoint_path, options.directory, options.init_checkpoint)
+    return model_files.completed(options, places, needs_metadata=not options.is_tf1_dialect)
+
+
+def _with_metadata_of_records(options: ClassifierOptions) -> ClassifierOptions:
+    """The options with the meta_data.json beside the records, where it tells of them: a model's own is of its training's."""
+    path = options.eval_data_path if options.mode == "eval" else options.test_data_path or options.eval_data_path
+    if options.input_meta_data_path is not None or not path or any(sign in path for sign in ",*?["):
+        return options
+    beside = os.path.join(os.path.dirname(files.expand(path)), model_files.META_DATA)
+    if not files.exists(beside) or read_meta_data(beside).split_of(path) is None:
+        return options
+    logger.info("found: --input_meta_data_path=%s", beside)
+    return dataclasses.replace(options, input_meta_data_path=beside)
+
+
+def _made_on_the_way(options: ClassifierOptions, config: "BertConfig", strategy, directory: "RunDirectory") -> ClassifierData:
+    from bert_tf2.training.distribution import is_multi_worker
+
+    if is_multi_worker(strategy):
+        raise UserError(
+            "several workers cannot each make the records; make them once with create_finetuning_data.py and give "
+            "--input_meta_data_path and --train_data_path"
+        )
+    return made_records(options, config, directory)

@@ -1,0 +1,98 @@
+"""What a classifier's metadata must say before anything heavy starts."""
+
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+from bert_tf2 import files
+from bert_tf2.data.records.metadata import CLASSIFICATION, REGRESSION, MetaData, read_meta_data
+from bert_tf2.errors import UserError
+from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
+from bert_tf2.model_directory.metadata_checks import check_flags, check_model, decisive, facts_of, flags_of
+from bert_tf2.model_directory.model_files import META_DATA
+from bert_tf2.models.config import BertConfig
+
+if TYPE_CHECKING:
+    from bert_tf2.training.run_directory import RunDirectory
+
+logger = logging.getLogger(__name__)
+
+# GLUE's diagnostic set has no training data of its own.
+_DIAGNOSTICS_OF = {"ax": "mnli"}
+
+
+def check_metadata(options: ClassifierOptions, meta: MetaData, config: BertConfig) -> None:
+    """Checks the records' metadata against the configuration and the flags.
+
+    Raises:
+      UserError: they contradict each other.
+    """
+    source = options.input_meta_data_path or "the prepared data"
+    if meta.task_type not in (CLASSIFICATION, REGRESSION):
+        raise UserError(f"{source} describes {meta.task_type} records; run_classifier.py takes {CLASSIFICATION} and {REGRESSION}")
+    check_model(meta, config, options.bert_config_file)
+    check_flags(options, flags_of(meta))
+    if not meta.is_regression and not meta.num_labels:
+        raise UserError(f"{source}: the key 'num_labels' is missing; prepare the data again with create_finetuning_data.py")
+
+
+def model_facts(meta: MetaData) -> dict[str, Any]:
+    """What a trained classifier and its data must agree in; None where the metadata say nothing."""
+    return {**facts_of(meta), "labels": list(meta.label_list) or None}
+
+
+def check_directory(directory: "RunDirectory", meta: MetaData, config: BertConfig, trains: bool) -> None:
+    """Checks, before records are made in a run's directory, that they are for the model there: they replace its training's.
+
+    Args:
+      directory: where the records go.
+      meta: of these, as far as it is known before the data are read.
+      config: the model's.
+      trains: whether they are for a training, which goes on in the directory or begins there.
+
+    Raises:
+      UserError: the model there is of other data or another configuration.
+    """
+    if trains:
+        directory.require_run({"bert_config": config.to_dict(), "data": model_facts(meta)})
+        return
+    if not directory.has_checkpoints():
+        return
+    directory.require_same({"bert_config": decisive(config), "data": model_facts(meta)})
+    check_task(directory.path, meta)
+    path = os.path.join(directory.path, META_DATA)
+    there = read_meta_data(path) if files.exists(path) else None
+    if there is not None and there.max_seq_length != meta.max_seq_length:
+        raise UserError(
+            f"--max_seq_length={meta.max_seq_length}, but the model in {directory.path} was trained with "
+            f"{there.max_seq_length} ({META_DATA}); leave it out, or name another --output_dir and "
+            f"--init_checkpoint={directory.path}"
+        )
+
+
+def check_task(directory: str, meta: MetaData) -> None:
+    """Checks that a run's directory is of the task of some records: equal labels do not make one task of two.
+
+    Raises:
+      UserError: it is of another.
+    """
+    if (there := other_task(directory, meta)) is not None:
+        raise UserError(
+            f"{directory} holds a model of the task {there}, and the data are {meta.processor_type}'s; to use it on them all the "
+            f"same, name another directory for the results and --init_checkpoint={directory}"
+        )
+
+
+def other_task(directory: str, meta: MetaData) -> str | None:
+    """The task that the training in a directory was of, where it is another than that of some records; else None.
+
+    Only names of known tasks are compared: metadata of one's own files call the task after a file.
+    """
+    from bert_tf2.data.processors import processors
+    from bert_tf2.tasks.classification import glue  # noqa: F401 (registers the published tasks)
+
+    path = os.path.join(directory, META_DATA)
+    there = read_meta_data(path).processor_type if files.exists(path) else ""
+    known = {name.lower() for name in processors.names()}
+    both = {there.lower(), meta.processor_type.lower()}
+    return there if both <= known and len({_DIAGNOSTICS_OF.get(name, name) for name in both}) > 1 else None

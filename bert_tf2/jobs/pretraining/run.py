@@ -1,0 +1,208 @@
+"""One run of the pre-training job, once data, configuration and devices are settled."""
+
+import logging
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from bert_tf2 import files
+from bert_tf2.data.batches.pipeline import BatchPlan, check_divisible
+from bert_tf2.data.batches.striped_plan import StripedPlan
+from bert_tf2.data.records.metadata import PRETRAINING, MetaData
+from bert_tf2.data.records.sharded_records import ShardedRecords
+from bert_tf2.jobs.pretraining.inputs import PretrainingInputs
+from bert_tf2.jobs.pretraining.options import PretrainingOptions
+from bert_tf2.jobs.pretraining.records import TRAINING, PretrainingRecords
+from bert_tf2.jobs.training import training_setup
+from bert_tf2.jobs.training.training_run import Schedule, TrainingRun
+from bert_tf2.model_directory import model_files
+from bert_tf2.models.checkpoints.convert import convert
+from bert_tf2.models.checkpoints.formats import open_source
+from bert_tf2.models.config import BertConfig
+from bert_tf2.models.encoder import build_encoder
+from bert_tf2.tasks.pretraining.task import PretrainingTask
+from bert_tf2.training import checkpointing, report
+from bert_tf2.training.distribution import is_multi_worker
+from bert_tf2.training.evaluation import predict_all
+from bert_tf2.training.result_files import ResultInput, called, make_room
+from bert_tf2.training.run_directory import RunDirectory
+
+logger = logging.getLogger(__name__)
+
+
+class PretrainingRun(TrainingRun):
+    """Trains, evaluates, saves the encoder in the forms asked for, and reports.
+
+    Args:
+      options: what was asked, as `pretraining_options.settled` gave it.
+      config: the encoder's configuration.
+      data: what is known of the records.
+      strategy: where the model lives.
+      directory: `--model_dir`.
+    """
+
+    # Pre-training is what makes weights.
+    random_start = logging.INFO
+
+    def __init__(
+        self,
+        options: PretrainingOptions,
+        config: BertConfig,
+        data: PretrainingInputs,
+        strategy: tf.distribute.Strategy,
+        directory: RunDirectory,
+    ):
+        self._data = data
+        pairs = data.has_pairs if options.use_next_sentence_label is None else options.use_next_sentence_label
+        task = PretrainingTask(
+            config,
+            # The garden's default, for records that nothing is known of.
+            next_sentence=pairs is None or pairs,
+            masked=not data.is_dynamic,
+            policy=training_setup.POLICIES[options.dtype],
+            static_shapes=training_setup.has_static_shapes(options),
+            best_metric=options.best_metric,
+        )
+        super().__init__(options, config, strategy, directory, task, data.max_seq_length)
+        self.heads = ("masked_lm", "next_sentence") if task.next_sentence else ("masked_lm",)
+        self._records = PretrainingRecords(options, data, config, task)
+        several = is_multi_worker(strategy)
+        # A worker knows the lengths in its own files only.
+        self._padding = training_setup.padding(options, data.max_seq_length, data.max_predictions_per_seq, several)
+        resolver = strategy.cluster_resolver if several else None
+        self._worker = (resolver.task_id, strategy.extended._num_workers) if resolver else (0, 1)
+
+    def complete(self) -> dict[str, Any]:
+        """Does everything in turn; see `bert_tf2.jobs.pretraining.job.run_pretraining`."""
+        options, results = self._options, {}
+        if options.evaluates:
+            check_divisible(options.eval_batch_size, self._strategy.num_replicas_in_sync, flag="eval_batch_size")
+        # Both before the training: files that cannot be used must not be found after hours.
+        records = self._records.training(*self._worker) if options.trains else None
+        self._held_out = self._records.held_out() if options.evaluates else None
+        if records is not None:
+            watches = bool(options.eval_input_files)
+            results["training"] = self._train(records, self._identifying(), watches)
+        else:
+            self._build_model(seed=0)
+        self._load(results.get("training"))
+        if self._held_out is not None:
+            results["evaluation"] = self._evaluate()
+        if self._chief:
+            self._finish(results)
+        return results
+
+    def _build_encoder(self, policy: str) -> tf_keras.Model:
+        return build_encoder(self._config, policy, for_pretraining=True)
+
+    def _save_encoder(self) -> None:
+        # That of the training has an input more than the one that goes on to other tasks.
+        trained, self._encoder = self._encoder, build_encoder(self._config)
+        self._encoder.set_weights(trained.get_weights())
+        super()._save_encoder()
+        self._encoder = trained
+
+    def _model_facts(self) -> dict[str, Any]:
+        return {"task": PRETRAINING}
+
+    def _meta_and_tokenizer(self) -> tuple[MetaData | None, Any]:
+        return self._data.meta, self._data.tokenizer
+
+    def _identifying(self) -> dict[str, Any]:
+        return {
+            "train_steps": self._options.total_steps,
+            "max_seq_length": self._data.max_seq_length,
+            "max_predictions_per_seq": self._data.max_predictions_per_seq,
+            "next_sentence": self._task.next_sentence,
+            # Several workers do not sort, and so cannot go on with the order of one that did.
+            "sorted_by_length": self._padding.fixed_length is None,
+        }
+
+    def _plan(self, records: ShardedRecords, seed: int) -> StripedPlan:
+        self._records.finish(records, seed)
+        by_length = self._padding.fixed_length is None
+        return StripedPlan(
+            records.sizes, records.rows_of, self._options.train_batch_size, seed, records.lengths_of if by_length else None
+        )
+
+    def _schedule(self, plan: BatchPlan) -> Schedule:
+        options = self._options
+        per_evaluation = options.eval_every_steps or -(-options.num_steps_per_epoch // options.num_eval_per_epoch)
+        return Schedule(options.total_steps, per_evaluation, per_evaluation)
+
+    def _fingerprint(self, records: ShardedRecords) -> dict[str, Any]:
+        # Names and sizes: to read all of a large corpus before every start would take longer than the start is worth.
+        return {"train": [[os.path.basename(path), int(tf.io.gfile.stat(path).length)] for path in records.paths]}
+
+    def _described(self, records: ShardedRecords) -> str:
+        number = f"{len(records):,} examples in {len(records.paths)} file(s)"
+        return number if len(records.own) == len(records.paths) else f"{number}, {len(records.own)} of them this worker's"
+
+    def _collect_evaluation(self, model: tf_keras.Model) -> dict[str, np.ndarray]:
+        size = self._options.eval_batch_size
+        return predict_all(self._task, model, self._strategy, self._held_out, size, self._padding, what="evaluating")
+
+    def _scores(self, collected: dict[str, np.ndarray]) -> dict[str, float]:
+        return self._task.metrics(collected)
+
+    def _evaluate(self) -> dict[str, float]:
+        collected = self._last_evaluation or self._collect_evaluation(self._model)
+        metrics = self._scores(collected)
+        if self._chief:
+            directory, records = self._directory.path, self._held_out
+            paths = files.matching_files(self._options.eval_input_files or self._options.files, "input_files")
+            source = ResultInput.of(called(paths), map(records.read, range(len(records))))
+            make_room(directory, report.eval_results_files(), source)
+            report.write_eval_results(directory, metrics, self._step, prefix="")
+        values = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        what = self._records.evaluated_on()
+        logger.info("%s %s examples, %s: %s", f"{len(self._held_out):,}", what, self._used, values)
+        if what == TRAINING:
+            logger.warning(
+                "these are examples of the training: they do not tell how well the model does on other text; give "
+                "held-out records with --eval_input_files"
+            )
+        return metrics
+
+    def _finish(self, results: dict[str, Any]) -> None:
+        training, scores = results.get("training"), results.get("evaluation")
+        if training is not None:
+            self._save_encoder()
+            self._export()
+        if training is not None or scores is not None:
+            evaluation = {f"{self._records.evaluated_on()} records": scores} if scores is not None else {}
+            self._report(self._options.files or self._options.eval_input_files, training, evaluation)
+
+    def _more_summary(self, train: Sequence[dict[str, float]]) -> dict[str, object]:
+        # The garden's names.
+        titles = {
+            "masked_lm_accuracy": "masked_lm_accuracy",
+            "masked_lm_loss": "lm_example_loss",
+            "next_sentence_accuracy": "next_sentence_accuracy",
+            "next_sentence_loss": "next_sentence_loss",
+        }
+        return {titles[name]: train[-1][name] for name in titles if name in train[-1]} if train else {}
+
+    def _export(self) -> None:
+        """Writes the further forms that were asked for from the run's own checkpoint, and what belongs beside them."""
+        options, step = self._options, self._step
+        prefix = os.path.join(self._directory.path, options.sub_model_export_name or "pretrained/bert_model")
+        folder = os.path.dirname(prefix)
+        files.make_directory(folder)
+        for path, content in model_files.planned(folder, self._config, None, self._data.tokenizer, replaces=True).items():
+            model_files.write_whole(path, content)
+        source = None
+        for form in options.exports:
+            source = source or open_source(checkpointing.CheckpointDirectory(self._directory.path).prefix(step))
+            path = os.path.join(
+                folder, *(("tf1", f"{os.path.basename(prefix)}.ckpt-{step}") if form == "tf1" else (f"{form}-{step}",))
+            )
+            if tf.io.gfile.exists(f"{path}.index" if form == "tf1" else path):
+                logger.info("%s is there already", path)
+                continue
+            convert(source, self._config, path, form, kind="pretrainer", tokenizer=self._data.tokenizer)
+            logger.info("exported %s (%s)", path, form)

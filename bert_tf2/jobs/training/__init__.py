@@ -1,0 +1,1 @@
+"""What all jobs that train share."""

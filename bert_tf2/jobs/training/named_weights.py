@@ -1,0 +1,98 @@
+"""Weights that a command names (`--init_checkpoint`, `--predict_checkpoint_path`), for the encoder and the task's head."""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+
+import tf_keras
+
+from bert_tf2 import files
+from bert_tf2.errors import UserError
+from bert_tf2.jobs.training.training_options import TrainingOptions
+from bert_tf2.models.checkpoints import names
+from bert_tf2.models.checkpoints.formats import open_source
+from bert_tf2.models.checkpoints.loading import LoadReport, check_fits, load_encoder_weights
+from bert_tf2.models.checkpoints.source import Source
+from bert_tf2.models.config import BertConfig
+from bert_tf2.training import checkpointing
+
+# The heads that look at the pooled output.
+_ON_POOLER = ("classifier", "next_sentence")
+
+
+@dataclasses.dataclass(frozen=True)
+class Restored:
+    """What of a model a checkpoint gave.
+
+    Attributes:
+      loaded: weight by weight.
+      heads: the titles of the heads that were restored whole.
+      random: why other parts keep the values they had, by their titles: predicates of a sentence about the checkpoint.
+    """
+
+    loaded: LoadReport
+    heads: list[str]
+    random: dict[str, str]
+
+
+def restore(
+    encoder: tf_keras.Model,
+    model: tf_keras.Model,
+    source: Source,
+    config: BertConfig,
+    heads: Sequence[str],
+    unusable: Mapping[str, str],
+) -> Restored:
+    """Gives a model the weights of a checkpoint, its heads included.
+
+    Args:
+      encoder: the model's encoder.
+      model: the whole.
+      source: the checkpoint.
+      config: the encoder's configuration.
+      heads: the kinds of heads (`names.HEADS`) that the task needs.
+      unusable: why `source` lacks a head that its file has, by kind.
+
+    Raises:
+      UserError: as `load_encoder_weights`.
+    """
+    loaded = load_encoder_weights(encoder, source, config, head_model=model)
+    given, whole, random = set(loaded.loaded), [], {}
+    for kind in heads:
+        title = names.HEAD_TITLES[kind]
+        if given.issuperset(weight.name for weight in names.HEADS[kind]):
+            whole.append(title)
+        else:
+            other = f"has a {title} of another shape" if source.head(kind) else f"has no {title}"
+            random[f"the {title}"] = unusable.get(kind, other)
+    if any(kind in _ON_POOLER for kind in heads) and not given.issuperset(weight.name for weight in names.POOLER):
+        random["the pooler"] = "has no pooler"
+    return Restored(loaded, whole, random)
+
+
+def require_trained(model_dir: str, options: TrainingOptions) -> None:
+    """Without training there must be something to load; an empty directory must never give predictions.
+
+    Raises:
+      UserError: the directory holds no checkpoint and none is named.
+    """
+    if options.predict_checkpoint_path or options.init_checkpoint or checkpointing.latest_step(model_dir) is not None:
+        return
+    found = "is empty" if os.path.isdir(model_dir) and not os.listdir(model_dir) else "holds no checkpoint"
+    if not files.is_remote(model_dir) and not os.path.isdir(model_dir):
+        found = "does not exist"
+    raise UserError(f"--model_dir={model_dir} {found}; train first, or name a trained model with --init_checkpoint")
+
+
+def check_named_checkpoint(model_dir: str, options: TrainingOptions, config: BertConfig, trains: bool) -> None:
+    """Opens the checkpoint that a command is going to read, before it writes anything; nothing but its table is read.
+
+    Raises:
+      UserError: it is not there, is none, or does not fit the configuration.
+    """
+    path = None if trains else options.predict_checkpoint_path
+    # A run that goes on has weights of its own, and the first may have been moved away.
+    if path is None and checkpointing.latest_step(model_dir) is None:
+        path = options.init_checkpoint
+    if path:
+        check_fits(open_source(path), config)

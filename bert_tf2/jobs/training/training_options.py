@@ -1,0 +1,232 @@
+"""The options that every training command has: the flags of both dialects that do not know the task.
+
+Names and defaults are those of the model garden's `official/legacy/bert` and of google-research/bert; where the two name
+the same thing differently, both names work.
+"""
+
+import dataclasses
+
+from bert_tf2.options import (
+    Options,
+    at_least,
+    between,
+    fraction,
+    ignored_option,
+    not_negative,
+    option,
+    positive,
+    refused_option,
+)
+
+MODEL = "Model"
+OPTIMIZATION = "Optimization"
+DEVICES = "Devices and speed"
+CHECKPOINTS = "Checkpoints, evaluation and logging"
+
+
+def _is_version(value: str) -> str | None:
+    return None if value == "auto" or (value.isascii() and value.isdecimal() and int(value)) else "must be auto or 1, 2, 3, …"
+
+
+# What the flags give that every training needs, see `require_given`.
+NEEDED = {
+    "model_dir or output_dir": "where checkpoints and results go",
+    "bert_config_file": "the model's configuration",
+}
+VOCABULARY = "the vocabulary of the model"
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingOptions(Options):
+    """Model, optimization, devices, checkpoints."""
+
+    bert_config_file: str | None = option(
+        None, "BERT configuration, in Google's form (bert_config.json) or Hugging Face's (config.json).", section=MODEL
+    )
+    init_checkpoint: str | None = option(
+        None,
+        "Pre-trained weights: a TF2 checkpoint of any model-garden layout, a TF1 google-research checkpoint, a Hugging Face "
+        "folder or model.safetensors. The format is detected.",
+        section=MODEL,
+    )
+    hub_module_url: str | None = refused_option(
+        None, "a hub module is a program, which this toolkit does not run; give its weights with --init_checkpoint"
+    )
+    hub_module_trainable: bool = refused_option(True, "there are no hub modules; see --hub_module_url")
+
+    train_batch_size: int = option(32, "Examples per training step, over all replicas.", check=at_least(1), section=OPTIMIZATION)
+    learning_rate: float = option(5e-5, "Peak learning rate.", check=positive, section=OPTIMIZATION)
+    end_lr: float = option(0.0, "Learning rate at the end of the decay.", check=not_negative, section=OPTIMIZATION)
+    learning_rate_schedule: str = option(
+        "linear",
+        "How the learning rate falls after the warm-up.",
+        choices=("linear", "cosine", "cosine_restarts", "polynomial", "constant"),
+        section=OPTIMIZATION,
+    )
+    polynomial_power: float = option(1.0, "Power of the polynomial schedule.", check=positive, section=OPTIMIZATION)
+    num_restart_cycles: int = option(1, "Cycles of cosine_restarts.", check=at_least(1), section=OPTIMIZATION)
+    warmup_proportion: float = option(
+        0.1, "Share of the training steps over which the learning rate rises from 0.", check=fraction, section=OPTIMIZATION
+    )
+    warmup_steps: float | None = option(
+        None, "Warm-up in steps; instead of --warmup_proportion.", check=not_negative, section=OPTIMIZATION
+    )
+    num_train_epochs: float = option(3.0, "Passes over the training data.", check=positive, section=OPTIMIZATION)
+    optimizer_type: str = option("adamw", "Optimizer.", choices=("adamw", "lamb"), section=OPTIMIZATION)
+    weight_decay_rate: float = option(
+        0.01, "Weight decay; layer norms and biases are excluded.", check=not_negative, section=OPTIMIZATION
+    )
+    adam_beta_1: float = option(0.9, "Decay of the first moment.", check=fraction, section=OPTIMIZATION)
+    adam_beta_2: float = option(0.999, "Decay of the second moment.", check=fraction, section=OPTIMIZATION)
+    adam_epsilon: float = option(1e-6, "Epsilon of Adam and LAMB.", check=positive, section=OPTIMIZATION)
+    adam_bias_correction: bool = option(
+        True, "Adam's bias correction, as in the model garden; --noadam_bias_correction is the TF1 BERT.", section=OPTIMIZATION
+    )
+    clip_norm: float = option(
+        1.0,
+        "Largest global norm of the gradient, after aggregation; 0 switches clipping off.",
+        check=not_negative,
+        section=OPTIMIZATION,
+    )
+    gradient_accumulation_steps: int = option(
+        1, "Divide every batch into this many parts, one after the other; the update stays that of the whole batch.",
+        check=at_least(1), section=OPTIMIZATION,
+    )  # fmt: skip
+    seed: int | None = option(
+        None, "Seed of head weights, data order and dropout; drawn and recorded when not given.",
+        check=between(0, 2**32 - 1), section=OPTIMIZATION,
+    )  # fmt: skip
+    deterministic: bool = option(
+        False, "Use deterministic operations, so that equal commands give equal bits.", section=OPTIMIZATION
+    )
+
+    distribution_strategy: str = option(
+        "mirrored",
+        "How replicas share the work.",
+        choices=("off", "one_device", "mirrored", "multi_worker_mirrored", "tpu", "parameter_server"),
+        short_name="ds",
+        section=DEVICES,
+    )
+    num_gpus: int = option(
+        1, "GPUs of this machine to use; -1 is all, 0 the CPU. Without a GPU, 1 trains on the CPU and says so.", short_name="ng",
+        check=at_least(-1), section=DEVICES,
+    )  # fmt: skip
+    num_logical_cpus: int = option(
+        1, "Without GPUs: divide the CPU into this many replicas, to try a distributed job.", check=at_least(1), section=DEVICES
+    )
+    worker_hosts: str | None = option(
+        None, "multi_worker_mirrored: comma-separated host:port of every worker (instead of TF_CONFIG).", section=DEVICES
+    )
+    task_index: int = option(-1, "multi_worker_mirrored: index of this worker in --worker_hosts.", section=DEVICES)
+    worker_timeout: float = option(
+        600.0, "multi_worker_mirrored: seconds to wait for the other workers to start.", check=positive, section=DEVICES
+    )
+    all_reduce_alg: str | None = option(
+        None, "All-reduce: nccl or hierarchical_copy (mirrored), ring or nccl (multi_worker_mirrored).", short_name="ara",
+        section=DEVICES,
+    )  # fmt: skip
+    allreduce_bytes_per_pack: int = option(
+        0, "Sum gradients over replicas in packs of this many bytes; 0 is one pack.", check=not_negative, section=DEVICES
+    )
+    tpu: str = option("", "tpu: name or address of the TPU; 'local' on a TPU VM.", section=DEVICES)
+    tpu_zone: str | None = option(None, "tpu: zone of the TPU.", section=DEVICES)
+    gcp_project: str | None = option(None, "tpu: Google Cloud project of the TPU.", section=DEVICES)
+    use_tpu: bool = option(False, "TF1 name for --distribution_strategy=tpu.", section=DEVICES)
+    tpu_name: str | None = option(None, "TF1 name for --tpu.", section=DEVICES)
+    dtype: str = option(
+        "fp32", "Number format of the computation.", choices=("fp32", "bf16", "fp16"), short_name="dt", section=DEVICES
+    )
+    loss_scale: str | float | None = option(
+        None, "fp16: a fixed loss scale, or dynamic [default with fp16].", short_name="ls", section=DEVICES
+    )
+    enable_xla: bool = option(False, "Compile the training step with XLA.", section=DEVICES)
+    steps_per_loop: int | None = option(
+        None, "Training steps run on the device between two visits of the host.", check=at_least(1), section=DEVICES
+    )
+    iterations_per_loop: int | None = option(None, "TF1 name for --steps_per_loop.", check=at_least(1), section=DEVICES)
+    bucket_by_length: bool = option(
+        True, "Put examples of like length into a batch and pad to the longest; off on TPU.", section=DEVICES
+    )
+    run_eagerly: bool = option(False, "Run operation by operation, for debugging.", section=DEVICES)
+    tf_gpu_thread_mode: str | None = option(
+        None,
+        "GPU: thread pool of each GPU.",
+        choices=("global", "gpu_private", "gpu_shared"),
+        short_name="gt_mode",
+        section=DEVICES,
+    )
+    per_gpu_thread_count: int = option(
+        0, "GPU: threads per GPU with a private pool.", check=not_negative, short_name="pgtc", section=DEVICES
+    )
+
+    model_dir: str | None = option(None, "Directory of checkpoints and results.", short_name="md", section=CHECKPOINTS)
+    output_dir: str | None = option(
+        None, "TF1 name for --model_dir; records made from raw files go here too.", section=CHECKPOINTS
+    )
+    predict_checkpoint_path: str | None = option(
+        None, "Checkpoint to evaluate, predict with or export; instead of --load_checkpoint.", section=CHECKPOINTS
+    )
+    load_checkpoint: str = option(
+        "newest",
+        "Which checkpoint of --model_dir gives the scores, predictions and exports.",
+        choices=("newest", "best"),
+        section=CHECKPOINTS,
+    )
+    save_checkpoints_steps: int | None = option(
+        None, "Save every N steps [default: at every evaluation].", check=at_least(1), section=CHECKPOINTS
+    )
+    keep_checkpoint_max: int = option(
+        3, "Newest checkpoints to keep besides the best; 0 keeps all.", check=not_negative, section=CHECKPOINTS
+    )
+    best_metric: str | None = option(
+        None, "Metric that names the best checkpoint [default: the task's own].", section=CHECKPOINTS
+    )
+    early_stopping_patience: int = option(
+        0,
+        "Stop after this many evaluations without a better metric; 0 never stops early.",
+        check=not_negative,
+        section=CHECKPOINTS,
+    )
+    num_eval_per_epoch: int = option(1, "Evaluations per epoch.", check=at_least(1), section=CHECKPOINTS)
+    on_corrupt_checkpoint: str = option(
+        "fail",
+        "Whether to stop at a damaged checkpoint or continue from the one before.",
+        choices=("fail", "previous"),
+        section=CHECKPOINTS,
+    )
+    log_steps: int = option(100, "Steps between two log lines and scalars.", check=at_least(1), section=CHECKPOINTS)
+    model_export_path: str | None = option(
+        None, "Where to export SavedModels: this directory, and this name with _text for raw text.", section=CHECKPOINTS
+    )
+    export_version: str | None = option(
+        None,
+        "Export into numbered directories, as TensorFlow Serving takes them: --model_export_path/N/saved_model.pb, and "
+        "likewise with _text. A number, or auto for the one after the highest that is there.",
+        check=_is_version,
+        section=CHECKPOINTS,
+    )
+    sub_model_export_name: str | None = option(
+        None, "Also save the encoder alone, as this name in the model directory.", section=CHECKPOINTS
+    )
+
+    datasets_num_private_threads: int | None = ignored_option(None, "records are read by TensorFlow's own threads")
+    use_keras_compile_fit: bool = ignored_option(False, "there is one training loop")
+    explicit_allreduce: bool = refused_option(False, "gradients are always reduced explicitly", also_accepted=(True,))
+    scale_loss: bool = refused_option(
+        False, "the loss is the mean over the whole batch on any number of replicas", also_accepted=(True,)
+    )
+    fp16_implementation: str = refused_option("keras", "the graph rewrite does not exist in TensorFlow 2; leave the flag out")
+    gin_file: str | None = refused_option(None, "options are flags; there is no gin")
+    gin_param: str | None = refused_option(None, "options are flags; there is no gin")
+    num_tpu_cores: int = ignored_option(8, "TensorFlow asks the TPU for its cores")
+    master: str | None = refused_option(None, "name the TPU with --tpu")
+
+    @property
+    def directory(self) -> str:
+        """`--model_dir` or `--output_dir`."""
+        return self.model_dir or self.output_dir
+
+    @property
+    def writes_train_summaries(self) -> bool:
+        """Whether TensorBoard gets scalars of the training too."""
+        return True

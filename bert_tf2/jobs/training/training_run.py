@@ -1,0 +1,392 @@
+"""One run of a training job, whatever its task: builds, trains, loads, exports and reports."""
+
+import abc
+import dataclasses
+import logging
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from bert_tf2 import files
+from bert_tf2.data.batches.pipeline import BatchPlan, check_divisible
+from bert_tf2.data.records.metadata import MetaData
+from bert_tf2.data.records.record_set import RecordSet
+from bert_tf2.errors import UserError
+from bert_tf2.jobs.training import training_setup
+from bert_tf2.jobs.training.earlier_training import earlier_training
+from bert_tf2.jobs.training.named_weights import Restored, restore
+from bert_tf2.jobs.training.training_options import TrainingOptions
+from bert_tf2.model_directory import model_files
+from bert_tf2.model_directory.checkpoint_origin import facts_beside
+from bert_tf2.model_directory.metadata_checks import decisive
+from bert_tf2.models.checkpoints import names
+from bert_tf2.models.checkpoints.formats import open_source
+from bert_tf2.models.checkpoints.source import Source
+from bert_tf2.models.config import BertConfig
+from bert_tf2.models.encoder import build_encoder
+from bert_tf2.tasks.base import Task
+from bert_tf2.training import checkpointing, export, report, weights
+from bert_tf2.training.agreement import Agreement
+from bert_tf2.training.distribution import describe, is_chief
+from bert_tf2.training.history import POINT
+from bert_tf2.training.run_directory import RunDirectory, shown
+from bert_tf2.training.trainer import Trainer, TrainingResult
+
+logger = logging.getLogger(__name__)
+
+_HIGHEST_USUAL_RATE = 0.02
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """How many steps a training has, and how many lie between two evaluations and two checkpoints."""
+
+    train_steps: int
+    eval_every_steps: int
+    save_every_steps: int
+
+
+class TrainingRun(abc.ABC):
+    """What every training job does once data, configuration and devices are settled.
+
+    A job's own class says how it evaluates, predicts and exports.
+
+    Args:
+      options: what was asked.
+      config: the encoder's configuration.
+      strategy: where the model lives.
+      directory: `--model_dir`.
+      task: loss, metrics, head.
+      max_seq_length: the longest row.
+    """
+
+    heads: tuple[str, ...] = ()
+    """The kinds of heads (`names.HEADS`) that scores and predictions come from."""
+
+    output_range: int | None = None
+    """How many tokens of each row the head looks at; see `build_encoder`."""
+
+    export_suffixes: tuple[str, ...] = ("", "_text")
+    """What is appended to `--model_export_path` for each SavedModel."""
+
+    random_start = logging.WARNING
+    """How loudly it is told that training starts from random weights."""
+
+    def __init__(
+        self,
+        options: TrainingOptions,
+        config: BertConfig,
+        strategy: tf.distribute.Strategy,
+        directory: RunDirectory,
+        task: Task,
+        max_seq_length: int,
+    ):
+        self._options, self._config, self._strategy, self._directory, self._task = options, config, strategy, directory, task
+        self._chief = is_chief(strategy)
+        self._padding = training_setup.padding(options, max_seq_length)
+        self._step = 0
+        # The checkpoint that the weights are from, where it is not one of the directory.
+        self._origin: str | None = None
+        # What the last evaluation collected, as long as the model has the weights it was collected with.
+        self._last_evaluation: Any = None
+
+    @abc.abstractmethod
+    def _collect_evaluation(self, model: tf_keras.Model) -> Any:
+        """What the evaluation data's scores are computed from."""
+
+    @abc.abstractmethod
+    def _scores(self, collected: Any) -> dict[str, float]:
+        """The metrics, from what `_collect_evaluation` gave."""
+
+    def _settle_exports(self) -> None:
+        """Decides, before any work, where each SavedModel goes, and refuses to export over what is there."""
+        self._exports: dict[str, str] = {}
+        if self._options.model_export_path and self._chief:
+            base = files.expand(self._options.model_export_path).rstrip("/")
+            paths = export.versioned([base + suffix for suffix in self.export_suffixes], self._options.export_version)
+            self._exports = dict(zip(self.export_suffixes, paths))
+
+    def _build_model(self, seed: int) -> None:
+        # Keras draws initial weights from its global generator.
+        tf_keras.utils.set_random_seed(seed)
+        with self._strategy.scope():
+            policy = training_setup.POLICIES[self._options.dtype]
+            self._encoder = self._build_encoder(policy)
+            self._model = self._task.build_model(self._encoder)
+
+    def _build_encoder(self, policy: str) -> tf_keras.Model:
+        """The encoder that the task's heads stand on."""
+        return build_encoder(self._config, policy, output_range=self.output_range)
+
+    def _train(self, records: RecordSet, data: dict[str, Any], evaluates: bool) -> TrainingResult:
+        """Trains from where the directory stands to the end.
+
+        Args:
+          records: the training records.
+          data: what identifies the data besides the records' files.
+          evaluates: whether to evaluate on the way.
+        """
+        options, model_dir = self._options, self._directory.path
+        check_divisible(options.train_batch_size, self._strategy.num_replicas_in_sync, options.gradient_accumulation_steps)
+        seed = Agreement(self._strategy).of_chief(training_setup.settle_seed(options, model_dir), self._chief)
+        plan = self._plan(records, seed)
+        schedule = self._schedule(plan)
+        if self._chief:
+            kept = model_files.planned(
+                model_dir, self._config, *self._meta_and_tokenizer(), replaces=self._directory.is_left_empty()
+            )
+            self._directory.identify(self._identity(seed, records, data), training_setup.run_circumstances(self._strategy))
+            for path, content in kept.items():
+                model_files.write_whole(path, content)
+        self._build_model(seed)
+        if options.init_checkpoint and checkpointing.latest_step(model_dir) is None:
+            self._load_initial_weights()
+        elif not options.init_checkpoint:
+            logger.log(self.random_start, "no --init_checkpoint: training starts from random weights")
+        with self._strategy.scope():
+            optimizer = training_setup.create_optimizer(options, schedule.train_steps)
+        self._announce(records, plan, schedule.train_steps)
+        config = training_setup.trainer_config(
+            options,
+            model_dir,
+            seed=seed,
+            train_steps=schedule.train_steps,
+            eval_every_steps=schedule.eval_every_steps if evaluates else 0,
+            save_every_steps=schedule.save_every_steps,
+            metric=self._task.best_metric,
+        )
+        trainer = Trainer(self._task, self._model, optimizer, self._strategy, config)
+        return trainer.train(records, plan, self._evaluate_while_training if evaluates else None, self._padding)
+
+    def _plan(self, records: RecordSet, seed: int) -> BatchPlan:
+        """Which rows each step takes."""
+        return BatchPlan(records.lengths, self._options.train_batch_size, seed, self._options.bucket_by_length)
+
+    def _schedule(self, plan: BatchPlan) -> Schedule:
+        """How long the training is."""
+        options, steps = self._options, self._google_steps()
+        if steps is not None:
+            per_evaluation = max(1, int(steps / (options.num_train_epochs * options.num_eval_per_epoch)))
+        else:
+            steps = training_setup.train_steps(plan.steps_per_epoch, options.num_train_epochs)
+            per_evaluation = -(-plan.steps_per_epoch // options.num_eval_per_epoch)
+        return Schedule(steps, per_evaluation, per_evaluation)
+
+    def _google_steps(self) -> int | None:
+        """How long the training is with `--steps_rounding=google`; None where steps are rounded up."""
+        return None
+
+    def _load_initial_weights(self) -> None:
+        """Loads `--init_checkpoint`, the head too where it is the task's, and tells what starts from random values."""
+        source = open_source(self._options.init_checkpoint)
+        restored = self._restore(source)
+        for title in restored.heads:
+            logger.info("the %s was restored from %s", title, source.path)
+        for part, reason in restored.random.items():
+            logger.warning("%s %s; %s starts from random values", source.path, reason, part)
+        if differing := self._differing_facts(source):
+            logger.warning("%s was trained on other text than this (%s)", source.path, differing)
+
+    def _restore(self, source: Source) -> Restored:
+        source, unusable = self._fitted(source)
+        restored = restore(self._encoder, self._model, source, self._config, self.heads, unusable)
+        logger.info("%s", restored.loaded.summary())
+        return restored
+
+    def _fitted(self, source: Source) -> tuple[Source, dict[str, str]]:
+        """A checkpoint with its heads as the task needs them, and why those that it cannot use were left out, by kind."""
+        return source, {}
+
+    def _differing_facts(self, source: Source) -> str:
+        """In what the data that a checkpoint was trained on were made otherwise: the vocabulary, the casing."""
+        there, here = facts_beside(source.path), self._model_facts()
+        return "; ".join(
+            f"{name}: {shown(there[name])} there, {shown(value)} here"
+            for name, value in here.items()
+            if name not in ("task", "labels") and None not in (value, there.get(name)) and there[name] != value
+        )
+
+    def _evaluate_while_training(self, model: tf_keras.Model) -> dict[str, float]:
+        self._last_evaluation = self._collect_evaluation(model)
+        return self._scores(self._last_evaluation)
+
+    def _identity(self, seed: int, records: RecordSet, data: dict[str, Any]) -> dict[str, Any]:
+        data = self._fingerprint(records) | self._model_facts() | data
+        return training_setup.run_identity(self._options, seed=seed, config=self._config, data=data)
+
+    def _fingerprint(self, records: RecordSet) -> dict[str, Any]:
+        """What identifies the records."""
+        return {"train": [files.sha256_of_file(path) for path in records.paths], "train_data_size": len(records)}
+
+    @abc.abstractmethod
+    def _model_facts(self) -> dict[str, Any]:
+        """What a trained model and data must agree in: the task, the vocabulary, the labels."""
+
+    @abc.abstractmethod
+    def _meta_and_tokenizer(self) -> tuple[MetaData | None, Any]:
+        """The metadata of the training data, and the tokenizer that made it; None for what is not known."""
+
+    def _announce(self, records: RecordSet, plan: BatchPlan, steps: int) -> None:
+        options = self._options
+        if options.learning_rate > _HIGHEST_USUAL_RATE:
+            logger.warning("--learning_rate=%g is far above what BERT is trained with (5e-5, LAMB 2e-3)", options.learning_rate)
+        if options.train_batch_size > len(records):
+            logger.warning(
+                "--train_batch_size=%d is more than the %d training examples: every step takes all of them",
+                options.train_batch_size,
+                len(records),
+            )
+        size = sum(int(np.prod(variable.shape)) for variable in self._model.trainable_variables)
+        logger.info(
+            "training: %s, %d steps of %d examples, %d steps an epoch; %s weights, %s, %s",
+            self._described(records),
+            steps,
+            plan.batch_size,
+            plan.steps_per_epoch,
+            f"{size:,}",
+            self._options.dtype,
+            describe(self._strategy),
+        )
+
+    def _described(self, records: RecordSet) -> str:
+        lengths = records.lengths
+        return f"{len(records):,} examples (mean {lengths.mean():.0f} tokens, longest {lengths.max()})"
+
+    def _load(self, training: TrainingResult | None) -> None:
+        """Gives the model the weights that scores, predictions and exports are made with."""
+        directory = self._directory.path
+        if (flag := self._flag_of_named_model(training)) is not None:
+            self._load_named_model(flag)
+            return
+        if training is None:
+            self._directory.require_same({"bert_config": decisive(self._config), "data": self._model_facts()})
+            if self._options.init_checkpoint:
+                logger.info("%s holds checkpoints of its own: --init_checkpoint is not read", directory)
+        wanted = weights.best_step(directory) if self._options.load_checkpoint == "best" else None
+        if training is None or wanted not in (None, training.final_step):
+            self._last_evaluation = None
+            self._step = checkpointing.restore_model(self._model, directory, wanted)
+            return
+        self._step = training.final_step
+        if not any(entry["kind"] == "eval" and entry["step"] == self._step for entry in training.history):
+            self._last_evaluation = None
+
+    def _flag_of_named_model(self, training: TrainingResult | None) -> str | None:
+        """The flag that names the model to use; None where it is one of the directory.
+
+        As in google-research/bert, `--init_checkpoint` names it where nothing was trained in the directory.
+        """
+        if self._options.predict_checkpoint_path:
+            return "predict_checkpoint_path"
+        if training is not None or not self._options.init_checkpoint:
+            return None
+        return "init_checkpoint" if checkpointing.latest_step(self._directory.path) is None else None
+
+    def _load_named_model(self, flag: str) -> None:
+        """Loads a trained model from elsewhere: a checkpoint of any format with the task's head.
+
+        Raises:
+          UserError: it lacks a part, which would be random, or was trained on text in another form.
+        """
+        named = f"--{flag}={getattr(self._options, flag)}"
+        source = open_source(getattr(self._options, flag))
+        layers = names.sizes(source.shapes)["num_hidden_layers"]
+        if layers > self._config.num_hidden_layers:
+            raise UserError(
+                f"{named} has {layers} layers and its head stands on the last; the configuration's num_hidden_layers is "
+                f"{self._config.num_hidden_layers}: give the model's own, or train the smaller model first"
+            )
+        restored = self._restore(source)
+        for part, reason in restored.random.items():
+            raise UserError(
+                f"{named} {reason}: {part} would be random, and so would the results; name a model that was trained for this "
+                "task, or train first"
+            )
+        if differing := self._differing_facts(source):
+            raise UserError(f"{named} is a model of text in another form ({differing}); prepare the data as its training's were")
+        self._origin, self._step = source.path, source.step or 0
+
+    @property
+    def _used(self) -> str:
+        """What the results are of, for logs and the report."""
+        if self._origin is None:
+            return f"checkpoint of step {self._step}"
+        return f"{self._origin} (step {self._step})" if self._step else self._origin
+
+    def _model_to_export(self) -> tf_keras.Model:
+        """The model as it is served: in float32 whatever the training computed in, on one device."""
+        model = self._task.build_model(self._build_encoder("float32"))
+        model.set_weights(self._model.get_weights())
+        return model
+
+    def _save_encoder(self) -> None:
+        """Saves the encoder alone where `--sub_model_export_name` asks for it."""
+        if self._options.sub_model_export_name:
+            name = f"{self._options.sub_model_export_name}.ckpt-{self._step}"
+            weights.save_whole(tf.train.Checkpoint(model=self._encoder), os.path.join(self._directory.path, name))
+
+    def _report(
+        self,
+        data: str,
+        training: TrainingResult | None,
+        scores: dict[str, dict[str, float]],
+        pictures: Sequence[tuple[str, str]] = (),
+        sections: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Writes `report.md`, and after training the summary and the loss curve; otherwise it tells of the training before.
+
+        Args:
+          data: what the data is called.
+          training: the training's result, when there was training.
+          scores: metrics by data set.
+          pictures: captions and paths of more pictures.
+          sections: headings and Markdown of more sections.
+        """
+        facts: list[tuple[str, object]] = [
+            ("data", data),
+            ("configuration", self._options.bert_config_file),
+            ("checkpoint", f"step {self._step}" if self._origin is None else self._used),
+        ]
+        pictures, sections = list(pictures), list(sections)
+        if training is None:
+            pictures[:0], sections[:0] = earlier_training(self._directory.path)
+        else:
+            pictures.insert(0, ("Loss", self._summarize(training, scores)))
+            facts += [
+                ("training steps", training.final_step),
+                ("initial weights", self._options.init_checkpoint or "random"),
+                ("learning rate", self._options.learning_rate),
+                ("batch size", self._options.train_batch_size),
+            ]
+            if training.best_step is not None:
+                facts.append((f"best {self._task.best_metric}", f"{training.best_value:.4f} at step {training.best_step}"))
+        directory = self._directory.path
+        title = f"Report of {os.path.basename(os.path.abspath(directory))}"
+        path = report.write_report(directory, title, facts, list(scores.items()), pictures, sections)
+        logger.info("report: %s", path)
+
+    def _summarize(self, training: TrainingResult, scores: dict[str, dict[str, float]]) -> str:
+        train = [entry for entry in training.history if entry["kind"] == "train"]
+        evaluations = [entry for entry in training.history if entry["kind"] == "eval"]
+        summary = {
+            "total_training_steps": training.final_step,
+            "train_loss": train[-1]["loss"] if train else None,
+            "stopped_early": training.stopped_early,
+            "best_step": training.best_step,
+            "best_metric": self._task.best_metric,
+            "best_value": training.best_value,
+            "eval_metrics": scores.get("eval"),
+        }
+        report.write_training_summary(self._directory.path, summary | self._more_summary(train))
+        # A directory of an earlier version has no entries of its own for the curve.
+        points = [entry for entry in training.history if entry["kind"] == POINT] or train
+        return report.draw_loss_curve(self._directory.path, points, evaluations, self._task.best_metric)
+
+    def _more_summary(self, train: Sequence[dict[str, float]]) -> dict[str, object]:
+        """What a job adds to the summary, from the training's entries in the history."""
+        del train
+        return {}

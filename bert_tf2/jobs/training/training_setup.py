@@ -1,0 +1,326 @@
+"""From training options to the objects of the floors below: strategy, schedule, optimizer, trainer configuration."""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import logging
+import math
+import os
+import random
+from typing import Any
+
+from bert_tf2 import __version__, files
+from bert_tf2.errors import UserError
+from bert_tf2.jobs.training.training_options import TrainingOptions
+from bert_tf2.memory import keep_freed_memory
+from bert_tf2.options import tell_ignored
+from bert_tf2.progress import during
+from bert_tf2.runtime import ended_by_sigterm
+
+logger = logging.getLogger(__name__)
+
+# What a run may change when it is resumed: it decides nothing about the weights.
+_FREE_TO_CHANGE = frozenset(
+    {
+        "model_dir",
+        "output_dir",
+        "predict_checkpoint_path",
+        "load_checkpoint",
+        "run_eagerly",
+        "steps_per_loop",
+        "iterations_per_loop",
+        "tf_gpu_thread_mode",
+        "per_gpu_thread_count",
+        "save_checkpoints_steps",
+        "keep_checkpoint_max",
+        "on_corrupt_checkpoint",
+        "log_steps",
+        "num_eval_per_epoch",
+        "model_export_path",
+        "export_version",
+        "sub_model_export_name",
+        "distribution_strategy",
+        "num_gpus",
+        "num_logical_cpus",
+        "worker_hosts",
+        "task_index",
+        "worker_timeout",
+        "all_reduce_alg",
+        "allreduce_bytes_per_pack",
+        "tpu",
+        "tpu_zone",
+        "gcp_project",
+        "use_tpu",
+        "tpu_name",
+        "bert_config_file",
+        "init_checkpoint",
+        "seed",
+        "explicit_allreduce",
+        "scale_loss",
+    }
+)
+POLICIES = {"fp32": "float32", "bf16": "mixed_bfloat16", "fp16": "mixed_float16"}
+# Lengths of a bucket under XLA: each length is compiled once.
+_XLA_LENGTH_MULTIPLE = 32
+
+
+def check_training_options(options: TrainingOptions) -> None:
+    """Checks what single flags cannot.
+
+    Raises:
+      UserError: two flags contradict each other.
+    """
+    tell_ignored(options)
+    if options.export_version and not options.model_export_path:
+        raise UserError(f"--export_version={options.export_version} needs --model_export_path, the directory of all versions")
+    if options.loss_scale is not None and options.dtype != "fp16":
+        raise UserError(f"--loss_scale={options.loss_scale} can do nothing with --dtype={options.dtype}; it is for --dtype=fp16")
+    if options.steps_per_loop and options.iterations_per_loop and options.steps_per_loop != options.iterations_per_loop:
+        raise UserError("--steps_per_loop and --iterations_per_loop are two names of one thing; give one")
+    if options.num_logical_cpus > 1 and options.num_gpus > 1:
+        raise UserError("--num_logical_cpus divides the CPU and --num_gpus names GPUs; give one of them")
+    if options.worker_hosts and options.distribution_strategy != "multi_worker_mirrored":
+        raise UserError("--worker_hosts needs --distribution_strategy=multi_worker_mirrored")
+    if options.tpu and options.tpu_name and options.tpu != options.tpu_name:
+        raise UserError("--tpu and --tpu_name are two names of one thing; give one")
+
+
+@during("starting TensorFlow")
+def configure_tensorflow(options: TrainingOptions) -> None:
+    """Applies the thread, determinism and debugging options; to be called before the first TensorFlow operation."""
+    if options.tf_gpu_thread_mode:
+        os.environ["TF_GPU_THREAD_MODE"] = options.tf_gpu_thread_mode
+    if options.per_gpu_thread_count:
+        os.environ["TF_GPU_THREAD_COUNT"] = str(options.per_gpu_thread_count)
+
+    keep_freed_memory()
+    import tensorflow as tf
+
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    if options.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    if options.run_eagerly:
+        tf.config.run_functions_eagerly(True)
+
+
+def create_strategy(options: TrainingOptions, model_dir: str):
+    """The `tf.distribute.Strategy` that the options ask for."""
+    from bert_tf2.training import distribution
+
+    name = "tpu" if options.use_tpu else options.distribution_strategy
+    create = functools.partial(
+        distribution.create_strategy,
+        name,
+        num_gpus=options.num_gpus,
+        num_logical_cpus=options.num_logical_cpus,
+        all_reduce_alg=options.all_reduce_alg,
+        worker_hosts=options.worker_hosts,
+        task_index=options.task_index,
+        tpu=options.tpu or options.tpu_name,
+        tpu_zone=options.tpu_zone,
+        gcp_project=options.gcp_project,
+        model_dir=model_dir,
+        worker_timeout=options.worker_timeout,
+    )
+    # Workers wait for each other here.
+    with ended_by_sigterm():
+        strategy = create()
+    _advise_number_format(options)
+    return strategy
+
+
+def lost_workers_named(strategy, model_dir: str):
+    """A context manager that ends the job in one line when another worker is lost; does nothing for one worker."""
+    from bert_tf2.training import checkpointing, distribution, workers
+
+    def saved() -> str:
+        step = checkpointing.latest_step(model_dir)
+        if step is None:
+            return f"{model_dir} holds no checkpoint yet; start all workers again"
+        return f"step {step} is saved in {model_dir}; start all workers again with the same command to go on from there"
+
+    return workers.lost_workers_named(saved) if distribution.is_multi_worker(strategy) else contextlib.nullcontext()
+
+
+def _advise_number_format(options: TrainingOptions) -> None:
+    """Warns of 16-bit arithmetic on a processor that has none and emulates it."""
+    import tensorflow as tf
+
+    on_gpu = options.num_gpus != 0 and options.num_logical_cpus < 2 and bool(tf.config.list_physical_devices("GPU"))
+    if options.dtype == "fp32" or is_tpu(options) or on_gpu:
+        return
+    native = {"bf16": ("amx_bf16", "avx512_bf16"), "fp16": ("amx_fp16", "avx512_fp16")}[options.dtype]
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+            known = next((line.split() for line in file if line.startswith(("flags", "Features"))), [])
+    except OSError:
+        return
+    if known and not any(flag in known for flag in (*native, "bf16", "asimdhp")):
+        logger.warning("this CPU has no %s arithmetic and emulates it: --dtype=fp32 is faster here", options.dtype)
+
+
+def is_tpu(options: TrainingOptions) -> bool:
+    """Whether the job runs on a TPU, where shapes are fixed."""
+    return options.use_tpu or options.distribution_strategy == "tpu"
+
+
+def has_static_shapes(options: TrainingOptions) -> bool:
+    """Whether shapes are known before a step runs."""
+    return is_tpu(options) or options.enable_xla
+
+
+def padding(options: TrainingOptions, max_seq_length: int, most_predictions: int | None = None, fixed_length: bool = False):
+    """The lengths of batches: the longest row's, a few fixed ones under XLA, one on TPU or with `--nobucket_by_length`.
+
+    Args:
+      options: say where the job runs.
+      max_seq_length: the longest row.
+      most_predictions: the most masked tokens of a row, in pre-training.
+      fixed_length: one length wherever it runs.
+    """
+    from bert_tf2.data.batches.pipeline import Padding
+
+    static = has_static_shapes(options)
+    general = Padding(
+        longest=max_seq_length, most_predictions=most_predictions, fixed_predictions=static and most_predictions is not None,
+        full_batches=static,
+    )  # fmt: skip
+    if is_tpu(options) or fixed_length or not options.bucket_by_length:
+        return dataclasses.replace(general, fixed_length=max_seq_length)
+    return dataclasses.replace(general, multiple_of=_XLA_LENGTH_MULTIPLE) if options.enable_xla else general
+
+
+def create_optimizer(options: TrainingOptions, train_steps: int):
+    """The optimizer with its learning-rate schedule; call it under the strategy's scope."""
+    from bert_tf2.training import optimization, schedules
+
+    warmup = options.warmup_steps
+    if warmup is None:
+        warmup = schedules.warmup_steps_from_proportion(train_steps, options.warmup_proportion)
+    learning_rate = schedules.WarmUpThenDecay(
+        options.learning_rate,
+        train_steps,
+        int(warmup),
+        options.learning_rate_schedule,
+        options.end_lr,
+        options.polynomial_power,
+        options.num_restart_cycles,
+    )
+    return optimization.create_optimizer(
+        learning_rate,
+        options.optimizer_type,
+        weight_decay_rate=options.weight_decay_rate,
+        beta_1=options.adam_beta_1,
+        beta_2=options.adam_beta_2,
+        epsilon=options.adam_epsilon,
+        bias_correction=options.adam_bias_correction,
+        loss_scale=(options.loss_scale or "dynamic") if options.dtype == "fp16" else None,
+    )
+
+
+def trainer_config(
+    options: TrainingOptions,
+    model_dir: str,
+    *,
+    seed: int,
+    train_steps: int,
+    eval_every_steps: int,
+    save_every_steps: int,
+    metric: str,
+):
+    """The trainer's configuration."""
+    from bert_tf2.training.trainer import TrainerConfig
+
+    default_loop = min(100, eval_every_steps or train_steps) if is_tpu(options) else 1
+    return TrainerConfig(
+        model_dir=model_dir,
+        train_steps=train_steps,
+        seed=seed,
+        steps_per_loop=options.steps_per_loop or options.iterations_per_loop or default_loop,
+        save_checkpoints_steps=options.save_checkpoints_steps or save_every_steps,
+        keep_checkpoint_max=options.keep_checkpoint_max,
+        eval_every_steps=eval_every_steps,
+        log_steps=options.log_steps,
+        train_summaries=options.writes_train_summaries,
+        best_metric=metric if eval_every_steps else None,
+        early_stopping_patience=options.early_stopping_patience,
+        gradient_accumulation_steps=options.gradient_accumulation_steps,
+        clip_norm=options.clip_norm,
+        enable_xla=options.enable_xla,
+        allreduce_bytes_per_pack=options.allreduce_bytes_per_pack,
+        on_corrupt_checkpoint=options.on_corrupt_checkpoint,
+    )
+
+
+def train_steps(steps_per_epoch: int, num_train_epochs: float) -> int:
+    """Steps of the whole training; at least 1. An epoch holds every example, its last batch may be smaller."""
+    return max(1, math.ceil(steps_per_epoch * num_train_epochs - 1e-9))
+
+
+def google_train_steps(
+    examples: int, options: TrainingOptions, is_tf1_dialect: bool, parts: int = 1, limit: int | None = None
+) -> int:
+    """Steps as the ancestors count them, rounded down; at least 1.
+
+    google-research/bert rounds the whole training: `int(len(train_examples) / train_batch_size * num_train_epochs)`. The model
+    garden rounds an epoch, its classifier the part of an epoch between two evaluations (`official/legacy/bert`).
+
+    Args:
+      examples: how many there are; questions, not windows, in google-research/bert's SQuAD.
+      options: give the batch size and the epochs.
+      is_tf1_dialect: whether to count as google-research/bert.
+      parts: of an epoch, in the garden's classifier.
+      limit: the garden's `--train_data_size`, which it compares with a part.
+    """
+    batch, epochs = options.train_batch_size, options.num_train_epochs
+    if is_tf1_dialect:
+        return max(1, int(examples / batch * epochs))
+    part = examples // parts if limit is None else min(examples // parts, limit)
+    return max(1, int(part // batch * epochs * parts))
+
+
+def rounding_identity(options: Any) -> dict[str, str]:
+    """What a run's identity says of `--steps_rounding`; nothing of the default, which older runs do not know."""
+    return {} if options.steps_rounding == "up" else {"steps_rounding": options.steps_rounding}
+
+
+def settle_seed(options: TrainingOptions, model_dir: str) -> int:
+    """The run's seed: `--seed`, else the one recorded in the directory, else a new one."""
+    if options.seed is not None:
+        return options.seed
+    path = os.path.join(model_dir, "run_config.json")
+    if not files.is_remote(path) and os.path.exists(path):
+        recorded = files.read_json(path).get("run", {}).get("seed")
+        if isinstance(recorded, int):
+            return recorded
+    return random.SystemRandom().randrange(2**31)
+
+
+def run_identity(options: TrainingOptions, *, seed: int, config: Any, data: dict[str, Any]) -> dict[str, Any]:
+    """What defines the run's result and must be the same when it is resumed: data, initial weights, hyper-parameters."""
+    common = {
+        field.name: getattr(options, field.name)
+        for field in dataclasses.fields(TrainingOptions)
+        if field.name not in _FREE_TO_CHANGE
+    }
+    init = options.init_checkpoint
+    if init and not files.is_remote(init):
+        init = os.path.realpath(files.expand(init))
+    identity = {"seed": seed, "init_checkpoint": init, "bert_config": config.to_dict(), "data": data} | common
+    return json.loads(json.dumps(identity))
+
+
+def run_circumstances(strategy) -> dict[str, Any]:
+    """What is worth recording but may change: it decides the last bits of the result only."""
+    import tensorflow as tf
+
+    from bert_tf2.training.distribution import describe
+
+    return {
+        "bert_tf2": __version__,
+        "tensorflow": tf.__version__,
+        "strategy": describe(strategy),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1"),
+        "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count(),
+    }

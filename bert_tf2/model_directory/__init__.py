@@ -1,0 +1,1 @@
+"""What a directory of a trained model holds, and how it fits data and configuration."""

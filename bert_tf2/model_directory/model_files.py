@@ -1,0 +1,201 @@
+"""What a model directory holds beside its checkpoints, so that nothing else is needed to use them.
+
+`bert_config.json`, the vocabulary (`vocab.txt` or `spiece.model`) with `tokenizer_config.json`, and `meta_data.json` of the
+training: its task, labels, length and casing. A training writes them when it begins; evaluation, prediction, export and
+conversion read what their command leaves out. Records take their vocabulary along too, beside their metadata: a training that
+begins with records knows no other.
+"""
+
+import dataclasses
+import json
+import logging
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bert_tf2 import files
+from bert_tf2.data.records.metadata import MetaData, to_json
+from bert_tf2.errors import UserError
+from bert_tf2.text import tokenizer_config
+from bert_tf2.text.normalization import Normalization
+from bert_tf2.text.vocabulary import read_bytes, vocabulary_in
+
+if TYPE_CHECKING:
+    from bert_tf2.models.config import BertConfig
+    from bert_tf2.text.tokenizer import Tokenizer
+
+logger = logging.getLogger(__name__)
+
+BERT_CONFIG, HUGGING_FACE_CONFIG = "bert_config.json", "config.json"
+CONFIG_NAMES = (BERT_CONFIG, HUGGING_FACE_CONFIG)
+META_DATA = "meta_data.json"
+WORDPIECE_VOCABULARY, SENTENCEPIECE_MODEL = "vocab.txt", "spiece.model"
+TOKENIZER_CONFIG = "tokenizer_config.json"
+MODEL_FILES = (BERT_CONFIG, META_DATA, WORDPIECE_VOCABULARY, SENTENCEPIECE_MODEL, TOKENIZER_CONFIG)
+"""The names that a training writes."""
+
+_VOCABULARY_FLAGS = {"vocab_file": WORDPIECE_VOCABULARY, "sp_model_file": SENTENCEPIECE_MODEL}
+Options = TypeVar("Options")
+
+
+def completed(options: Options, places: Sequence[str | None], needs_metadata: bool = True) -> Options:
+    """The options with the files that they leave open, where these lie in a model directory or beside the metadata.
+
+    Args:
+      options: of a command with some of `bert_config_file`, `input_meta_data_path`, `vocab_file` and `sp_model_file`.
+      places: checkpoints and directories where to look, the first that holds a file first; none for a training, which names
+        its model itself.
+      needs_metadata: whether the command takes the training's metadata; others have their own.
+    """
+    known = {field.name for field in dataclasses.fields(options)}
+    directories = list(dict.fromkeys(directory_of(files.expand(place)) for place in places if place))
+    found: dict[str, str | None] = {}
+    for flag, names in {"bert_config_file": CONFIG_NAMES, "input_meta_data_path": (META_DATA,) * needs_metadata}.items():
+        if getattr(options, flag, "") is None:
+            paths = (os.path.join(directory, name) for directory in directories for name in names)
+            found |= {flag: next(filter(files.exists, paths), None)}
+    if not any(getattr(options, flag, None) for flag in _VOCABULARY_FLAGS):
+        meta_data_path = getattr(options, "input_meta_data_path", None)
+        places = [vocabulary_beside(meta_data_path)] if meta_data_path else []
+        places += [_vocabulary_in(one) for one in directories]
+        found |= next(filter(None, places), {})
+    found = {flag: path for flag, path in found.items() if flag in known and path is not None}
+    if found:
+        logger.info("found: %s", " ".join(f"--{flag}={path}" for flag, path in found.items()))
+    return dataclasses.replace(options, **found)
+
+
+def vocabulary_beside(meta_data_path: str) -> dict[str, str]:
+    """The vocabulary that lies beside the metadata of records, by the flag that would name it; empty where there is none."""
+    paths = {flag: beside_meta_data(files.expand(meta_data_path), name) for flag, name in _VOCABULARY_FLAGS.items()}
+    return _present(paths)
+
+
+def _vocabulary_in(directory: str) -> dict[str, str]:
+    wordpiece = vocabulary_in(directory)
+    if wordpiece is not None:
+        return {"vocab_file": wordpiece}
+    return _present({"sp_model_file": os.path.join(directory, SENTENCEPIECE_MODEL)})
+
+
+def _present(paths: dict[str, str]) -> dict[str, str]:
+    return dict([(flag, path) for flag, path in paths.items() if files.exists(path)][:1])
+
+
+def directory_of(place: str) -> str:
+    """The directory of a checkpoint, which may be named by it."""
+    if files.is_remote(place):
+        return place if files.exists(os.path.join(place, BERT_CONFIG)) else os.path.dirname(place)
+    return place if os.path.isdir(place) else os.path.dirname(place) or "."
+
+
+def planned(
+    directory: str, config: "BertConfig", meta: MetaData | None, tokenizer: "Tokenizer | None", *, replaces: bool
+) -> dict[str, bytes]:
+    """What has to be written into a model directory so that it holds all that is needed: contents by path.
+
+    A file that says the same already stays as it is, were it the very one that the command named.
+
+    Args:
+      directory: `--model_dir`.
+      config: the encoder's configuration.
+      meta: the metadata of the training data; None where there is none.
+      tokenizer: of the training data; None where it is not known.
+      replaces: whether files there are those of a training that left nothing else, and may be replaced.
+
+    Raises:
+      UserError: a file of such a name says something else, and was not written by a training.
+    """
+    wanted: dict[str, bytes] = {BERT_CONFIG: _json(config.to_dict())}
+    if meta is not None:
+        wanted[META_DATA] = _json(to_json(meta))
+    if tokenizer is not None:
+        wanted[_vocabulary_name(tokenizer)] = vocabulary_bytes(tokenizer)
+        wanted[TOKENIZER_CONFIG] = _json(tokenizer_settings(tokenizer))
+    contents = {}
+    for name, content in wanted.items():
+        path = os.path.join(directory, name)
+        if files.exists(path) and _says_the_same(name, read_bytes(path, "model_dir"), content):
+            continue
+        if files.exists(path) and not replaces:
+            raise UserError(f"{path} is not this training's, which keeps its own there; name another --model_dir, or move it")
+        contents[path] = content
+    return contents
+
+
+def write_whole(path: str, content: bytes) -> None:
+    """Writes a file, whole or not at all."""
+    with files.written_whole(path) as temporary, files.open_to_write(temporary) as file:
+        file.write(content)
+
+
+def write_vocabulary_beside(meta_data_path: str, tokenizer: "Tokenizer") -> None:
+    """Puts the vocabulary of records beside their metadata, under a name that belongs to it."""
+    path = beside_meta_data(files.expand(meta_data_path), _vocabulary_name(tokenizer))
+    if os.path.realpath(path) == os.path.realpath(files.expand(tokenizer.file)):
+        return
+    write_whole(path, vocabulary_bytes(tokenizer))
+
+
+def beside_meta_data(meta_data_path: str, name: str) -> str:
+    """Where the vocabulary lies that belongs to a metadata file: `meta_data.vocab.txt` beside `meta_data.json`."""
+    return f"{os.path.splitext(meta_data_path)[0]}.{name}"
+
+
+def vocabulary_bytes(tokenizer: "Tokenizer") -> bytes:
+    """A tokenizer's vocabulary as a file that gives it back."""
+    if tokenizer.kind == "sentencepiece":
+        return tokenizer.model
+    if tokenizer.file.endswith(".json"):
+        return tokenizer.source.to_text().encode()
+    return read_bytes(tokenizer.file, "vocab_file")
+
+
+def tokenizer_settings(tokenizer: "Tokenizer") -> dict[str, Any]:
+    """What `tokenizer_config.json` says of a tokenizer, in Hugging Face's keys."""
+    return tokenizer_config.to_json(tokenizer.normalization)
+
+
+def _vocabulary_name(tokenizer: "Tokenizer") -> str:
+    return SENTENCEPIECE_MODEL if tokenizer.kind == "sentencepiece" else WORDPIECE_VOCABULARY
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=4, ensure_ascii=False) + "\n").encode()
+
+
+# Of the metadata, what decides how a model is used; the rest tells of records.
+_FACTS = ("task_type", "label_list", "num_labels", "max_seq_length", "do_lower_case", "vocab_fingerprint", "tokenization")
+# What it meant before it was said, by key.
+_LATER_FACTS = {"strip_accents": "do_lower_case", "tokenize_chinese_chars": None, "never_split": None}
+
+
+def _says_the_same(name: str, there: bytes, wanted: bytes) -> bool:
+    """Whether a file means what another does, if in other words."""
+    if there == wanted:
+        return True
+    if name == WORDPIECE_VOCABULARY:
+        return there.replace(b"\r\n", b"\n").rstrip() == wanted.replace(b"\r\n", b"\n").rstrip()
+    if name == SENTENCEPIECE_MODEL:
+        return False
+    try:
+        former, new = json.loads(there.decode("utf-8-sig")), json.loads(wanted)
+    except ValueError:
+        return False
+    if not isinstance(former, dict):
+        return False
+    if name == BERT_CONFIG:
+        from bert_tf2.models.config import BertConfig
+
+        try:
+            return BertConfig.from_dict(former).to_dict() == new
+        except UserError:
+            return False
+    if name == META_DATA:
+        later = (former.get(key, former.get(before)) == new.get(key, new.get(before)) for key, before in _LATER_FACTS.items())
+        return all(former.get(key) == new.get(key) for key in _FACTS) and all(later)
+    # Further settings of the tokenizer's publisher may stand there.
+    try:
+        return Normalization(**tokenizer_config.settings(name, former)) == Normalization(**tokenizer_config.settings(name, new))
+    except UserError:
+        return False

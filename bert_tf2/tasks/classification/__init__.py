@@ -1,0 +1,1 @@
+"""Classes or numbers for a text or a pair of texts."""

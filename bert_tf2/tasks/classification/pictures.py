@@ -1,0 +1,127 @@
+"""What can be seen in a classifier's predictions: a confusion matrix, or gold against predicted values."""
+
+import logging
+import os
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+
+from bert_tf2.files import written_whole
+from bert_tf2.tasks.classification.metrics import confusion_matrix
+from bert_tf2.tasks.classification.task import ClassificationTask
+
+logger = logging.getLogger(__name__)
+
+MOST_DRAWN = 25
+"""Labels of a confusion matrix that can still be read; of more, those with most errors are drawn."""
+
+_LONGEST_NAME = 20
+
+
+def draw_evaluation(directory: str, task: ClassificationTask, logits: np.ndarray, gold: np.ndarray) -> str | None:
+    """Draws the confusion matrix, or gold against predicted values for regression, as a PNG.
+
+    Returns:
+      Its path; None where it could not be drawn, for which no run must end.
+    """
+    try:
+        return _draw_evaluation(directory, task, logits, gold)
+    except Exception as error:
+        logger.warning("no picture of the predictions in %s: %s", directory, error)
+        return None
+
+
+def _draw_evaluation(directory: str, task: ClassificationTask, logits: np.ndarray, gold: np.ndarray) -> str:
+    from matplotlib.figure import Figure
+
+    predicted = task.predicted_values(logits)
+    if task.is_regression:
+        figure = Figure(figsize=(6, 5), layout="constrained")
+        axes = figure.subplots()
+        axes.scatter(gold, predicted, s=8, alpha=0.4)
+        low, high = float(min(gold.min(), predicted.min())), float(max(gold.max(), predicted.max()))
+        axes.plot([low, high], [low, high], color="grey", linewidth=1)
+        axes.set(xlabel="gold value", ylabel="predicted value", title=f"{len(gold):,} examples")
+        path = os.path.join(directory, "predicted_against_gold.png")
+    else:
+        figure = _confusion(confusion_matrix(gold, predicted, task.num_labels), task.label_list)
+        path = os.path.join(directory, "confusion_matrix.png")
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
+    return path
+
+
+def most_confused(matrix: np.ndarray, number: int) -> np.ndarray:
+    """The ids of the labels with most errors, given or missed, in the order of their ids: int64, at most `number`."""
+    wrong = matrix.sum(axis=0) + matrix.sum(axis=1) - 2 * matrix.diagonal()
+    return np.sort(np.argsort(-wrong, kind="stable")[:number])
+
+
+def _confusion(matrix: np.ndarray, names: list[str]):
+    """A picture of the counts [C, C], gold label by row."""
+    from matplotlib.figure import Figure
+
+    chosen = most_confused(matrix, MOST_DRAWN)
+    number, ticks = len(chosen), np.arange(len(chosen))
+    side = max(6.0, 2.5 + 0.42 * number)
+    figure = Figure(figsize=(side + 0.6, side), layout="constrained")
+    axes = figure.subplots()
+    shares = (matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1))[np.ix_(chosen, chosen)]
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(image, ax=axes, label="share of the gold label's examples", shrink=0.8)
+    title = f"{matrix.sum():,} examples"
+    if number < len(names):
+        title += f": the {number} of {len(names)} labels with most errors"
+    short, fonts = _drawable([names[label] for label in chosen], chosen)
+    what = "label" if any(text != str(label) for text, label in zip(short, chosen)) else "label's number (report.md names them)"
+    axes.set(xlabel=f"predicted {what}", ylabel=f"gold {what}", title=title)
+    # A label is not mathematics, whatever dollar signs it holds.
+    text = {"parse_math": False, "fontfamily": fonts, "fontsize": 10 if number <= 12 else 8}
+    slanted = number > 4 and any(len(name) > 2 for name in short)
+    axes.set_xticks(ticks, short, rotation=45 if slanted else 0, ha="right" if slanted else "center", **text)
+    axes.set_yticks(ticks, short, **text)
+    for row, gold in enumerate(chosen):
+        for column, label in enumerate(chosen):
+            if number <= 12 or matrix[gold, label]:
+                color = "white" if shares[row, column] > 0.5 else "black"
+                count = f"{matrix[gold, label]:,}"
+                axes.text(column, row, count, ha="center", va="center", color=color, fontsize=10 if number <= 12 else 7)
+    return figure
+
+
+def _drawable(names: Sequence[str], ids: Sequence[int]) -> tuple[list[str], list[str]]:
+    """What stands for the names, and the font families it is drawn with.
+
+    A name whose signs are in no installed font would be a row of boxes: its id stands for it.
+    """
+    signs = {sign for name in names for sign in name if not unicodedata.category(sign).startswith("C")}
+    fonts, glyphs = _fonts_for(signs)
+    short = []
+    for name, label in zip(names, ids):
+        cut = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+        short.append(cut if name and all(ord(sign) in glyphs for sign in name) else str(label))
+    return short, fonts
+
+
+def _fonts_for(signs: set[str]) -> tuple[list[str], set[int]]:
+    """Font families that hold the signs between them, the usual one first and no more than needed; and their code points."""
+    from matplotlib import font_manager
+
+    usual = font_manager.FontProperties()
+    families, glyphs = [usual.get_name()], set(font_manager.get_font(font_manager.findfont(usual)).get_charmap())
+    lacking = {ord(sign) for sign in signs} - glyphs
+    # The font of last resort has a box for everything.
+    installed = [font for font in font_manager.fontManager.ttflist if not font.name.replace(" ", "").startswith("LastResort")]
+    for font in sorted(installed, key=lambda font: (font.weight != 400, font.style != "normal", font.name)):
+        if not lacking:
+            break
+        try:
+            held = lacking & set(font_manager.get_font(font.fname).get_charmap())
+        except (OSError, RuntimeError):
+            continue
+        if held and font.name not in families:
+            families.append(font.name)
+            glyphs |= held
+            lacking -= held
+    return families, glyphs

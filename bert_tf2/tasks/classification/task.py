@@ -1,0 +1,158 @@
+"""Sentence and sentence-pair classification and regression: one label or one number for a text or a pair."""
+
+import logging
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from bert_tf2.errors import UserError, did_you_mean
+from bert_tf2.models.dropout import Dropout
+from bert_tf2.tasks.base import Batch
+from bert_tf2.tasks.classification import metrics as metric_functions
+from bert_tf2.tasks.classification.features import classification_features
+
+logger = logging.getLogger(__name__)
+
+# Far above the salts that the encoder's own dropout layers use.
+_HEAD_DROPOUT_SALT = 1_000_003
+
+
+class ClassificationHead(tf_keras.layers.Layer):
+    """A dense layer from the pooled output [B, H] to logits [B, C]; its variables lie where the model garden's do.
+
+    Args:
+      num_labels: number of classes C; 1 for regression.
+      initializer_range: standard deviation of the truncated normal the kernel starts from.
+    """
+
+    def __init__(self, num_labels: int, initializer_range: float, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.out_proj = tf_keras.layers.Dense(
+            num_labels,
+            kernel_initializer=tf_keras.initializers.TruncatedNormal(stddev=initializer_range),
+            name="logits",
+            dtype="float32",
+        )
+
+    def call(self, pooled_output: tf.Tensor) -> tf.Tensor:
+        return self.out_proj(tf.cast(pooled_output, tf.float32))
+
+
+class ClassificationTask:
+    """Classification into `label_list`, or regression when there is none.
+
+    The loss is cross-entropy (Devlin et al. 2018, section 4.1) or the squared error, weighted by each example's weight.
+
+    Args:
+      label_list: label names in id order; None for regression.
+      metrics: names from `bert_tf2.tasks.classification.metrics`; the first is the default `best_metric`.
+      dropout_rate: dropout on the pooled output while training.
+      initializer_range: see `ClassificationHead`.
+      has_sample_weights: records carry a `weight`.
+      best_metric: the metric that names the best checkpoint.
+
+    Raises:
+      UserError: an unknown metric, or fewer than two labels.
+    """
+
+    def __init__(
+        self,
+        label_list: list[str] | None,
+        metrics: list[str] | None = None,
+        *,
+        dropout_rate: float = 0.1,
+        initializer_range: float = 0.02,
+        has_sample_weights: bool = False,
+        best_metric: str | None = None,
+    ):
+        self.is_regression = label_list is None
+        self.label_list = label_list
+        if label_list is not None and len(label_list) < 2:
+            raise UserError(f"classification needs at least 2 labels; the metadata names {len(label_list)}: {label_list}")
+        names = metrics or (["pearson", "spearman", "mean_squared_error"] if self.is_regression else ["accuracy"])
+        self._metrics = metric_functions.select(names, self.is_regression)
+        self.best_metric = best_metric or names[0]
+        if self.best_metric not in (*names, "loss"):
+            raise UserError(
+                f"--best_metric={self.best_metric} is not computed for this task."
+                f"{did_you_mean(self.best_metric, [*names, 'loss'])} Known: {', '.join([*names, 'loss'])}"
+            )
+        self.num_labels = 1 if self.is_regression else len(label_list)
+        self.features = classification_features(regression=self.is_regression, weighted=has_sample_weights)
+        self._dropout_rate = dropout_rate
+        self._initializer_range = initializer_range
+        self._told: set[str] = set()
+
+    def build_model(self, encoder: tf_keras.Model) -> tf_keras.Model:
+        """Puts dropout and the head on the encoder's pooled output; the model maps the encoder's inputs to logits [B, C]."""
+        inputs = {name: tf_keras.Input((None,), dtype=tf.int32, name=name) for name in _INPUT_NAMES}
+        pooled_output = encoder(inputs)["pooled_output"]
+        dropped = Dropout(self._dropout_rate, salt=_HEAD_DROPOUT_SALT, name="pooled_dropout")(pooled_output)
+        logits = ClassificationHead(self.num_labels, self._initializer_range, name="sentence_prediction")(dropped)
+        return tf_keras.Model(inputs=inputs, outputs=logits, name="bert_classifier")
+
+    def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """The sum of the examples' weights."""
+        return {"example_weight": tf.reduce_sum(batch["example_weight"])}
+
+    def loss(self, outputs: tf.Tensor, batch: Batch, denominators: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Weighted mean of the examples' losses; see `bert_tf2.tasks.base.Task.loss`."""
+        if self.is_regression:
+            losses = tf.square(outputs[:, 0] - tf.cast(batch["label_ids"], tf.float32))
+        else:
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch["label_ids"], logits=outputs)
+        return tf.math.divide_no_nan(tf.reduce_sum(losses * batch["example_weight"]), denominators["example_weight"])
+
+    def predictions(self, outputs: tf.Tensor, batch: Batch) -> Batch:
+        """Logits [B, C] float32, the gold `label_ids` [B] and `example_id` int64 [B], -1 where the records have none."""
+        return {"logits": outputs, "label_ids": batch["label_ids"], "example_id": batch["example_id"]}
+
+    def metrics(self, collected: dict[str, np.ndarray]) -> dict[str, float]:
+        """The task's metrics and the mean loss over all examples; warns once of each reason for which a metric says nothing."""
+        logits, gold = collected["logits"], collected["label_ids"]
+        predicted = self.predicted_values(logits)
+        positive = "" if self.is_regression else self.label_list[1]
+        for doubt in metric_functions.doubts(self._metrics, gold, predicted, positive):
+            if doubt not in self._told:
+                logger.warning("%s", doubt)
+                self._told.add(doubt)
+        results = {name: function(gold, predicted) for name, function in self._metrics.items()}
+        if self.is_regression:
+            results["loss"] = metric_functions.mean_squared_error(gold, predicted)
+        else:
+            results["loss"] = float(-np.mean(log_softmax(logits)[np.arange(len(gold)), gold]))
+        return results
+
+    def higher_is_better(self, metric: str) -> bool:
+        """All metrics but losses and errors."""
+        return metric not in metric_functions.LOWER_IS_BETTER
+
+    def predicted_values(self, logits: np.ndarray) -> np.ndarray:
+        """Label ids int64 [N] of the largest logit, or the predicted numbers float32 [N] for regression."""
+        return logits[:, 0] if self.is_regression else np.argmax(logits, axis=1)
+
+    def serving_outputs(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The model garden's signature: the logits [B, C] under `sentence_prediction`."""
+        return {"sentence_prediction": outputs}
+
+    def readable_outputs(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What the raw-text export answers: `score` [B] for regression; else `label` string [B], `probabilities` float32 [B, C]
+        and `labels`, the label names [B, C] string that the probabilities belong to."""
+        if self.is_regression:
+            return {"score": outputs[:, 0]}
+        names = tf.constant(self.label_list)
+        return {
+            "label": tf.gather(names, tf.argmax(outputs, axis=-1)),
+            "probabilities": tf.nn.softmax(outputs),
+            "labels": tf.tile(names[tf.newaxis, :], [tf.shape(outputs)[0], 1]),
+        }
+
+
+_INPUT_NAMES = ("input_word_ids", "input_mask", "input_type_ids")
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Logarithms of the class probabilities [N, C], in float64."""
+    shifted = np.asarray(logits, np.float64) - np.max(logits, axis=1, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))

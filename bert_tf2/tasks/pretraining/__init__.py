@@ -1,0 +1,1 @@
+"""Masked words and the next sentence: from documents to the loss."""

@@ -1,0 +1,230 @@
+"""Instances -> serialized records, a batch at a time: tokens are gathered, masked and encoded for many inputs at once."""
+
+import dataclasses
+import functools
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from bert_tf2.data.records.wire_format import ExampleEncoder, integer_lists
+from bert_tf2.tasks.pretraining import masking
+from bert_tf2.tasks.pretraining.features import pretraining_features
+from bert_tf2.tasks.pretraining.instances import TokenizedDocuments
+from bert_tf2.tasks.pretraining.metadata import NO_PAIRS
+
+# Tokens in a batch: its arrays stay in the processor's cache.
+_TOKENS_AT_ONCE = 1 << 17
+_KEPT_ENTRIES = 1 << 13
+
+
+@dataclasses.dataclass(frozen=True)
+class InstanceSettings:
+    """How documents become records.
+
+    Attributes:
+      max_seq_length: the most tokens of an input, at least 5.
+      max_predictions_per_seq, masked_lm_prob: see `bert_tf2.tasks.pretraining.masking`.
+      short_seq_prob: how often the aim is a shorter input.
+      dupe_factor: number of passes through the documents.
+      random_seed: of all choices.
+      sentence_pairs: `nsp`, `sop` or `none`.
+      whole_word_masking: the tokens of a word are masked together.
+      max_ngram_size: the most words in a row that are masked as one; 1 without n-grams.
+      dynamic_masking: records hold `masking_units` and the text as it is.
+      word_segmenter: `jieba` finds the words of Chinese text; None knows words by their tokens.
+      pad_to_max_length: write Google's fixed-length records.
+      use_v2_feature_names: write the garden's second feature names.
+      gzip: compress the files.
+    """
+
+    max_seq_length: int = 128
+    max_predictions_per_seq: int = 20
+    masked_lm_prob: float = 0.15
+    short_seq_prob: float = 0.1
+    dupe_factor: int = 10
+    random_seed: int = 12345
+    sentence_pairs: str = "nsp"
+    whole_word_masking: bool = False
+    max_ngram_size: int = 1
+    dynamic_masking: bool = False
+    word_segmenter: str | None = None
+    pad_to_max_length: bool = False
+    use_v2_feature_names: bool = False
+    gzip: bool = False
+
+
+@dataclasses.dataclass
+class InstanceCounts:
+    """What was written: records, their tokens (special ones included), those that may be masked, those that are, records
+    labelled 1, and tokens that were cut off from pairs that were too long."""
+
+    records: int = 0
+    tokens: int = 0
+    maskable: int = 0
+    predictions: int = 0
+    labelled: int = 0
+    cut: int = 0
+
+    def add(self, other: "InstanceCounts") -> None:
+        """Adds what another one counted."""
+        for field in dataclasses.fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class InputBatch:
+    """Inputs as rows.
+
+    Attributes:
+      ids: int32 [B, L], padded with 0.
+      lengths: int64 [B], tokens of each input.
+      first: int64 [B], tokens of the first segment with its special ones.
+      candidates: bool [B, L], tokens that are not special.
+      word_starts: bool [B, L], tokens that begin a word.
+      cut: tokens that did not find room.
+    """
+
+    ids: np.ndarray
+    lengths: np.ndarray
+    first: np.ndarray
+    candidates: np.ndarray
+    word_starts: np.ndarray
+    cut: int
+
+
+def build_inputs(
+    rows: np.ndarray, documents: TokenizedDocuments, max_seq_length: int, cls_id: int, sep_id: int, rng: np.random.Generator
+) -> InputBatch:
+    """Cuts pairs that are too long and puts the special tokens around the segments.
+
+    As in google-research/bert the longer segment loses tokens, each of them at its front or at its end with the same
+    probability.
+
+    Args:
+      rows: int64 [B, 5], instances; an empty second segment makes an input of one.
+      documents: the tokens.
+      max_seq_length: the most tokens of an input.
+      cls_id, sep_id: the special tokens.
+      rng: draws.
+    """
+    begin_a, end_a, begin_b, end_b = rows[:, :4].T
+    length_a, length_b = end_a - begin_a, end_b - begin_b
+    most = max_seq_length - 3
+    kept_a = np.where(length_a + length_b > most, np.minimum(length_a, np.maximum(most - length_b, (most + 1) // 2)), length_a)
+    kept_b = np.where((length_a + length_b > most) & (length_b > 0), most - kept_a, length_b)
+    is_single = length_b == 0
+    kept_a = np.where(is_single, length_a, kept_a)
+    cut_a, cut_b = length_a - kept_a, length_b - kept_b
+    begin_a, begin_b = begin_a + rng.binomial(cut_a, 0.5), begin_b + rng.binomial(cut_b, 0.5)
+    first = kept_a + 2
+    lengths = first + np.where(is_single, 0, kept_b + 1)
+    columns = np.arange(int(lengths.max()), dtype=np.int32)
+    in_second = columns >= first[:, np.newaxis]
+    places = np.where(in_second, (begin_b - first)[:, np.newaxis], (begin_a - 1)[:, np.newaxis]) + columns
+    # At special tokens and in the padding it does not matter what is gathered.
+    np.clip(places, 0, len(documents.ids) - 1, out=places)
+    ids = documents.ids[places]
+    every = np.arange(len(rows))
+    ids[:, 0] = cls_id
+    ids[every, first - 1] = sep_id
+    ids[every, lengths - 1] = sep_id
+    within = columns < lengths[:, np.newaxis]
+    ids *= within
+    candidates = within & (ids != cls_id) & (ids != sep_id)
+    return InputBatch(ids, lengths, first, candidates, documents.word_starts[places], int(cut_a.sum() + cut_b.sum()))
+
+
+class RecordMaker:
+    """Makes serialized records of instances.
+
+    Args:
+      settings: what the records are.
+      tokenizer: knows the special tokens.
+      mask_id: the id of [MASK].
+    """
+
+    def __init__(self, settings: InstanceSettings, tokenizer: Any, mask_id: int):
+        self._settings = settings
+        self._tokenizer = tokenizer
+        self._mask_id = mask_id
+        self.counts = InstanceCounts()
+        specs = pretraining_features(masked=not settings.dynamic_masking, next_sentence=settings.sentence_pairs != NO_PAIRS)
+        if settings.use_v2_feature_names:
+            specs = [dataclasses.replace(spec, name=spec.aliases[0], aliases=()) if spec.aliases else spec for spec in specs]
+        padded = settings.pad_to_max_length
+        encoder = ExampleEncoder(
+            specs, settings.max_seq_length if padded else None, settings.max_predictions_per_seq if padded else None
+        )
+        self._per_token = [spec.name for spec in specs if spec.per_token]
+        packed = encoder.of_packed_feature
+        self._ids_entry, mask_entry, segments_entry = map(packed, self._per_token[:3])
+        self._mask_and_segments = functools.lru_cache(_KEPT_ENTRIES)(
+            lambda length, first: (
+                mask_entry(b"\1" * length, length) + segments_entry(b"\0" * first + b"\1" * (length - first), length)
+            )
+        )
+        if settings.dynamic_masking:
+            self._units_entry = packed("masking_units")
+        else:
+            weights_entry = packed("masked_lm_weights")
+            self._positions_entry, self._labels_entry = packed("masked_lm_positions"), packed("masked_lm_ids")
+            self._weights = functools.lru_cache(None)(lambda count: weights_entry(struct.pack("<f", 1.0) * count, count))
+        label = encoder.of_feature("next_sentence_labels") if settings.sentence_pairs != NO_PAIRS else lambda _: b""
+        self._label_entries = [label(0), label(1)]
+
+    def records(self, rows: np.ndarray, documents: TokenizedDocuments, rng: np.random.Generator) -> Iterator[list[bytes]]:
+        """Yields the records of instances, int64 [N, 5], in batches; counts them."""
+        at_once = max(1, _TOKENS_AT_ONCE // self._settings.max_seq_length)
+        for start in range(0, len(rows), at_once):
+            yield self._batch(rows[start : start + at_once], documents, rng)
+
+    def _batch(self, rows: np.ndarray, documents: TokenizedDocuments, rng: np.random.Generator) -> list[bytes]:
+        settings, tokenizer = self._settings, self._tokenizer
+        batch = build_inputs(rows, documents, settings.max_seq_length, tokenizer.cls_id, tokenizer.sep_id, rng)
+        labels = rows[:, 4].tolist()
+        maskable = batch.candidates.sum(axis=1)
+        self.counts.add(
+            InstanceCounts(len(rows), int(batch.lengths.sum()), int(maskable.sum()), 0, int(rows[:, 4].sum()), batch.cut)
+        )
+        rest = self._units(batch) if settings.dynamic_masking else self._predictions(batch, maskable, rng)
+        lengths, entry, alike, label_entries = (
+            batch.lengths.tolist(),
+            self._ids_entry,
+            self._mask_and_segments,
+            self._label_entries,
+        )
+        within = np.arange(batch.ids.shape[1]) < batch.lengths[:, np.newaxis]
+        ids = integer_lists(batch.ids[within], batch.lengths)
+        example = ExampleEncoder.example
+        return [
+            example(entry(encoded, length) + alike(length, first) + others + label_entries[label])
+            for encoded, length, first, others, label in zip(ids, lengths, batch.first.tolist(), rest, labels)
+        ]
+
+    def _units(self, batch: InputBatch) -> list[bytes]:
+        """The entries of `masking_units`."""
+        starts = batch.word_starts if self._settings.whole_word_masking else np.ones_like(batch.candidates)
+        units = masking.masking_units(batch.candidates, starts)
+        within = np.arange(units.shape[1]) < batch.lengths[:, np.newaxis]
+        return list(map(self._units_entry, integer_lists(units[within], batch.lengths), batch.lengths.tolist()))
+
+    def _predictions(self, batch: InputBatch, maskable: np.ndarray, rng: np.random.Generator) -> list[bytes]:
+        """Masks the batch and gives the entries of the three lists of predictions."""
+        settings = self._settings
+        counts = masking.prediction_counts(batch.lengths, maskable, settings.masked_lm_prob, settings.max_predictions_per_seq)
+        if settings.max_ngram_size > 1:
+            units = masking.masking_units(batch.candidates, batch.word_starts)
+            chosen = masking.choose_ngrams(units, counts, settings.max_ngram_size, rng)
+        elif settings.whole_word_masking:
+            chosen = masking.choose_words(masking.masking_units(batch.candidates, batch.word_starts), counts, rng)
+        else:
+            chosen = masking.choose_tokens(batch.candidates, counts, rng)
+        positions, labels = masking.replace_chosen(batch.ids, chosen, self._mask_id, self._tokenizer.vocab_size, rng)
+        counts = chosen.sum(axis=1)
+        self.counts.predictions += len(positions)
+        return [
+            self._positions_entry(places, count) + self._labels_entry(ids, count) + self._weights(count)
+            for places, ids, count in zip(integer_lists(positions, counts), integer_lists(labels, counts), counts.tolist())
+        ]

@@ -1,0 +1,165 @@
+"""Which rows a step takes, and the tensors of those rows."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bert_tf2.data.batches.pipeline import BatchPlan, LengthSortedPlan, Padding, check_divisible, distributed_batches, next_batch
+from bert_tf2.data.records.record_set import RecordSet
+from bert_tf2.data.records.records import FeatureSpec, RecordWriter
+from bert_tf2.errors import UserError
+
+FEATURES = [
+    FeatureSpec("input_ids", per_token=True, batch_name="input_word_ids"),
+    FeatureSpec("input_mask", per_token=True),
+    FeatureSpec("label_ids"),
+    FeatureSpec("weight", "float32"),
+]
+
+
+def lengths(number, seed=0):
+    return np.random.default_rng(seed).integers(1, 100, number).astype(np.int32)
+
+
+@pytest.fixture
+def records(tmp_path):
+    path = str(tmp_path / "a.tfrecord")
+    with RecordWriter(path, FEATURES) as writer:
+        for row in range(21):
+            ids = [row + 1] * (row % 7 + 1)
+            writer.write({"input_ids": ids, "input_mask": [1] * len(ids), "label_ids": row, "weight": 0.5 + row})
+    return RecordSet.open(path, FEATURES)
+
+
+@pytest.mark.parametrize("sort_by_length", [True, False])
+@pytest.mark.parametrize(("rows", "batch_size"), [(1, 8), (7, 8), (8, 8), (1000, 8), (1003, 8), (5000, 32)])
+def test_every_row_exactly_once_in_every_epoch(rows, batch_size, sort_by_length):
+    plan = BatchPlan(lengths(rows), batch_size, seed=3, sort_by_length=sort_by_length)
+    assert plan.steps_per_epoch == -(-rows // batch_size)
+    for epoch in range(3):
+        steps = range(epoch * plan.steps_per_epoch, (epoch + 1) * plan.steps_per_epoch)
+        batches = [plan.rows(step) for step in steps]
+        assert sorted(np.concatenate(batches).tolist()) == list(range(rows))
+        assert all(len(batch) == batch_size for batch in batches[:-1])
+
+
+def test_the_rest_from_any_step_is_the_rest_of_the_whole():
+    def new_plan():
+        return BatchPlan(lengths(50), 8, seed=3)
+
+    plan = new_plan()
+    whole = [plan.rows(step).tolist() for step in range(20)]
+    for first in range(20):
+        restored = new_plan()
+        assert [restored.rows(step).tolist() for step in range(first, 20)] == whole[first:]
+
+
+def test_order_is_a_function_of_seed_and_epoch():
+    plan = BatchPlan(lengths(500), 8, seed=3)
+    assert plan.order(1).tolist() == BatchPlan(lengths(500), 8, seed=3).order(1).tolist()
+    assert plan.order(1).tolist() != plan.order(2).tolist()
+    assert plan.order(1).tolist() != BatchPlan(lengths(500), 8, seed=4).order(1).tolist()
+
+
+def test_buckets_save_padding_and_stay_random():
+    plan = BatchPlan(lengths(5000), 32, seed=0)
+    batches = [plan.rows(step) for step in range(plan.steps_per_epoch)]
+    slots = sum(plan._lengths[batch].max() * len(batch) for batch in batches)
+    assert plan._lengths.sum() / slots > 0.95
+    # Lengths of successive batches are in no order.
+    means = np.array([plan._lengths[batch].mean() for batch in batches])
+    assert abs(np.corrcoef(means[:-1], means[1:])[0, 1]) < 0.3
+
+
+def test_length_sorted_plan_takes_every_row_once():
+    plan = LengthSortedPlan(lengths(21), 8)
+    rows = np.concatenate([plan.rows(step) for step in range(plan.steps)])
+    assert sorted(rows.tolist()) == list(range(21))
+    assert plan.steps == 3
+
+
+def take(dataset, number):
+    iterator = iter(dataset)
+    return [{name: value.numpy() for name, value in next(iterator).items()} for _ in range(number)]
+
+
+def test_batches_hold_the_rows_of_the_plan(records):
+    plan = BatchPlan(records.lengths, 8, seed=1)
+    strategy = tf.distribute.get_strategy()
+    batches = take(distributed_batches(strategy, records, plan, 0, Padding()), 7)
+    for step, batch in enumerate(batches):
+        rows = plan.rows(step)
+        assert batch["label_ids"].tolist() == rows.tolist()
+        assert batch["input_word_ids"].shape == (len(rows), records.lengths[rows].max())
+        np.testing.assert_allclose(batch["example_weight"], 0.5 + rows)
+    tail = take(distributed_batches(strategy, records, plan, 4, Padding()), 3)
+    for expected, batch in zip(batches[4:], tail, strict=True):
+        assert all(np.array_equal(expected[name], batch[name]) for name in expected)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_batches_are_not_tuned(records, replicas):
+    # A tuned dataset's iterator ends when its tuner wakes: evaluations took up to twice their time.
+    dataset = distributed_batches(FakeWorker(1, replicas), records, BatchPlan(records.lengths, 8, seed=1), 0, Padding())
+    assert isinstance(dataset, tf.data.Dataset)
+    assert not dataset.options().autotune.enabled
+
+
+def test_fixed_shapes_and_filler_rows(records):
+    plan = BatchPlan(records.lengths, 8, seed=1)
+    dataset = distributed_batches(tf.distribute.get_strategy(), records, plan, 2, Padding(fixed_length=16, full_batches=True))
+    assert dataset.element_spec["input_word_ids"].shape == (8, 16)
+    (batch,) = take(dataset, 1)
+    assert batch["input_word_ids"].shape == (8, 16)
+    assert (batch["example_weight"] > 0).tolist() == [True] * 5 + [False] * 3
+
+
+def test_rounded_lengths(records):
+    assert Padding(multiple_of=8, longest=12).length(np.array([3, 9])) == 12
+    assert Padding(multiple_of=8).length(np.array([3, 9])) == 16
+    assert Padding().length(np.array([3, 9])) == 9
+    plan = BatchPlan(records.lengths, 8, seed=1)
+    batches = take(distributed_batches(tf.distribute.get_strategy(), records, plan, 0, Padding(multiple_of=4)), 3)
+    assert {batch["input_word_ids"].shape[1] % 4 for batch in batches} == {0}
+
+
+class FakeWorker:
+    """Stands for the strategy of one of several workers."""
+
+    def __init__(self, workers, replicas_of_worker, number=0):
+        self.num_replicas_in_sync = workers * replicas_of_worker
+        self._replicas = range(number * replicas_of_worker, (number + 1) * replicas_of_worker)
+
+    def experimental_distribute_values_from_function(self, value_fn):
+        return [
+            value_fn(tf.distribute.experimental.ValueContext(replica, self.num_replicas_in_sync)) for replica in self._replicas
+        ]
+
+
+def _per_replica(worker, batches):
+    batch = next_batch(worker, batches)
+    return [{name: value.numpy() for name, value in part.items()} for part in (batch if isinstance(batch, list) else [batch])]
+
+
+@pytest.mark.parametrize(("workers", "replicas"), [(1, 2), (2, 1), (2, 2), (4, 1)])
+def test_any_number_of_workers_sees_the_same_global_batches(records, workers, replicas):
+    plan = BatchPlan(records.lengths, 8, seed=1)
+    shares = []
+    for number in range(workers):
+        worker = FakeWorker(workers, replicas, number)
+        batches = iter(distributed_batches(worker, records, plan, 1, Padding()))
+        shares.append([part for _ in range(5) for part in _per_replica(worker, batches)])
+    for step in range(5):
+        parts = [part for share in shares for part in share[step * replicas : (step + 1) * replicas]]
+        rows = plan.rows(step + 1)
+        labels = np.concatenate([part["label_ids"][part["example_weight"] > 0] for part in parts])
+        assert labels.tolist() == rows.tolist()
+        assert {part["input_word_ids"].shape for part in parts} == {(-(-len(rows) // len(parts)), records.lengths[rows].max())}
+
+
+def test_batch_sizes_that_cannot_be_divided():
+    check_divisible(16, 2, 4)
+    with pytest.raises(UserError, match=r"--train_batch_size=15 is not divisible by 2 replicas; use 14 or 16"):
+        check_divisible(15, 2)
+    with pytest.raises(UserError, match=r"--eval_batch_size=1 is not divisible by 2 replicas; use 2"):
+        check_divisible(1, 2, flag="eval_batch_size")
