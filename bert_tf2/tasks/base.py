@@ -1,43 +1,228 @@
-"""What a kind of task is to the floors above it."""
+"""What a kind of task is to the floors above it, at the model's end: head, loss, scores, files, exports."""
 
-from typing import Protocol
+import abc
+import dataclasses
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.data.records.records import FeatureSpec
+from bert_tf2.data.records.feature_spec import FeatureSpec
+from bert_tf2.data.records.record_set import RecordSet
+from bert_tf2.errors import UserError, did_you_mean
 
 Batch = dict[str, tf.Tensor]
+Collected = dict[str, np.ndarray]
 
 
-class Task(Protocol):
-    """Both ends of a kind of task: what its records hold, and what its model's outputs mean.
+@dataclasses.dataclass(frozen=True, eq=False)
+class ExampleSet:
+    """Examples that are evaluated or predicted together.
+
+    Attributes:
+      name: `eval`, `test`, or that of a further set, such as `eval_mismatched`.
+      records: what the model is shown, in the order in which results are written.
+      is_labelled: whether the records' labels are real ones.
+      source: what a kind made the records of; None where they were only read.
+      texts: gives the text and second text (or None) of each example; None where only records are at hand.
+      prefix, suffix: what the names of its files have before them, and before their extension.
+    """
+
+    name: str
+    records: RecordSet
+    is_labelled: bool = True
+    source: Any = None
+    texts: Callable[[], list[tuple[str, str | None]]] | None = None
+    prefix: str = ""
+    suffix: str = ""
+
+    def named(self, file: str) -> str:
+        """What a file of results is called for these examples: `predictions_mismatched.tsv` of `predictions.tsv`."""
+        stem, extension = os.path.splitext(file)
+        return f"{self.prefix}{stem}{self.suffix}{extension}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What a report says beyond scores: captions and paths of pictures, headings and Markdown of sections."""
+
+    pictures: Sequence[tuple[str, str]] = ()
+    sections: Sequence[tuple[str, str]] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """A SavedModel to write.
+
+    Attributes:
+      module: holds the variables.
+      signatures: concrete functions by name.
+      says: what it takes and gives, in few words: "token ids in, logits out".
+    """
+
+    module: tf.Module
+    signatures: Mapping[str, Any]
+    says: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuning:
+    """What an evaluation finds for later predictions, such as a threshold, and where a run keeps it.
+
+    Attributes:
+      flag: the flag that asks for it, with its value.
+      file: its name in the model's directory.
+      advice: how to get one, for messages.
+    """
+
+    flag: str
+    file: str
+    advice: str
+
+
+class Task(abc.ABC):
+    """A kind of task at the model's end.
 
     The loss of a step is a sum of shares, so that it is the same number however the batch is divided among replicas and
     accumulation steps: `loss_denominators` is summed over all of them first, then each one's `loss` is its share of the whole.
+
+    Attributes:
+      features: what a record holds; written and parsed by the same list.
+      best_metric: the metric that names the best checkpoint unless the user names another.
+      heads: the kinds of heads (`bert_tf2.models.checkpoints.names.HEADS`) that scores and predictions come from.
+      output_range: how many tokens of each row the head looks at; None for all. See `build_encoder`.
+      measure_names: what is measured in every training step besides the loss; see `measures`.
+      export_suffixes: what is appended to `--model_export_path` for each SavedModel that `exports` gives.
+      unit: what one of its examples is called, in the plural.
+      tuning: what evaluations find for later predictions; None for nothing.
     """
 
-    features: list[FeatureSpec]
-    """What a record holds; written and parsed by the same list."""
-
+    features: Sequence[FeatureSpec]
     best_metric: str
-    """The metric that names the best checkpoint unless the user names another."""
+    heads: tuple[str, ...] = ()
+    output_range: int | None = None
+    measure_names: tuple[str, ...] = ()
+    export_suffixes: ClassVar[tuple[str, ...]] = ("", "_text")
+    unit: ClassVar[str] = "examples"
+    tuning: Tuning | None = None
 
+    @abc.abstractmethod
     def build_model(self, encoder: tf_keras.Model) -> tf_keras.Model:
         """Puts the task's head on the encoder; the encoder is the model's first layer with weights."""
 
     def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """What the loss will be divided by, from the batch alone: float32 scalars by name."""
+        """What the loss will be divided by, from the batch alone: float32 scalars by name; here the sum of the weights."""
+        return {"example_weight": tf.reduce_sum(batch["example_weight"])}
 
-    def loss(self, outputs: Batch, batch: Batch, denominators: dict[str, tf.Tensor]) -> tf.Tensor:
-        """This part's share of the loss: a float32 scalar; the shares of all parts sum to the loss."""
+    @abc.abstractmethod
+    def loss(self, outputs: Any, batch: Batch, denominators: dict[str, tf.Tensor]) -> tf.Tensor:
+        """This part's share of the loss: a float32 scalar; the shares of all parts sum to the loss.
 
-    def predictions(self, outputs: Batch, batch: Batch) -> Batch:
+        Args:
+          outputs: what the model gives.
+          batch: tensors by the batch names of `features`, and `example_weight` float32 [B], 0 for rows that fill a batch up.
+          denominators: `loss_denominators`, summed over all parts.
+        """
+
+    def measures(self, outputs: Any, batch: Batch) -> dict[str, tf.Tensor]:
+        """A float32 scalar for each of `measure_names`, summed over all parts and steps between two reports.
+
+        `metrics_of_sums`, which a task with measures has, makes the reported metrics of the sums. A measure called `tokens` is
+        told as a rate.
+        """
+        del outputs, batch
+        return {}
+
+    @abc.abstractmethod
+    def predictions(self, outputs: Any, batch: Batch) -> Batch:
         """What evaluation and prediction collect of a batch: tensors with one row per example."""
 
-    # What a task may have besides: `measure_names`, and `measures(outputs, batch)` that gives a float32 scalar for each of them,
-    # summed over all parts and steps between two reports; `metrics_of_sums` makes the reported metrics of the sums. A measure
-    # called `tokens` is told as a rate.
+    def check_records(self, records: RecordSet) -> None:  # noqa: B027 (most values need no check)
+        """Checks values that training would stumble over: a label that the model has no output for.
+
+        Raises:
+          UserError: there is such a value; the message names file and record.
+        """
+
+    def outcome(self, collected: Collected, examples: ExampleSet) -> Any:
+        """What scores and files are made of, from what `predictions` gave: arrays with one row per record, in file order."""
+        del examples
+        return collected
+
+    @abc.abstractmethod
+    def scores(self, outcome: Any, examples: ExampleSet) -> dict[str, float]:
+        """The metrics by name."""
 
     def higher_is_better(self, metric: str) -> bool:
-        """Whether a larger value of the named metric is the better one."""
+        """Whether a larger value of the named metric is the better one; all but losses."""
+        return metric != "loss"
+
+    def shown(self, scores: Mapping[str, float]) -> str:
+        """Scores in one line for the log."""
+        return ", ".join(f"{name} {value:.4f}" for name, value in scores.items() if isinstance(value, float))
+
+    def evaluation_files(self, examples: ExampleSet) -> list[str]:
+        """The names of the files that `write_evaluation` writes; `eval_results` is the run's."""
+        return []
+
+    def write_evaluation(self, directory: str, outcome: Any, examples: ExampleSet) -> None:  # noqa: B027 (scores may be all)
+        """Writes what an evaluation leaves besides its scores."""
+
+    def prediction_files(self, examples: ExampleSet) -> list[str]:
+        """The names of the files that `write_predictions` writes, the one that people look at last."""
+        return []
+
+    def write_predictions(self, directory: str, outcome: Any, examples: ExampleSet) -> None:  # noqa: B027
+        """Writes the predictions."""
+
+    def why_no_score(self, examples: ExampleSet) -> str | None:
+        """Why predicted examples are not scored as well; None where they are."""
+        del examples
+        return "predictions are not scored"
+
+    def report(self, directory: str, outcome: Any, examples: ExampleSet) -> Report:
+        """What the report says of an evaluation besides its scores; pictures are drawn into the directory."""
+        del directory, outcome, examples
+        return Report()
+
+    def tune(self, outcome: Any, examples: ExampleSet) -> dict[str, Any]:
+        """What `tuning` is about, found on examples with gold labels: `value` and what else is to be kept beside it.
+
+        From here on it is used, and `outcome` is changed to it.
+        """
+        raise NotImplementedError
+
+    def use_tuned(self, value: Any) -> None:
+        """Uses the `value` that an earlier evaluation found.
+
+        Raises:
+          ValueError, TypeError: it is no such value.
+        """
+        raise NotImplementedError
+
+    def exports(self, model: tf_keras.Model, tokenizer: Any, meta: Any) -> dict[str, Export]:
+        """The SavedModels of a trained model, by suffix.
+
+        Args:
+          model: maps the encoder's inputs to the head's outputs, in float32.
+          tokenizer: None where none is at hand; then there is none that takes text.
+          meta: the metadata of the training's records.
+        """
+        del model, tokenizer, meta
+        return {}
+
+
+def chosen_metric(wanted: str | None, known: Sequence[str]) -> str:
+    """The metric that names the best checkpoint: the one wanted, or the first.
+
+    Raises:
+      UserError: it is not among those that the task computes.
+    """
+    if wanted is None or wanted in known:
+        return wanted or known[0]
+    raise UserError(
+        f"--best_metric={wanted} is not computed for this task.{did_you_mean(wanted, known)} Known: {', '.join(known)}"
+    )

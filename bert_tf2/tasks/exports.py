@@ -1,0 +1,88 @@
+"""SavedModels that any kind of task may have: one that takes token ids, as the model garden's, and one that takes raw text."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from bert_tf2.tasks.base import Export
+
+INPUT_NAMES = ("input_word_ids", "input_mask", "input_type_ids")
+
+Outputs = Callable[[Any], dict[str, tf.Tensor]]
+Tokenize = Callable[[tf.Tensor, tf.Tensor | None], dict[str, tf.Tensor]]
+
+
+def token_ids_export(model: tf_keras.Model, outputs: Outputs) -> Export:
+    """A SavedModel whose `serving_default` takes the three int32 [-1, -1] tensors of the model garden's signature.
+
+    Args:
+      model: maps the encoder's inputs to the head's outputs.
+      outputs: names what the model gives, for example `{"sentence_prediction": logits}`.
+    """
+    module = _TokenIdsModule(model, outputs)
+    return Export(module, {"serving_default": module.serve.get_concrete_function()}, "token ids in, logits out")
+
+
+def text_export(
+    model: tf_keras.Model,
+    tokenize: Tokenize,
+    outputs: Outputs,
+    has_pairs: bool | None = None,
+    says: str = "raw text in, labels and probabilities out",
+) -> Export:
+    """A SavedModel that takes raw text: `serving_default` one string [-1] `text`, `pairs` also `text_b`.
+
+    The signatures are such as the training's texts: with single texts there is no `pairs`, and with pairs `serving_default` takes
+    them too.
+
+    A program that loads it imports `tensorflow_text` first: the tokenizer in the graph is made of its operations.
+
+    Args:
+      model: maps the encoder's inputs to the head's outputs.
+      tokenize: a `tf.Module` from texts to the encoder's inputs, such as `bert_tf2.text.in_graph.InGraphTokenizer`.
+      outputs: names what the model gives, for example label names and probabilities.
+      has_pairs: whether the model was trained on pairs; None where that is not known.
+      says: what it takes and gives, for the log.
+    """
+    module = _TextModule(model, tokenize, outputs)
+    signatures = {"serving_default": (module.serve_pairs if has_pairs else module.serve).get_concrete_function()}
+    if has_pairs is not False:
+        signatures["pairs"] = module.serve_pairs.get_concrete_function()
+    return Export(module, signatures, says)
+
+
+def with_a_column(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """The inputs of the encoder, [0, 0] as [0, 1]: no texts have no longest one, but the encoder looks at the first token."""
+    shape = tf.shape(inputs[INPUT_NAMES[0]])
+    missing = tf.cast(tf.reduce_all(shape == 0), tf.int32)
+    return {name: tf.pad(value, [[0, 0], [0, missing]]) for name, value in inputs.items()}
+
+
+class _TokenIdsModule(tf.Module):
+    def __init__(self, model: tf_keras.Model, outputs: Outputs):
+        super().__init__()
+        self.model = model
+        self._outputs = outputs
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUT_NAMES])
+    def serve(self, input_word_ids: tf.Tensor, input_mask: tf.Tensor, input_type_ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        inputs = {"input_word_ids": input_word_ids, "input_mask": input_mask, "input_type_ids": input_type_ids}
+        return self._outputs(self.model(with_a_column(inputs), training=False))
+
+
+class _TextModule(tf.Module):
+    def __init__(self, model: tf_keras.Model, tokenize: Tokenize, outputs: Outputs):
+        super().__init__()
+        self.model = model
+        self.tokenize = tokenize
+        self._outputs = outputs
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._outputs(self.model(with_a_column(self.tokenize(text, None)), training=False))
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in ("text", "text_b")])
+    def serve_pairs(self, text: tf.Tensor, text_b: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self._outputs(self.model(with_a_column(self.tokenize(text, text_b)), training=False))
