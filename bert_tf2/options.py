@@ -33,6 +33,7 @@ class OptionInfo:
     refused_because: str | None = None
     also_accepted: tuple[Any, ...] = ()
     ignored_because: str | None = None
+    may_change: bool = False
 
 
 def option(
@@ -44,6 +45,7 @@ def option(
     section: str = "",
     short_name: str | None = None,
     multiple: bool = False,
+    may_change: bool = False,
 ) -> Any:
     """A dataclass field that becomes a flag.
 
@@ -55,8 +57,9 @@ def option(
       section: heading under which `--help` lists the flag.
       short_name: a second name, as in the model garden (`-ds`).
       multiple: the flag may be repeated; the value is a tuple.
+      may_change: a training may go on with another value, because this one decides nothing about its weights.
     """
-    info = OptionInfo(help, choices, check, section, short_name, multiple)
+    info = OptionInfo(help, choices, check, section, short_name, multiple, may_change=may_change)
     return dataclasses.field(default=default, metadata={"option": info})
 
 
@@ -71,7 +74,9 @@ def refused_option(
 
     The accepted values describe what happens anyway, so that old shell scripts run unchanged.
     """
-    info = OptionInfo(because, section=section, refused_because=because, also_accepted=also_accepted)
+    info = OptionInfo(
+        because, section=section, refused_because=because, also_accepted=also_accepted, may_change=bool(also_accepted)
+    )
     return dataclasses.field(default=default, metadata={"option": info})
 
 

@@ -41,7 +41,10 @@ class TrainingOptions(Options):
     """Model, optimization, devices, checkpoints."""
 
     bert_config_file: str | None = option(
-        None, "BERT configuration, in Google's form (bert_config.json) or Hugging Face's (config.json).", section=MODEL
+        None,
+        "BERT configuration, in Google's form (bert_config.json) or Hugging Face's (config.json).",
+        section=MODEL,
+        may_change=True,
     )
     init_checkpoint: str | None = option(
         None,
@@ -106,33 +109,51 @@ class TrainingOptions(Options):
         choices=("off", "one_device", "mirrored", "multi_worker_mirrored", "tpu", "parameter_server"),
         short_name="ds",
         section=DEVICES,
+        may_change=True,
     )
     num_gpus: int = option(
         1, "GPUs of this machine to use; -1 is all, 0 the CPU. Without a GPU, 1 trains on the CPU and says so.", short_name="ng",
-        check=at_least(-1), section=DEVICES,
+        check=at_least(-1), section=DEVICES, may_change=True,
     )  # fmt: skip
     num_logical_cpus: int = option(
-        1, "Without GPUs: divide the CPU into this many replicas, to try a distributed job.", check=at_least(1), section=DEVICES
+        1,
+        "Without GPUs: divide the CPU into this many replicas, to try a distributed job.",
+        check=at_least(1),
+        section=DEVICES,
+        may_change=True,
     )
     worker_hosts: str | None = option(
-        None, "multi_worker_mirrored: comma-separated host:port of every worker (instead of TF_CONFIG).", section=DEVICES
+        None,
+        "multi_worker_mirrored: comma-separated host:port of every worker (instead of TF_CONFIG).",
+        section=DEVICES,
+        may_change=True,
     )
-    task_index: int = option(-1, "multi_worker_mirrored: index of this worker in --worker_hosts.", section=DEVICES)
+    task_index: int = option(
+        -1, "multi_worker_mirrored: index of this worker in --worker_hosts.", section=DEVICES, may_change=True
+    )
     worker_timeout: float = option(
-        600.0, "multi_worker_mirrored: seconds to wait for the other workers to start.", check=positive, section=DEVICES
+        600.0,
+        "multi_worker_mirrored: seconds to wait for the other workers to start.",
+        check=positive,
+        section=DEVICES,
+        may_change=True,
     )
     all_reduce_alg: str | None = option(
         None, "All-reduce: nccl or hierarchical_copy (mirrored), ring or nccl (multi_worker_mirrored).", short_name="ara",
-        section=DEVICES,
+        section=DEVICES, may_change=True,
     )  # fmt: skip
     allreduce_bytes_per_pack: int = option(
-        0, "Sum gradients over replicas in packs of this many bytes; 0 is one pack.", check=not_negative, section=DEVICES
+        0,
+        "Sum gradients over replicas in packs of this many bytes; 0 is one pack.",
+        check=not_negative,
+        section=DEVICES,
+        may_change=True,
     )
-    tpu: str = option("", "tpu: name or address of the TPU; 'local' on a TPU VM.", section=DEVICES)
-    tpu_zone: str | None = option(None, "tpu: zone of the TPU.", section=DEVICES)
-    gcp_project: str | None = option(None, "tpu: Google Cloud project of the TPU.", section=DEVICES)
-    use_tpu: bool = option(False, "TF1 name for --distribution_strategy=tpu.", section=DEVICES)
-    tpu_name: str | None = option(None, "TF1 name for --tpu.", section=DEVICES)
+    tpu: str = option("", "tpu: name or address of the TPU; 'local' on a TPU VM.", section=DEVICES, may_change=True)
+    tpu_zone: str | None = option(None, "tpu: zone of the TPU.", section=DEVICES, may_change=True)
+    gcp_project: str | None = option(None, "tpu: Google Cloud project of the TPU.", section=DEVICES, may_change=True)
+    use_tpu: bool = option(False, "TF1 name for --distribution_strategy=tpu.", section=DEVICES, may_change=True)
+    tpu_name: str | None = option(None, "TF1 name for --tpu.", section=DEVICES, may_change=True)
     dtype: str = option(
         "fp32", "Number format of the computation.", choices=("fp32", "bf16", "fp16"), short_name="dt", section=DEVICES
     )
@@ -141,42 +162,55 @@ class TrainingOptions(Options):
     )
     enable_xla: bool = option(False, "Compile the training step with XLA.", section=DEVICES)
     steps_per_loop: int | None = option(
-        None, "Training steps run on the device between two visits of the host.", check=at_least(1), section=DEVICES
+        None,
+        "Training steps run on the device between two visits of the host.",
+        check=at_least(1),
+        section=DEVICES,
+        may_change=True,
     )
-    iterations_per_loop: int | None = option(None, "TF1 name for --steps_per_loop.", check=at_least(1), section=DEVICES)
+    iterations_per_loop: int | None = option(
+        None, "TF1 name for --steps_per_loop.", check=at_least(1), section=DEVICES, may_change=True
+    )
     bucket_by_length: bool = option(
         True, "Put examples of like length into a batch and pad to the longest; off on TPU.", section=DEVICES
     )
-    run_eagerly: bool = option(False, "Run operation by operation, for debugging.", section=DEVICES)
+    run_eagerly: bool = option(False, "Run operation by operation, for debugging.", section=DEVICES, may_change=True)
     tf_gpu_thread_mode: str | None = option(
         None,
         "GPU: thread pool of each GPU.",
         choices=("global", "gpu_private", "gpu_shared"),
         short_name="gt_mode",
         section=DEVICES,
+        may_change=True,
     )
     per_gpu_thread_count: int = option(
-        0, "GPU: threads per GPU with a private pool.", check=not_negative, short_name="pgtc", section=DEVICES
+        0, "GPU: threads per GPU with a private pool.", check=not_negative, short_name="pgtc", section=DEVICES, may_change=True
     )
 
-    model_dir: str | None = option(None, "Directory of checkpoints and results.", short_name="md", section=CHECKPOINTS)
+    model_dir: str | None = option(
+        None, "Directory of checkpoints and results.", short_name="md", section=CHECKPOINTS, may_change=True
+    )
     output_dir: str | None = option(
-        None, "TF1 name for --model_dir; records made from raw files go here too.", section=CHECKPOINTS
+        None, "TF1 name for --model_dir; records made from raw files go here too.", section=CHECKPOINTS, may_change=True
     )
     predict_checkpoint_path: str | None = option(
-        None, "Checkpoint to evaluate, predict with or export; instead of --load_checkpoint.", section=CHECKPOINTS
+        None,
+        "Checkpoint to evaluate, predict with or export; instead of --load_checkpoint.",
+        section=CHECKPOINTS,
+        may_change=True,
     )
     load_checkpoint: str = option(
         "newest",
         "Which checkpoint of --model_dir gives the scores, predictions and exports.",
         choices=("newest", "best"),
         section=CHECKPOINTS,
+        may_change=True,
     )
     save_checkpoints_steps: int | None = option(
-        None, "Save every N steps [default: at every evaluation].", check=at_least(1), section=CHECKPOINTS
+        None, "Save every N steps [default: at every evaluation].", check=at_least(1), section=CHECKPOINTS, may_change=True
     )
     keep_checkpoint_max: int = option(
-        3, "Newest checkpoints to keep besides the best; 0 keeps all.", check=not_negative, section=CHECKPOINTS
+        3, "Newest checkpoints to keep besides the best; 0 keeps all.", check=not_negative, section=CHECKPOINTS, may_change=True
     )
     best_metric: str | None = option(
         None, "Metric that names the best checkpoint [default: the task's own].", section=CHECKPOINTS
@@ -187,16 +221,22 @@ class TrainingOptions(Options):
         check=not_negative,
         section=CHECKPOINTS,
     )
-    num_eval_per_epoch: int = option(1, "Evaluations per epoch.", check=at_least(1), section=CHECKPOINTS)
+    num_eval_per_epoch: int = option(1, "Evaluations per epoch.", check=at_least(1), section=CHECKPOINTS, may_change=True)
     on_corrupt_checkpoint: str = option(
         "fail",
         "Whether to stop at a damaged checkpoint or continue from the one before.",
         choices=("fail", "previous"),
         section=CHECKPOINTS,
+        may_change=True,
     )
-    log_steps: int = option(100, "Steps between two log lines and scalars.", check=at_least(1), section=CHECKPOINTS)
+    log_steps: int = option(
+        100, "Steps between two log lines and scalars.", check=at_least(1), section=CHECKPOINTS, may_change=True
+    )
     model_export_path: str | None = option(
-        None, "Where to export SavedModels: this directory, and this name with _text for raw text.", section=CHECKPOINTS
+        None,
+        "Where to export SavedModels: this directory, and this name with _text for raw text.",
+        section=CHECKPOINTS,
+        may_change=True,
     )
     export_version: str | None = option(
         None,
@@ -204,9 +244,10 @@ class TrainingOptions(Options):
         "likewise with _text. A number, or auto for the one after the highest that is there.",
         check=_is_version,
         section=CHECKPOINTS,
+        may_change=True,
     )
     sub_model_export_name: str | None = option(
-        None, "Also save the encoder alone, as this name in the model directory.", section=CHECKPOINTS
+        None, "Also save the encoder alone, as this name in the model directory.", section=CHECKPOINTS, may_change=True
     )
 
     datasets_num_private_threads: int | None = ignored_option(None, "records are read by TensorFlow's own threads")

@@ -14,52 +14,12 @@ from bert_tf2 import __version__, files
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.training.training_options import TrainingOptions
 from bert_tf2.memory import keep_freed_memory
-from bert_tf2.options import tell_ignored
+from bert_tf2.options import info, tell_ignored
 from bert_tf2.progress import during
 from bert_tf2.runtime import ended_by_sigterm
 
 logger = logging.getLogger(__name__)
 
-# What a run may change when it is resumed: it decides nothing about the weights.
-_FREE_TO_CHANGE = frozenset(
-    {
-        "model_dir",
-        "output_dir",
-        "predict_checkpoint_path",
-        "load_checkpoint",
-        "run_eagerly",
-        "steps_per_loop",
-        "iterations_per_loop",
-        "tf_gpu_thread_mode",
-        "per_gpu_thread_count",
-        "save_checkpoints_steps",
-        "keep_checkpoint_max",
-        "on_corrupt_checkpoint",
-        "log_steps",
-        "num_eval_per_epoch",
-        "model_export_path",
-        "export_version",
-        "sub_model_export_name",
-        "distribution_strategy",
-        "num_gpus",
-        "num_logical_cpus",
-        "worker_hosts",
-        "task_index",
-        "worker_timeout",
-        "all_reduce_alg",
-        "allreduce_bytes_per_pack",
-        "tpu",
-        "tpu_zone",
-        "gcp_project",
-        "use_tpu",
-        "tpu_name",
-        "bert_config_file",
-        "init_checkpoint",
-        "seed",
-        "explicit_allreduce",
-        "scale_loss",
-    }
-)
 POLICIES = {"fp32": "float32", "bf16": "mixed_bfloat16", "fp16": "mixed_float16"}
 # Lengths of a bucket under XLA: each length is compiled once.
 _XLA_LENGTH_MULTIPLE = 32
@@ -300,14 +260,12 @@ def settle_seed(options: TrainingOptions, model_dir: str) -> int:
 def run_identity(options: TrainingOptions, *, seed: int, config: Any, data: dict[str, Any]) -> dict[str, Any]:
     """What defines the run's result and must be the same when it is resumed: data, initial weights, hyper-parameters."""
     common = {
-        field.name: getattr(options, field.name)
-        for field in dataclasses.fields(TrainingOptions)
-        if field.name not in _FREE_TO_CHANGE
+        field.name: getattr(options, field.name) for field in dataclasses.fields(TrainingOptions) if not info(field).may_change
     }
     init = options.init_checkpoint
     if init and not files.is_remote(init):
         init = os.path.realpath(files.expand(init))
-    identity = {"seed": seed, "init_checkpoint": init, "bert_config": config.to_dict(), "data": data} | common
+    identity = common | {"seed": seed, "init_checkpoint": init, "bert_config": config.to_dict(), "data": data}
     return json.loads(json.dumps(identity))
 
 
