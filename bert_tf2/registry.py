@@ -8,11 +8,12 @@ import os
 import sys
 from collections.abc import Callable
 from types import ModuleType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from bert_tf2.errors import UserError, did_you_mean
 
 Plugin = TypeVar("Plugin")
+Decorated = TypeVar("Decorated")
 
 
 class Registry(Generic[Plugin]):
@@ -27,29 +28,33 @@ class Registry(Generic[Plugin]):
         self._kind = kind
         self._entry_point_group = entry_point_group
         self._entry_points_loaded = False
-        self._plugins: dict[str, tuple[str, Plugin]] = {}
+        self._plugins: dict[str, tuple[str, Any, Plugin]] = {}
 
-    def register(self, name: str) -> Callable[[Plugin], Plugin]:
-        """Returns a decorator that adds what it decorates under `name`.
+    def register(self, name: str) -> Callable[[Decorated], Decorated]:
+        """Returns a decorator that adds what it decorates under `name`, and gives it back.
 
         Raises:
           UserError: the name is taken by something else.
         """
 
-        def add(plugin: Plugin) -> Plugin:
-            key = name.lower()
-            taken = self._plugins.get(key)
-            if taken is not None and not _same_source(taken[1], plugin):
+        def add(decorated: Decorated) -> Decorated:
+            taken = self._plugins.get(name.lower())
+            if taken is not None and not _same_source(taken[1], decorated):
                 raise UserError(f"the {self._kind} name '{name}' is registered twice; choose another name")
-            self._plugins[key] = (name, plugin)
-            return plugin
+            self._plugins[name.lower()] = (name, decorated, self.adapted(name, decorated))
+            return decorated
 
         return add
 
+    def adapted(self, name: str, plugin: Any) -> Plugin:
+        """What is kept under `name` of what was registered; a registry may check and complete it here."""
+        del name
+        return plugin
+
     def names(self) -> list[str]:
         """All registered names, sorted."""
-        self._load_entry_points()
-        return sorted(name for name, _ in self._plugins.values())
+        self.load()
+        return sorted(name for name, *_ in self._plugins.values())
 
     def get(self, name: str) -> Plugin:
         """Returns the plug-in called `name`.
@@ -58,22 +63,23 @@ class Registry(Generic[Plugin]):
           UserError: there is none; the message holds the nearest name, the known ones and how to add one.
         """
         if name.lower() not in self._plugins:
-            self._load_entry_points()
+            self.load()
         if name.lower() not in self._plugins:
             raise UserError(
                 f"unknown {self._kind} '{name}'.{did_you_mean(name, self.names())} "
                 f"Known: {', '.join(self.names())}. Bring your own with --module_import=path/to/file.py"
             )
-        return self._plugins[name.lower()][1]
+        return self._plugins[name.lower()][2]
 
-    def _load_entry_points(self) -> None:
+    def load(self) -> None:
+        """Imports what installed packages announce, once."""
         if self._entry_points_loaded or self._entry_point_group is None:
             return
         self._entry_points_loaded = True
         for entry_point in importlib.metadata.entry_points(group=self._entry_point_group):
             loaded = entry_point.load()
             if not isinstance(loaded, ModuleType) and entry_point.name.lower() not in self._plugins:
-                self._plugins[entry_point.name.lower()] = (entry_point.name, loaded)
+                self.register(entry_point.name)(loaded)
 
 
 def import_module(path_or_name: str) -> ModuleType:

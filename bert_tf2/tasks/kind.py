@@ -1,0 +1,126 @@
+"""A kind of task, and the table of all kinds: what both ends, data preparation and training, are looked up by."""
+
+import importlib
+import importlib.util
+import pkgutil
+from typing import TYPE_CHECKING, Any
+
+from bert_tf2 import tasks
+from bert_tf2.errors import UserError, did_you_mean
+from bert_tf2.options import Options
+from bert_tf2.registry import Registry
+
+if TYPE_CHECKING:
+    from bert_tf2.data.records.metadata import MetaData
+    from bert_tf2.models.config import BertConfig
+    from bert_tf2.tasks.base import Task
+    from bert_tf2.tasks.preparation import Preparation
+
+
+class Kind:
+    """A kind of task. A subclass is registered by the name that commands call it by:
+
+        @kinds.register("tagging")
+        class Tagging(Kind):
+            ...
+
+    Its module is imported to define flags, so it imports nothing heavy at its top.
+
+    Attributes:
+      name: set when it is registered; the value of `--fine_tuning_task_type`.
+      task_type: what metadata call it, as `bert_tagging`.
+      data_options: frozen dataclass on `bert_tf2.options.Options` with the flags that it adds to data preparation; None for none.
+      run_options: the same for training. Kinds may share an option by sharing the class that declares it.
+    """
+
+    name: str = ""
+    task_type: str = ""
+    data_options: type[Options] | None = None
+    run_options: type[Options] | None = None
+
+    def check(self, options: Any) -> None:
+        """Checks what several options of data preparation must agree in, before anything heavy is imported.
+
+        Args:
+          options: those that all kinds have, and those of this kind.
+
+        Raises:
+          UserError: something needed is not given, or two things are that exclude each other.
+        """
+
+    def preparation(self, options: Any, tokenizer: Any, trained: "MetaData | None") -> "Preparation":
+        """The data end: what makes records of the files that the options name.
+
+        Args:
+          options: checked.
+          tokenizer: a `bert_tf2.text.tokenizer.Tokenizer`.
+          trained: metadata of the training for whose model the records are; None where there is none yet.
+
+        Raises:
+          UserError: a file or an option that cannot be used.
+        """
+        raise UserError(f"{self.name}: no records are made for this kind of task (Kind.preparation is not defined)")
+
+    def task(self, meta: "MetaData", config: "BertConfig", options: Any) -> "Task":
+        """The model end: head, loss, predictions and scores.
+
+        Args:
+          meta: metadata of the records.
+          config: of the encoder.
+          options: of the training.
+
+        Raises:
+          UserError: metadata or options that cannot be used.
+        """
+        raise UserError(f"{self.name}: no model is trained for this kind of task (Kind.task is not defined)")
+
+
+class Kinds(Registry[Kind]):
+    """All kinds: those of the folders beside this file that hold a `kind.py`, and what outside code registers."""
+
+    def __init__(self) -> None:
+        super().__init__("kind of task", "bert_tf2.tasks")
+        self._found = False
+
+    def adapted(self, name: str, plugin: Any) -> Kind:
+        """An instance of the kind, which knows its name.
+
+        Raises:
+          UserError: it is no kind, or does not say what metadata call it.
+        """
+        kind = plugin() if isinstance(plugin, type) else plugin
+        if not isinstance(kind, Kind) or not kind.task_type:
+            raise UserError(
+                f"the kind of task '{name}' must be a subclass of bert_tf2.tasks.kind.Kind with a task_type, such as "
+                f"'bert_{name}'; got {plugin!r}"
+            )
+        kind.name = name
+        return kind
+
+    def load(self) -> None:
+        """Imports the kinds of the package and of installed packages, once."""
+        if not self._found:
+            self._found = True
+            for module in pkgutil.iter_modules(tasks.__path__):
+                name = f"{tasks.__name__}.{module.name}.kind"
+                if module.ispkg and importlib.util.find_spec(name) is not None:
+                    importlib.import_module(name)
+        super().load()
+
+
+kinds = Kinds()
+
+
+def kind_of(task_type: str) -> Kind:
+    """The kind whose records metadata call `task_type`.
+
+    Raises:
+      UserError: there is none.
+    """
+    known = {kind.task_type: kind for kind in map(kinds.get, kinds.names())}
+    if task_type not in known:
+        raise UserError(
+            f"records of the task '{task_type}' belong to no known kind of task.{did_you_mean(task_type, known)} Known: "
+            f"{', '.join(known)}. Bring your own with --module_import=path/to/file.py"
+        )
+    return known[task_type]
