@@ -103,7 +103,7 @@ class JsonStream:
                     break
         escapes = any(self._buffer.find(escape, self._position, end) >= 0 for escape in ("\\ud", "\\uD"))
         self._position = end
-        return _without_surrogates(value) if escapes else value
+        return without_surrogates(value) if escapes else value
 
     def _more(self) -> bool:
         """Reads on; False at the end of the file. What was passed over is forgotten."""
@@ -130,13 +130,14 @@ class JsonStream:
         raise UserError(f"{self.path}:{line}:{column}: not valid JSON: {reason}") from None
 
 
-def _without_surrogates(value: Any) -> Any:
+def without_surrogates(value: Any) -> Any:
+    """A JSON value with U+FFFD in place of half surrogate pairs, which no text holds."""
     if isinstance(value, str):
         return _SURROGATE.sub("\ufffd", value)
     if isinstance(value, list):
-        return [_without_surrogates(element) for element in value]
+        return [without_surrogates(element) for element in value]
     if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(element) for key, element in value.items()}
+        return {without_surrogates(key): without_surrogates(element) for key, element in value.items()}
     return value
 
 

@@ -1,0 +1,1 @@
+"""Multiple choice: one answer to a question among several given ones."""
