@@ -1,0 +1,120 @@
+"""Questions with choices -> ids: one input for each choice, of which only the context may be cut.
+
+The layout and the cuts are those of ALBERT's `run_race.py`: `[CLS] context [SEP] question choice [SEP]`.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bert_tf2.data.encoding import id_encoder
+from bert_tf2.errors import UserError
+from bert_tf2.tasks.multiple_choice.examples import ChoiceExample, name_of
+
+SPECIAL_TOKENS = 3
+"""[CLS] and two [SEP]."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PackingOptions:
+    """How inputs are cut.
+
+    Attributes:
+      max_seq_length: the most tokens an input may have.
+      max_qa_length: of question and choice together only so many tokens, the last ones, are kept; None keeps all.
+    """
+
+    max_seq_length: int = 128
+    max_qa_length: int | None = None
+
+    @property
+    def room(self) -> int:
+        """How many tokens fit besides the special ones."""
+        return self.max_seq_length - SPECIAL_TOKENS
+
+    def check(self) -> None:
+        """Refuses what cannot work.
+
+        Raises:
+          UserError: nothing fits, or question and choice may be longer than what does.
+        """
+        if self.room < 1:
+            raise UserError(f"--max_seq_length must be at least {SPECIAL_TOKENS + 1} here; got {self.max_seq_length}")
+        if self.max_qa_length is not None and not 1 <= self.max_qa_length <= self.room:
+            raise UserError(
+                f"--max_qa_length must be from 1 to --max_seq_length - {SPECIAL_TOKENS} = {self.room}; got {self.max_qa_length}"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class PackedChoices:
+    """The inputs of one question.
+
+    Attributes:
+      ids: the token ids of each choice's input.
+      first: how many of them belong to the first segment, by choice.
+      context_is_cut, question_is_cut: whether tokens of the context, or of a question with its choice, were left out.
+      is_ambiguous: two choices have the same ids.
+    """
+
+    ids: list[list[int]]
+    first: list[int]
+    context_is_cut: bool
+    question_is_cut: bool
+    is_ambiguous: bool
+
+
+class ChoicePacker:
+    """Makes the inputs of questions.
+
+    Args:
+      tokenizer: a `bert_tf2.text.tokenizer.Tokenizer`.
+      options: how they are cut.
+    """
+
+    def __init__(self, tokenizer: Any, options: PackingOptions):
+        self._encode, self._options = id_encoder(tokenizer), options
+        self._cls, self._sep = [tokenizer.cls_id], [tokenizer.sep_id]
+
+    def __call__(self, examples: Sequence[ChoiceExample]) -> list[PackedChoices | str]:
+        """The inputs of each example, or why it cannot be used."""
+        inputs = [example.inputs() for example in examples]
+        # Questions on one text stand together.
+        texts = list(dict.fromkeys(text for first, seconds, _ in inputs for text in (first, *seconds)))
+        ids, lengths = self._encode(texts)
+        ends = np.cumsum(lengths)
+        of_text = dict(zip(texts, np.split(ids, ends[:-1])))
+        return [
+            self._packed(of_text[first].tolist(), [of_text[text].tolist() for text in seconds], is_context)
+            for first, seconds, is_context in inputs
+        ]
+
+    def _packed(self, first: list[int], seconds: list[list[int]], is_context: bool) -> PackedChoices | str:
+        empty = next((number for number, ids in enumerate(seconds) if not ids), None)
+        if empty is not None:
+            return f"choice {name_of(empty)} has no token"
+        packed, parts, context_is_cut, question_is_cut = [], [], False, False
+        for number, second in enumerate(seconds):
+            question = [] if is_context else first
+            asked = len(question) + len(second)
+            most = self._options.max_qa_length
+            if most is None and asked > self._options.room:
+                return (
+                    f"the question with choice {name_of(number)} has {asked} tokens, but --max_seq_length="
+                    f"{self._options.max_seq_length} has room for {self._options.room}; raise it, or cut question and choice "
+                    "to their last tokens by --max_qa_length"
+                )
+            kept = asked if most is None else min(asked, most)
+            question_is_cut |= kept < asked
+            second = second[-kept:]
+            if is_context:
+                before = first[: self._options.room - kept]
+                context_is_cut |= len(before) < len(first)
+            else:
+                before = question[max(len(question) - (kept - len(second)), 0) :]
+            packed.append([*self._cls, *before, *self._sep, *second, *self._sep])
+            parts.append(len(before) + 2)
+        is_ambiguous = len(set(map(tuple, packed))) < len(packed)
+        return PackedChoices(packed, parts, context_is_cut, question_is_cut, is_ambiguous)
