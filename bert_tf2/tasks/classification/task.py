@@ -7,36 +7,12 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2.errors import UserError, did_you_mean
-from bert_tf2.models.dropout import Dropout
 from bert_tf2.tasks.base import Batch
 from bert_tf2.tasks.classification import metrics as metric_functions
 from bert_tf2.tasks.classification.features import classification_features
+from bert_tf2.tasks.pooled_head import classification_head
 
 logger = logging.getLogger(__name__)
-
-# Far above the salts that the encoder's own dropout layers use.
-_HEAD_DROPOUT_SALT = 1_000_003
-
-
-class ClassificationHead(tf_keras.layers.Layer):
-    """A dense layer from the pooled output [B, H] to logits [B, C]; its variables lie where the model garden's do.
-
-    Args:
-      num_labels: number of classes C; 1 for regression.
-      initializer_range: standard deviation of the truncated normal the kernel starts from.
-    """
-
-    def __init__(self, num_labels: int, initializer_range: float, **kwargs):
-        super().__init__(dtype="float32", **kwargs)
-        self.out_proj = tf_keras.layers.Dense(
-            num_labels,
-            kernel_initializer=tf_keras.initializers.TruncatedNormal(stddev=initializer_range),
-            name="logits",
-            dtype="float32",
-        )
-
-    def call(self, pooled_output: tf.Tensor) -> tf.Tensor:
-        return self.out_proj(tf.cast(pooled_output, tf.float32))
 
 
 class ClassificationTask:
@@ -48,7 +24,7 @@ class ClassificationTask:
       label_list: label names in id order; None for regression.
       metrics: names from `bert_tf2.tasks.classification.metrics`; the first is the default `best_metric`.
       dropout_rate: dropout on the pooled output while training.
-      initializer_range: see `ClassificationHead`.
+      initializer_range: see `bert_tf2.tasks.pooled_head.ClassificationHead`.
       has_sample_weights: records carry a `weight`.
       best_metric: the metric that names the best checkpoint.
 
@@ -88,8 +64,7 @@ class ClassificationTask:
         """Puts dropout and the head on the encoder's pooled output; the model maps the encoder's inputs to logits [B, C]."""
         inputs = {name: tf_keras.Input((None,), dtype=tf.int32, name=name) for name in _INPUT_NAMES}
         pooled_output = encoder(inputs)["pooled_output"]
-        dropped = Dropout(self._dropout_rate, salt=_HEAD_DROPOUT_SALT, name="pooled_dropout")(pooled_output)
-        logits = ClassificationHead(self.num_labels, self._initializer_range, name="sentence_prediction")(dropped)
+        logits = classification_head(pooled_output, self.num_labels, self._dropout_rate, self._initializer_range)
         return tf_keras.Model(inputs=inputs, outputs=logits, name="bert_classifier")
 
     def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
