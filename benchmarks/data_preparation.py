@@ -25,7 +25,8 @@ from official.nlp.data import classifier_data_lib
 from official.nlp.tools import tokenization
 
 from bert_tf2.data.encoding import input_encoder
-from bert_tf2.data.records.records import RecordWriter, parse_records
+from bert_tf2.data.records.parsing import parse_records
+from bert_tf2.data.records.record_writer import RecordWriter
 from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.tasks.classification.features import classification_features
 from bert_tf2.tasks.classification.glue import create_processor
@@ -84,7 +85,7 @@ def compare(ours: str, garden: str) -> int:
     specs, count = classification_features(), 0
     both = zip(tf.data.TFRecordDataset(ours).batch(512), tf.data.TFRecordDataset(garden).batch(512), strict=True)
     for our_rows, garden_rows in both:
-        our_batch = parse_records(our_rows, specs, _LENGTH)
+        our_batch = parse_records(our_rows, specs, {"tokens": _LENGTH})
         for name, value in tf.io.parse_example(garden_rows, garden_features).items():
             if not np.array_equal(our_batch[names.get(name, name)].numpy(), value.numpy()):
                 raise SystemExit(f"{name} differs between record {count} and {count + len(our_rows)}")

@@ -70,7 +70,7 @@ def module_name(path: pathlib.Path) -> str:
 
 
 def room(module: str) -> str:
-    """The part of the house a module belongs to: `bert_tf2.data` for `bert_tf2.data.records.records`."""
+    """The part of the house a module belongs to: `bert_tf2.data` for `bert_tf2.data.records.parsing`."""
     return ".".join(module.split(".")[:2])
 
 

@@ -50,7 +50,7 @@ def predict(job: dict) -> None:
     model = task.build_model(encoder)
     load_encoder_weights(encoder, job["weights"], config)
     records = RecordSet.open(job["records"], squad_features(training=False))
-    padding = Padding(longest=job["max_seq_length"])
+    padding = Padding(most={"tokens": job["max_seq_length"]})
     steps, lengths = measure.Steps(), watched.watch_lengths()
     for _ in range(2):
         lengths.clear()

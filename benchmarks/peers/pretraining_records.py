@@ -9,7 +9,8 @@ import tensorflow as tf
 from official.nlp.data import create_pretraining_data
 from official.nlp.tools import tokenization
 
-from bert_tf2.data.records.records import RecordWriter, parse_records
+from bert_tf2.data.records.parsing import parse_records
+from bert_tf2.data.records.record_writer import RecordWriter
 from bert_tf2.tasks.pretraining.features import pretraining_features
 
 # The share of a row's tokens that is masked, and of rows that are shorter: Google's defaults.

@@ -15,8 +15,9 @@ from official.nlp.data import squad_lib
 
 from bert_tf2 import files
 from bert_tf2.data.records import metadata
+from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.data.records.record_set import RecordSet
-from bert_tf2.data.records.records import RecordWriter, parse_records
+from bert_tf2.data.records.record_writer import RecordWriter
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.question_answering.features import squad_features
 from bert_tf2.tasks.question_answering.preparation import SquadRecordOptions, prepare_squad
@@ -58,7 +59,7 @@ def compare(ours: pathlib.Path, garden: pathlib.Path, length: int) -> int:
     specs, count = squad_features(), 0
     for our_rows, garden_rows in zip(*(tf.data.TFRecordDataset(str(path)).batch(512) for path in (ours, garden)), strict=True):
         assert len(our_rows) == len(garden_rows), "the files hold different numbers of records"
-        our_batch = parse_records(our_rows, specs, length)
+        our_batch = parse_records(our_rows, specs, {"tokens": length})
         for name, value in tf.io.parse_example(garden_rows, of_garden).items():
             equal = np.array_equal(our_batch[_PER_TOKEN.get(name, name)].numpy(), value.numpy())
             assert equal, f"{name} differs between record {count} and {count + len(our_rows)}"
@@ -76,7 +77,7 @@ def make_training_sample(prepared: pathlib.Path, directory: pathlib.Path, size: 
     """Writes records evenly spread over a prepared file: `train`, `padded` (each with its metadata), and `token_ids.jsonl`."""
     meta = metadata.read_meta_data(str(prepared.with_suffix(".json")))
     sample = _spread(read_all(prepared), size)
-    for name, pad_to in (("train", None), ("padded", meta.max_seq_length)):
+    for name, pad_to in (("train", None), ("padded", {"tokens": meta.max_seq_length})):
         file = _write(directory / f"{name}.tf_record", sample, squad_features(), pad_to)
         of_sample = dataclasses.replace(meta, sizes={"train": size}, files={"train": file}, padded=pad_to is not None)
         metadata.write_meta_data(str(directory / f"{name}.json"), of_sample)
@@ -96,7 +97,7 @@ def write_token_ids(records: Iterable[bytes], path: pathlib.Path) -> None:
 def make_prediction_sample(windows: list[bytes], directory: pathlib.Path, size: int, length: int) -> None:
     """Writes windows evenly spread over those given: `windows.tf_record` and, padded, `padded_windows.tf_record`."""
     sample = _spread(windows, size)
-    for name, pad_to in (("windows", None), ("padded_windows", length)):
+    for name, pad_to in (("windows", None), ("padded_windows", {"tokens": length})):
         _write(directory / f"{name}.tf_record", sample, squad_features(training=False), pad_to)
 
 
@@ -108,7 +109,7 @@ def _spread(records: list[bytes], size: int) -> list[bytes]:
     return [records[number * len(records) // size] for number in range(size)]
 
 
-def _write(path: pathlib.Path, records: list[bytes], specs: list, pad_to: int | None) -> metadata.RecordFile:
+def _write(path: pathlib.Path, records: list[bytes], specs: list, pad_to: dict[str, int] | None) -> metadata.RecordFile:
     with RecordWriter(str(path), specs, pad_to) as writer:
         for record in records:
             writer.write(_features(record))

@@ -6,7 +6,7 @@ import random
 
 from bert_tf2 import cli
 from bert_tf2.data.records.metadata import PRETRAINING, MetaData, write_meta_data
-from bert_tf2.data.records.records import RecordWriter
+from bert_tf2.data.records.record_writer import RecordWriter
 from bert_tf2.jobs.pretraining.job import run_pretraining
 from bert_tf2.jobs.pretraining.options import PretrainingOptions
 from bert_tf2.tasks.pretraining.features import pretraining_features

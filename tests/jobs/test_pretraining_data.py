@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from bert_tf2.data.records.metadata import PRETRAINING, read_meta_data
-from bert_tf2.data.records.records import parse_records
+from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.files import sha256_of_file
 from bert_tf2.tasks.pretraining.features import pretraining_features
 from bert_tf2.tasks.pretraining.metadata import from_meta_data
@@ -42,7 +42,10 @@ def test_records_and_metadata(tmp_path, text, tiny_vocab_file, capsys):
         assert shard.bytes == (out / shard.name).stat().st_size
     records = [r for shard in meta_data.shards for r in tf.data.TFRecordDataset(str(out / shard.name)).as_numpy_iterator()]
     assert meta_data.train_data_size == len(records)
-    batch = {name: value.numpy() for name, value in parse_records(tf.constant(records), pretraining_features(), 48, 8).items()}
+    batch = {
+        name: value.numpy()
+        for name, value in parse_records(tf.constant(records), pretraining_features(), {"tokens": 48, "predictions": 8}).items()
+    }
     lengths, predictions = batch["input_mask"].sum(axis=1), batch["masked_lm_weights"].sum()
     assert settings.mean_tokens == pytest.approx(lengths.mean())
     assert settings.padding_fraction == pytest.approx(1 - lengths.mean() / 48)

@@ -111,7 +111,7 @@ def test_every_form_of_the_encoder_fine_tunes(place, capsys):
 
 
 def test_googles_dialect_on_records_without_metadata(place, tmp_path, capsys):
-    place.write("google", 2, 20, meta=False, pad_to=24, predictions_pad_to=4, gzip=True)
+    place.write("google", 2, 20, meta=False, pad_to={"tokens": 24, "predictions": 4}, gzip=True)
     out = tmp_path / "out"
     flags = [f"--input_file={tmp_path}/google/*", f"--output_dir={out}", f"--bert_config_file={place.config_file}"]
     flags += ["--max_seq_length=24", "--max_predictions_per_seq=4", "--num_gpus=0"]

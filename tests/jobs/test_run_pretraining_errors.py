@@ -8,7 +8,7 @@ import tensorflow as tf
 from pretraining_workplace import PretrainingWorkplace, make_record
 from test_run_pretraining import held_out
 
-from bert_tf2.data.records.records import RecordWriter
+from bert_tf2.data.records.record_writer import RecordWriter
 from bert_tf2.tasks.pretraining.features import pretraining_features
 
 

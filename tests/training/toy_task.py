@@ -5,8 +5,9 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2.data.batches.pipeline import BatchPlan
+from bert_tf2.data.records.feature_spec import FeatureSpec
 from bert_tf2.data.records.record_set import RecordSet
-from bert_tf2.data.records.records import FeatureSpec, RecordWriter
+from bert_tf2.data.records.record_writer import RecordWriter
 from bert_tf2.models.dropout import Dropout
 from bert_tf2.training.evaluation import predict_all
 from bert_tf2.training.optimization import create_optimizer
@@ -15,8 +16,8 @@ from bert_tf2.training.trainer import Trainer, TrainerConfig
 
 VOCABULARY = 20
 FEATURES = [
-    FeatureSpec("input_ids", per_token=True, batch_name="input_word_ids"),
-    FeatureSpec("input_mask", per_token=True),
+    FeatureSpec("input_ids", shape=("tokens",), batch_name="input_word_ids"),
+    FeatureSpec("input_mask", shape=("tokens",)),
     FeatureSpec("label_ids"),
     FeatureSpec("example_id"),
 ]

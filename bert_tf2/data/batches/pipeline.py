@@ -6,13 +6,14 @@ global batches.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
 
-from bert_tf2.data.records.records import FeatureSpec, parse_records
+from bert_tf2.data.records.feature_spec import TOKENS, FeatureSpec, counted_axes
+from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.errors import UserError
 
 # Rows are sorted by length inside windows of this many batches: long enough that a batch's rows are of nearly one length,
@@ -126,8 +127,8 @@ class Records(Protocol):
     def read(self, row: int) -> bytes:
         """The serialized record of a row."""
 
-    def lengths_of(self, rows: np.ndarray) -> np.ndarray:
-        """Number of tokens of some rows."""
+    def sizes_of(self, rows: np.ndarray) -> Mapping[str, np.ndarray]:
+        """Sizes of some rows on the axes of `counted_axes`."""
 
     def location(self, row: int) -> str:
         """Where a row comes from, for messages."""
@@ -135,30 +136,28 @@ class Records(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Padding:
-    """What length batches get.
+    """What sizes batches get on the axes that their features name.
 
     Attributes:
-      fixed_length: every batch has this length (TPU, XLA with one shape); None pads to the longest row of the global batch.
-      multiple_of: lengths are rounded up to a multiple, which bounds the number of shapes.
-      longest: a rounded length never exceeds this; usually `max_seq_length`.
-      most_predictions: no row has more masked tokens than this; None where that is not known.
-      fixed_predictions: every row has place for `most_predictions`, so that the shape is the same.
+      fixed: axes on which every batch has the same size (TPU, XLA with one shape). On others a batch is padded to the longest row
+        of the global batch.
+      most: no row has more on these axes, such as `{"tokens": max_seq_length}`.
+      multiple_of: numbers of tokens are rounded up to a multiple, but not above the most; this bounds the number of shapes.
       full_batches: partial batches are filled to the full batch size with rows of weight 0, so that the shape is the same.
     """
 
-    fixed_length: int | None = None
+    fixed: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    most: Mapping[str, int] = dataclasses.field(default_factory=dict)
     multiple_of: int = 1
-    longest: int | None = None
-    most_predictions: int | None = None
-    fixed_predictions: bool = False
     full_batches: bool = False
 
-    def length(self, lengths: np.ndarray) -> int:
-        """The length of a batch whose rows have these lengths."""
-        if self.fixed_length is not None:
-            return self.fixed_length
-        rounded = -(-int(lengths.max(initial=1)) // self.multiple_of) * self.multiple_of
-        return min(rounded, self.longest) if self.longest is not None else rounded
+    def size(self, axis: str, sizes: np.ndarray) -> int:
+        """The size on an axis of a batch whose rows have these sizes."""
+        longest = int(sizes.max(initial=1))
+        if axis != TOKENS:
+            return longest
+        rounded = -(-longest // self.multiple_of) * self.multiple_of
+        return min(rounded, self.most.get(axis, rounded))
 
     def rows(self, real: int, batch_size: int, parts: int) -> int:
         """The number of rows of a batch with `real` real rows that is divided into `parts` equal parts."""
@@ -188,7 +187,7 @@ def distributed_batches(
 ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
     """The batches of a plan from a step on, divided among the replicas, without end.
 
-    All replicas of a step get the same number of rows and the same length. Each worker reads its own share only.
+    All replicas of a step get the same number of rows and the same sizes. Each worker reads its own share only.
 
     Returns:
       a dataset of batches as `parse_records` makes them, [rows of a replica, …], with `example_weight` float32
@@ -198,7 +197,7 @@ def distributed_batches(
     replicas = strategy.num_replicas_in_sync
     check_divisible(plan.batch_size, replicas, accumulation_steps)
     share = _share_of(records, plan, padding, replicas, accumulation_steps)
-    predictions = padding.most_predictions if padding.fixed_predictions else None
+    counted = _axes_to_count(records, padding)
 
     def dataset_of_worker(worker: int, local: int) -> tf.data.Dataset:
         """The batches of a worker's `local` replicas, one after the other, step by step."""
@@ -214,8 +213,9 @@ def distributed_batches(
             return _read_in_python(read, index, per_replica)
 
         @tf.autograph.experimental.do_not_convert
-        def parse(serialized: tf.Tensor, real: tf.Tensor, length: tf.Tensor, samples: tf.Tensor) -> dict[str, tf.Tensor]:
-            batch = _tensors(serialized, real, length, records.specs, padding.fixed_length, predictions)
+        def parse(serialized: tf.Tensor, real: tf.Tensor, sizes: tf.Tensor, samples: tf.Tensor) -> dict[str, tf.Tensor]:
+            of_axes = {**padding.fixed, **{axis: sizes[number] for number, axis in enumerate(counted)}}
+            batch = _tensors(serialized, real, records.specs, of_axes)
             return batch if records.finish is None else records.finish(batch, samples)
 
         dataset = tf.data.Dataset.range(np.iinfo(np.int64).max).map(read_in_python)
@@ -265,7 +265,7 @@ def _replicas_of_this_process(strategy: tf.distribute.Strategy) -> list[int]:
 
 def bad_record(records: Records, plan: Plan, first_step: int, padding: Padding, steps: int = 1) -> str | None:
     """What is wrong with the first unusable record of some steps, or of those read ahead, and where it is; None for no such."""
-    length, predictions = padding.fixed_length or padding.longest, padding.most_predictions
+    sizes = {**padding.most, **padding.fixed}
     try:
         # A plan that sorts by length reads the rows itself.
         rows = [int(row) for step in range(first_step, first_step + steps + _READ_AHEAD) for row in plan.rows(step)]
@@ -273,7 +273,7 @@ def bad_record(records: Records, plan: Plan, first_step: int, padding: Padding, 
         return str(error)
     for row in rows:
         try:
-            batch = parse_records(tf.constant([records.read(row)]), records.specs, length, predictions)
+            batch = parse_records(tf.constant([records.read(row)]), records.specs, sizes)
             if records.finish is not None:
                 records.finish({**batch, EXAMPLE_WEIGHT: tf.ones([1])}, tf.zeros([1], tf.int64))
         except LookupError:
@@ -286,13 +286,20 @@ def bad_record(records: Records, plan: Plan, first_step: int, padding: Padding, 
     return None
 
 
+def _axes_to_count(records: Records, padding: Padding) -> list[str]:
+    return [axis for axis in counted_axes(records.specs) if axis not in padding.fixed]
+
+
 def _share_of(records: Records, plan: Plan, padding: Padding, replicas: int, accumulation_steps: int) -> Callable[..., tuple]:
+    counted = _axes_to_count(records, padding)
+
     def share(step: int, worker: int, replica: int, local: int) -> tuple:
-        """What replica `replica` of a worker's `local` ones gets: records, weights, length, numbers of the samples."""
+        """What replica `replica` of a worker's `local` ones gets: records, weights, sizes, numbers of the samples."""
         rows, samples = plan.rows(step), plan.sample_ids(step)
         if len(rows) == 0:  # past the last batch of an evaluation; prefetched, never used
             rows, samples = plan.rows(0)[:1], plan.sample_ids(0)[:1]
-        length = padding.length(records.lengths_of(rows) if padding.fixed_length is None else rows[:0])
+        of_rows = records.sizes_of(rows) if counted else {}
+        sizes = np.array([padding.size(axis, of_rows[axis]) for axis in counted], np.int32)
         size = padding.rows(len(rows), plan.batch_size, replicas * accumulation_steps) // replicas
         if plan.interleaved:
             positions = worker + replicas // local * np.arange(replica * size, (replica + 1) * size)
@@ -300,20 +307,20 @@ def _share_of(records: Records, plan: Plan, padding: Padding, replicas: int, acc
             positions = (worker * local + replica) * size + np.arange(size)
         chosen = np.minimum(positions, len(rows) - 1)
         serialized = [records.read(int(row)) for row in rows[chosen]]
-        return serialized, (positions < len(rows)).astype(np.float32), np.int32(length), samples[chosen]
+        return serialized, (positions < len(rows)).astype(np.float32), sizes, samples[chosen]
 
     return share
 
 
 def _read_in_python(read: Callable, index: tf.Tensor, rows: int | None) -> tuple[tf.Tensor, ...]:
     """Slices the bytes of one replica's rows; the parsing is left to TensorFlow's own threads."""
-    serialized, real, length, samples = tf.numpy_function(
+    serialized, real, sizes, samples = tf.numpy_function(
         lambda index: _as_arrays(*read(index)), [index], (tf.string, tf.float32, tf.int32, tf.int64), stateful=False
     )
     for values in (serialized, real, samples):
         values.set_shape([rows])
-    length.set_shape([])
-    return serialized, real, length, samples
+    sizes.set_shape([None])
+    return serialized, real, sizes, samples
 
 
 def _as_arrays(serialized: list[bytes], *others: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -322,20 +329,9 @@ def _as_arrays(serialized: list[bytes], *others: np.ndarray) -> tuple[np.ndarray
 
 
 def _tensors(
-    serialized: tf.Tensor,
-    real: tf.Tensor,
-    length: tf.Tensor,
-    specs: Sequence[FeatureSpec],
-    fixed_length: int | None,
-    predictions: int | None,
+    serialized: tf.Tensor, real: tf.Tensor, specs: Sequence[FeatureSpec], sizes: Mapping[str, int | tf.Tensor]
 ) -> dict[str, tf.Tensor]:
-    batch = parse_records(serialized, specs, fixed_length, predictions)
-    if fixed_length is None:
-        # A replica's own longest row may be shorter than the global batch's.
-        for spec in specs:
-            if spec.per_token and spec.in_batch:
-                missing = length - tf.shape(batch[spec.key])[1]
-                batch[spec.key] = tf.pad(batch[spec.key], [[0, 0], [0, missing]])
+    batch = parse_records(serialized, specs, sizes)
     batch[EXAMPLE_WEIGHT] = real * batch["weight"] if "weight" in batch else real
     for name, value in batch.items():
         batch[name] = tf.ensure_shape(value, serialized.shape[:1].concatenate(value.shape[1:]))

@@ -9,7 +9,7 @@ from bert_tf2 import files
 from bert_tf2.data.records import metadata
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.data.records.record_frames import begins_as_records
-from bert_tf2.data.records.records import RecordWriter
+from bert_tf2.data.records.record_writer import RecordWriter
 from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.errors import UserError
 

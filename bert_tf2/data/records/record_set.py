@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from bert_tf2 import files
 from bert_tf2.data.records import record_frames
+from bert_tf2.data.records.feature_spec import TOKENS, FeatureSpec, counted_axes, with_choice_lengths
 from bert_tf2.data.records.metadata import RecordFile
-from bert_tf2.data.records.records import MASK_FEATURE, FeatureSpec, parse_records
+from bert_tf2.data.records.parsing import parse_records, row_sizes
 from bert_tf2.errors import UserError, did_you_mean
 from bert_tf2.progress import during
 
@@ -35,7 +36,7 @@ class RecordSet:
         self._first_row = list(itertools.accumulate((len(frames) for frames in starts), initial=0))
         frames = np.concatenate([*starts, np.zeros((0, 2), np.int64)])
         self._begin, self._end = frames[:, 0], frames[:, 1]
-        self._lengths: np.ndarray | None = None
+        self._row_sizes: dict[str, np.ndarray] | None = None
 
     @classmethod
     @during("reading records")
@@ -99,10 +100,8 @@ class RecordSet:
 
     @property
     def lengths(self) -> np.ndarray:
-        """Number of tokens of each row without padding: int32 [N]."""
-        if self._lengths is None:
-            self._lengths = self._count_tokens()
-        return self._lengths
+        """Number of tokens of each row (of its longest choice) without padding: int32 [N]."""
+        return self._counted()[TOKENS]
 
     def take(self, number: int) -> "RecordSet":
         """The first `number` rows as a set of their own (`--train_data_size`)."""
@@ -139,43 +138,41 @@ class RecordSet:
         parsed = parse_records(tf.constant([self.read(int(row)) for row in rows]), self.specs)
         return {name: value.numpy() for name, value in parsed.items()}
 
-    def lengths_of(self, rows: np.ndarray) -> np.ndarray:
-        """Number of tokens of some rows: int32, as many as rows."""
-        return self.lengths[rows]
+    def sizes_of(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Sizes of some rows without padding, on the axes that `row_sizes` counts: int32, as many as rows."""
+        return {axis: sizes[rows] for axis, sizes in self._counted().items()}
+
+    def _counted(self) -> dict[str, np.ndarray]:
+        if self._row_sizes is None:
+            self._row_sizes = self._count()
+        return self._row_sizes
 
     @during("reading records")
-    def _count_tokens(self) -> np.ndarray:
-        count = token_counter(self.specs)
-        counted = [np.zeros(0, np.int32)]
+    def _count(self) -> dict[str, np.ndarray]:
+        count = size_counter(self.specs)
+        counted: list[dict[str, np.ndarray]] = []
         for first in range(0, len(self), _PARSE_AT_ONCE):
             rows = range(first, min(first + _PARSE_AT_ONCE, len(self)))
             try:
                 counted.append(count([self.read(row) for row in rows]))
             except tf.errors.InvalidArgumentError as error:
                 raise UserError(f"cannot parse the records in {self.location(first)} and after: {_first_line(error)}") from None
-        return np.concatenate(counted)
+        none = np.zeros(0, np.int32)
+        return {axis: np.concatenate([none, *(sizes[axis] for sizes in counted)]) for axis in counted_axes(self.specs)}
 
 
-def token_counter(specs: Sequence[FeatureSpec]) -> Callable[[Sequence[bytes]], np.ndarray]:
-    """The function from serialized records to their numbers of tokens without padding, int32 [N]; 1 where there are none.
+def size_counter(specs: Sequence[FeatureSpec]) -> Callable[[Sequence[bytes]], dict[str, np.ndarray]]:
+    """The function from serialized records to their sizes; see `row_sizes`.
 
     Raises (the function):
       tf.errors.InvalidArgumentError: a record cannot be parsed.
     """
-    per_token = [spec for spec in specs if spec.per_token]
-    mask = next((spec for spec in per_token if spec.name == MASK_FEATURE), None)
-    if not per_token:
-        return lambda serialized: np.ones(len(serialized), np.int32)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
-    def count(serialized: tf.Tensor) -> tf.Tensor:
-        features = parse_records(serialized, [mask or per_token[0]])
-        values = next(iter(features.values()))
-        if mask is None:
-            return tf.fill([tf.shape(values)[0]], tf.shape(values)[1])
-        return tf.reduce_max(tf.cast(values != 0, tf.int32) * (1 + tf.range(tf.shape(values)[1])), axis=1)
+    def count(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+        return row_sizes(serialized, specs)
 
-    return lambda serialized: count(tf.constant(serialized)).numpy()
+    return lambda serialized: {axis: sizes.numpy() for axis, sizes in count(tf.constant(serialized, tf.string)).items()}
 
 
 def _frames(path: str, content: Sequence) -> np.ndarray:
@@ -235,8 +232,8 @@ def check_features(records: "RecordSet", row: int = 0) -> None:
     except Exception:
         raise UserError(f"{records.location(row)}: not a tf.train.Example") from None
     held: Mapping = first.features.feature
-    for spec in records.specs:
-        if spec.in_batch and not spec.optional and not any(name in held for name in (spec.name, *spec.aliases)):
+    for spec in with_choice_lengths([spec for spec in records.specs if spec.in_batch]):
+        if not spec.optional and not any(name in held for name in (spec.name, *spec.aliases)):
             raise UserError(
                 f"{records.location(row)} has no feature '{spec.name}'.{did_you_mean(spec.name, held)} "
                 f"It holds {', '.join(sorted(held))}; were these records written for another task or for prediction?"

@@ -9,9 +9,9 @@ import tensorflow as tf
 from bert_tf2 import files
 from bert_tf2.crc32c import masked_crc32c
 from bert_tf2.data.records import record_frames
+from bert_tf2.data.records.feature_spec import TOKENS, FeatureSpec, counted_axes
 from bert_tf2.data.records.metadata import RecordFile
-from bert_tf2.data.records.record_set import RecordSet, check_features, token_counter
-from bert_tf2.data.records.records import FeatureSpec
+from bert_tf2.data.records.record_set import RecordSet, check_features, size_counter
 from bert_tf2.errors import UserError
 from bert_tf2.progress import during
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 # A row's number is that of its file and, in the last bits, that of its record.
 _RECORD_BITS = 40
-_MOST_KEPT_LENGTHS = 1 << 20
+_MOST_KEPT_SIZES = 1 << 20
 
 
 class ShardedRecords:
@@ -42,8 +42,8 @@ class ShardedRecords:
         self.paths, self.specs, self.own, self.sizes = list(paths), list(specs), list(own), sizes
         self._contents: dict[int, bytes] = {}
         self._starts: dict[int, np.ndarray] = {}
-        self._count = token_counter(specs)
-        self._lengths: dict[int, int] = {}
+        self._count, self._axes = size_counter(specs), counted_axes(specs)
+        self._row_sizes: dict[int, tuple[int, ...]] = {}
 
     @classmethod
     @during("reading records")
@@ -124,20 +124,26 @@ class ShardedRecords:
         byte = f" (byte {self._starts[file][record]})" if file in self._starts else ""
         return f"{self.paths[file]}, record {record}{byte}"
 
-    def lengths_of(self, rows: np.ndarray) -> np.ndarray:
-        """Number of tokens without padding of some rows, int32; remembered for a while."""
+    def sizes_of(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Sizes of some rows without padding, on the axes that `row_sizes` counts: int32, as many as rows; remembered a while."""
         rows = np.asarray(rows).tolist()
-        unknown = [row for row in rows if row not in self._lengths]
+        unknown = [row for row in rows if row not in self._row_sizes]
         if unknown:
-            if len(self._lengths) > _MOST_KEPT_LENGTHS:
-                self._lengths.clear()
+            if len(self._row_sizes) > _MOST_KEPT_SIZES:
+                self._row_sizes.clear()
                 unknown = rows
             try:
-                self._lengths.update(zip(unknown, self._count([self.read(row) for row in unknown]).tolist()))
+                counted = self._count([self.read(row) for row in unknown])
             except tf.errors.InvalidArgumentError as error:
                 reason = error.message.strip().splitlines()[0]
                 raise UserError(f"cannot parse the record in {self.location(unknown[0])} or one near it: {reason}") from None
-        return np.array([self._lengths[row] for row in rows], np.int32)
+            self._row_sizes.update(zip(unknown, zip(*(counted[axis].tolist() for axis in self._axes))))
+        columns = np.array([self._row_sizes[row] for row in rows], np.int32).reshape(len(rows), len(self._axes)).T
+        return dict(zip(self._axes, columns))
+
+    def lengths_of(self, rows: np.ndarray) -> np.ndarray:
+        """Number of tokens of some rows without padding: int32, as many as rows."""
+        return self.sizes_of(rows)[TOKENS]
 
     def rows_of(self, files: np.ndarray, records: np.ndarray) -> np.ndarray:
         """The numbers of rows, from those of files and of records in them: int64."""

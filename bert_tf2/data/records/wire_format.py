@@ -6,12 +6,13 @@ Building the message object of each example would take longer than tokenizing it
 import itertools
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from bert_tf2.data.records.feature_spec import FeatureSpec
+from bert_tf2.data.records.feature_spec import CHOICE_LENGTHS, CHOICES, FeatureSpec, with_choice_lengths
+
+Values = float | bytes | str | Sequence[float] | Sequence[str] | Sequence[Sequence[float]]
+"""The values of a feature of one record: one, or as many as its axes say; integers below 128 may stand as `bytes`."""
 
 _LONGEST_VARINT = 10
 # Seven bits with the mark that more follow.
@@ -89,47 +90,72 @@ def integer_lists(values: np.ndarray, counts: np.ndarray) -> list[bytes]:
     return [joined[begin:end] for begin, end in itertools.pairwise(bounds)]
 
 
+# Feature is a oneof: bytes_list = 1, float_list = 2, int64_list = 3.
+_KINDS = {"string": b"\x0a", "float32": b"\x12", "int64": b"\x1a"}
+
+
 class _FeatureEncoder:
     """Encodes one feature as an entry of the map in `tf.train.Features`.
 
     Everything before the values depends on their encoded length alone and is kept.
     """
 
-    def __init__(self, spec: "FeatureSpec", pad_to: int | None):
+    def __init__(self, spec: FeatureSpec, pad_to: int | None):
         self.spec = spec
-        self._pad_to = pad_to
+        self.pad_to = pad_to
         name = spec.name.encode()
-        self._key = b"\x0a" + varint(len(name)) + name
-        # Feature is a oneof: float_list = 2, int64_list = 3; both lists hold packed values in field 1.
-        self._kind = b"\x1a" if spec.dtype == "int64" else b"\x12"
+        before_value, kind = b"\x0a" + varint(len(name)) + name + b"\x12", _KINDS[spec.dtype]
+        # Both lists of numbers hold packed values in field 1; a list of strings is as many fields 1.
+        self._tags = (kind, before_value) if spec.dtype == "string" else (b"\x0a", kind, before_value)
         self._heads: dict[int, bytes] = {}
+        self._padding = b"" if spec.dtype == "string" else self._list([spec.pad])
 
-    def encode(self, values: Sequence[float] | bytes | float) -> bytes:
+    def encode(self, values: Values) -> bytes:
         """The entry's bytes; see `ExampleEncoder.entries`."""
         if self.spec.dtype == "int64":
             if values.__class__ is bytes:
                 return self.packed(values, len(values))
             if values.__class__ is int:
                 return self.packed(varint(values), 1)
-        values = list(values) if hasattr(values, "__len__") else [values]
+        if self.spec.by_choice:
+            return self._choices(values)
+        is_list = hasattr(values, "__len__") and not isinstance(values, (str, bytes))
+        values = list(values) if is_list else [values]
+        return self.packed(self._list(values), len(values))
+
+    def _list(self, values: list) -> bytes:
         if self.spec.dtype == "int64":
-            return self.packed(varints(values), len(values))
-        return self.packed(struct.pack(f"<{len(values)}f", *values), len(values))
+            return varints(values)
+        if self.spec.dtype == "float32":
+            return struct.pack(f"<{len(values)}f", *values)
+        # JSON may hold half of a surrogate pair.
+        texts = [text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass") for text in values]
+        return b"".join([b"\x0a" + kept_varint(len(text)) + text for text in texts])
+
+    def _choices(self, values: Sequence[Sequence[float]]) -> bytes:
+        lists = [self._list(list(choice)) + self._missing(len(choice)) for choice in values]
+        return self._entry(b"".join(lists))
 
     def packed(self, payload: bytes, count: int) -> bytes:
         """The entry's bytes, from its values in the form they have in a packed list."""
-        if self._pad_to is not None:
-            missing = self._pad_to - count
-            if missing < 0:
-                raise ValueError(f"feature {self.spec.name} has {count} values; the padded length is {self._pad_to}")
-            payload += bytes(missing if self._kind == b"\x1a" else 4 * missing)
+        return self._entry(payload if self.pad_to is None else payload + self._missing(count))
+
+    def _missing(self, count: int) -> bytes:
+        """What fills up so many values."""
+        if self.pad_to is None:
+            return b""
+        if count > self.pad_to:
+            raise ValueError(f"feature {self.spec.name} has {count} values; the padded length is {self.pad_to}")
+        return self._padding * (self.pad_to - count)
+
+    def _entry(self, payload: bytes) -> bytes:
         head = self._heads.get(len(payload))
         return (self.head(len(payload)) if head is None else head) + payload
 
     def head(self, length: int) -> bytes:
         """What stands before encoded values of this length."""
         head = b""
-        for tag in (b"\x0a", self._kind, self._key + b"\x12"):
+        for tag in self._tags:
             head = tag + varint(length + len(head)) + head
         self._heads[length] = head = b"\x0a" + varint(length + len(head)) + head
         return head
@@ -142,30 +168,54 @@ class ExampleEncoder:
     those of features that come again and again.
 
     Args:
-      specs: the features.
-      pad_to: length to which features that are per token are padded with 0; None leaves them as they are.
-      predictions_pad_to: length to which features that are per prediction are padded with 0; None leaves them as they are.
+      specs: the features. `choice_lengths` is added where there are tokens of choices.
+      pad_to: fixed lengths of lists of numbers by axis, such as `{"tokens": 128}`, to which each list is filled up with the
+        feature's `pad`; other axes stay as they are, and so do choices.
     """
 
-    def __init__(self, specs: Sequence["FeatureSpec"], pad_to: int | None = None, predictions_pad_to: int | None = None):
-        def length(spec: "FeatureSpec") -> int | None:
-            return pad_to if spec.per_token else predictions_pad_to if spec.per_prediction else None
+    def __init__(self, specs: Sequence[FeatureSpec], pad_to: Mapping[str, int] | None = None):
+        fixed = {None: None, **(pad_to or {})}
+        assert CHOICES not in fixed, "records hold the choices there are"
 
-        self._encoders = {spec.name: _FeatureEncoder(spec, length(spec)) for spec in specs}
+        def length(spec: FeatureSpec) -> int | None:
+            return fixed.get(spec.shape[-1]) if spec.shape and spec.dtype != "string" else None
+
+        self._encoders = {spec.name: _FeatureEncoder(spec, length(spec)) for spec in with_choice_lengths(specs)}
+        self._has_choices = CHOICE_LENGTHS.name in self._encoders
         self._required = {spec.name for spec in specs if not spec.optional}
 
-    def entries(self, features: Mapping[str, Sequence[float] | bytes | float]) -> bytes:
+    def entries(self, features: Mapping[str, Values]) -> bytes:
         """Encodes some features of a record.
 
         Args:
-          features: values by feature name: a number, a sequence of numbers, or for integers below 128 `bytes`.
+          features: values by feature name: one, a sequence, for integers below 128 `bytes`, or a sequence for each choice. All
+            features with choices stand in one call, which adds `choice_lengths`.
 
         Raises:
-          ValueError: a feature is longer than the padded length.
+          ValueError: a feature is longer than the padded length, or choices differ in number or length between two features.
         """
+        features = self._with_choice_lengths(features) if self._has_choices else features
         return b"".join([self._encoders[name].encode(values) for name, values in features.items()])
 
-    def of_feature(self, name: str) -> Callable[[Sequence[float] | bytes | float], bytes]:
+    def _with_choice_lengths(self, features: Mapping[str, Values]) -> Mapping[str, Values]:
+        """Adds the tokens of each choice, of which every feature must have the same number."""
+        lengths, known_by = None, ""
+        for name, values in features.items():
+            spec = self._encoders[name].spec
+            if spec.by_choice:
+                found = [len(choice) for choice in values]
+                if lengths is not None and found != lengths:
+                    raise ValueError(f"the choices of {name} have {found} values, those of {known_by} {lengths}")
+                lengths, known_by = found, name
+        if lengths is None:
+            return features
+        for name, values in features.items():
+            if self._encoders[name].spec.shape == (CHOICES,) and len(values) != len(lengths):
+                raise ValueError(f"{name} has {len(values)} values for {len(lengths)} choices")
+        pad_to = self._encoders[known_by].pad_to
+        return {**features, CHOICE_LENGTHS.name: lengths if pad_to is None else [pad_to] * len(lengths)}
+
+    def of_feature(self, name: str) -> Callable[[Values], bytes]:
         """The function that encodes the entry of one feature; as `entries`, for a writer's inner loop."""
         return self._encoders[name].encode
 
@@ -190,7 +240,7 @@ class ExampleEncoder:
         """The record that consists of these entries."""
         return b"\x0a" + _varints[len(entries)] + entries
 
-    def encode(self, features: Mapping[str, Sequence[float] | bytes | float]) -> bytes:
+    def encode(self, features: Mapping[str, Values]) -> bytes:
         """Serializes a record at once; see `entries`.
 
         Raises:

@@ -11,8 +11,8 @@ import tf_keras
 from bert_tf2 import files
 from bert_tf2.data.batches.pipeline import check_divisible
 from bert_tf2.data.records.metadata import MetaData, read_meta_data
+from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.data.records.record_set import RecordSet
-from bert_tf2.data.records.records import parse_records
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.classifier_checks import check_task, model_facts, other_task
 from bert_tf2.jobs.fine_tuning.classifier_data import ClassifierData

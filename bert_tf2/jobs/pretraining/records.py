@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf2 import files
+from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.data.records.record_set import RecordSet
-from bert_tf2.data.records.records import parse_records
 from bert_tf2.data.records.sharded_records import ShardedRecords
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.pretraining.inputs import PretrainingInputs, shards_of

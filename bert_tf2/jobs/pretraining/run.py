@@ -12,6 +12,7 @@ import tf_keras
 from bert_tf2 import files
 from bert_tf2.data.batches.pipeline import BatchPlan, check_divisible
 from bert_tf2.data.batches.striped_plan import StripedPlan
+from bert_tf2.data.records.feature_spec import PREDICTIONS, TOKENS
 from bert_tf2.data.records.metadata import PRETRAINING, MetaData
 from bert_tf2.data.records.sharded_records import ShardedRecords
 from bert_tf2.jobs.pretraining.inputs import PretrainingInputs
@@ -71,8 +72,9 @@ class PretrainingRun(TrainingRun):
         self.heads = ("masked_lm", "next_sentence") if task.next_sentence else ("masked_lm",)
         self._records = PretrainingRecords(options, data, config, task)
         several = is_multi_worker(strategy)
+        most = {TOKENS: data.max_seq_length, PREDICTIONS: data.max_predictions_per_seq}
         # A worker knows the lengths in its own files only.
-        self._padding = training_setup.padding(options, data.max_seq_length, data.max_predictions_per_seq, several)
+        self._padding = training_setup.padding(options, most, several)
         resolver = strategy.cluster_resolver if several else None
         self._worker = (resolver.task_id, strategy.extended._num_workers) if resolver else (0, 1)
 
@@ -119,12 +121,12 @@ class PretrainingRun(TrainingRun):
             "max_predictions_per_seq": self._data.max_predictions_per_seq,
             "next_sentence": self._task.next_sentence,
             # Several workers do not sort, and so cannot go on with the order of one that did.
-            "sorted_by_length": self._padding.fixed_length is None,
+            "sorted_by_length": TOKENS not in self._padding.fixed,
         }
 
     def _plan(self, records: ShardedRecords, seed: int) -> StripedPlan:
         self._records.finish(records, seed)
-        by_length = self._padding.fixed_length is None
+        by_length = TOKENS not in self._padding.fixed
         return StripedPlan(
             records.sizes, records.rows_of, self._options.train_batch_size, seed, records.lengths_of if by_length else None
         )

@@ -13,6 +13,7 @@ import tf_keras
 
 from bert_tf2 import files
 from bert_tf2.data.batches.pipeline import BatchPlan, check_divisible
+from bert_tf2.data.records.feature_spec import TOKENS
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError
@@ -87,7 +88,7 @@ class TrainingRun(abc.ABC):
     ):
         self._options, self._config, self._strategy, self._directory, self._task = options, config, strategy, directory, task
         self._chief = is_chief(strategy)
-        self._padding = training_setup.padding(options, max_seq_length)
+        self._padding = training_setup.padding(options, {TOKENS: max_seq_length})
         self._step = 0
         # The checkpoint that the weights are from, where it is not one of the directory.
         self._origin: str | None = None

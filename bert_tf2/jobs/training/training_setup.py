@@ -8,9 +8,11 @@ import logging
 import math
 import os
 import random
+from collections.abc import Mapping
 from typing import Any
 
 from bert_tf2 import __version__, files
+from bert_tf2.data.records.feature_spec import TOKENS
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.training.training_options import TrainingOptions
 from bert_tf2.memory import keep_freed_memory
@@ -130,25 +132,21 @@ def has_static_shapes(options: TrainingOptions) -> bool:
     return is_tpu(options) or options.enable_xla
 
 
-def padding(options: TrainingOptions, max_seq_length: int, most_predictions: int | None = None, fixed_length: bool = False):
-    """The lengths of batches: the longest row's, a few fixed ones under XLA, one on TPU or with `--nobucket_by_length`.
+def padding(options: TrainingOptions, most: Mapping[str, int], fixed_length: bool = False):
+    """The sizes of batches: tokens are those of the longest row, a few fixed numbers under XLA, one on TPU or with
+    `--nobucket_by_length`; other axes are fixed on TPU and under XLA.
 
     Args:
       options: say where the job runs.
-      max_seq_length: the longest row.
-      most_predictions: the most masked tokens of a row, in pre-training.
-      fixed_length: one length wherever it runs.
+      most: the most of a row by axis, such as `{"tokens": max_seq_length}`.
+      fixed_length: one number of tokens wherever it runs.
     """
     from bert_tf2.data.batches.pipeline import Padding
 
     static = has_static_shapes(options)
-    general = Padding(
-        longest=max_seq_length, most_predictions=most_predictions, fixed_predictions=static and most_predictions is not None,
-        full_batches=static,
-    )  # fmt: skip
-    if is_tpu(options) or fixed_length or not options.bucket_by_length:
-        return dataclasses.replace(general, fixed_length=max_seq_length)
-    return dataclasses.replace(general, multiple_of=_XLA_LENGTH_MULTIPLE) if options.enable_xla else general
+    one_length = is_tpu(options) or fixed_length or not options.bucket_by_length
+    fixed = {axis: size for axis, size in most.items() if (one_length if axis == TOKENS else static)}
+    return Padding(fixed, most, _XLA_LENGTH_MULTIPLE if options.enable_xla else 1, full_batches=static)
 
 
 def create_optimizer(options: TrainingOptions, train_steps: int):

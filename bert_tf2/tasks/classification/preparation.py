@@ -13,9 +13,10 @@ from bert_tf2.data.encoding import input_encoder
 from bert_tf2.data.examples import InputExample
 from bert_tf2.data.processors import DataProcessor, check_labels, checked
 from bert_tf2.data.records import metadata
+from bert_tf2.data.records.feature_spec import TOKENS
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.data.records.publishing import check_outputs, known_objects_left_alone, publish, refuse_raw_data
-from bert_tf2.data.records.records import RecordWriter
+from bert_tf2.data.records.record_writer import RecordWriter
 from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.errors import UserError
 from bert_tf2.progress import Progress
@@ -93,7 +94,7 @@ def prepare(
     specs = classification_features(regression=processor.is_regression, weighted=bool(processor.weight_key))
     for split in splits:
         _start(split, processor, labels)
-    pad_to = options.max_seq_length if options.pad_to_max_length else None
+    pad_to = {TOKENS: options.max_seq_length} if options.pad_to_max_length else None
     encode = input_encoder(tokenizer, options.max_seq_length)
     writers: dict[str, RecordWriter] = {}
     try:

@@ -9,7 +9,7 @@ from typing import Any
 from bert_tf2.data.encoding import Encoded, unknown_counter
 from bert_tf2.data.examples import InputExample
 from bert_tf2.data.processors import DataProcessor
-from bert_tf2.data.records.records import RecordWriter
+from bert_tf2.data.records.record_writer import RecordWriter
 from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.classification.labels import label_reader, read_weight

@@ -1,6 +1,6 @@
 """The features of records: running text for pre-training."""
 
-from bert_tf2.data.records.feature_spec import TOKEN_FEATURES, FeatureSpec
+from bert_tf2.data.records.feature_spec import PREDICTIONS, TOKEN_FEATURES, TOKENS, FeatureSpec
 
 
 def pretraining_features(*, masked: bool = True, next_sentence: bool = True) -> list[FeatureSpec]:
@@ -21,10 +21,10 @@ def pretraining_features(*, masked: bool = True, next_sentence: bool = True) -> 
     specs = [*TOKEN_FEATURES]
     if masked:
         specs += [
-            FeatureSpec("masked_lm_positions", per_prediction=True),
-            FeatureSpec("masked_lm_ids", per_prediction=True),
-            FeatureSpec("masked_lm_weights", "float32", per_prediction=True),
+            FeatureSpec("masked_lm_positions", shape=(PREDICTIONS,)),
+            FeatureSpec("masked_lm_ids", shape=(PREDICTIONS,)),
+            FeatureSpec("masked_lm_weights", "float32", shape=(PREDICTIONS,)),
         ]
     else:
-        specs.append(FeatureSpec("masking_units", per_token=True))
+        specs.append(FeatureSpec("masking_units", shape=(TOKENS,)))
     return [*specs, FeatureSpec("next_sentence_labels")] if next_sentence else specs

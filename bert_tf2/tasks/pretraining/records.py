@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bert_tf2.data.records.feature_spec import PREDICTIONS, TOKENS
 from bert_tf2.data.records.wire_format import ExampleEncoder, integer_lists
 from bert_tf2.tasks.pretraining import masking
 from bert_tf2.tasks.pretraining.features import pretraining_features
@@ -153,13 +154,10 @@ class RecordMaker:
         specs = pretraining_features(masked=not settings.dynamic_masking, next_sentence=settings.sentence_pairs != NO_PAIRS)
         if settings.use_v2_feature_names:
             specs = [dataclasses.replace(spec, name=spec.aliases[0], aliases=()) if spec.aliases else spec for spec in specs]
-        padded = settings.pad_to_max_length
-        encoder = ExampleEncoder(
-            specs, settings.max_seq_length if padded else None, settings.max_predictions_per_seq if padded else None
-        )
-        self._per_token = [spec.name for spec in specs if spec.per_token]
+        pad_to = {TOKENS: settings.max_seq_length, PREDICTIONS: settings.max_predictions_per_seq}
+        encoder = ExampleEncoder(specs, pad_to if settings.pad_to_max_length else None)
         packed = encoder.of_packed_feature
-        self._ids_entry, mask_entry, segments_entry = map(packed, self._per_token[:3])
+        self._ids_entry, mask_entry, segments_entry = [packed(spec.name) for spec in specs[:3]]
         self._mask_and_segments = functools.lru_cache(_KEPT_ENTRIES)(
             lambda length, first: (
                 mask_entry(b"\1" * length, length) + segments_entry(b"\0" * first + b"\1" * (length - first), length)

@@ -1,6 +1,6 @@
 """The features of records: a question with a window of its context."""
 
-from bert_tf2.data.records.feature_spec import TOKEN_FEATURES, FeatureSpec
+from bert_tf2.data.records.feature_spec import TOKEN_FEATURES, TOKENS, FeatureSpec
 
 
 def squad_features(*, training: bool = True, padded: bool = False) -> list[FeatureSpec]:
@@ -17,7 +17,7 @@ def squad_features(*, training: bool = True, padded: bool = False) -> list[Featu
     specs = [*TOKEN_FEATURES, FeatureSpec("unique_ids", batch_dtype="int64")]
     if padded:
         # What a classifier of answerability may look at: the paragraph and the token [CLS], which stands first.
-        specs += [FeatureSpec("paragraph_mask", per_token=True, in_batch=False), FeatureSpec("class_index", in_batch=False)]
+        specs += [FeatureSpec("paragraph_mask", shape=(TOKENS,), in_batch=False), FeatureSpec("class_index", in_batch=False)]
     if training:
         specs += [FeatureSpec("start_positions"), FeatureSpec("end_positions"), FeatureSpec("is_impossible", in_batch=False)]
     return specs

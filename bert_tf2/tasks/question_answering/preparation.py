@@ -11,9 +11,10 @@ from typing import Any
 
 from bert_tf2 import files
 from bert_tf2.data.records import metadata
+from bert_tf2.data.records.feature_spec import TOKENS
 from bert_tf2.data.records.metadata import MetaData, RecordFile
 from bert_tf2.data.records.publishing import check_outputs, known_objects_left_alone, publish
-from bert_tf2.data.records.records import RecordWriter
+from bert_tf2.data.records.record_writer import RecordWriter
 from bert_tf2.data.records.wire_format import ExampleEncoder
 from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.errors import UserError
@@ -133,7 +134,7 @@ def prepare_squad(
         for group in groups
         for paragraph in read_paragraphs(group, answers_needed=True, report=bad_rows.report, reading=reading)
     )
-    pad_to = options.windows.max_seq_length if options.pad_to_max_length else None
+    pad_to = {TOKENS: options.windows.max_seq_length} if options.pad_to_max_length else None
     writer = None
     try:
         # The writer makes a file, so it waits for the first paragraph: most wrong files have none.

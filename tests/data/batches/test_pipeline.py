@@ -5,13 +5,14 @@ import pytest
 import tensorflow as tf
 
 from bert_tf2.data.batches.pipeline import BatchPlan, LengthSortedPlan, Padding, check_divisible, distributed_batches, next_batch
+from bert_tf2.data.records.feature_spec import FeatureSpec
 from bert_tf2.data.records.record_set import RecordSet
-from bert_tf2.data.records.records import FeatureSpec, RecordWriter
+from bert_tf2.data.records.record_writer import RecordWriter
 from bert_tf2.errors import UserError
 
 FEATURES = [
-    FeatureSpec("input_ids", per_token=True, batch_name="input_word_ids"),
-    FeatureSpec("input_mask", per_token=True),
+    FeatureSpec("input_ids", shape=("tokens",), batch_name="input_word_ids"),
+    FeatureSpec("input_mask", shape=("tokens",)),
     FeatureSpec("label_ids"),
     FeatureSpec("weight", "float32"),
 ]
@@ -107,7 +108,7 @@ def test_batches_are_not_tuned(records, replicas):
 
 def test_fixed_shapes_and_filler_rows(records):
     plan = BatchPlan(records.lengths, 8, seed=1)
-    dataset = distributed_batches(tf.distribute.get_strategy(), records, plan, 2, Padding(fixed_length=16, full_batches=True))
+    dataset = distributed_batches(tf.distribute.get_strategy(), records, plan, 2, Padding({"tokens": 16}, full_batches=True))
     assert dataset.element_spec["input_word_ids"].shape == (8, 16)
     (batch,) = take(dataset, 1)
     assert batch["input_word_ids"].shape == (8, 16)
@@ -115,9 +116,9 @@ def test_fixed_shapes_and_filler_rows(records):
 
 
 def test_rounded_lengths(records):
-    assert Padding(multiple_of=8, longest=12).length(np.array([3, 9])) == 12
-    assert Padding(multiple_of=8).length(np.array([3, 9])) == 16
-    assert Padding().length(np.array([3, 9])) == 9
+    assert Padding(most={"tokens": 12}, multiple_of=8).size("tokens", np.array([3, 9])) == 12
+    assert Padding(multiple_of=8).size("tokens", np.array([3, 9])) == 16
+    assert Padding().size("tokens", np.array([3, 9])) == Padding(multiple_of=8).size("choices", np.array([3, 9])) == 9
     plan = BatchPlan(records.lengths, 8, seed=1)
     batches = take(distributed_batches(tf.distribute.get_strategy(), records, plan, 0, Padding(multiple_of=4)), 3)
     assert {batch["input_word_ids"].shape[1] % 4 for batch in batches} == {0}

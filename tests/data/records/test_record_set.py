@@ -5,15 +5,16 @@ import gzip
 import numpy as np
 import pytest
 
+from bert_tf2.data.records.feature_spec import FeatureSpec
 from bert_tf2.data.records.metadata import RecordFile
 from bert_tf2.data.records.record_set import RecordSet
-from bert_tf2.data.records.records import FeatureSpec, RecordWriter
+from bert_tf2.data.records.record_writer import RecordWriter
 from bert_tf2.errors import UserError
 from bert_tf2.files import sha256_of_file
 
 FEATURES = [
-    FeatureSpec("input_ids", per_token=True, batch_name="input_word_ids"),
-    FeatureSpec("input_mask", per_token=True),
+    FeatureSpec("input_ids", shape=("tokens",), batch_name="input_word_ids"),
+    FeatureSpec("input_mask", shape=("tokens",)),
     FeatureSpec("label_ids"),
 ]
 
@@ -32,7 +33,7 @@ def about(path, records=10):
     return RecordFile(os.path.basename(path), records, os.path.getsize(path), sha256_of_file(path))
 
 
-@pytest.mark.parametrize("options", [{}, {"gzip": True}, {"pad_to": 8}], ids=["plain", "gzip", "padded"])
+@pytest.mark.parametrize("options", [{}, {"gzip": True}, {"pad_to": {"tokens": 8}}], ids=["plain", "gzip", "padded"])
 def test_rows_lengths_and_features(tmp_path, options):
     path = write(tmp_path / "a.tfrecord", **options)
     for expected in (None, about(path)):

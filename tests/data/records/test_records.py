@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf2.data.records.records import FeatureSpec, RecordWriter, parse_records
+from bert_tf2.data.records.feature_spec import FeatureSpec
+from bert_tf2.data.records.parsing import parse_records
+from bert_tf2.data.records.record_writer import RecordWriter
 from bert_tf2.data.records.wire_format import ExampleEncoder
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.classification.features import classification_features
@@ -49,19 +51,19 @@ def test_wire_bytes_decode_to_the_same_example(seed):
             values[name] = generator.integers(-bound, bound, count).tolist()
         else:
             values[name] = generator.normal(size=count).astype(np.float32).tolist()
-        specs.append(FeatureSpec(name, dtype, per_token=True))
+        specs.append(FeatureSpec(name, dtype, shape=("tokens",)))
     decoded = tf.train.Example.FromString(ExampleEncoder(specs).encode(values))
     assert decoded == reference(values, {spec.name: spec.dtype for spec in specs})
 
 
 def test_bytes_stand_for_small_integers():
-    specs = [FeatureSpec("a", per_token=True)]
+    specs = [FeatureSpec("a", shape=("tokens",))]
     assert ExampleEncoder(specs).encode({"a": bytes([0, 1, 127])}) == ExampleEncoder(specs).encode({"a": [0, 1, 127]})
 
 
 def test_padding_fills_with_zeros_and_refuses_what_is_longer():
-    specs = [FeatureSpec("a", per_token=True), FeatureSpec("b", "float32", per_token=True)]
-    encoder = ExampleEncoder(specs, pad_to=4)
+    specs = [FeatureSpec("a", shape=("tokens",)), FeatureSpec("b", "float32", shape=("tokens",))]
+    encoder = ExampleEncoder(specs, pad_to={"tokens": 4})
     decoded = tf.train.Example.FromString(encoder.encode({"a": [300, 2], "b": [0.5]}))
     assert list(decoded.features.feature["a"].int64_list.value) == [300, 2, 0, 0]
     assert list(decoded.features.feature["b"].float_list.value) == [0.5, 0, 0, 0]
@@ -74,13 +76,13 @@ def test_a_missing_feature_is_refused():
         ExampleEncoder(classification_features()).encode({"input_ids": [1], "input_mask": [1], "segment_ids": [0]})
 
 
-@pytest.mark.parametrize("pad_to", [None, 6])
+@pytest.mark.parametrize("pad_to", [None, {"tokens": 6}])
 @pytest.mark.parametrize("length", [None, 8])
 def test_parsing_pads_to_the_longest_or_to_the_length(pad_to, length):
     specs = classification_features()
     encoder = ExampleEncoder(specs, pad_to)
     serialized = [encoder.encode(record([101, 7, 102], 1, 5)), encoder.encode(record([101, 30000, 8, 102], 0, 2**40))]
-    batch = parse_records(tf.constant(serialized), specs, length)
+    batch = parse_records(tf.constant(serialized), specs, {} if length is None else {"tokens": length})
     width = length or 4
     assert set(batch) == {"input_word_ids", "input_mask", "input_type_ids", "label_ids", "example_id"}
     assert batch["input_word_ids"].numpy()[:, :4].tolist() == [[101, 7, 102, 0], [101, 30000, 8, 102]]
@@ -95,7 +97,7 @@ def test_parsing_in_a_graph_has_a_static_length():
     specs = classification_features()
     encoder = ExampleEncoder(specs)
     dataset = tf.data.Dataset.from_tensor_slices([encoder.encode(record([1, 2]))] * 4).batch(2)
-    fixed = dataset.map(lambda rows: parse_records(rows, specs, 5))
+    fixed = dataset.map(lambda rows: parse_records(rows, specs, {"tokens": 5}))
     assert fixed.element_spec["input_word_ids"].shape[1] == 5
     assert next(iter(fixed))["input_word_ids"].shape == (2, 5)
 
@@ -103,7 +105,7 @@ def test_parsing_in_a_graph_has_a_static_length():
 def test_a_record_longer_than_the_length_is_an_error():
     specs = classification_features()
     with pytest.raises(tf.errors.InvalidArgumentError, match="longer than 2 tokens"):
-        parse_records(tf.constant([ExampleEncoder(specs).encode(record([1, 2, 3]))]), specs, 2)
+        parse_records(tf.constant([ExampleEncoder(specs).encode(record([1, 2, 3]))]), specs, {"tokens": 2})
 
 
 def test_records_of_another_kind_are_an_error():
@@ -116,7 +118,7 @@ def test_records_of_another_kind_are_an_error():
 def test_the_second_feature_naming_is_read():
     specs = classification_features()
     names = ["input_word_ids", "input_mask", "input_type_ids", "label_ids"]
-    encoder = ExampleEncoder([FeatureSpec(name, per_token=True) for name in names])
+    encoder = ExampleEncoder([FeatureSpec(name, shape=("tokens",)) for name in names])
     second = encoder.encode(dict(zip(names, ([5, 6, 7], [1, 1, 1], [0, 1, 1], 1))))
     first = ExampleEncoder(specs).encode(record([8, 9]))
     batch = parse_records(tf.constant([second, first]), specs)
@@ -181,10 +183,10 @@ def pretraining_record(ids, positions):
     }
 
 
-@pytest.mark.parametrize("pads", [(None, None), (9, 5)])
-def test_predictions_have_a_length_of_their_own(pads):
+@pytest.mark.parametrize("pad_to", [None, {"tokens": 9, "predictions": 5}])
+def test_predictions_have_a_length_of_their_own(pad_to):
     specs = pretraining_features()
-    encoder = ExampleEncoder(specs, *pads)
+    encoder = ExampleEncoder(specs, pad_to)
     records = [pretraining_record([101, 7, 8, 102], [1]), pretraining_record([101, 7, 8, 9, 3, 102], [1, 2, 4])]
     serialized = tf.constant([encoder.encode(values) for values in records])
     batch = parse_records(serialized, specs)
@@ -192,7 +194,7 @@ def test_predictions_have_a_length_of_their_own(pads):
     np.testing.assert_array_equal(batch["masked_lm_positions"], [[1, 0, 0], [1, 2, 4]])
     np.testing.assert_array_equal(batch["masked_lm_ids"], [[101, 0, 0], [101, 102, 104]])
     np.testing.assert_array_equal(batch["masked_lm_weights"], [[1, 0, 0], [1, 1, 1]])
-    fixed = parse_records(serialized, specs, length=8, predictions=4)
+    fixed = parse_records(serialized, specs, {"tokens": 8, "predictions": 4})
     assert (fixed["input_word_ids"].shape, fixed["masked_lm_ids"].shape) == ((2, 8), (2, 4))
     with pytest.raises(tf.errors.InvalidArgumentError, match="longer than 2 predictions"):
-        parse_records(serialized, specs, predictions=2)
+        parse_records(serialized, specs, {"predictions": 2})

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from bert_tf2.crc32c import masked_crc32c
 from bert_tf2.data.records.record_set import RecordSet
-from bert_tf2.data.records.records import RecordWriter
+from bert_tf2.data.records.record_writer import RecordWriter
 from bert_tf2.data.records.sharded_records import ShardedRecords
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.classification.features import classification_features
@@ -77,7 +77,7 @@ def test_a_worker_opens_its_own_files_only(tmp_path, shards, known):
 
 def test_compressed_and_padded_files_hold_the_same(tmp_path, shards):
     write(tmp_path / "zipped.gz", 4, gzip=True)
-    write(tmp_path / "padded", 4, pad_to=16, predictions_pad_to=3)
+    write(tmp_path / "padded", 4, pad_to={"tokens": 16, "predictions": 3})
     plain = ShardedRecords.open(str(tmp_path / "part-0.tfrecord"), FEATURES)
     for name in ("zipped.gz", "padded"):
         records = ShardedRecords.open(str(tmp_path / name), FEATURES)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from bert_tf2.data.processors import DataProcessor, InputExample
 from bert_tf2.data.records.metadata import read_meta_data
-from bert_tf2.data.records.records import parse_records
+from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.classification.features import classification_features
 from bert_tf2.tasks.classification.glue import create_processor

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf2.data.records.records import parse_records
+from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.tasks.pretraining.documents import TextFormat
 from bert_tf2.tasks.pretraining.features import pretraining_features
 from bert_tf2.tasks.pretraining.preparation import TextSource, prepare_pretraining

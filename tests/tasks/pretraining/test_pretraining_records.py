@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf2.data.records.records import parse_records
+from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.tasks.pretraining.document_tokens import DocumentEncoder
 from bert_tf2.tasks.pretraining.features import pretraining_features
 from bert_tf2.tasks.pretraining.instances import TokenizedDocuments, instances
@@ -38,7 +38,7 @@ def made(settings: InstanceSettings, vocab_file: str) -> tuple[dict, RecordMaker
     records = [record for batch in maker.records(rows, documents, rng(1)) for record in batch]
     assert len(records) == len(rows) == maker.counts.records
     specs = pretraining_features(masked=not settings.dynamic_masking, next_sentence=not none)
-    batch = parse_records(tf.constant(records), specs, settings.max_seq_length)
+    batch = parse_records(tf.constant(records), specs, {"tokens": settings.max_seq_length})
     return {name: value.numpy() for name, value in batch.items()}, maker, documents
 
 

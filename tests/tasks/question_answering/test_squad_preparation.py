@@ -10,8 +10,8 @@ import tensorflow as tf
 from squad_material import question, squad, with_first_answers, write
 
 from bert_tf2.data.records.metadata import SQUAD, read_meta_data
+from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.data.records.record_set import RecordSet
-from bert_tf2.data.records.records import parse_records
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.question_answering.features import squad_features
 from bert_tf2.tasks.question_answering.preparation import SquadRecordOptions, prepare_squad

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from squad_material import question, squad, write
 
-from bert_tf2.data.records.records import parse_records
+from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.question_answering.features import squad_features
 from bert_tf2.tasks.question_answering.squad import Paragraph, Question
