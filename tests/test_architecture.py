@@ -25,6 +25,7 @@ FLOORS = {
     "bert_tf2.options": 1,
     "bert_tf2.registry": 1,
     "bert_tf2.runtime": 1,
+    "bert_tf2.tensorflow_internals": 1,
     "bert_tf2.text": 1,
     "bert_tf2.data": 2,
     "bert_tf2.models": 2,
@@ -159,6 +160,53 @@ def test_no_forbidden_call(path):
             assert name != "load_model", f"{where}: load_model runs code from the file"
             allows_pickle = [word for word in node.keywords if word.arg == "allow_pickle"]
             assert not any(getattr(word.value, "value", True) for word in allows_pickle), f"{where}: nothing is unpickled"
+
+
+INTERNALS = PACKAGE / "tensorflow_internals.py"
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path != INTERNALS], ids=shown)
+def test_no_module_of_tensorflows_inside(path):
+    for line, name in imports(path):
+        is_inside = name.startswith(("tensorflow.", "tf_keras."))
+        assert not is_inside, f"{shown(path)}:{line}: {name} is promised to nobody; import it in {shown(INTERNALS)}"
+
+
+def private_names(tree: ast.AST) -> tuple[dict[str, int], set[str], set[str]]:
+    """Of a file: the lines where private attributes are read, the private names that it gives, and its private methods."""
+    read, given, methods = {}, set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            given |= {field.target.id for field in node.body if isinstance(field, ast.AnnAssign)}
+            given |= {name.id for part in node.body if isinstance(part, ast.Assign) for name in part.targets}
+            methods |= {part.name for part in node.body if isinstance(part, ast.FunctionDef)}
+        elif isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            given.add(node.attr)
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ("os", "super()"):
+            read.setdefault(node.attr, node.lineno)
+        elif isinstance(node, ast.keyword):
+            # What `_node(_pooler_layer=…)` makes, after the model garden.
+            given.add(node.arg or "")
+    is_private = re.compile(r"_(?!_)").match
+    return {name: line for name, line in read.items() if is_private(name)}, given | methods, set(filter(is_private, methods))
+
+
+# Ours, for the subclasses that Google's `DataProcessor` has.
+_FOR_OTHERS = {"_read_jsonl", "_read_tsv"}
+
+
+def test_private_names_are_our_own():
+    """A private attribute that nobody here gives is somebody else's, and so is a private method that nobody here calls."""
+    found = {path: private_names(ast.parse(path.read_text(encoding="utf-8"))) for path in MODULES if path != INTERNALS}
+    ours = set().union(*(given for _, given, _ in found.values()))
+    called = set().union(*(read for read, _, _ in found.values()))
+    for path, (read, _, methods) in found.items():
+        for name, line in read.items():
+            assert name in ours, f"{shown(path)}:{line}: {name} is private to another package; use it in {shown(INTERNALS)}"
+        uncalled = methods - called - _FOR_OTHERS
+        assert not uncalled, (
+            f"{shown(path)}: nobody calls {sorted(uncalled)}; a hook of TensorFlow's belongs in {shown(INTERNALS)}"
+        )
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=shown)

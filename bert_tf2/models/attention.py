@@ -46,6 +46,11 @@ class SelfAttention(tf_keras.layers.Layer):
         )
         self._dropout_layer = Dropout(config.attention_probs_dropout_prob, salt, name="dropout")
 
+    @property
+    def output_dense(self) -> Projection:
+        """The projection of what was attended to."""
+        return self._output_dense
+
     def build(self, input_shape):
         """Builds the four projections."""
         for layer in (self._query_dense, self._key_dense, self._value_dense, self._output_dense):

@@ -13,9 +13,10 @@ from bert_tf2.models.config import BertConfig
 from bert_tf2.models.dropout import Dropout
 from bert_tf2.models.layers import Projection, build_under_name, chosen_tokens, initializer
 from bert_tf2.models.normalization import LayerNormalization
+from bert_tf2.tensorflow_internals import FormerParts
 
 
-class TransformerBlock(tf_keras.layers.Layer):
+class TransformerBlock(FormerParts, tf_keras.layers.Layer):
     """Self-attention and a feed-forward network, each with dropout, residual connection and layer normalisation.
 
     Args:
@@ -73,9 +74,6 @@ class TransformerBlock(tf_keras.layers.Layer):
         flat = self._output_layer_norm(flat + tf.cast(update, tf.float32))
         return tf.reshape(flat, tf.shape(kept))
 
-    def _lookup_dependency(self, name, *args, **kwargs):
-        # Checkpoints of 2020 keep the attention's output projection on the block itself; found here when they are restored,
-        # and absent from what we save.
-        if name == "_attention_output_dense":
-            return self._attention_layer._output_dense
-        return super()._lookup_dependency(name, *args, **kwargs)
+    def former_part(self, name: str) -> tf_keras.layers.Layer | None:
+        """The attention's output projection, which checkpoints of 2020 keep on the block itself."""
+        return self._attention_layer.output_dense if name == "_attention_output_dense" else None

@@ -1,5 +1,6 @@
 """Distribution strategies by name; hardware that is not there is said, not papered over."""
 
+import contextlib
 import json
 import logging
 import os
@@ -89,9 +90,17 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     )
 
 
+def num_workers(strategy: tf.distribute.Strategy) -> int:
+    """How many processes train together, each with this same program."""
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return 1
+    cluster = strategy.cluster_resolver.cluster_spec().as_dict()
+    return max(1, len(cluster.get("chief", ())) + len(cluster.get("worker", ())))
+
+
 def is_multi_worker(strategy: tf.distribute.Strategy) -> bool:
-    """Whether several processes train together, each with this same program."""
-    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and strategy.extended._in_multi_worker_mode()
+    """Whether several processes train together."""
+    return num_workers(strategy) > 1
 
 
 def describe(strategy: tf.distribute.Strategy) -> str:
@@ -119,20 +128,14 @@ def _devices(num_gpus: int, num_logical_cpus: int) -> list[str]:
 
 
 def _logical_cpus(number: int) -> list[str]:
-    present = tf.config.list_logical_devices("CPU") if _is_initialized() else []
-    if not present:
-        cpu = tf.config.list_physical_devices("CPU")[0]
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    # TensorFlow that is in use already keeps the devices it has; they may be enough.
+    with contextlib.suppress(RuntimeError):
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * number)
-        present = tf.config.list_logical_devices("CPU")
+    present = tf.config.list_logical_devices("CPU")
     if len(present) < number:
         raise UserError(f"--num_logical_cpus={number} must be set before TensorFlow is used; it has {len(present)}")
     return [f"CPU:{index}" for index in range(number)]
-
-
-def _is_initialized() -> bool:
-    from tensorflow.python.eager import context
-
-    return context.context()._initialized
 
 
 def _cross_device_ops(algorithm: str | None, devices: int) -> tf.distribute.CrossDeviceOps | None:

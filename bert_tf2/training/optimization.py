@@ -4,6 +4,7 @@ The update rules are the model garden's. Gradients are clipped by the trainer, a
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 import tf_keras
@@ -11,6 +12,7 @@ from official.modeling.optimization.lamb import LAMB
 from official.modeling.optimization.legacy_adamw import AdamWeightDecay
 
 from bert_tf2.errors import UserError, did_you_mean
+from bert_tf2.tensorflow_internals import AdjustedCoefficients
 
 OPTIMIZERS = ("adamw", "lamb")
 
@@ -20,16 +22,14 @@ EXCLUDED_FROM_DECAY = ("LayerNorm", "layer_norm", "bias")
 Optimizer = tf_keras.optimizers.legacy.Optimizer | tf_keras.mixed_precision.LossScaleOptimizer
 
 
-class _WithoutBiasCorrection:
+class _WithoutBiasCorrection(AdjustedCoefficients):
     """Adam's moments used as they are, as in BERT's first release (google-research/bert#153).
 
     The correction divides by 1 - beta ** step; a power of 0 makes it a division by 1, in the same fused kernel.
     """
 
-    def _prepare_local(self, var_device: str, var_dtype: tf.DType, apply_state: dict) -> None:
-        super()._prepare_local(var_device, var_dtype, apply_state)
-        coefficients = apply_state[(var_device, var_dtype)]
-        none = tf.zeros([], var_dtype)
+    def adjust(self, coefficients: dict[str, Any], dtype: tf.DType) -> None:
+        none = tf.zeros([], dtype)
         coefficients.update(beta_1_power=none, beta_2_power=none)
         if "lr" in coefficients:  # what Adam uses for sparse gradients: the rate with the correction folded in
             coefficients["lr"] = coefficients["lr_t"]

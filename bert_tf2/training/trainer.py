@@ -11,6 +11,7 @@ from bert_tf2.data.batches.pipeline import Padding, Plan, Records, bad_record, c
 from bert_tf2.errors import Interrupted, JobError
 from bert_tf2.files import write_json
 from bert_tf2.tasks.base import Task
+from bert_tf2.tensorflow_internals import create_slots
 from bert_tf2.training.agreement import Agreement
 from bert_tf2.training.checkpointing import CheckpointDirectory
 from bert_tf2.training.distribution import is_chief
@@ -47,7 +48,7 @@ class Trainer:
         self._agreement = Agreement(strategy)
         with strategy.scope():
             # The slots must exist before a checkpoint is read, so that a missing one is noticed.
-            optimizer._create_all_weights(model.trainable_variables)
+            create_slots(optimizer, model.trainable_variables)
             self._global_step = tf.Variable(
                 0, dtype=tf.int64, trainable=False, name="global_step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
             )

@@ -27,7 +27,7 @@ from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
 from bert_tf2.tasks.pretraining.task import PretrainingTask
 from bert_tf2.training import checkpointing, report
-from bert_tf2.training.distribution import is_multi_worker
+from bert_tf2.training.distribution import is_multi_worker, num_workers
 from bert_tf2.training.evaluation import predict_all
 from bert_tf2.training.result_files import ResultInput, called, make_room
 from bert_tf2.training.run_directory import RunDirectory
@@ -76,7 +76,7 @@ class PretrainingRun(TrainingRun):
         # A worker knows the lengths in its own files only.
         self._padding = training_setup.padding(options, most, several)
         resolver = strategy.cluster_resolver if several else None
-        self._worker = (resolver.task_id, strategy.extended._num_workers) if resolver else (0, 1)
+        self._worker = (resolver.task_id, num_workers(strategy)) if resolver else (0, 1)
 
     def complete(self) -> dict[str, Any]:
         """Does everything in turn; see `bert_tf2.jobs.pretraining.job.run_pretraining`."""

@@ -11,9 +11,9 @@ from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, Protocol
 
 import tensorflow as tf
-from tensorflow.core.protobuf import trackable_object_graph_pb2
 
 from bert_tf2.models.checkpoints import names
+from bert_tf2.tensorflow_internals import TrackableObjectGraph
 
 
 class Node(Protocol):
@@ -32,7 +32,7 @@ class Node(Protocol):
 class SavedNode:
     """An object in the graph that a TF2 checkpoint holds."""
 
-    def __init__(self, graph: trackable_object_graph_pb2.TrackableObjectGraph, index: int = 0):
+    def __init__(self, graph: TrackableObjectGraph, index: int = 0):
         self._graph = graph
         self.key = index
         values = [entry.checkpoint_key for entry in graph.nodes[index].attributes if entry.name == "VARIABLE_VALUE"]

@@ -3,12 +3,12 @@
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf import trackable_object_graph_pb2
 
 from bert_tf2.errors import UserError
 from bert_tf2.models.checkpoints import names, object_graph
 from bert_tf2.models.checkpoints.bundle import OBJECT_GRAPH, Bundle
 from bert_tf2.models.checkpoints.source import Source, StoredTensor, in_table_order, no_encoder
+from bert_tf2.tensorflow_internals import TrackableObjectGraph
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _SLOT = "/.OPTIMIZER_SLOT/"
@@ -23,7 +23,7 @@ def open_tf2(bundle: Bundle) -> Source:
     Raises:
       UserError: its object graph is damaged, or holds no BERT encoder.
     """
-    graph = trackable_object_graph_pb2.TrackableObjectGraph()
+    graph = TrackableObjectGraph()
     try:
         graph.ParseFromString(bundle.read(OBJECT_GRAPH))
     except (DecodeError, TypeError):
