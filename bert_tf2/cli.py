@@ -14,7 +14,7 @@ from typing import Any
 
 from absl import flags
 
-from bert_tf2 import __version__
+from bert_tf2 import __version__, registry
 from bert_tf2.errors import JobError, UserError
 from bert_tf2.options import OptionInfo, Options, info, value_type
 from bert_tf2.progress import SILENCE, Progress
@@ -42,19 +42,10 @@ def main(job: Callable[[Any], Any], options_class: type[Options], description: s
 def run(job: Callable[[Any], Any], options_class: type[Options], description: str, argv: Sequence[str]) -> int:
     """As `main`, but returns the exit code instead of ending the process."""
     program = os.path.basename(argv[0])
-    told = None
-    if any(argument in _HELP_FLAGS for argument in argv[1:]):
-        told = help_text(program, description, options_class)
-    elif "--version" in argv[1:]:
-        told = f"bert_tf2 {__version__}"
-    if told is not None:
-        # Whoever reads may have seen enough: `--help | head`.
-        with contextlib.suppress(BrokenPipeError):
-            print(told, flush=True)
-            return 0
-        _leave_closed_pipe()
-        return 0
     try:
+        told = _asked_for(program, options_class, description, argv)
+        if told is not None:
+            return _tell(told)
         # Whatever does not say itself what takes so long is not silent for longer than this.
         with at_work(), Progress(program, patience=SILENCE):
             job(parse(options_class, argv))
@@ -73,10 +64,46 @@ def run(job: Callable[[Any], Any], options_class: type[Options], description: st
     return 0
 
 
+def _asked_for(program: str, options_class: type[Options], description: str, argv: Sequence[str]) -> str | None:
+    """What a command line asks to be told instead of running the job."""
+    if any(argument in _HELP_FLAGS for argument in argv[1:]):
+        import_modules(options_class, argv)
+        return help_text(program, description, options_class)
+    return f"bert_tf2 {__version__}" if "--version" in argv[1:] else None
+
+
+def _tell(text: str) -> int:
+    # Whoever reads may have seen enough: `--help | head`.
+    with contextlib.suppress(BrokenPipeError):
+        print(text, flush=True)
+        return 0
+    _leave_closed_pipe()
+    return 0
+
+
 def _leave_closed_pipe() -> None:
     """Nobody reads standard output any more; without this Python tells of it once more at its end, with exit code 120."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def import_modules(options_class: type[Options], argv: Sequence[str]) -> None:
+    """Imports what `--module_import` names, where the command has that flag: the modules may add flags.
+
+    Raises:
+      UserError: there is no such module.
+    """
+    if "module_import" not in {field.name for field in dataclasses.fields(options_class)}:
+        return
+    values = flags.FlagValues()
+    values.set_gnu_getopt()
+    flags.DEFINE_multi_string("module_import", [], "", flag_values=values)
+    try:
+        values(list(argv), known_only=True)
+    except flags.Error as error:
+        raise UserError(f"{str(error).rstrip('.')}. See --help") from None
+    for module in values["module_import"].value:
+        registry.import_module(module)
 
 
 def parse(options_class: type[Options], argv: Sequence[str]) -> Any:
@@ -85,6 +112,8 @@ def parse(options_class: type[Options], argv: Sequence[str]) -> Any:
     Raises:
       UserError: an unknown flag, a value of the wrong type, a refused value, or arguments that are no flags.
     """
+    import_modules(options_class, argv)
+    options_class = options_class.whole()
     values = flags.FlagValues()
     for field in dataclasses.fields(options_class):
         _define(field, value_type(options_class, field), values)
@@ -102,11 +131,13 @@ def parse(options_class: type[Options], argv: Sequence[str]) -> Any:
 
 
 def help_text(program: str, description: str, options_class: type[Options]) -> str:
-    """What `--help` prints: the description, then the flags under their sections, the command's own before inherited ones."""
+    """What `--help` prints: the description, then the flags under their sections, the command's own before those that other code
+    adds and inherited ones."""
+    options_class = options_class.whole()
     sections: dict[str, list[str]] = {}
     for field in sorted(dataclasses.fields(options_class), key=lambda field: _help_rank(field, options_class)):
         declared = info(field)
-        sections.setdefault(declared.section, []).append(_flag_help(field, declared, options_class))
+        sections.setdefault(options_class.heading(field), []).append(_flag_help(field, declared, options_class))
     lines = [textwrap.dedent(description).strip(), "", f"usage: {program} [--flag=value ...]"]
     for section, entries in sections.items():
         lines += ["", f"{section or 'Flags'}:", *entries]
@@ -115,8 +146,10 @@ def help_text(program: str, description: str, options_class: type[Options]) -> s
 
 def _help_rank(field: dataclasses.Field, options_class: type[Options]) -> int:
     if info(field).refused_because is not None or info(field).ignored_because is not None:
-        return 2
-    return 0 if field.name in options_class.__annotations__ else 1
+        return 3
+    if field.name in options_class.common().__annotations__:
+        return 0
+    return 1 if field.name in options_class.__annotations__ else 2
 
 
 def _flag_help(field: dataclasses.Field, declared: OptionInfo, options_class: type[Options]) -> str:

@@ -128,6 +128,21 @@ class Options:
             if checked is not value:
                 object.__setattr__(self, field.name, checked)
 
+    @classmethod
+    def whole(cls) -> type["Options"]:
+        """The class of an instance: itself, unless other code adds options to it."""
+        return cls
+
+    @classmethod
+    def common(cls) -> type["Options"]:
+        """The class without the options that other code added."""
+        return cls
+
+    @classmethod
+    def heading(cls, field: dataclasses.Field) -> str:
+        """What `--help` lists an option under."""
+        return info(field).section
+
 
 def refuse_unknown(given: Iterable[str], known: Collection[str], owner: str) -> None:
     """Refuses options that do not exist, naming the nearest one that does; `owner` is the class that has them.

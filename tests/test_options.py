@@ -21,7 +21,7 @@ from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 from bert_tf2.options import Options, info, value_type
 
 _PAGE = runpy.run_path(str(pathlib.Path(__file__).resolve().parents[1] / "docs" / "make_flags.py"))
-JOBS = list(_PAGE["COMMANDS"].values())
+JOBS = [job.whole() for job in _PAGE["COMMANDS"].values()]
 EVERY_OPTION = [pytest.param(job, field, id=f"{job.__name__}-{field.name}") for job in JOBS for field in dataclasses.fields(job)]
 
 

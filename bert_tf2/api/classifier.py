@@ -19,16 +19,17 @@ from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, chec
 from bert_tf2.jobs.preparation.finetuning_data import (
     check_finetuning_data_options,
     processor_of,
-    refuse_repeated_label,
     write_records,
 )
-from bert_tf2.jobs.preparation.options import OWN_FILES, FinetuningDataOptions
+from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.model_directory.metadata_checks import flags_of
 from bert_tf2.model_directory.model_files import META_DATA, completed
-from bert_tf2.options import info, refuse_unknown
+from bert_tf2.options import refuse_unknown
 from bert_tf2.runtime import at_work
 from bert_tf2.tasks.classification.in_memory import FORMS, InMemoryProcessor, texts_of
+from bert_tf2.tasks.classification.options import refuse_repeated_label
+from bert_tf2.tasks.row_options import TextRowOptions
 
 if TYPE_CHECKING:
     from bert_tf2.data.processors import DataProcessor
@@ -36,12 +37,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_SPLIT_FILES = ("train_file", "eval_file", "test_file")
-_FILE_OPTIONS = tuple(
-    field.name
-    for field in dataclasses.fields(FinetuningDataOptions)
-    if info(field).section == OWN_FILES and field.name not in (*_SPLIT_FILES, "labels")
-)
+_FILE_OPTIONS = ("input_meta_data_path", *(field.name for field in dataclasses.fields(TextRowOptions)))
 _COLUMNS = ("text_column", "text_b_column", "label_column", "weight_column")
 # Of create_finetuning_data.py, what a call may say besides what run_classifier.py has too.
 _DATA_OPTIONS = ("fine_tuning_task_type", "on_bad_row", *_FILE_OPTIONS)
@@ -211,7 +207,7 @@ def _split(options: Mapping[str, Any], **own: Any) -> tuple[ClassifierOptions, F
       UserError: one is unknown or belongs to something else, or its value is refused.
     """
     of_run = {field.name for field in dataclasses.fields(ClassifierOptions)} - {*_OWN, *own, *_DATA_OPTIONS}
-    of_data = {field.name for field in dataclasses.fields(FinetuningDataOptions)} & (of_run | {*_DATA_OPTIONS})
+    of_data = {field.name for field in dataclasses.fields(FinetuningDataOptions.whole())} & (of_run | {*_DATA_OPTIONS})
     for name in options:
         if name in _OWN:
             raise UserError(f"--{name} is for the command; a call gives data and directory by its own arguments")

@@ -38,6 +38,27 @@ class Kind:
     data_options: type[Options] | None = None
     run_options: type[Options] | None = None
 
+    def needed(self, options: Any) -> dict[str, str]:
+        """What flags give that data preparation needs of this kind, by name; see `bert_tf2.options.require_given`.
+
+        Here: an own file for each output and an output for each own file.
+
+        Raises:
+          UserError: two things are given that exclude each other.
+        """
+        own = given_files(options)
+        if not own:
+            return {
+                " or ".join(_FILES): "the files to make records of",
+                " or ".join(f"{split}_data_output_path" for split in SPLITS): "the records to write",
+            }
+        needed = {}
+        for split in SPLITS:
+            file, output = f"{split}_file", f"{split}_data_output_path"
+            needed |= {output: f"where the records of --{file} go"} if file in own else {}
+            needed |= {file: f"the file whose records go to --{output}"} if getattr(options, output) else {}
+        return needed
+
     def check(self, options: Any) -> None:
         """Checks what several options of data preparation must agree in, before anything heavy is imported.
 
@@ -45,8 +66,25 @@ class Kind:
           options: those that all kinds have, and those of this kind.
 
         Raises:
-          UserError: something needed is not given, or two things are that exclude each other.
+          UserError: they do not.
         """
+
+    def check_trained(self, options: Any, meta: "MetaData", named: str) -> dict[str, Any]:
+        """Checks the options of data preparation against the training of the model that the rows are for.
+
+        Args:
+          options: of data preparation.
+          meta: metadata of the training.
+          named: the flag that names them, for messages.
+
+        Returns:
+          What the preparation takes of the training besides the task and the length, by option, to tell the user.
+
+        Raises:
+          UserError: an option contradicts the training.
+        """
+        del options, meta, named
+        return {}
 
     def preparation(self, options: Any, tokenizer: Any, trained: "MetaData | None") -> "Preparation":
         """The data end: what makes records of the files that the options name.
@@ -109,6 +147,14 @@ class Kinds(Registry[Kind]):
 
 
 kinds = Kinds()
+
+SPLITS = ("train", "eval", "test")
+_FILES = tuple(f"{split}_file" for split in SPLITS)
+
+
+def given_files(options: Any) -> list[str]:
+    """The flags of own files that are given to data preparation."""
+    return [flag for flag in _FILES if getattr(options, flag)]
 
 
 def kind_of(task_type: str) -> Kind:

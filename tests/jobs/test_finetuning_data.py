@@ -236,7 +236,7 @@ def test_bad_vocabularies(place, vocabulary, message):
     [
         (("--max_seq_length=2",), "--max_seq_length must be at least 3; got 2"),
         (("--max_seq_length=-5",), "--max_seq_length must be at least 3"),
-        (("--fine_tuning_task_type=tagging",), "--fine_tuning_task_type=tagging is not in this version"),
+        (("--fine_tuning_task_type=retrieval",), "--fine_tuning_task_type must be one of classification, "),
         (("--doc_stride=64",), "--doc_stride belongs to --fine_tuning_task_type=squad"),
         (("--tfds_params=dataset=x",), "--tfds_params=dataset=x is refused"),
         (("--classification_task_name=MRPC",), "--train_file and --classification_task_name exclude each other"),
@@ -252,7 +252,7 @@ def test_bad_vocabularies(place, vocabulary, message):
         (("--text_column=text", "--label_column=text"), "--text_column=text and --label_column=text are the same column"),
         (("--text_column=text", "--text_b_column=text"), "--text_column=text and --text_b_column=text are the same column"),
         (("--labels=pos,neg,",), "--labels must be names with one comma between two; got 'pos,neg,'"),
-        (("--labels=1,2", "--fine_tuning_task_type=regression"), "--labels names classes"),
+        (("--labels=1,2", "--fine_tuning_task_type=regression"), "--labels belongs to --fine_tuning_task_type=classification"),
         (
             ("--input_data_dir=/nowhere",),
             "--input_data_dir belongs to --classification_task_name; it can do nothing beside --train",

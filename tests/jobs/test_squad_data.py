@@ -151,8 +151,11 @@ def test_bad_rows(place):
         (("--meta_data_file_path=",), "--meta_data_file_path is required"),
         (("--vocab_file=",), "--vocab_file is required"),
         (("--train_file=x.tsv",), "--train_file is for labels; SQuAD data come from --squad_data_file"),
-        (("--classification_task_name=MRPC",), "--classification_task_name is for labels"),
-        (("--labels=a,b",), "--labels is for labels"),
+        (
+            ("--classification_task_name=MRPC",),
+            "--classification_task_name belongs to --fine_tuning_task_type=classification or regression",
+        ),
+        (("--labels=a,b",), "--labels belongs to --fine_tuning_task_type=classification; it can do nothing for squad"),
         (("--tokenization=SentencePiece", "--sp_model_file=x"), "--tokenization=SentencePiece cannot be used for squad"),
         (("--xlnet_format",), "--xlnet_format=True is refused"),
         (("--doc_stride=0",), "--doc_stride must be at least 1; got 0"),

@@ -6,6 +6,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs import shared_options
 from bert_tf2.jobs.training.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
 from bert_tf2.options import at_least, ignored_option, option, require_given
+from bert_tf2.tasks.question_answering.options import ANSWER_LABELS, ANSWER_LABELS_HELP
 
 DATA = "Training data, from create_finetuning_data.py (model-garden dialect)"
 TF1 = "Training data, from a SQuAD file (google-research/bert dialect)"
@@ -14,13 +15,6 @@ TEXT = "Text"
 
 MODES = ("train_and_eval", "train_and_predict", "train", "eval", "predict", "export_only")
 AUTOMATIC = "auto"
-ANSWER_LABELS = ("exact", "google")
-ANSWER_LABELS_HELP = (
-    "Which tokens of the passage a training answer is: exact (those at its answer_start) or google (the first that spell it "
-    "between the white space around it, or all of these, as google-research/bert; in Chinese that may be another place in the "
-    "paragraph). Of the first 4,370 questions of SQuAD 1.1 11 differ, of DRCD's 3,524 development questions 489."
-)
-
 ANSWER_LANGUAGE_HELP = (
     "How answers are scored beside SQuAD's exact match and F1: words (nothing beside them), chinese (char_f1 as CMRC 2018's and "
     "DRCD's script) or characters (the same for Japanese, Thai and other scripts without spaces); auto goes by the questions."

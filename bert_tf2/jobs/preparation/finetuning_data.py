@@ -1,21 +1,21 @@
 """Makes records and metadata for fine-tuning: the model garden's flags, and a user's own files without code."""
 
-import collections
 import dataclasses
 import logging
 import shlex
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bert_tf2.data.sources.row_files import delimiter_of
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.preparation.options import NOT_HERE, TASK_FLAGS, FinetuningDataOptions
-from bert_tf2.jobs.preparation.squad_data import OWN_FILE_FLAGS, SQUAD_FLAGS, check_squad_data_options, create_squad_data
+from bert_tf2.jobs.preparation.options import FinetuningDataOptions
+from bert_tf2.jobs.preparation.squad_data import create_squad_data
 from bert_tf2.jobs.preparation.trained_rows import as_trained, model_directory_of
 from bert_tf2.model_directory.metadata_checks import check_vocabulary
 from bert_tf2.model_directory.model_files import write_vocabulary_beside
-from bert_tf2.options import refuse_given, refuse_overwriting, require_given
+from bert_tf2.options import refuse_overwriting, require_given
 from bert_tf2.runtime import ended_by_sigterm, job
+from bert_tf2.tasks.classification.options import label_names
+from bert_tf2.tasks.kind import SPLITS, kinds
+from bert_tf2.tasks.kind_options import refuse_options_of_others
 
 if TYPE_CHECKING:
     from bert_tf2.data.processors import DataProcessor
@@ -31,58 +31,22 @@ def check_finetuning_data_options(options: FinetuningDataOptions) -> None:
     Raises:
       UserError: something needed is not given, or two things are that exclude each other.
     """
-    if options.fine_tuning_task_type == "squad":
-        check_squad_data_options(options)
-        return
-    if options.fine_tuning_task_type not in ("classification", "regression"):
-        raise UserError(f"--fine_tuning_task_type={options.fine_tuning_task_type} is not in this version; {NOT_HERE}")
-    refuse_given(options, SQUAD_FLAGS, "belongs to --fine_tuning_task_type=squad")
-    own = [flag for flag in ("train_file", "eval_file", "test_file") if getattr(options, flag)]
-    if own and options.classification_task_name:
-        raise UserError(f"--{own[0]} and --classification_task_name exclude each other; give your own files or a task")
-    require_given(options, _needed(options, own))
+    kind = kinds.get(options.fine_tuning_task_type)
+    refuse_options_of_others(options, kind)
+    vocabulary = "vocab_file" if options.tokenization == "WordPiece" else "sp_model_file"
+    needed = {
+        "meta_data_file_path": "the meta_data.json that training reads",
+        vocabulary: "the vocabulary of the model that will be fine-tuned",
+    }
+    require_given(options, kind.needed(options) | needed)
     inputs = ("train_file", "eval_file", "test_file", "vocab_file", "sp_model_file", "input_meta_data_path")
     given = {getattr(options, flag): flag for flag in inputs if getattr(options, flag)}
     refuse_overwriting(given, (*_outputs(options).values(), options.meta_data_file_path))
-    if own:
-        refuse_given(options, TASK_FLAGS, f"belongs to --classification_task_name; it can do nothing beside --{own[0]}")
-    else:
-        refuse_given(
-            options, OWN_FILE_FLAGS, "belongs to --train_file, --eval_file and --test_file; a task knows its own columns"
-        )
-    if options.fine_tuning_task_type == "regression":
-        refuse_given(options, ("labels",), "names classes; with --fine_tuning_task_type=regression labels are numbers")
-    if options.labels and not all(_label_names(options)):
-        raise UserError(f"--labels must be names with one comma between two; got '{options.labels}', where a name is empty")
-    refuse_repeated_label("--labels", _label_names(options))
-    if len(options.quotechar) > 1:
-        raise UserError(f"--quotechar must be one character; got '{options.quotechar}'")
-    delimiter_of(options.delimiter)
-
-
-def _needed(options: FinetuningDataOptions, own: list[str]) -> dict[str, str]:
-    """What the flags give that this command needs, `own` being the flags of own files that are given."""
-    from bert_tf2.tasks.classification.glue import PUBLISHED
-
-    needed = {}
-    if own:
-        for split in ("train", "eval", "test"):
-            file, output = f"{split}_file", f"{split}_data_output_path"
-            needed |= {output: f"where the records of --{file} go"} if file in own else {}
-            needed |= {file: f"the file whose records go to --{output}"} if getattr(options, output) else {}
-    else:
-        needed["classification_task_name or train_file or eval_file or test_file"] = "a task with its files, or files of your own"
-        needed["train_data_output_path or eval_data_output_path or test_data_output_path"] = "the records to write"
-        # Processors that were registered may know where their data are.
-        if (options.classification_task_name or "").lower() in map(str.lower, PUBLISHED):
-            needed["input_data_dir"] = "the directory that holds the task's files"
-    needed["meta_data_file_path"] = "the meta_data.json that training reads"
-    vocabulary = "vocab_file" if options.tokenization == "WordPiece" else "sp_model_file"
-    return needed | {vocabulary: "the vocabulary of the model that will be fine-tuned"}
+    kind.check(options)
 
 
 def _outputs(options: FinetuningDataOptions) -> dict[str, str]:
-    paths = {split: getattr(options, f"{split}_data_output_path") for split in ("train", "eval", "test")}
+    paths = {split: getattr(options, f"{split}_data_output_path") for split in SPLITS}
     return {split: path for split, path in paths.items() if path}
 
 
@@ -101,10 +65,6 @@ def create_finetuning_data(options: FinetuningDataOptions) -> "Prepared | Prepar
 
 
 def _create(options: FinetuningDataOptions, trained: "MetaData | None") -> "Prepared":
-    from bert_tf2.registry import import_module
-
-    for path in options.module_import:
-        import_module(path)
     processor = processor_of(options, () if trained is None else trained.label_list)
     if trained is not None:
         processor.metrics = list(trained.metrics) or None
@@ -155,17 +115,17 @@ def write_records(options: FinetuningDataOptions, processor: "DataProcessor", tr
     return prepared
 
 
-def processor_of(options: FinetuningDataOptions, label_names: tuple[str, ...] = ()) -> "DataProcessor":
+def processor_of(options: FinetuningDataOptions, names: tuple[str, ...] = ()) -> "DataProcessor":
     """What gives the examples of the task or of the files that the options name.
 
     Args:
       options: checked.
-      label_names: of own files, instead of `--labels`.
+      names: of own files, instead of `--labels`.
 
     Raises:
       UserError: there is no such task or file, or a file's columns are not what the options say.
     """
-    regression = options.fine_tuning_task_type == "regression"
+    is_regression = options.fine_tuning_task_type == "regression"
     if options.classification_task_name:
         from bert_tf2.tasks.classification.glue import create_processor
 
@@ -175,7 +135,7 @@ def processor_of(options: FinetuningDataOptions, label_names: tuple[str, ...] = 
             xnli_language=options.xnli_language,
             pawsx_language=options.pawsx_language,
         )
-        if regression and not processor.is_regression:
+        if is_regression and not processor.is_regression:
             raise UserError(f"{processor.name()} has classes, not numbers; leave --fine_tuning_task_type=regression out")
         return processor
     from bert_tf2.tasks.classification.tabular import TabularOptions, TabularProcessor
@@ -183,20 +143,7 @@ def processor_of(options: FinetuningDataOptions, label_names: tuple[str, ...] = 
     given = {
         field.name: getattr(options, field.name) for field in dataclasses.fields(TabularOptions) if hasattr(options, field.name)
     }
-    return TabularProcessor(
-        TabularOptions(**given | {"labels": label_names or _label_names(options), "is_regression": regression})
-    )
-
-
-def _label_names(options: FinetuningDataOptions) -> tuple[str, ...]:
-    return tuple(name.strip() for name in options.labels.split(",")) if options.labels else ()
-
-
-def refuse_repeated_label(what: str, names: Sequence[str]) -> None:
-    """Refuses label names of which one occurs twice; `what` is how they were given."""
-    twice = next((name for name, count in collections.Counter(names).items() if count > 1), None)
-    if twice is not None:
-        raise UserError(f"{what} names '{twice}' twice; a label's place is its id, so name each once")
+    return TabularProcessor(TabularOptions(**given | {"labels": names or label_names(options), "is_regression": is_regression}))
 
 
 def summary(prepared: "Prepared", model_dir: str | None = None) -> str:

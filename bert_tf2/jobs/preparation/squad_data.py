@@ -8,75 +8,19 @@ from typing import TYPE_CHECKING
 from bert_tf2 import files
 from bert_tf2.errors import UserError
 from bert_tf2.model_directory.model_files import write_vocabulary_beside
-from bert_tf2.options import refuse_given, refuse_overwriting, require_given
+from bert_tf2.options import refuse_overwriting
+from bert_tf2.tasks.question_answering.kind import windows_of
 
 if TYPE_CHECKING:
     from bert_tf2.jobs.preparation.options import FinetuningDataOptions
     from bert_tf2.tasks.question_answering.preparation import PreparedSquad
-    from bert_tf2.tasks.question_answering.windows import WindowOptions
-
-SQUAD_FLAGS = (
-    "squad_data_file",
-    "translated_squad_data_folder",
-    "version_2_with_negative",
-    "doc_stride",
-    "max_query_length",
-    "answer_labels",
-)
-OWN_FILE_FLAGS = (
-    "text_column",
-    "text_b_column",
-    "label_column",
-    "weight_column",
-    "header",
-    "data_format",
-    "quotechar",
-    "delimiter",
-    "labels",
-)
-_OTHER_INPUTS = ("classification_task_name", "input_data_dir", "train_file", "eval_file", "test_file", "module_import")
-_OTHER_OUTPUTS = ("eval_data_output_path", "test_data_output_path")
-
-
-def check_squad_data_options(options: "FinetuningDataOptions") -> None:
-    """Applies the checks between the options of SQuAD data; light.
-
-    Raises:
-      UserError: something needed is not given, or a flag cannot be used.
-    """
-    refuse_given(
-        options,
-        _OTHER_OUTPUTS,
-        "is refused for squad: questions are made into inputs when answers are predicted, from the JSON itself; "
-        "pass the file to run_squad.py as --predict_file",
-    )
-    refuse_given(options, (*_OTHER_INPUTS, *OWN_FILE_FLAGS), "is for labels; SQuAD data come from --squad_data_file")
-    if options.tokenization != "WordPiece":
-        raise UserError(
-            f"--tokenization={options.tokenization} cannot be used for squad in this version: answers are cut from the text by "
-            "the places of WordPiece tokens; use a WordPiece model and --vocab_file"
-        )
-    needed = {
-        "squad_data_file": "a training file in SQuAD's JSON, such as train-v1.1.json",
-        "train_data_output_path": "the training records to write",
-        "meta_data_file_path": "the meta_data.json that training reads",
-        "vocab_file": "the vocabulary of the model that will be fine-tuned",
-    }
-    require_given(options, needed)
-    _windows(options).check()
-
-
-def _windows(options: "FinetuningDataOptions") -> "WindowOptions":
-    from bert_tf2.tasks.question_answering.windows import WindowOptions
-
-    return WindowOptions(options.max_seq_length or 384, options.doc_stride, options.max_query_length)
 
 
 def create_squad_data(options: "FinetuningDataOptions") -> "PreparedSquad":
     """Writes the training records and the metadata, prints a summary and returns what was written.
 
     Args:
-      options: checked by `check_squad_data_options`.
+      options: checked .
 
     Raises:
       UserError: options, files or data that cannot be used.
@@ -97,7 +41,7 @@ def create_squad_data(options: "FinetuningDataOptions") -> "PreparedSquad":
     for warning in warnings_of(tokenizer):
         logger.warning(warning)
     record_options = SquadRecordOptions(
-        windows=_windows(options),
+        windows=windows_of(options),
         version_2_with_negative=options.version_2_with_negative,
         pad_to_max_length=options.pad_to_max_length,
         gzip=options.gzip_compress,

@@ -1,0 +1,74 @@
+"""Classes or a number for a text or a pair of texts: the kinds `classification` and `regression`."""
+
+from typing import TYPE_CHECKING, Any
+
+from bert_tf2.data.records.metadata import CLASSIFICATION, REGRESSION
+from bert_tf2.errors import UserError
+from bert_tf2.tasks.classification.options import (
+    ClassificationDataOptions,
+    RegressionDataOptions,
+    check_data_options,
+    label_names,
+)
+from bert_tf2.tasks.kind import Kind, given_files, kinds
+
+if TYPE_CHECKING:
+    from bert_tf2.data.records.metadata import MetaData
+
+
+@kinds.register("classification")
+class Classification(Kind):
+    """One label of several for a text or a pair."""
+
+    task_type = CLASSIFICATION
+    data_options = ClassificationDataOptions
+
+    def needed(self, options: Any) -> dict[str, str]:
+        """Own files with their outputs, or a task with its directory."""
+        from bert_tf2.tasks.classification.glue import PUBLISHED
+
+        own = given_files(options)
+        if own and options.classification_task_name:
+            raise UserError(f"--{own[0]} and --classification_task_name exclude each other; give your own files or a task")
+        if own:
+            return super().needed(options)
+        needed = {
+            "classification_task_name or train_file or eval_file or test_file": "a task with its files, or files of your own",
+            "train_data_output_path or eval_data_output_path or test_data_output_path": "the records to write",
+        }
+        # Processors that were registered may know where their data are.
+        if (options.classification_task_name or "").lower() in map(str.lower, PUBLISHED):
+            needed["input_data_dir"] = "the directory that holds the task's files"
+        return needed
+
+    def check(self, options: Any) -> None:
+        """See `check_data_options`."""
+        check_data_options(options, given_files(options))
+
+    def check_trained(self, options: Any, meta: "MetaData", named: str) -> dict[str, Any]:
+        """The labels of the training, which the rows' are told by."""
+        if options.classification_task_name:
+            raise UserError(
+                f"{named} is for rows of your own (--test_file, --eval_file, --train_file), which it gives the labels of a "
+                "training; leave it out"
+            )
+        if meta.is_regression:
+            return {}
+        given = label_names(options)
+        if given and meta.label_list and given != meta.label_list:
+            raise UserError(
+                f"--labels={options.labels}, but the model of {named} was trained with {','.join(meta.label_list)}; leave it out"
+            )
+        if given and meta.num_labels and len(given) != meta.num_labels:
+            raise UserError(f"--labels={options.labels} are {len(given)}, but {named} is of {meta.num_labels} classes; name all")
+        if not given and not meta.label_list:
+            raise UserError(f"{named} holds no label names; name them with --labels, in the order of their ids")
+        return {"labels": ",".join(meta.label_list)} if meta.label_list else {}
+
+
+@kinds.register("regression")
+class Regression(Classification):
+    """A number for a text or a pair."""
+
+    task_type = REGRESSION
+    data_options = RegressionDataOptions

@@ -1,0 +1,57 @@
+"""The answer to a question, as a part of a text: the kind `squad`."""
+
+from typing import TYPE_CHECKING, Any
+
+from bert_tf2.data.records.metadata import SQUAD
+from bert_tf2.errors import UserError
+from bert_tf2.options import refuse_given
+from bert_tf2.tasks.kind import Kind, kinds
+from bert_tf2.tasks.question_answering.options import SquadDataOptions
+
+if TYPE_CHECKING:
+    from bert_tf2.data.records.metadata import MetaData
+
+
+@kinds.register("squad")
+class QuestionAnswering(Kind):
+    """Extractive question answering, trained on SQuAD's JSON."""
+
+    task_type = SQUAD
+    data_options = SquadDataOptions
+
+    def needed(self, options: Any) -> dict[str, str]:
+        """A training file and where its records go."""
+        refuse_given(
+            options,
+            ("eval_data_output_path", "test_data_output_path"),
+            "is refused for squad: questions are made into inputs when answers are predicted, from the JSON itself; "
+            "pass the file to run_squad.py as --predict_file",
+        )
+        refuse_given(options, ("train_file", "eval_file", "test_file"), "is for labels; SQuAD data come from --squad_data_file")
+        if options.tokenization != "WordPiece":
+            raise UserError(
+                f"--tokenization={options.tokenization} cannot be used for squad in this version: answers are cut from the "
+                "text by the places of WordPiece tokens; use a WordPiece model and --vocab_file"
+            )
+        return {
+            "squad_data_file": "a training file in SQuAD's JSON, such as train-v1.1.json",
+            "train_data_output_path": "the training records to write",
+        }
+
+    def check(self, options: Any) -> None:
+        """Windows must move, and leave room for the context."""
+        windows_of(options).check()
+
+    def check_trained(self, options: Any, meta: "MetaData", named: str) -> dict[str, Any]:
+        """Questions are made into inputs when answers are predicted."""
+        raise UserError(
+            f"{named} describes {meta.task_type} records; give the meta_data.json of a classifier's training, and questions to "
+            "run_squad.py as --predict_file"
+        )
+
+
+def windows_of(options: Any):
+    """How contexts are cut, as the options of data preparation say."""
+    from bert_tf2.tasks.question_answering.windows import WindowOptions
+
+    return WindowOptions(options.max_seq_length or 384, options.doc_stride, options.max_query_length)
