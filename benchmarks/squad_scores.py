@@ -79,6 +79,8 @@ class Scores:
         """EM and F1 of `transformers.BertForQuestionAnswering`."""
         import numpy as np
 
+        from bert_tf2.data.records.record_set import RecordSet
+        from bert_tf2.tasks.base import ExampleSet
         from bert_tf2.tasks.question_answering.decoding import DecodingOptions
         from bert_tf2.tasks.question_answering.task import SpanTask
 
@@ -96,8 +98,8 @@ class Scores:
         turns.run_until_it_lives(options.hugging_face_python, "hugging_face_squad_scores", job)
         task = SpanTask(DecodingOptions())
         with np.load(logits) as arrays:
-            answers = task.answers(self._questions, dict(arrays))
-        return task.scores(self._questions, answers)
+            examples = ExampleSet("eval", RecordSet.in_memory([], task.features, "none"), source=self._questions)
+            return task.scores(task.outcome(dict(arrays), examples), examples)
 
     def ours(self, seed: int) -> dict[str, float]:
         """EM and F1 of run_squad.py, as it writes them."""

@@ -240,8 +240,9 @@ class _RunBackend:
     def load(cls, directory: str, load_checkpoint: str) -> "_RunBackend":
         found = _files_in(directory)
         from bert_tf2.data.records.metadata import CLASSIFICATION, REGRESSION, read_meta_data
-        from bert_tf2.model_directory.metadata_checks import check_model, check_vocabulary, label_names
+        from bert_tf2.model_directory.metadata_checks import check_model, check_vocabulary
         from bert_tf2.models.config import BertConfig
+        from bert_tf2.tasks.classification.kind import names_of_labels
         from bert_tf2.text.tokenizer import load_tokenizer
 
         meta, config = read_meta_data(found.input_meta_data_path), BertConfig.from_json_file(found.bert_config_file)
@@ -255,7 +256,7 @@ class _RunBackend:
             normalization=meta.normalization,
         )
         _require_fit(directory, "the vocabulary", check_vocabulary, meta, tokenizer)
-        labels = label_names(meta)
+        labels = names_of_labels(meta)
         from bert_tf2.models.encoder import build_encoder
         from bert_tf2.tasks.classification.task import ClassificationTask
         from bert_tf2.training import checkpointing, weights
@@ -281,7 +282,7 @@ class _RunBackend:
     def outputs(self, rows: Sequence[tuple[list[int], list[int]]]) -> "np.ndarray":
         import numpy as np
 
-        from bert_tf2.tasks.classification.task import log_softmax
+        from bert_tf2.tasks.classification.outputs import log_softmax
 
         longest = max(len(ids) for ids, _ in rows)
         inputs = np.zeros((3, len(rows), longest), np.int32)

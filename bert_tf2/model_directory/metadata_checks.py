@@ -123,15 +123,3 @@ def check_vocabulary(meta: MetaData, tokenizer) -> None:
             f"{described_vocabulary(meta.vocab_size, meta.vocab_fingerprint)}; "
             "give that one or prepare the data again"
         )
-
-
-def label_names(meta: MetaData) -> list[str] | None:
-    """The label names in id order, the ids themselves where the metadata's writer did not store names; None for regression."""
-    if meta.is_regression:
-        return None
-    if meta.label_list:
-        return list(meta.label_list)
-    if not meta.num_labels:
-        raise UserError("the metadata names neither labels nor their number (num_labels); it is not of a trained classifier")
-    logger.warning("the metadata holds no label names (it was not written by bert_tf2); predictions will show label ids")
-    return [str(label) for label in range(meta.num_labels)]

@@ -27,7 +27,8 @@ class ExampleSet:
       records: what the model is shown, in the order in which results are written.
       is_labelled: whether the records' labels are real ones.
       source: what a kind made the records of; None where they were only read.
-      texts: gives the text and second text (or None) of each example; None where only records are at hand.
+      texts: gives the text and second text (or None) of the examples with these ids; None where only records are at hand.
+      origin: the files that they come from, as the command names them.
       prefix, suffix: what the names of its files have before them, and before their extension.
     """
 
@@ -35,7 +36,8 @@ class ExampleSet:
     records: RecordSet
     is_labelled: bool = True
     source: Any = None
-    texts: Callable[[], list[tuple[str, str | None]]] | None = None
+    texts: Callable[[Sequence[int]], list[tuple[str, str | None]]] | None = None
+    origin: str = ""
     prefix: str = ""
     suffix: str = ""
 
@@ -93,6 +95,7 @@ class Task(abc.ABC):
       features: what a record holds; written and parsed by the same list.
       best_metric: the metric that names the best checkpoint unless the user names another.
       heads: the kinds of heads (`bert_tf2.models.checkpoints.names.HEADS`) that scores and predictions come from.
+      on_pooler: whether they stand on the pooled output, and are worth nothing without the pooler they were trained with.
       output_range: how many tokens of each row the head looks at; None for all. See `build_encoder`.
       measure_names: what is measured in every training step besides the loss; see `measures`.
       export_suffixes: what is appended to `--model_export_path` for each SavedModel that `exports` gives.
@@ -103,6 +106,7 @@ class Task(abc.ABC):
     features: Sequence[FeatureSpec]
     best_metric: str
     heads: tuple[str, ...] = ()
+    on_pooler: bool = False
     output_range: int | None = None
     measure_names: tuple[str, ...] = ()
     export_suffixes: ClassVar[tuple[str, ...]] = ("", "_text")
@@ -179,9 +183,14 @@ class Task(abc.ABC):
         """Writes the predictions."""
 
     def why_no_score(self, examples: ExampleSet) -> str | None:
-        """Why predicted examples are not scored as well; None where they are."""
+        """Why predicted examples are not scored as well: a sentence for the log, empty where there is nothing to say, None where
+        they are scored. Here they never are."""
         del examples
-        return "predictions are not scored"
+        return ""
+
+    def count(self, examples: ExampleSet) -> int:
+        """How many examples there are, in `unit`; here one a record."""
+        return len(examples.records)
 
     def report(self, directory: str, outcome: Any, examples: ExampleSet) -> Report:
         """What the report says of an evaluation besides its scores; pictures are drawn into the directory."""

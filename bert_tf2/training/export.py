@@ -1,99 +1,17 @@
-"""SavedModels for serving: one that takes token ids, as the model garden's, and one that takes raw text."""
+"""SavedModels on the disk: where they go, in numbered versions or not, and how they are written whole."""
 
 import itertools
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
-import tf_keras
 
 from bert_tf2.errors import JobError, UserError
 from bert_tf2.files import incomplete_name, is_remote, make_directory, names_in, sync
 from bert_tf2.progress import during
 
 NEXT_VERSION = "auto"
-INPUT_NAMES = ("input_word_ids", "input_mask", "input_type_ids")
-
-Outputs = Callable[[tf.Tensor], dict[str, tf.Tensor]]
-Tokenize = Callable[[tf.Tensor, tf.Tensor | None], dict[str, tf.Tensor]]
-
-
-def _with_a_column(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """The inputs of the encoder, [0, 0] as [0, 1]: no texts have no longest one, but the encoder looks at the first token."""
-    shape = tf.shape(inputs[INPUT_NAMES[0]])
-    missing = tf.cast(tf.reduce_all(shape == 0), tf.int32)
-    return {name: tf.pad(value, [[0, 0], [0, missing]]) for name, value in inputs.items()}
-
-
-class _TokenIdsModule(tf.Module):
-    def __init__(self, model: tf_keras.Model, outputs: Outputs):
-        super().__init__()
-        self.model = model
-        self._outputs = outputs
-
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUT_NAMES])
-    def serve(self, input_word_ids: tf.Tensor, input_mask: tf.Tensor, input_type_ids: tf.Tensor) -> dict[str, tf.Tensor]:
-        inputs = {"input_word_ids": input_word_ids, "input_mask": input_mask, "input_type_ids": input_type_ids}
-        return self._outputs(self.model(_with_a_column(inputs), training=False))
-
-
-class _TextModule(tf.Module):
-    def __init__(self, model: tf_keras.Model, tokenize: Tokenize, outputs: Outputs):
-        super().__init__()
-        self.model = model
-        self.tokenize = tokenize
-        self._outputs = outputs
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
-    def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._outputs(self.model(_with_a_column(self.tokenize(text, None)), training=False))
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in ("text", "text_b")])
-    def serve_pairs(self, text: tf.Tensor, text_b: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._outputs(self.model(_with_a_column(self.tokenize(text, text_b)), training=False))
-
-
-def export_token_ids_model(model: tf_keras.Model, outputs: Outputs, path: str) -> None:
-    """Writes a SavedModel whose `serving_default` takes the three int32 [-1, -1] tensors of the model garden's signature.
-
-    Args:
-      model: maps the encoder's inputs to the head's outputs.
-      outputs: names what the model gives, for example `{"sentence_prediction": logits}`.
-      path: the SavedModel's directory; must not exist or be empty.
-
-    Raises:
-      UserError: the directory holds something.
-    """
-    module = _TokenIdsModule(model, outputs)
-    save_module(module, path, {"serving_default": module.serve.get_concrete_function()})
-
-
-def export_text_model(
-    model: tf_keras.Model, tokenize: Tokenize, outputs: Outputs, path: str, has_pairs: bool | None = None
-) -> None:
-    """Writes a SavedModel that takes raw text: `serving_default` one string [-1] `text`, `pairs` also `text_b`.
-
-    The signatures are such as the training's texts: with single texts there is no `pairs`, and with pairs `serving_default` takes
-    them too.
-
-    A program that loads it imports `tensorflow_text` first: the tokenizer in the graph is made of its operations.
-
-    Args:
-      model: maps the encoder's inputs to the head's outputs.
-      tokenize: a `tf.Module` from texts to the encoder's inputs, such as `bert_tf2.text.in_graph.InGraphTokenizer`.
-      outputs: names what the model gives, for example label names and probabilities.
-      path: the SavedModel's directory; must not exist or be empty.
-      has_pairs: whether the model was trained on pairs; None where that is not known.
-
-    Raises:
-      UserError: the directory holds something.
-    """
-    module = _TextModule(model, tokenize, outputs)
-    signatures = {"serving_default": (module.serve_pairs if has_pairs else module.serve).get_concrete_function()}
-    if has_pairs is not False:
-        signatures["pairs"] = module.serve_pairs.get_concrete_function()
-    save_module(module, path, signatures)
 
 
 def require_free_directory(path: str) -> None:
@@ -148,7 +66,7 @@ def _name(entry: str) -> str:
 
 
 @during("exporting")
-def save_module(module: tf.Module, path: str, signatures: dict[str, object]) -> None:
+def save_module(module: tf.Module, path: str, signatures: Mapping[str, object]) -> None:
     """Writes a SavedModel, under a temporary name until it is whole.
 
     Args:

@@ -238,11 +238,14 @@ class Places(tf.Module):
 
 @pytest.mark.slow
 def test_the_command_with_an_export(tmp_path, tiny_vocab_file):
+    from bert_tf2.tasks.question_answering.decoding import DecodingOptions
+    from bert_tf2.tasks.question_answering.in_graph import answering_export
+    from bert_tf2.tasks.question_answering.windows import WindowOptions
     from bert_tf2.text.wordpiece import WordPieceTokenizer
-    from bert_tf2.training.question_answering_export import export_question_answering_model
+    from bert_tf2.training.export import save_module
 
-    settings = {"max_seq_length": 32, "doc_stride": 8, "max_query_length": 10}
-    export_question_answering_model(Places(), WordPieceTokenizer(tiny_vocab_file), str(tmp_path / "model"), **settings)
+    made = answering_export(Places(), WordPieceTokenizer(tiny_vocab_file), WindowOptions(32, 8, 10), DecodingOptions())
+    save_module(made.module, str(tmp_path / "model"), made.signatures)
     context = "the movie was the, " * 50 + "was 🤷🏽 z?"
     (tmp_path / "text.txt").write_text(context, encoding="utf-8")
     done = subprocess.run(

@@ -20,7 +20,7 @@ def _tensors(config, *heads):
     from bert_tf2.models.checkpoints.source import StoredTensor
 
     rng, tensors = np.random.default_rng(0), {}
-    for weight in (*names.encoder(2), *(weight for head in heads for weight in names.HEADS[head])):
+    for weight in (*names.encoder(2), *(weight for head in heads for weight in names.HEADS[head].weights)):
         array = rng.normal(size=[config.get(field, 3) for field in weight.shape]).astype(np.float32)
         tensors[weight.name] = StoredTensor(weight.name, array.shape, lambda array=array: array)
     return tensors

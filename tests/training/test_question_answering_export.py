@@ -13,10 +13,11 @@ from bert_tf2.errors import UserError
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
 from bert_tf2.tasks.question_answering.decoding import DecodingOptions, decode
+from bert_tf2.tasks.question_answering.in_graph import answering_export
 from bert_tf2.tasks.question_answering.squad import Paragraph, Question
 from bert_tf2.tasks.question_answering.windows import WindowOptions, make_questions
 from bert_tf2.text.wordpiece import WordPieceTokenizer
-from bert_tf2.training.question_answering_export import export_question_answering_model
+from bert_tf2.training import export
 
 QUESTIONS = ["what was good?", "", "the movie", "bad?"]
 CONTEXTS = ["the movie was very, very good 🤷🏽!", "the cafe\u0301 was bad.", "", "你好 good movie " * 100]
@@ -33,6 +34,12 @@ assert not [name for name in sys.modules if name.startswith("bert_tf2")]
 answers = [text.decode() for text in found.pop("answer").numpy().tolist()]
 print(json.dumps({"answer": answers} | {name: value.numpy().tolist() for name, value in found.items()}))
 """
+
+
+def export_question_answering_model(model, tokenizer, path, max_seq_length=384, doc_stride=128, max_query_length=64, **decoding):
+    windows = WindowOptions(max_seq_length, doc_stride, max_query_length)
+    made = answering_export(model, tokenizer, windows, DecodingOptions(**decoding))
+    export.save_module(made.module, path, made.signatures)
 
 
 def span_model(config_dict) -> tf_keras.Model:

@@ -1,6 +1,5 @@
 """The job behind `run_classifier.py`: composes data, model, task and trainer. See `ClassifierOptions` for what it takes."""
 
-import contextlib
 import dataclasses
 import logging
 import os
@@ -10,16 +9,17 @@ from bert_tf2 import cli, files
 from bert_tf2.data.records.metadata import read_meta_data
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.classifier_checks import check_metadata
-from bert_tf2.jobs.fine_tuning.classifier_data import ClassifierData, check_labelled, given_records, made_records
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, check_combination, phases_of
+from bert_tf2.jobs.fine_tuning.raw_data import made_records
+from bert_tf2.jobs.fine_tuning.record_data import check_labelled, given_records
 from bert_tf2.jobs.training import training_setup
+from bert_tf2.jobs.training.opening import opened, read_config
 from bert_tf2.model_directory import model_files
-from bert_tf2.model_directory.metadata_checks import label_names
+from bert_tf2.registry import import_module
 from bert_tf2.runtime import job
 
 if TYPE_CHECKING:
-    from bert_tf2.models.config import BertConfig
-    from bert_tf2.training.run_directory import RunDirectory
+    pass
 
 logger = logging.getLogger(__name__)
 
@@ -47,31 +47,32 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
     check_combination(options)
     training_setup.check_training_options(options)
     phases = phases_of(options)
-    from bert_tf2.models.config import BertConfig
-
-    config = BertConfig.from_json_file(files.require_file(options.bert_config_file, "bert_config_file"))
-    data = None if options.is_tf1_dialect else given_records(options)
-    if data is not None:
-        check_metadata(options, data.meta, config)
+    for module in options.module_import:
+        import_module(module)
+    config = read_config(options)
+    data = None
+    if not options.is_tf1_dialect:
+        meta = read_meta_data(options.input_meta_data_path)
+        check_metadata(options, meta, config)
+        data = given_records(options, meta, config)
         check_labelled(data, phases)
     training_setup.configure_tensorflow(options)
-    model_dir = files.expand(options.directory)
-    strategy = training_setup.create_strategy(options, model_dir)
+    with opened(options, config, phases.train) as (strategy, directory):
+        from bert_tf2.jobs.fine_tuning.run import FineTuningRun
+        from bert_tf2.training.distribution import is_multi_worker
 
-    from bert_tf2.jobs.fine_tuning.classifier_run import ClassifierRun
-    from bert_tf2.jobs.training.named_weights import check_named_checkpoint, require_trained
-    from bert_tf2.training.distribution import is_chief
-    from bert_tf2.training.run_directory import RunDirectory
-
-    if not phases.train:
-        require_trained(model_dir, options)
-    check_named_checkpoint(model_dir, options, config, phases.train)
-    directory = RunDirectory(model_dir)
-    lock = directory.locked() if phases.train and is_chief(strategy) else contextlib.nullcontext()
-    with lock, training_setup.lost_workers_named(strategy, model_dir):
         if data is None:
-            data = _made_on_the_way(options, config, strategy, directory)
-        return ClassifierRun(options, phases, config, data, strategy, directory, label_names(data.meta)).complete()
+            if is_multi_worker(strategy):
+                raise UserError(
+                    "several workers cannot each make the records; make them once with create_finetuning_data.py and give "
+                    "--input_meta_data_path and --train_data_path"
+                )
+            data = made_records(options, config, directory)
+        result = FineTuningRun(options, phases, config, data, strategy, directory).complete()
+    results: dict[str, Any] = {} if result.training is None else {"training": result.training}
+    if phases.evaluate:
+        results["evaluation"] = result.scores
+    return results
 
 
 def _completed(options: ClassifierOptions) -> ClassifierOptions:
@@ -91,14 +92,3 @@ def _with_metadata_of_records(options: ClassifierOptions) -> ClassifierOptions:
         return options
     logger.info("found: --input_meta_data_path=%s", beside)
     return dataclasses.replace(options, input_meta_data_path=beside)
-
-
-def _made_on_the_way(options: ClassifierOptions, config: "BertConfig", strategy, directory: "RunDirectory") -> ClassifierData:
-    from bert_tf2.training.distribution import is_multi_worker
-
-    if is_multi_worker(strategy):
-        raise UserError(
-            "several workers cannot each make the records; make them once with create_finetuning_data.py and give "
-            "--input_meta_data_path and --train_data_path"
-        )
-    return made_records(options, config, directory)

@@ -5,12 +5,13 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
-from bert_tf2.data.records.metadata import CLASSIFICATION, REGRESSION, MetaData, read_meta_data
+from bert_tf2.data.records.metadata import CLASSIFICATION, PRETRAINING, SQUAD, MetaData, read_meta_data
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.model_directory.metadata_checks import check_flags, check_model, decisive, facts_of, flags_of
 from bert_tf2.model_directory.model_files import META_DATA
 from bert_tf2.models.config import BertConfig
+from bert_tf2.tasks.kind import kind_of
 
 if TYPE_CHECKING:
     from bert_tf2.training.run_directory import RunDirectory
@@ -28,11 +29,14 @@ def check_metadata(options: ClassifierOptions, meta: MetaData, config: BertConfi
       UserError: they contradict each other.
     """
     source = options.input_meta_data_path or "the prepared data"
-    if meta.task_type not in (CLASSIFICATION, REGRESSION):
-        raise UserError(f"{source} describes {meta.task_type} records; run_classifier.py takes {CLASSIFICATION} and {REGRESSION}")
+    if meta.task_type == SQUAD:
+        raise UserError(f"{source} describes {meta.task_type} records, which run_squad.py takes")
+    if meta.task_type == PRETRAINING:
+        raise UserError(f"{source} describes {meta.task_type} records, which run_pretraining.py takes")
+    kind_of(meta.task_type)
     check_model(meta, config, options.bert_config_file)
     check_flags(options, flags_of(meta))
-    if not meta.is_regression and not meta.num_labels:
+    if meta.task_type == CLASSIFICATION and not meta.num_labels:
         raise UserError(f"{source}: the key 'num_labels' is missing; prepare the data again with create_finetuning_data.py")
 
 
@@ -96,3 +100,15 @@ def other_task(directory: str, meta: MetaData) -> str | None:
     known = {name.lower() for name in processors.names()}
     both = {there.lower(), meta.processor_type.lower()}
     return there if both <= known and len({_DIAGNOSTICS_OF.get(name, name) for name in both}) > 1 else None
+
+
+def warn_of_other_texts(directory: str, meta: MetaData) -> None:
+    """Tells of records of pairs for a model of single texts, or the other way round."""
+    path = os.path.join(directory, META_DATA)
+    trained = read_meta_data(path).has_pairs if files.exists(path) else None
+    if None not in (trained, meta.has_pairs) and trained != meta.has_pairs:
+        kinds = ("single texts", "pairs of texts")
+        logger.warning(
+            "the records hold %s, but %s was trained on %s; its answers to them mean little", kinds[bool(meta.has_pairs)],
+            directory, kinds[bool(trained)],
+        )  # fmt: skip

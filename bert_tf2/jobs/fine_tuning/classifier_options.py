@@ -4,6 +4,7 @@ import dataclasses
 
 from bert_tf2.errors import UserError
 from bert_tf2.jobs import shared_options
+from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.training.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
 from bert_tf2.options import at_least, option, refuse_given, require_given
 
@@ -80,16 +81,6 @@ class ClassifierOptions(TrainingOptions):
     def watches(self) -> bool:
         """Whether flags were given that need evaluations while training."""
         return self.best_metric is not None or self.early_stopping_patience > 0 or self.num_eval_per_epoch > 1
-
-
-@dataclasses.dataclass(frozen=True)
-class Phases:
-    """What a command asks for."""
-
-    train: bool = False
-    evaluate: bool = False
-    evaluate_while_training: bool = False
-    predict: bool = False
 
 
 def phases_of(options: ClassifierOptions) -> Phases:

@@ -1,6 +1,6 @@
 """What the question-answering job works on: training records, how contexts are cut, and the questions to answer."""
 
-import dataclasses
+import itertools
 import logging
 import os
 from collections.abc import Mapping
@@ -8,12 +8,32 @@ from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
 from bert_tf2.data.records.metadata import SQUAD, MetaData, RecordFile, read_meta_data
+from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.fine_tuning.data import RunData
+from bert_tf2.jobs.fine_tuning.question_files import answer_prefixes, check_answers
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 from bert_tf2.jobs.preparation.reusable_records import SOURCE_FINGERPRINT, fingerprint, reusable
-from bert_tf2.model_directory.metadata_checks import check_flags, check_model, check_size, check_vocabulary, flags_of, records_of
+from bert_tf2.jobs.training import training_setup
+from bert_tf2.model_directory.metadata_checks import (
+    check_flags,
+    check_model,
+    check_size,
+    check_vocabulary,
+    facts_of,
+    flags_of,
+    records_of,
+)
 from bert_tf2.models.config import BertConfig
+from bert_tf2.tasks.base import ExampleSet, Task
+from bert_tf2.tasks.question_answering.character_scores import chosen
+from bert_tf2.tasks.question_answering.decoding import DecodingOptions
+from bert_tf2.tasks.question_answering.features import squad_features
+from bert_tf2.tasks.question_answering.squad import read_paragraphs
+from bert_tf2.tasks.question_answering.task import SpanTask
 from bert_tf2.tasks.question_answering.windows import QuestionSet, WindowOptions, read_questions
+from bert_tf2.text.normalization import Normalization
+from bert_tf2.training.result_files import ResultInput
 
 if TYPE_CHECKING:
     from bert_tf2.training.run_directory import RunDirectory
@@ -31,30 +51,111 @@ _DEFAULTS = {
 _OF_WINDOWS = ("max_seq_length", "doc_stride", "max_query_length")
 
 
-@dataclasses.dataclass(frozen=True)
-class QuestionData:
-    """The data of a run.
+class QuestionData(RunData):
+    """Training records, and questions from SQuAD files.
 
-    Attributes:
+    Args:
       windows: how contexts are cut.
       version_2: questions may have no answer.
+      question_paths: the files of `--predict_file`; see `question_files`.
+      predict_file: how the command names them.
+      title: what the report calls the data.
       tokenizer: None when the command names no vocabulary.
       train_path: the training records; None without training.
       meta: the metadata of the records that are or were trained on; None when nothing was prepared.
     """
 
-    windows: WindowOptions
-    version_2: bool
-    tokenizer: Any = None
-    train_path: str | None = None
-    meta: MetaData | None = None
+    def __init__(
+        self,
+        windows: WindowOptions,
+        version_2: bool,
+        question_paths: list[str],
+        predict_file: str | None,
+        title: str,
+        tokenizer: Any = None,
+        train_path: str | None = None,
+        meta: MetaData | None = None,
+    ):
+        self.meta, self.tokenizer, self.title, self.max_seq_length = meta, tokenizer, title, windows.max_seq_length
+        self._windows, self._version_2, self._paths = windows, version_2, question_paths
+        self._predict_file, self._train_path = predict_file, train_path
+        self._opened: RecordSet | None = None
 
-    @property
-    def expected(self) -> RecordFile | None:
+    def task(self, config: BertConfig, options: SquadOptions) -> SpanTask:
+        """The task; what answers are scored by goes by the first questions."""
+        decoding = DecodingOptions(
+            n_best_size=options.n_best_size,
+            max_answer_length=options.max_answer_length,
+            version_2=self._version_2,
+            null_score_diff_threshold=options.threshold or 0.0,
+            google_text=options.answer_text == "google",
+            normalization=Normalization() if self.tokenizer is None else self.tokenizer.normalization,
+        )
+        return SpanTask(
+            decoding,
+            initializer_range=config.initializer_range,
+            best_metric=options.best_metric,
+            language=self._language_of_scores(options),
+            windows=self._windows,
+            finds_threshold=options.threshold is None,
+        )
+
+    def _language_of_scores(self, options: SquadOptions) -> str:
+        """What answers are scored by; decided before the training, whose best checkpoint the scores choose."""
+        read = (question for paragraph in read_paragraphs(self._paths[:1]) for question in paragraph.questions)
+        questions = list(itertools.islice(read, 1000))
+        language, line = chosen(questions, options.answer_language)
+        if any(question.answers for question in questions):
+            logger.info("%s", line)
+        return language
+
+    def training_records(self, task: Task) -> RecordSet:
+        """The records of `--train_data_path`, or those made of `--train_file`."""
+        if self._opened is None:
+            self._opened = RecordSet.open(self._train_path, task.features, self._expected())
+        return self._opened
+
+    def _expected(self) -> RecordFile | None:
         """What the metadata says about the training file; None for several files and where it says nothing."""
-        if self.meta is None or any(sign in self.train_path for sign in ",*?["):
+        if self.meta is None or any(sign in self._train_path for sign in ",*?["):
             return None
-        return self.meta.files.get(self.meta.split_of(self.train_path, "train") or "train")
+        return self.meta.files.get(self.meta.split_of(self._train_path, "train") or "train")
+
+    def evaluation_sets(self, task: Task, finds_tuning: bool) -> list[ExampleSet]:
+        """All questions of `--predict_file` together."""
+        examples = self._example_set("eval", self._paths, "")
+        check_answers(examples.source.questions, self._version_2, self._predict_file, finds_tuning)
+        return [examples]
+
+    def prediction_sets(self, task: Task, evaluated: list[ExampleSet]) -> list[ExampleSet]:
+        """The questions of each file: several files have their predictions in several files."""
+        if evaluated and len(self._paths) == 1:
+            return evaluated
+        prefixes = answer_prefixes(self._paths)
+        return [self._example_set(prefix.rstrip("-") or "eval", [path], prefix) for path, prefix in zip(self._paths, prefixes)]
+
+    def _example_set(self, name: str, paths: list[str], prefix: str) -> ExampleSet:
+        questions = self.read_questions(paths)
+        records = RecordSet.in_memory(questions.records, squad_features(training=False), "the windows of --predict_file")
+        origin = self._predict_file if paths == self._paths else paths[0]
+        return ExampleSet(name, records, source=questions, origin=origin, prefix=prefix)
+
+    def input_of(self, examples: ExampleSet) -> ResultInput:
+        """The files, byte for byte."""
+        by_prefix = dict(zip(answer_prefixes(self._paths), self._paths))
+        return ResultInput.of_files([by_prefix[examples.prefix]] if examples.prefix else self._paths)
+
+    def model_facts(self) -> dict[str, Any]:
+        """Of the tokenizer at hand, or of the training's metadata."""
+        if self.tokenizer is None:
+            return facts_of(self.meta)
+        return {"task": SQUAD, "vocabulary": self.tokenizer.fingerprint, "do_lower_case": self.tokenizer.normalization.fact}
+
+    def google_train_steps(self, options: SquadOptions, records: RecordSet) -> int:
+        """By questions as google-research/bert, or by windows as the garden."""
+        del records
+        examples = self.meta.extra["questions"] if options.is_tf1_dialect else self.meta.train_data_size
+        return training_setup.google_train_steps(examples, options, options.is_tf1_dialect)
 
     def read_questions(self, paths: list[str]) -> QuestionSet:
         """The questions of some SQuAD files.
@@ -62,7 +163,7 @@ class QuestionData:
         Raises:
           UserError: a file cannot be used.
         """
-        window = self.windows
+        window = self._windows
         questions = read_questions(
             paths,
             self.tokenizer,
@@ -72,7 +173,7 @@ class QuestionData:
         )
         for notice in questions.notices:
             logger.warning("%s", notice)
-        if questions.version_2 and not self.version_2:
+        if questions.version_2 and not self._version_2:
             reason = "the model was trained, and is asked, without --version_2_with_negative"
             if self.meta is None:
                 reason = "--version_2_with_negative is not given; give it if the model was trained with it"
@@ -80,7 +181,7 @@ class QuestionData:
         return questions
 
 
-def given_records(options: SquadOptions, config: BertConfig, trains: bool) -> QuestionData:
+def given_records(options: SquadOptions, config: BertConfig, question_paths: list[str], trains: bool) -> QuestionData:
     """The data of a command in the model garden's dialect.
 
     Raises:
@@ -96,10 +197,21 @@ def given_records(options: SquadOptions, config: BertConfig, trains: bool) -> Qu
         tokenizer = _tokenizer(options, config, meta)
         check_vocabulary(meta, tokenizer)
     train_path = files.expand(options.train_data_path) if trains else None
-    return QuestionData(_windows(settled), settled["version_2_with_negative"], tokenizer, train_path, meta)
+    return QuestionData(
+        _windows(settled),
+        settled["version_2_with_negative"],
+        question_paths,
+        options.predict_file,
+        _title(options),
+        tokenizer,
+        train_path,
+        meta,
+    )
 
 
-def made_records(options: SquadOptions, config: BertConfig, run_directory: "RunDirectory") -> QuestionData:
+def made_records(
+    options: SquadOptions, config: BertConfig, question_paths: list[str], run_directory: "RunDirectory"
+) -> QuestionData:
     """The data of a command in google-research/bert's dialect.
 
     With `--do_train` records are made in `--output_dir`, unless those there are of the same data, vocabulary and flags. Without
@@ -123,8 +235,9 @@ def made_records(options: SquadOptions, config: BertConfig, run_directory: "RunD
             f"--max_seq_length={windows.max_seq_length} is more than the model's {config.max_position_embeddings} positions "
             f"(max_position_embeddings in {options.bert_config_file})"
         )
+    questions = (question_paths, options.predict_file, _title(options))
     if not options.do_train:
-        return QuestionData(windows, version_2, tokenizer, meta=meta)
+        return QuestionData(windows, version_2, *questions, tokenizer, meta=meta)
     from bert_tf2.tasks.question_answering.preparation import SquadRecordOptions, prepare_squad
 
     train_files = files.matching_files(options.train_file, "train_file")
@@ -148,7 +261,11 @@ def made_records(options: SquadOptions, config: BertConfig, run_directory: "RunD
         meta = prepared.meta_data
     else:
         logger.info("using the records in %s: data, vocabulary and flags are the same", directory)
-    return QuestionData(windows, version_2, tokenizer, train_path, meta)
+    return QuestionData(windows, version_2, *questions, tokenizer, train_path, meta)
+
+
+def _title(options: SquadOptions) -> str:
+    return options.train_data_path or options.train_file or options.predict_file or ""
 
 
 def _read(path: str) -> tuple[MetaData, dict[str, Any]]:

@@ -4,6 +4,7 @@ import dataclasses
 
 from bert_tf2.errors import UserError
 from bert_tf2.jobs import shared_options
+from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.training.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
 from bert_tf2.options import at_least, ignored_option, option, require_given
 from bert_tf2.tasks.question_answering.options import ANSWER_LABELS, ANSWER_LABELS_HELP
@@ -117,21 +118,6 @@ class SquadOptions(TrainingOptions):
         return None if self.null_score_diff_threshold == AUTOMATIC else float(self.null_score_diff_threshold)
 
 
-@dataclasses.dataclass(frozen=True)
-class Phases:
-    """What a command asks for."""
-
-    train: bool = False
-    evaluate: bool = False
-    evaluate_while_training: bool = False
-    predict: bool = False
-
-    @property
-    def answers(self) -> bool:
-        """Whether questions are answered at all."""
-        return self.evaluate or self.evaluate_while_training or self.predict
-
-
 def phases_of(options: SquadOptions) -> Phases:
     """What to do, in terms of both dialects."""
     if options.is_tf1_dialect:
@@ -199,6 +185,6 @@ def _needed(options: SquadOptions, phases: Phases) -> dict[str, str]:
         needed["input_meta_data_path"] = "the meta_data.json of the training records"
         needed |= {"train_data_path": "the records to train on"} if phases.train else {}
         needed |= {"model_export_path": "where the exported model goes"} if options.mode == "export_only" else {}
-    if phases.answers:
+    if phases.looks_at_evaluation or phases.predict:
         needed |= {"predict_file": "the SQuAD file whose questions are answered", "vocab_file": VOCABULARY}
     return needed

@@ -69,7 +69,6 @@ class PretrainingRun(TrainingRun):
             best_metric=options.best_metric,
         )
         super().__init__(options, config, strategy, directory, task, data.max_seq_length)
-        self.heads = ("masked_lm", "next_sentence") if task.next_sentence else ("masked_lm",)
         self._records = PretrainingRecords(options, data, config, task)
         several = is_multi_worker(strategy)
         most = {TOKENS: data.max_seq_length, PREDICTIONS: data.max_predictions_per_seq}

@@ -16,9 +16,6 @@ from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
 from bert_tf2.training import checkpointing
 
-# The heads that look at the pooled output.
-_ON_POOLER = ("classifier", "next_sentence")
-
 
 @dataclasses.dataclass(frozen=True)
 class Restored:
@@ -42,6 +39,7 @@ def restore(
     config: BertConfig,
     heads: Sequence[str],
     unusable: Mapping[str, str],
+    on_pooler: bool,
 ) -> Restored:
     """Gives a model the weights of a checkpoint, its heads included.
 
@@ -52,6 +50,7 @@ def restore(
       config: the encoder's configuration.
       heads: the kinds of heads (`names.HEADS`) that the task needs.
       unusable: why `source` lacks a head that its file has, by kind.
+      on_pooler: whether one of them looks at the pooled output.
 
     Raises:
       UserError: as `load_encoder_weights`.
@@ -59,13 +58,13 @@ def restore(
     loaded = load_encoder_weights(encoder, source, config, head_model=model)
     given, whole, random = set(loaded.loaded), [], {}
     for kind in heads:
-        title = names.HEAD_TITLES[kind]
-        if given.issuperset(weight.name for weight in names.HEADS[kind]):
+        title = names.HEADS[kind].title
+        if given.issuperset(weight.name for weight in names.HEADS[kind].weights):
             whole.append(title)
         else:
             other = f"has a {title} of another shape" if source.head(kind) else f"has no {title}"
             random[f"the {title}"] = unusable.get(kind, other)
-    if any(kind in _ON_POOLER for kind in heads) and not given.issuperset(weight.name for weight in names.POOLER):
+    if on_pooler and not given.issuperset(weight.name for weight in names.POOLER):
         random["the pooler"] = "has no pooler"
     return Restored(loaded, whole, random)
 

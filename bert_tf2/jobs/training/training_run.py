@@ -65,15 +65,6 @@ class TrainingRun(abc.ABC):
       max_seq_length: the longest row.
     """
 
-    heads: tuple[str, ...] = ()
-    """The kinds of heads (`names.HEADS`) that scores and predictions come from."""
-
-    output_range: int | None = None
-    """How many tokens of each row the head looks at; see `build_encoder`."""
-
-    export_suffixes: tuple[str, ...] = ("", "_text")
-    """What is appended to `--model_export_path` for each SavedModel."""
-
     random_start = logging.WARNING
     """How loudly it is told that training starts from random weights."""
 
@@ -108,8 +99,8 @@ class TrainingRun(abc.ABC):
         self._exports: dict[str, str] = {}
         if self._options.model_export_path and self._chief:
             base = files.expand(self._options.model_export_path).rstrip("/")
-            paths = export.versioned([base + suffix for suffix in self.export_suffixes], self._options.export_version)
-            self._exports = dict(zip(self.export_suffixes, paths))
+            paths = export.versioned([base + suffix for suffix in self._task.export_suffixes], self._options.export_version)
+            self._exports = dict(zip(self._task.export_suffixes, paths))
 
     def _build_model(self, seed: int) -> None:
         # Keras draws initial weights from its global generator.
@@ -121,7 +112,7 @@ class TrainingRun(abc.ABC):
 
     def _build_encoder(self, policy: str) -> tf_keras.Model:
         """The encoder that the task's heads stand on."""
-        return build_encoder(self._config, policy, output_range=self.output_range)
+        return build_encoder(self._config, policy, output_range=self._task.output_range)
 
     def _train(self, records: RecordSet, data: dict[str, Any], evaluates: bool) -> TrainingResult:
         """Trains from where the directory stands to the end.
@@ -194,7 +185,7 @@ class TrainingRun(abc.ABC):
 
     def _restore(self, source: Source) -> Restored:
         source, unusable = self._fitted(source)
-        restored = restore(self._encoder, self._model, source, self._config, self.heads, unusable)
+        restored = restore(self._encoder, self._model, source, self._config, self._task.heads, unusable, self._task.on_pooler)
         logger.info("%s", restored.loaded.summary())
         return restored
 

@@ -57,7 +57,7 @@ def _stored_names(entries: dict[str, safetensors_file.Entry], prefix: str) -> di
     while f"{prefix}{names.block(layers)[0].hugging_face}" in entries:
         layers += 1
     stored = {}
-    heads = [weight for head in names.HEADS.values() for weight in head]
+    heads = names.head_weights()
     # Heads lie beside the encoder: `cls.…` where the encoder is `bert.…`.
     outer = prefix.removesuffix("bert.")
     for weights, start in ((names.encoder(layers), prefix), (heads, outer)):
@@ -80,7 +80,7 @@ def _tensor(stored_name: str, entry: safetensors_file.Entry) -> StoredTensor:
 
 def _untranspose(tensors: dict[str, StoredTensor]) -> None:
     layers = names.sizes({name: tensor.shape for name, tensor in tensors.items()})["num_hidden_layers"]
-    for weight in (*names.encoder(layers), *names.MASKED_LM):
+    for weight in (*names.encoder(layers), *names.head_weights()):
         if weight.transposed and weight.name in tensors:
             tensors[weight.name] = _transposed(tensors[weight.name])
 
@@ -151,7 +151,7 @@ def write_hugging_face(
       UserError: the tokenizer is of another kind, or there is another number of label names than classes.
     """
     layers, start = config.num_hidden_layers, "" if kind == "encoder" else "bert."
-    heads = [weight for head in names.HEADS.values() for weight in head]
+    heads = names.head_weights()
     content = {}
     for weights, prefix in ((names.encoder(layers), start), (heads, "")):
         for weight in weights:

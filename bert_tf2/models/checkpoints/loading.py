@@ -89,7 +89,7 @@ def load_encoder_weights(
         raise ValueError("the model holds no BERT encoder")
     _check_complete(source, variables)
     if head_model is not None:
-        variables |= _variables(head_model, [weight for head in names.HEADS.values() for weight in head])
+        variables |= _variables(head_model, names.head_weights())
     mismatched = _mismatched(source, variables)
     missing = [name for name in variables if name not in source.tensors]
     loaded = [name for name in variables if name in source.tensors and name not in mismatched]

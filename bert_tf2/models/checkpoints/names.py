@@ -69,16 +69,55 @@ NEXT_SENTENCE = _logits("cls/seq_relationship/", "cls.seq_relationship")
 CLASSIFIER = _logits("", "classifier")
 SPAN = _logits("cls/squad/", "qa_outputs")
 
-HEADS = {"masked_lm": MASKED_LM, "next_sentence": NEXT_SENTENCE, "classifier": CLASSIFIER, "span": SPAN}
-"""The heads that are read and written, by kind."""
 
-HEAD_TITLES = {
-    "masked_lm": "masked-LM head",
-    "next_sentence": "next-sentence head",
-    "classifier": "classification head",
-    "span": "question-answering head",
-}
-"""What a person calls them."""
+@dataclasses.dataclass(frozen=True)
+class Head:
+    """A head that stands on an encoder.
+
+    Attributes:
+      kind: the name that tasks call it by.
+      title: what a person calls it.
+      weights: its weights.
+      places: by weight the attributes that lead to its variable from the functional model whose first layer is the encoder,
+        `("ordinal", "kernel")` of `model.ordinal.kernel`. Those of the garden have had many places; they have none here.
+    """
+
+    kind: str
+    title: str
+    weights: tuple[Weight, ...]
+    places: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+
+HEADS: dict[str, Head] = {}
+"""The heads that are read and written, by kind; a kind of task with a head of its own adds it by `register_head`."""
+
+
+def register_head(head: Head) -> Head:
+    """Makes a head one that checkpoints are searched for.
+
+    Raises:
+      ValueError: another head of that kind is registered, or another weight of that name.
+    """
+    known = HEADS.get(head.kind)
+    if known is not None and known != head:
+        raise ValueError(f"another head of the kind '{head.kind}' is registered")
+    taken = {weight.name for other in HEADS.values() if other.kind != head.kind for weight in other.weights}
+    doubled = taken & {weight.name for weight in head.weights}
+    if doubled:
+        raise ValueError(f"another head has a weight of the name '{min(doubled)}'")
+    HEADS[head.kind] = head
+    return head
+
+
+def head_weights() -> list[Weight]:
+    """The weights of all heads."""
+    return [weight for head in HEADS.values() for weight in head.weights]
+
+
+register_head(Head("masked_lm", "masked-LM head", MASKED_LM))
+register_head(Head("next_sentence", "next-sentence head", NEXT_SENTENCE))
+register_head(Head("classifier", "classification head", CLASSIFIER))
+register_head(Head("span", "question-answering head", SPAN))
 
 
 def block(index: int) -> tuple[Weight, ...]:

@@ -98,6 +98,7 @@ def find(root: Node) -> Found:
         children = _plain_children(node)
         if encoders and _same(children.get("layer_with_weights-0"), encoder):
             _add_head_on(found, children)
+            _add_registered_heads(found, node)
         if "output_bias/bias" in children and "dense" in children and "layer_norm" in children:
             _add_masked_lm(found, children)
     _add_pretrainer_items(found, root)
@@ -255,6 +256,16 @@ def _add_head_on(found: Found, children: dict[str, Node]) -> None:
         _add_logits(found, "cls/seq_relationship/", layers.get("layer_with_weights-0"))
     elif "classifier" in children:
         _add_logits(found, "", layers.get("layer_with_weights-0"))
+
+
+def _add_registered_heads(found: Found, model: Node) -> None:
+    """Adds the heads that say themselves where their variables are."""
+    for head in names.HEADS.values():
+        for name, place in head.places.items():
+            node: Node | None = model
+            for step in place:
+                node = _plain_children(node).get(step.lstrip("_")) if node is not None else None
+            _add(found, name, node)
 
 
 def _add_pretrainer_items(found: Found, root: Node) -> None:

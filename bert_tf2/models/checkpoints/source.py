@@ -58,14 +58,14 @@ class Source:
 
     def head(self, kind: str) -> dict[str, StoredTensor]:
         """The weights of a head of `names.HEADS`; empty unless all of them are there."""
-        weights = names.HEADS[kind]
+        weights = names.HEADS[kind].weights
         if all(weight.name in self.tensors for weight in weights):
             return {weight.name: self.tensors[weight.name] for weight in weights}
         return {}
 
     def without_head(self, kind: str) -> "Source":
         """The same checkpoint as if it did not use a head: its weights are among the `others`."""
-        dropped = {weight.name for weight in names.HEADS[kind]} & set(self.tensors)
+        dropped = {weight.name for weight in names.HEADS[kind].weights} & set(self.tensors)
         kept = {name: tensor for name, tensor in self.tensors.items() if name not in dropped}
         others = sorted([*self.others, *(self.tensors[name].stored_name for name in dropped)])
         return dataclasses.replace(self, tensors=kept, others=others)
@@ -92,7 +92,7 @@ def _rows_of(tensor: StoredTensor, rows: Sequence[int]) -> Callable[[], np.ndarr
 def in_table_order(tensors: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
     """The same weights, the encoder's first, then the heads'."""
     layers = names.sizes({name: tensor.shape for name, tensor in tensors.items()})["num_hidden_layers"]
-    weights = [*names.encoder(layers), *(weight for head in names.HEADS.values() for weight in head)]
+    weights = [*names.encoder(layers), *names.head_weights()]
     return {weight.name: tensors[weight.name] for weight in weights if weight.name in tensors}
 
 

@@ -42,7 +42,7 @@ def _known_names(bundle: Bundle, scope: str) -> set[str]:
     layers = 0
     while f"{scope}{names.block(layers)[0].name}" in bundle.shapes:
         layers += 1
-    heads = (weight for head in names.HEADS.values() for weight in head)
+    heads = names.head_weights()
     return {weight.name for weight in (*names.encoder(layers), *heads)}
 
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from bert_tf2.errors import UserError
 from bert_tf2.files import write_text
-from bert_tf2.tasks.classification.task import ClassificationTask, log_softmax
+from bert_tf2.tasks.classification.outputs import Labelling, log_softmax
 
 
-def write_test_results(path: str, task: ClassificationTask, logits: np.ndarray) -> None:
+def write_test_results(path: str, task: Labelling, logits: np.ndarray) -> None:
     """Writes Google's `test_results.tsv`: one row per example, its class probabilities (or value), tab-separated, no header."""
     values = logits if task.is_regression else np.exp(log_softmax(logits))
     write_text(path, "".join("\t".join(str(float(value)) for value in row) + "\n" for row in values))
@@ -17,7 +17,7 @@ def write_test_results(path: str, task: ClassificationTask, logits: np.ndarray) 
 
 def write_predictions(
     path: str,
-    task: ClassificationTask,
+    task: Labelling,
     logits: np.ndarray,
     *,
     example_ids: Sequence[object],
@@ -67,7 +67,7 @@ def write_predictions(
     write_text(path, "\n".join(lines) + "\n")
 
 
-def _readable(task: ClassificationTask, value: float) -> str:
+def _readable(task: Labelling, value: float) -> str:
     return f"{float(value):.6g}" if task.is_regression else _cell(task.label_list[int(value)])
 
 

@@ -1,5 +1,6 @@
 """Classes or a number for a text or a pair of texts: the kinds `classification` and `regression`."""
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2.data.records.metadata import CLASSIFICATION, REGRESSION
@@ -14,6 +15,10 @@ from bert_tf2.tasks.kind import Kind, given_files, kinds
 
 if TYPE_CHECKING:
     from bert_tf2.data.records.metadata import MetaData
+    from bert_tf2.models.config import BertConfig
+    from bert_tf2.tasks.base import Task
+
+logger = logging.getLogger(__name__)
 
 
 @kinds.register("classification")
@@ -45,6 +50,19 @@ class Classification(Kind):
         """See `check_data_options`."""
         check_data_options(options, given_files(options))
 
+    def task(self, meta: "MetaData", config: "BertConfig", options: Any) -> "Task":
+        """See `ClassificationTask`."""
+        from bert_tf2.tasks.classification.task import ClassificationTask
+
+        return ClassificationTask(
+            names_of_labels(meta),
+            list(meta.metrics) or None,
+            dropout_rate=config.hidden_dropout_prob,
+            initializer_range=config.initializer_range,
+            has_sample_weights=meta.has_sample_weights,
+            best_metric=options.best_metric,
+        )
+
     def check_trained(self, options: Any, meta: "MetaData", named: str) -> dict[str, Any]:
         """The labels of the training, which the rows' are told by."""
         if options.classification_task_name:
@@ -72,3 +90,19 @@ class Regression(Classification):
 
     task_type = REGRESSION
     data_options = RegressionDataOptions
+
+
+def names_of_labels(meta: "MetaData") -> list[str] | None:
+    """The label names in id order, the ids themselves where the metadata's writer did not store names; None for regression.
+
+    Raises:
+      UserError: the metadata do not even say how many there are.
+    """
+    if meta.is_regression:
+        return None
+    if meta.label_list:
+        return list(meta.label_list)
+    if not meta.num_labels:
+        raise UserError("the metadata names neither labels nor their number (num_labels); it is not of a trained classifier")
+    logger.warning("the metadata holds no label names (it was not written by bert_tf2); predictions will show label ids")
+    return [str(label) for label in range(meta.num_labels)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from bert_tf2.files import written_whole
 from bert_tf2.tasks.classification.metrics import confusion_matrix
-from bert_tf2.tasks.classification.task import ClassificationTask
+from bert_tf2.tasks.classification.outputs import Labelling
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ MOST_DRAWN = 25
 _LONGEST_NAME = 20
 
 
-def draw_evaluation(directory: str, task: ClassificationTask, logits: np.ndarray, gold: np.ndarray) -> str | None:
+def draw_evaluation(directory: str, task: Labelling, logits: np.ndarray, gold: np.ndarray) -> str | None:
     """Draws the confusion matrix, or gold against predicted values for regression, as a PNG.
 
     Returns:
@@ -32,7 +32,7 @@ def draw_evaluation(directory: str, task: ClassificationTask, logits: np.ndarray
         return None
 
 
-def _draw_evaluation(directory: str, task: ClassificationTask, logits: np.ndarray, gold: np.ndarray) -> str:
+def _draw_evaluation(directory: str, task: Labelling, logits: np.ndarray, gold: np.ndarray) -> str:
     from matplotlib.figure import Figure
 
     predicted = task.predicted_values(logits)

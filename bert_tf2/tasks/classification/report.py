@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bert_tf2.tasks.classification.metrics import confusion_matrix
+from bert_tf2.tasks.classification.outputs import Labelling, log_softmax
 from bert_tf2.tasks.classification.pictures import most_confused
-from bert_tf2.tasks.classification.task import ClassificationTask, log_softmax
 
 _MOST_LABELS = 200
 _MOST_ERRORS = 20
@@ -16,7 +16,7 @@ Text = tuple[str, str | None]
 
 
 def report_sections(
-    task: ClassificationTask,
+    task: Labelling,
     logits: np.ndarray,
     gold: np.ndarray,
     example_ids: Sequence[object],

@@ -1,21 +1,32 @@
 """Sentence and sentence-pair classification and regression: one label or one number for a text or a pair."""
 
 import logging
+import os
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.errors import UserError, did_you_mean
-from bert_tf2.tasks.base import Batch
+from bert_tf2.data.records.metadata import MetaData
+from bert_tf2.data.records.parsing import parse_records
+from bert_tf2.data.records.record_set import RecordSet
+from bert_tf2.errors import UserError
+from bert_tf2.progress import during
+from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Export, Report, Task, chosen_metric
 from bert_tf2.tasks.classification import metrics as metric_functions
 from bert_tf2.tasks.classification.features import classification_features
+from bert_tf2.tasks.classification.files import write_predictions, write_test_results
+from bert_tf2.tasks.classification.outputs import log_softmax
+from bert_tf2.tasks.classification.pictures import draw_evaluation
+from bert_tf2.tasks.classification.report import report_sections
+from bert_tf2.tasks.exports import INPUT_NAMES, text_export, token_ids_export
 from bert_tf2.tasks.pooled_head import classification_head
 
 logger = logging.getLogger(__name__)
 
 
-class ClassificationTask:
+class ClassificationTask(Task):
     """Classification into `label_list`, or regression when there is none.
 
     The loss is cross-entropy (Devlin et al. 2018, section 4.1) or the squared error, weighted by each example's weight.
@@ -31,6 +42,11 @@ class ClassificationTask:
     Raises:
       UserError: an unknown metric, or fewer than two labels.
     """
+
+    heads = ("classifier",)
+    on_pooler = True
+    # The head looks at the pooled output only.
+    output_range = 1
 
     def __init__(
         self,
@@ -48,12 +64,7 @@ class ClassificationTask:
             raise UserError(f"classification needs at least 2 labels; the metadata names {len(label_list)}: {label_list}")
         names = metrics or (["pearson", "spearman", "mean_squared_error"] if self.is_regression else ["accuracy"])
         self._metrics = metric_functions.select(names, self.is_regression)
-        self.best_metric = best_metric or names[0]
-        if self.best_metric not in (*names, "loss"):
-            raise UserError(
-                f"--best_metric={self.best_metric} is not computed for this task."
-                f"{did_you_mean(self.best_metric, [*names, 'loss'])} Known: {', '.join([*names, 'loss'])}"
-            )
+        self.best_metric = chosen_metric(best_metric, [*names, "loss"])
         self.num_labels = 1 if self.is_regression else len(label_list)
         self.features = classification_features(regression=self.is_regression, weighted=has_sample_weights)
         self._dropout_rate = dropout_rate
@@ -62,14 +73,10 @@ class ClassificationTask:
 
     def build_model(self, encoder: tf_keras.Model) -> tf_keras.Model:
         """Puts dropout and the head on the encoder's pooled output; the model maps the encoder's inputs to logits [B, C]."""
-        inputs = {name: tf_keras.Input((None,), dtype=tf.int32, name=name) for name in _INPUT_NAMES}
+        inputs = {name: tf_keras.Input((None,), dtype=tf.int32, name=name) for name in INPUT_NAMES}
         pooled_output = encoder(inputs)["pooled_output"]
         logits = classification_head(pooled_output, self.num_labels, self._dropout_rate, self._initializer_range)
         return tf_keras.Model(inputs=inputs, outputs=logits, name="bert_classifier")
-
-    def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """The sum of the examples' weights."""
-        return {"example_weight": tf.reduce_sum(batch["example_weight"])}
 
     def loss(self, outputs: tf.Tensor, batch: Batch, denominators: dict[str, tf.Tensor]) -> tf.Tensor:
         """Weighted mean of the examples' losses; see `bert_tf2.tasks.base.Task.loss`."""
@@ -82,6 +89,60 @@ class ClassificationTask:
     def predictions(self, outputs: tf.Tensor, batch: Batch) -> Batch:
         """Logits [B, C] float32, the gold `label_ids` [B] and `example_id` int64 [B], -1 where the records have none."""
         return {"logits": outputs, "label_ids": batch["label_ids"], "example_id": batch["example_id"]}
+
+    def check_records(self, records: RecordSet) -> None:
+        """Checks that every label is one the model has an output for, or a finite number.
+
+        Raises:
+          UserError: a label is not.
+        """
+        check_labels(records, self.num_labels, self.is_regression)
+
+    def scores(self, outcome: Collected, examples: ExampleSet) -> dict[str, float]:
+        """As `metrics`."""
+        del examples
+        return self.metrics(outcome)
+
+    def evaluation_files(self, examples: ExampleSet) -> list[str]:
+        """Predictions with gold labels."""
+        return [examples.named("eval_predictions.tsv")]
+
+    def write_evaluation(self, directory: str, outcome: Collected, examples: ExampleSet) -> None:
+        """Writes `eval_predictions.tsv`."""
+        (name,) = self.evaluation_files(examples)
+        logits, ids, gold = outcome["logits"], outcome["example_id"], outcome["label_ids"]
+        write_predictions(os.path.join(directory, name), self, logits, example_ids=ids, gold=gold)
+
+    def prediction_files(self, examples: ExampleSet) -> list[str]:
+        """Google's file, and ours with names."""
+        return [examples.named("test_results.tsv"), examples.named("predictions.tsv")]
+
+    def write_predictions(self, directory: str, outcome: Collected, examples: ExampleSet) -> None:
+        """Writes `test_results.tsv` as google-research/bert does, and `predictions.tsv`."""
+        results, predictions = (os.path.join(directory, name) for name in self.prediction_files(examples))
+        logits, ids = outcome["logits"], outcome["example_id"]
+        write_test_results(results, self, logits)
+        gold = outcome["label_ids"] if examples.is_labelled else None
+        # Evaluation data that is predicted is at hand; of test data people look at the texts.
+        texts = examples.texts(ids) if examples.texts is not None and examples.name.startswith("test") else None
+        write_predictions(predictions, self, logits, example_ids=ids, gold=gold, texts=texts)
+
+    def report(self, directory: str, outcome: Collected, examples: ExampleSet) -> Report:
+        """A picture of the predictions against gold; each label's scores, and the worst errors with their texts."""
+        logits, ids, gold = outcome["logits"], outcome["example_id"], outcome["label_ids"]
+        texts = examples.texts(ids) if examples.texts is not None else None
+        picture = draw_evaluation(directory, self, logits, gold)
+        return Report([("Predictions", picture)] if picture else [], report_sections(self, logits, gold, ids, texts))
+
+    def exports(self, model: tf_keras.Model, tokenizer: Any, meta: MetaData) -> dict[str, Export]:
+        """Token ids in, logits out; where a tokenizer is at hand also text in, labels and probabilities out."""
+        found = {"": token_ids_export(model, self.serving_outputs)}
+        if tokenizer is None:
+            return found
+        from bert_tf2.text.in_graph import InGraphTokenizer
+
+        tokenize = InGraphTokenizer(tokenizer, meta.max_seq_length)
+        return found | {"_text": text_export(model, tokenize, self.readable_outputs, meta.has_pairs)}
 
     def metrics(self, collected: dict[str, np.ndarray]) -> dict[str, float]:
         """The task's metrics and the mean loss over all examples; warns once of each reason for which a metric says nothing."""
@@ -124,10 +185,21 @@ class ClassificationTask:
         }
 
 
-_INPUT_NAMES = ("input_word_ids", "input_mask", "input_type_ids")
+@during("checking records")
+def check_labels(records: RecordSet, num_labels: int, is_regression: bool) -> None:
+    """Checks that every label is one the model has an output for.
 
-
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Logarithms of the class probabilities [N, C], in float64."""
-    shifted = np.asarray(logits, np.float64) - np.max(logits, axis=1, keepdims=True)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=1, keepdims=True))
+    Raises:
+      UserError: a record's label is not from 0 to `num_labels` - 1, or not finite.
+    """
+    spec = [spec for spec in records.specs if spec.name == "label_ids"]
+    serialized = [records.read(row) for row in range(len(records))]
+    labels = parse_records(tf.constant(serialized), spec)["label_ids"].numpy()
+    wrong = ~np.isfinite(labels) if is_regression else (labels < 0) | (labels >= num_labels)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        rule = "must be a finite number" if is_regression else f"must be from 0 to {num_labels - 1} (num_labels in the metadata)"
+        raise UserError(
+            f"{records.location(row)}: label_ids {rule}; got {labels[row]} ({int(wrong.sum())} of {len(labels)} records); "
+            "prepare the data again"
+        )

@@ -6,11 +6,10 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.errors import UserError, did_you_mean
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import COMPUTE_DTYPES
 from bert_tf2.models.masked_lm import MaskedLM
-from bert_tf2.tasks.base import Batch
+from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Task, chosen_metric
 from bert_tf2.tasks.pretraining.features import pretraining_features
 
 _TOKENS = ("input_word_ids", "input_mask", "input_type_ids")
@@ -21,7 +20,7 @@ _NEXT_SENTENCE_SUMS = ("examples", "next_sentence_loss", "next_sentence_correct"
 _NEXT_SENTENCE = ("next_sentence_loss", "next_sentence_accuracy")
 
 
-class PretrainingTask:
+class PretrainingTask(Task):
     """Masked LM, and next sentence (or sentence order, which has the same labels) where the records hold pairs.
 
     The loss is the mean cross-entropy of the masked tokens plus that of the pairs, each over the whole batch. Losses,
@@ -50,14 +49,11 @@ class PretrainingTask:
         best_metric: str | None = None,
     ):
         self.next_sentence = next_sentence
+        self.heads = ("masked_lm", "next_sentence") if next_sentence else ("masked_lm",)
+        self.on_pooler = next_sentence
         self.features = pretraining_features(masked=masked, next_sentence=next_sentence)
         known = ("loss", *_MASKED_LM, *(_NEXT_SENTENCE if next_sentence else ()))
-        self.best_metric = best_metric or known[0]
-        if self.best_metric not in known:
-            raise UserError(
-                f"--best_metric={best_metric} is not computed here.{did_you_mean(self.best_metric, known)} "
-                f"Known: {', '.join(known)}"
-            )
+        self.best_metric = chosen_metric(best_metric, known)
         self.measure_names = ("tokens", *_MASKED_LM_SUMS, *(_NEXT_SENTENCE_SUMS if next_sentence else ()))
         self._config, self._policy, self._static_shapes = config, policy, static_shapes
 
@@ -154,6 +150,11 @@ class PretrainingTask:
             losses, right = self._judged(outputs, batch)
             collected |= {"examples": tf.ones_like(losses), "next_sentence_loss": losses, "next_sentence_correct": right}
         return collected
+
+    def scores(self, outcome: Collected, examples: ExampleSet) -> dict[str, float]:
+        """As `metrics`."""
+        del examples
+        return self.metrics(outcome)
 
     def metrics(self, collected: dict[str, np.ndarray]) -> dict[str, float]:
         """All metrics and the loss, from what `predictions` gave for every example."""

@@ -4,6 +4,7 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2.errors import UserError
+from bert_tf2.tasks.base import Export
 from bert_tf2.tasks.question_answering.decoding import DecodingOptions
 from bert_tf2.tasks.question_answering.in_graph_decoding import Highest, SpanDecoder, highest
 from bert_tf2.tasks.question_answering.in_graph_windows import InputPacker, Windows, cut
@@ -95,3 +96,16 @@ class QuestionAnsweringModule(tf.Module):
         _, arrays = tf.while_loop(lambda number, _: number < steps, step, (tf.constant(0), arrays), parallel_iterations=1)
         back = tf.math.invert_permutation(order)
         return Highest(*(tf.gather(array.concat(), back) for array in arrays))
+
+
+def answering_export(model: tf_keras.Model, tokenizer: Tokenizer, windows: WindowOptions, decoding: DecodingOptions) -> Export:
+    """A SavedModel whose `serving_default` takes `question` and `context`, string [-1], and answers.
+
+    What it returns is said at `QuestionAnsweringModule.answer`. A program that loads it imports `tensorflow_text` first: the
+    tokenizer in the graph is made of its operations. Nothing else of this project is needed there.
+
+    Args and errors: as `QuestionAnsweringModule`.
+    """
+    module = QuestionAnsweringModule(model, tokenizer, windows, decoding)
+    signatures = {"serving_default": module.answer.get_concrete_function()}
+    return Export(module, signatures, "question and context in, answer, score and its place out")

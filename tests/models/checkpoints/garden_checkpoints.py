@@ -107,7 +107,7 @@ def with_adam(model):
 def random_weights(config=CONFIG, heads=("masked_lm", "next_sentence", "classifier", "span"), classes=3):
     """Arrays for every weight of the table, by plain names."""
     rng = np.random.default_rng(2)
-    weights = [*names.encoder(config.num_hidden_layers), *(weight for head in heads for weight in names.HEADS[head])]
+    weights = [*names.encoder(config.num_hidden_layers), *(weight for head in heads for weight in names.HEADS[head].weights)]
     arrays = {}
     for weight in weights:
         count = classes if weight.name in ("output_weights", "output_bias") else 2

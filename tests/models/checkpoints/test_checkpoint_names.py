@@ -5,7 +5,7 @@ from bert_tf2.models.checkpoints import names
 
 
 def test_every_weight_has_one_name_in_each_format():
-    weights = [*names.encoder(3), *(weight for head in names.HEADS.values() for weight in head)]
+    weights = [*names.encoder(3), *names.head_weights()]
     assert len({weight.name for weight in weights}) == len({weight.hugging_face for weight in weights}) == len(weights)
     assert len(names.encoder(12)) == 5 + 12 * 16 + 2
 

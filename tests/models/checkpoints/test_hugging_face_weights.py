@@ -14,7 +14,7 @@ CONFIG = garden.CONFIG
 def stored(arrays, prefix="bert."):
     """Weights as `transformers` names and lays them out, from plain ones."""
     layers = CONFIG.num_hidden_layers
-    heads = [weight for head in names.HEADS.values() for weight in head]
+    heads = names.head_weights()
     table = [(weight, prefix) for weight in names.encoder(layers)] + [(weight, "") for weight in heads]
     result = {}
     for weight, start in table:

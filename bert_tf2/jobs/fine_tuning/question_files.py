@@ -1,11 +1,12 @@
-"""What must be right with the questions before anything heavy starts."""
+"""The files of `--predict_file`: what must be right with them before anything heavy starts."""
 
 import os
 from collections.abc import Sequence
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.fine_tuning.squad_options import Phases, SquadOptions
+from bert_tf2.jobs.fine_tuning.phases import Phases
+from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 from bert_tf2.options import refuse_overwriting
 from bert_tf2.tasks.question_answering.files import ANSWER_FILES, PREDICTIONS
 from bert_tf2.tasks.question_answering.squad import Question
@@ -17,7 +18,7 @@ def question_files(options: SquadOptions, phases: Phases) -> list[str]:
     Raises:
       UserError: a file is not there, answers would be written over it, or those to two files would have the same name.
     """
-    if not phases.answers:
+    if not (phases.looks_at_evaluation or phases.predict):
         return []
     paths = files.matching_files(options.predict_file, "predict_file")
     if phases.predict:
@@ -59,18 +60,6 @@ def check_answers(questions: Sequence[Question], version_2: bool, predict_file: 
             f"(the first has the id {without[0]}), and without --version_2_with_negative none may be without; leave them out, "
             "use --mode=predict, or train with that flag"
         )
-
-
-def why_no_score(questions: Sequence[Question], version_2: bool) -> str:
-    """Why predicted answers cannot be scored as well; empty where every question has an answer, or in version 2.0 some have
-    and the others say that they have none."""
-    without = [question.id for question in questions if not question.answers and not (version_2 and question.is_impossible)]
-    if len(without) == len(questions):
-        return "the questions come without answers"
-    if without:
-        first = f"the first has the id {without[0]}"
-        return f"{len(without):,} of {len(questions):,} questions have no answer to score against ({first})"
-    return ""
 
 
 def _require_own_prefixes(paths: Sequence[str]) -> None:

@@ -1,0 +1,85 @@
+"""What a fine-tuning run works on, wherever it comes from: records, or raw files with questions."""
+
+import abc
+from typing import TYPE_CHECKING, Any
+
+from bert_tf2.data.records.metadata import MetaData
+
+if TYPE_CHECKING:
+    from bert_tf2.data.records.record_set import RecordSet
+    from bert_tf2.models.checkpoints.source import Source
+    from bert_tf2.models.config import BertConfig
+    from bert_tf2.tasks.base import ExampleSet, Task
+    from bert_tf2.training.result_files import ResultInput
+    from bert_tf2.training.run_directory import RunDirectory
+
+
+class RunData(abc.ABC):
+    """The data of one run.
+
+    Attributes:
+      meta: the metadata of the records that are or were trained on; None when nothing was prepared.
+      tokenizer: what made the ids; None when the command names no vocabulary.
+      max_seq_length: the longest row, in tokens.
+      title: what the report calls the data.
+    """
+
+    meta: MetaData | None
+    tokenizer: Any
+    max_seq_length: int
+    title: str
+
+    @abc.abstractmethod
+    def task(self, config: "BertConfig", options: Any) -> "Task":
+        """The task, for these data and these options."""
+
+    @abc.abstractmethod
+    def training_records(self, task: "Task") -> "RecordSet":
+        """The records to train on.
+
+        Raises (here and below):
+          UserError: data that cannot be used.
+        """
+
+    @abc.abstractmethod
+    def evaluation_sets(self, task: "Task", finds_tuning: bool) -> list["ExampleSet"]:
+        """What is evaluated; the first is what is looked at while training.
+
+        Args:
+          task: what their records hold.
+          finds_tuning: they are evaluated only because predictions need what the evaluation finds.
+        """
+
+    @abc.abstractmethod
+    def prediction_sets(self, task: "Task", evaluated: list["ExampleSet"]) -> list["ExampleSet"]:
+        """What is predicted besides what is evaluated after the training, whose predictions are written anyway.
+
+        Args:
+          task: what their records hold.
+          evaluated: what is looked at while training; one of them may be predicted, too.
+        """
+
+    @abc.abstractmethod
+    def input_of(self, examples: "ExampleSet") -> "ResultInput":
+        """What the results of some examples are made of."""
+
+    @abc.abstractmethod
+    def model_facts(self) -> dict[str, Any]:
+        """What a trained model and data must agree in: the task, the vocabulary, the labels; None where nothing is said."""
+
+    @abc.abstractmethod
+    def google_train_steps(self, options: Any, records: "RecordSet") -> int:
+        """How long the ancestors would train; see `training_setup.google_train_steps`."""
+
+    def check_model_of(self, directory: "RunDirectory", named: str | None) -> None:  # noqa: B027 (often there is nothing)
+        """Looks at whether a trained model is one for these data, beyond `model_facts`.
+
+        Args:
+          directory: the run's.
+          named: the directory of a model from elsewhere; None for the run's own.
+        """
+
+    def fitted(self, source: "Source", task: "Task") -> tuple["Source", dict[str, str]]:
+        """A checkpoint with its heads as the task needs them, and why those that it cannot use were left out, by kind."""
+        del task
+        return source, {}

@@ -1,0 +1,146 @@
+"""Records made on the way from raw files, in the dialect of google-research/bert."""
+
+import dataclasses
+import fnmatch
+import logging
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from bert_tf2 import files
+from bert_tf2.data.records.metadata import MetaData, read_meta_data
+from bert_tf2.errors import UserError
+from bert_tf2.jobs.fine_tuning.classifier_checks import (
+    check_directory,
+    check_metadata,
+)
+from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
+from bert_tf2.jobs.fine_tuning.record_data import RecordData, tokenizer_of
+from bert_tf2.jobs.preparation.reusable_records import SOURCE_FINGERPRINT, fingerprint, reusable
+from bert_tf2.model_directory import model_files
+from bert_tf2.model_directory.metadata_checks import records_of
+from bert_tf2.model_directory.model_files import META_DATA, MODEL_FILES
+
+if TYPE_CHECKING:
+    from bert_tf2.models.config import BertConfig
+    from bert_tf2.training.run_directory import RunDirectory
+
+logger = logging.getLogger(__name__)
+
+_RECORD_NAMES = {"train": "train.tf_record", "eval": "eval.tf_record", "test": "predict.tf_record"}
+# What a run writes into --output_dir, which may be or lie in the directory of the data: everything else there may be data.
+_OWN_DIRECTORIES = ("summaries",)
+_OWN_FILES = (
+    "train.tf_record", "eval*.tf_record", "predict*.tf_record", *MODEL_FILES, f"*{files.INCOMPLETE}*", f"*{files.REJECTS}",
+    "checkpoint", "*ckpt-*", "best_checkpoint.json", "run_config.json", "training_history.jsonl", ".trainer.lock",
+    "eval_results*", "eval_predictions*.tsv", "test_results*.tsv", "predictions*.tsv", "result_inputs.json",
+    "report.md", "loss_curve.png", "confusion_matrix.png", "predicted_against_gold.png",
+)  # fmt: skip
+
+
+def made_records(options: ClassifierOptions, config: "BertConfig", run_directory: "RunDirectory") -> RecordData:
+    """Makes records from raw files in `--output_dir`, unless those there are of the same data, vocabulary and flags.
+
+    Raises:
+      UserError: data or flags that cannot be used, or the directory is another model's; then it is left as it was.
+    """
+    from bert_tf2.registry import import_module
+    from bert_tf2.tasks.classification.glue import create_processor
+    from bert_tf2.tasks.classification.preparation import RecordOptions, described, prepare
+
+    modules = [import_module(module) for module in options.module_import]
+    # As google-research/bert's XNLI: Chinese, with its development set cut down to it.
+    languages = {"xnli_language": options.xnli_language or "zh", "pawsx_language": options.pawsx_language or "en"}
+    processor = create_processor(options.task_name, **languages, only_language=True)
+    data_dir, directory = files.expand(options.data_dir), run_directory.path
+    meta_path = os.path.join(directory, META_DATA)
+    trained_path = None if options.do_train else _trainings_metadata(options, run_directory)
+    earlier = None if trained_path is None else read_meta_data(trained_path)
+    if earlier is not None:
+        options = _as_in_training(options, earlier, trained_path, run_directory)
+    tokenizer = tokenizer_of(options, earlier)
+    if not files.is_remote(data_dir) and not os.path.isdir(data_dir):
+        raise UserError(f"--data_dir: no such directory: {data_dir}")
+    wanted = [split for split, asked in _asked_splits(options).items() if asked]
+    record_options = RecordOptions(options.max_seq_length or 128, skip_bad_rows=options.on_bad_row == "skip")
+    known = described(processor, tokenizer, record_options)
+    check_metadata(options, known, config)
+    check_directory(run_directory, known, config, options.do_train)
+    settings = (options.task_name.lower(), languages, record_options, tokenizer.normalization.fact)
+    source = _fingerprint((*settings, tokenizer.fingerprint), data_dir, directory, modules)
+    meta = reusable(meta_path, source, wanted)
+    if meta is None:
+        present = _present_splits(meta_path)
+        outputs = {split: os.path.join(directory, name) for split, name in _RECORD_NAMES.items() if split in {*wanted, *present}}
+        extra = {SOURCE_FINGERPRINT: source}
+
+        def accept(made: MetaData) -> None:
+            # The records of a finished run go with it.
+            if options.do_train:
+                run_directory.require_run({"data": records_of(made)})
+
+        prepared = prepare(processor, data_dir, tokenizer, outputs, meta_path, record_options, extra, accept)
+        for warning in prepared.warnings:
+            logger.warning("%s", warning)
+        meta = prepared.meta_data
+    else:
+        logger.info("using the records in %s: data, vocabulary and flags are the same", directory)
+    paths = {split: os.path.join(directory, record_file.name) for split, record_file in meta.files.items()}
+    kept = {split: path for split, path in paths.items() if split.split("_")[0] in wanted}
+    return RecordData(options, meta, kept, config, tokenizer, processor, data_dir)
+
+
+def _trainings_metadata(options: ClassifierOptions, directory: "RunDirectory") -> str | None:
+    """The metadata of the training of the model that is to be used; None where there are none.
+
+    Those in a directory that nothing was trained in are of an earlier evaluation or prediction.
+    """
+    place = options.predict_checkpoint_path or (None if directory.has_checkpoints() else options.init_checkpoint)
+    path = os.path.join(directory.path if place is None else model_files.directory_of(files.expand(place)), META_DATA)
+    return path if files.exists(path) else None
+
+
+def _as_in_training(options: ClassifierOptions, meta: MetaData, meta_path: str, directory: "RunDirectory") -> ClassifierOptions:
+    """The options of an evaluation or prediction, completed with what the metadata says of the training."""
+    elsewhere = not directory.has_checkpoints()
+    if elsewhere and options.max_seq_length not in (None, meta.max_seq_length):
+        logger.warning(
+            "--max_seq_length=%d, but the model was trained with %d (%s)", options.max_seq_length, meta.max_seq_length, meta_path
+        )
+    return dataclasses.replace(options, max_seq_length=options.max_seq_length or meta.max_seq_length)
+
+
+def _asked_splits(options: ClassifierOptions) -> dict[str, bool]:
+    return {
+        "train": options.do_train,
+        "eval": options.do_eval or (options.do_train and options.watches),
+        "test": options.do_predict,
+    }
+
+
+def _present_splits(meta_path: str) -> list[str]:
+    if files.is_remote(meta_path) or not os.path.exists(meta_path):
+        return []
+    # Those of a training with records tell of files that lie elsewhere.
+    directory = os.path.dirname(meta_path)
+    return [split for split, file in read_meta_data(meta_path).files.items() if files.exists(os.path.join(directory, file.name))]
+
+
+def _fingerprint(settings: tuple, data_dir: str, output_dir: str, modules: list) -> str:
+    code = [module.__file__ for module in modules if module.__file__]
+    return fingerprint(settings, [*_data_files(data_dir, output_dir), *code])
+
+
+def _data_files(data_dir: str, output_dir: str) -> Iterator[str]:
+    if files.is_remote(data_dir):
+        import tensorflow as tf
+
+        yield from sorted(tf.io.gfile.glob(os.path.join(data_dir, "*")))
+        return
+    output_dir = os.path.realpath(output_dir)
+    for directory, below, names in os.walk(data_dir):
+        if os.path.realpath(directory) == output_dir:
+            below[:] = [name for name in below if name not in _OWN_DIRECTORIES]
+            names = [name for name in names if not any(fnmatch.fnmatchcase(name, own) for own in _OWN_FILES)]
+        below.sort()
+        yield from (os.path.join(directory, name) for name in sorted(names))

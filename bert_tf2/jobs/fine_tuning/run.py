@@ -1,0 +1,257 @@
+"""One run of fine-tuning, once data, configuration and devices are settled; the same for every kind of task."""
+
+import dataclasses
+import logging
+import os
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from bert_tf2 import files
+from bert_tf2.data.batches.pipeline import check_divisible
+from bert_tf2.data.records.metadata import MetaData
+from bert_tf2.errors import UserError
+from bert_tf2.jobs.fine_tuning import tuned
+from bert_tf2.jobs.fine_tuning.data import RunData
+from bert_tf2.jobs.fine_tuning.phases import Phases
+from bert_tf2.jobs.training import training_setup
+from bert_tf2.jobs.training.training_options import TrainingOptions
+from bert_tf2.jobs.training.training_run import TrainingRun
+from bert_tf2.model_directory import model_files
+from bert_tf2.models.checkpoints.source import Source
+from bert_tf2.models.config import BertConfig
+from bert_tf2.tasks.base import ExampleSet
+from bert_tf2.training import checkpointing, export, report, weights
+from bert_tf2.training.evaluation import predict_all
+from bert_tf2.training.result_files import make_room
+from bert_tf2.training.run_directory import RunDirectory
+from bert_tf2.training.trainer import TrainingResult
+
+logger = logging.getLogger(__name__)
+
+_BATCH_SIZES = ("eval_batch_size", "predict_batch_size")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """What a run leaves besides its files.
+
+    Attributes:
+      training: None without training.
+      scores: metrics by set of examples.
+      outcomes: by set of examples what `Task.outcome` gave of those that were predicted or evaluated.
+    """
+
+    training: TrainingResult | None
+    scores: dict[str, dict[str, float]]
+    outcomes: dict[str, Any]
+
+
+class FineTuningRun(TrainingRun):
+    """Trains, evaluates, predicts, exports and reports.
+
+    Args:
+      options: what was asked.
+      phases: what of it is to be done.
+      config: the encoder's configuration.
+      data: what it is done with.
+      strategy: where the model lives.
+      directory: `--model_dir`.
+    """
+
+    def __init__(
+        self,
+        options: TrainingOptions,
+        phases: Phases,
+        config: BertConfig,
+        data: RunData,
+        strategy: tf.distribute.Strategy,
+        directory: RunDirectory,
+    ):
+        task = data.task(config, options)
+        super().__init__(options, config, strategy, directory, task, data.max_seq_length)
+        self._phases, self._data = phases, data
+        self._scores_by_set: dict[str, dict[str, float]] = {}
+        self._outcomes: dict[str, Any] = {}
+        self._pictures: list[tuple[str, str]] = []
+        self._sections: list[tuple[str, str]] = []
+
+    def complete(self) -> RunResult:
+        """Does everything in turn."""
+        finds_tuning = self._has_to_find_tuning()
+        phases = dataclasses.replace(self._phases, evaluate=True) if finds_tuning else self._phases
+        self._settle_exports()
+        self._check_batch_sizes()
+        # Opened before training: what cannot be used must not be found after hours.
+        looked_at = self._data.evaluation_sets(self._task, finds_tuning) if phases.looks_at_evaluation else []
+        self._watched = looked_at[0] if looked_at else None
+        evaluated = looked_at if phases.evaluate else []
+        predicted = self._data.prediction_sets(self._task, looked_at) if phases.predict else []
+        # What is evaluated after the training has its predictions written then.
+        predicted = [examples for examples in predicted if examples not in evaluated]
+        training = self._train_on_records() if phases.train else None
+        if training is None:
+            self._build_model(seed=0)
+        self._load(training)
+        if self._task.tuning is not None and not evaluated and (predicted or self._exports_text()):
+            # Before anything is written: there may be none.
+            tuned.use(self._task, self._directory.path, self._step)
+        for examples in evaluated:
+            self._evaluate(examples)
+        for examples in predicted:
+            self._predict(examples)
+        if self._chief:
+            self._save_encoder()
+            if self._exports:
+                self._export()
+            if training is not None or self._scores_by_set:
+                self._report(self._data.title, training, self._scores_by_set, self._pictures, self._sections)
+        return RunResult(training, self._scores_by_set, self._outcomes)
+
+    def _has_to_find_tuning(self) -> bool:
+        """Whether predictions need what only an evaluation in this run can find.
+
+        Raises:
+          UserError: so does an export, and there is nothing to find it with.
+        """
+        phases, options, tuning = self._phases, self._options, self._task.tuning
+        if tuning is None or phases.evaluate:
+            return False
+        if phases.train and not phases.predict and options.model_export_path:
+            raise UserError(
+                f"{tuning.flag}: this run exports a model without an evaluation that finds the threshold; use "
+                "--mode=train_and_eval, or give a number"
+            )
+        if phases.train or not phases.predict:
+            return phases.predict
+        # google-research/bert's dialect has no evaluation that could find it beforehand.
+        return options.is_tf1_dialect and not tuned.is_kept(self._directory.path, tuning, self._known_step())
+
+    def _known_step(self) -> int | None:
+        """The step of the checkpoint of this directory that will be loaded; None of one that is named."""
+        if self._options.predict_checkpoint_path:
+            return None
+        directory = self._directory.path
+        return weights.best_step(directory) if self._options.load_checkpoint == "best" else checkpointing.latest_step(directory)
+
+    def _exports_text(self) -> bool:
+        return bool(self._options.model_export_path and self._data.tokenizer is not None)
+
+    def _check_batch_sizes(self) -> None:
+        for flag in _BATCH_SIZES:
+            if size := getattr(self._options, flag, None):
+                check_divisible(size, self._strategy.num_replicas_in_sync, flag=flag)
+
+    def _batch_size(self, predicts: bool) -> int:
+        sizes = [getattr(self._options, flag, None) for flag in _BATCH_SIZES]
+        return next(size for size in (reversed(sizes) if predicts else sizes) if size)
+
+    def _train_on_records(self) -> TrainingResult:
+        records = self._data.training_records(self._task)
+        records.check_longest(self._data.max_seq_length)
+        self._task.check_records(records)
+        evaluates = self._phases.evaluate_while_training and self._watched is not None
+        return self._train(records, training_setup.rounding_identity(self._options), evaluates)
+
+    def _google_steps(self) -> int | None:
+        if self._options.steps_rounding != "google":
+            return None
+        return self._data.google_train_steps(self._options, self._data.training_records(self._task))
+
+    def _model_facts(self) -> dict[str, Any]:
+        return self._data.model_facts()
+
+    def _meta_and_tokenizer(self) -> tuple[MetaData | None, Any]:
+        return self._data.meta, self._data.tokenizer
+
+    def _fitted(self, source: Source) -> tuple[Source, dict[str, str]]:
+        return self._data.fitted(source, self._task)
+
+    def _load(self, training: TrainingResult | None) -> None:
+        flag = self._flag_of_named_model(training)
+        named = None if flag is None else model_files.directory_of(files.expand(getattr(self._options, flag)))
+        if named is not None or training is None:
+            self._data.check_model_of(self._directory, named)
+        super()._load(training)
+
+    def _collect_evaluation(self, model: tf_keras.Model) -> Any:
+        return self._outcome(self._watched, model, predicts=False)
+
+    def _scores(self, collected: Any) -> dict[str, float]:
+        return self._task.scores(collected, self._watched)
+
+    def _outcome(self, examples: ExampleSet, model: tf_keras.Model, predicts: bool) -> Any:
+        collected = {}
+        # A file of questions may be without any that has a window.
+        if len(examples.records):
+            collected = predict_all(
+                self._task,
+                model,
+                self._strategy,
+                examples.records,
+                self._batch_size(predicts),
+                self._padding,
+                what=f"predicting {examples.name}",
+            )
+        return self._task.outcome(collected, examples)
+
+    def _outcome_so_far(self, examples: ExampleSet, predicts: bool) -> Any:
+        """As `_outcome`, of the last evaluation while training where it was of these examples and these weights."""
+        known = self._last_evaluation if examples is self._watched else None
+        return self._outcome(examples, self._model, predicts) if known is None else known
+
+    def _evaluate(self, examples: ExampleSet) -> None:
+        outcome = self._outcome_so_far(examples, predicts=False)
+        if self._task.tuning is not None and examples is self._watched:
+            found = self._task.tune(outcome, examples)
+            if self._chief:
+                tuned.write(self._directory.path, self._task.tuning, found, self._step)
+        if self._chief:
+            directory = self._directory.path
+            make_room(directory, self._task.evaluation_files(examples), self._data.input_of(examples))
+            self._task.write_evaluation(directory, outcome, examples)
+        self._score(examples, outcome)
+
+    def _predict(self, examples: ExampleSet) -> None:
+        outcome = self._outcome_so_far(examples, predicts=True)
+        if self._chief:
+            directory, names = self._directory.path, self._task.prediction_files(examples)
+            make_room(directory, names, self._data.input_of(examples))
+            self._task.write_predictions(directory, outcome, examples)
+            path = os.path.join(directory, names[-1]) if names else directory
+            logger.info("predicted %s with %s: %s", self._counted(examples), self._used, path)
+        reason = self._task.why_no_score(examples)
+        if reason is None:
+            self._score(examples, outcome)
+            return
+        self._outcomes[examples.name] = outcome
+        if reason:
+            logger.info("no score: %s", reason)
+
+    def _score(self, examples: ExampleSet, outcome: Any) -> None:
+        """Scores examples, and writes and tells the scores."""
+        self._outcomes[examples.name] = outcome
+        self._scores_by_set[examples.name] = scores = self._task.scores(outcome, examples)
+        if self._chief:
+            directory, names = self._directory.path, report.eval_results_files(examples.suffix, examples.prefix)
+            make_room(directory, names, self._data.input_of(examples))
+            report.write_eval_results(directory, scores, self._step, examples.suffix, file_prefix=examples.prefix)
+            # Of further sets the pictures would take the place of the first one's.
+            if not examples.suffix:
+                told = self._task.report(directory, outcome, examples)
+                self._pictures += told.pictures
+                self._sections += told.sections
+        logger.info("%s: %s, %s: %s", examples.name, self._counted(examples), self._used, self._task.shown(scores))
+
+    def _counted(self, examples: ExampleSet) -> str:
+        return f"{self._task.count(examples):,} {self._task.unit}"
+
+    def _export(self) -> None:
+        exports = self._task.exports(self._model_to_export(), self._data.tokenizer, self._data.meta)
+        for suffix, path in self._exports.items():
+            if suffix in exports:
+                export.save_module(exports[suffix].module, path, exports[suffix].signatures)
+                logger.info("exported %s (%s)", path, exports[suffix].says)
+            else:
+                logger.info("give --vocab_file to also export a model that takes text (%s)", path)

@@ -1,0 +1,50 @@
+"""How every job that trains begins: devices, the directory, and who else works in it."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from bert_tf2 import files
+from bert_tf2.jobs.training import training_setup
+from bert_tf2.jobs.training.training_options import TrainingOptions
+
+if TYPE_CHECKING:
+    from bert_tf2.models.config import BertConfig
+    from bert_tf2.training.run_directory import RunDirectory
+
+
+def read_config(options: TrainingOptions) -> "BertConfig":
+    """The configuration of `--bert_config_file`.
+
+    Raises:
+      UserError: there is no such file, or it is none.
+    """
+    from bert_tf2.models.config import BertConfig
+
+    return BertConfig.from_json_file(files.require_file(options.bert_config_file, "bert_config_file"))
+
+
+@contextlib.contextmanager
+def opened(options: TrainingOptions, config: "BertConfig", trains: bool) -> Iterator[tuple[Any, "RunDirectory"]]:
+    """The strategy and the model's directory; while a training holds it no other may.
+
+    `training_setup.configure_tensorflow` has been called. The checkpoint that the command names is looked at before anything is
+    written; a worker that is lost meanwhile ends the job in one line.
+
+    Raises:
+      UserError: no such devices, nothing trained where it has to be, or a checkpoint of another model.
+      JobError: another job trains there.
+    """
+    model_dir = files.expand(options.directory)
+    strategy = training_setup.create_strategy(options, model_dir)
+    from bert_tf2.jobs.training.named_weights import check_named_checkpoint, require_trained
+    from bert_tf2.training.distribution import is_chief
+    from bert_tf2.training.run_directory import RunDirectory
+
+    if not trains:
+        require_trained(model_dir, options)
+    check_named_checkpoint(model_dir, options, config, trains)
+    directory = RunDirectory(model_dir)
+    lock = directory.locked() if trains and is_chief(strategy) else contextlib.nullcontext()
+    with lock, training_setup.lost_workers_named(strategy, model_dir):
+        yield strategy, directory
