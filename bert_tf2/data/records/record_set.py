@@ -138,6 +138,31 @@ class RecordSet:
         parsed = parse_records(tf.constant([self.read(int(row)) for row in rows]), self.specs)
         return {name: value.numpy() for name, value in parsed.items()}
 
+    @during("reading records")
+    def values(self, name: str) -> list:
+        """The values of any feature of all rows, in or out of batches: numbers or texts, in lists for features with axes.
+
+        Args:
+          name: in the record.
+
+        Raises:
+          UserError: a record holds it in another form.
+        """
+        spec = next(spec for spec in self.specs if spec.name == name)
+        nothing = tf.constant("" if spec.dtype == "string" else spec.default, spec.dtype)
+        feature = tf.io.RaggedFeature(nothing.dtype) if spec.shape else tf.io.FixedLenFeature([], nothing.dtype, nothing)
+        found: list = []
+        for first in range(0, len(self), _PARSE_AT_ONCE):
+            serialized = tf.constant([self.read(row) for row in range(first, min(first + _PARSE_AT_ONCE, len(self)))])
+            try:
+                parsed = tf.io.parse_example(serialized, {name: feature})[name]
+            except tf.errors.InvalidArgumentError as error:
+                raise UserError(f"cannot parse the records in {self.location(first)} and after: {_first_line(error)}") from None
+            found += parsed.to_list() if spec.shape else parsed.numpy().tolist()
+        if spec.dtype != "string":
+            return found
+        return [[text.decode() for text in texts] for texts in found] if spec.shape else [text.decode() for text in found]
+
     def sizes_of(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Sizes of some rows without padding, on the axes that `row_sizes` counts: int32, as many as rows."""
         return {axis: sizes[rows] for axis, sizes in self._counted().items()}

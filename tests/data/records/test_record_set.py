@@ -138,3 +138,26 @@ def test_values_with_trailing_zero_bytes_survive(tmp_path):
 
     serialized, _, _ = _as_arrays([b"a\0\0", b"b"], np.ones(2, np.float32), np.int32(1))
     assert serialized.tolist() == [b"a\0\0", b"b"]
+
+
+def test_values_of_features_that_are_in_no_batch(tmp_path):
+    features = [
+        *FEATURES,
+        FeatureSpec("words", "string", shape=("words",)),
+        FeatureSpec("text", "string"),
+        FeatureSpec("places", shape=("words",), in_batch=False),
+    ]
+    held = [(["a", "", "\u65e5\0"], "a  \u65e5", [0, 3]), ([], "", [])] * 3
+    path = str(tmp_path / "a.tfrecord")
+    with RecordWriter(path, features) as writer:
+        for words, text, places in held:
+            writer.write({"input_ids": [1], "input_mask": [1], "label_ids": 4, "words": words, "text": text, "places": places})
+    records = RecordSet.open(path, features)
+    assert list(zip(records.values("words"), records.values("text"), records.values("places"))) == held
+    assert records.values("label_ids") == [4] * 6
+    assert records.values("input_ids") == [[1]] * 6
+    assert set(records.parse([0])) == {"input_word_ids", "input_mask", "label_ids"}
+    without = RecordSet.open(write(tmp_path / "b.tfrecord", 2), features)
+    assert (without.values("words"), without.values("text"), without.values("places")) == ([[], []], ["", ""], [[], []])
+    with pytest.raises(UserError, match=r"cannot parse the records in .*a\.tfrecord, record 0"):
+        RecordSet.open(path, [FeatureSpec("text")]).values("text")
