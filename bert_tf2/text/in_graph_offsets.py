@@ -21,12 +21,14 @@ class PlacedIds(NamedTuple):
     Attributes:
       characters: int32 [B, (n)], the code points of the texts; bytes that are not UTF-8 are left out.
       ids, starts, ends: int32 [B, (t)] with the same rows: token i stands for `characters[starts[i]:ends[i]]`.
+      word_starts: bool [B, (t)], whether a token is the first of a word; punctuation marks and ideographs are words.
     """
 
     characters: tf.RaggedTensor
     ids: tf.RaggedTensor
     starts: tf.RaggedTensor
     ends: tf.RaggedTensor
+    word_starts: tf.RaggedTensor
 
 
 class InGraphPlacingTokenizer(tf.Module):
@@ -51,7 +53,8 @@ class InGraphPlacingTokenizer(tf.Module):
         starts, ends = tf.boolean_mask(starts, visible), tf.boolean_mask(ends, visible)
         words = tf.strings.split(code_points.encode(normalized))
         ids = self._pieces(words)
-        lengths = self._characters_of_pieces(words.flat_values, ids.values)
+        numbers = tf.ragged.range(ids.values.row_lengths()).flat_values
+        lengths = self._characters_of_pieces(words.flat_values, ids.values, numbers)
         # The pieces one after the other are the visible characters one after the other.
         behind = tf.cumsum(lengths)
         ids = ids.merge_dims(1, 2)
@@ -60,12 +63,17 @@ class InGraphPlacingTokenizer(tf.Module):
             ids,
             ids.with_flat_values(tf.gather(starts, behind - lengths)),
             ids.with_flat_values(tf.gather(ends, behind - 1)),
+            ids.with_flat_values(numbers == 0),
         )
 
-    def _characters_of_pieces(self, words: tf.Tensor, ids: tf.RaggedTensor) -> tf.Tensor:
-        """How many characters each piece of the words, string [W] and int32 [W, (p)], spells: int32 [sum of p]."""
+    def _characters_of_pieces(self, words: tf.Tensor, ids: tf.RaggedTensor, numbers: tf.Tensor) -> tf.Tensor:
+        """How many characters each piece of the words, string [W] and int32 [W, (p)], spells: int32 [sum of p].
+
+        Args:
+          numbers: [sum of p], of each piece in its word.
+        """
         # All but the first piece of a word are in the vocabulary with two signs before them.
-        signs = tf.where(tf.ragged.range(ids.row_lengths()).flat_values == 0, 0, 2)
+        signs = tf.where(numbers == 0, 0, 2)
         spelled = tf.gather(self._lengths, ids.flat_values) - signs
         whole = tf.gather(tf.strings.length(words, unit="UTF8_CHAR"), ids.value_rowids())
         return tf.where(ids.flat_values == self._unk_id, whole, spelled)

@@ -39,11 +39,13 @@ class Columns:
       names: as they stand there; empty for a table without header.
       count: how many cells a row of a table has; None where rows are objects, whose columns are found by their keys.
       where: file and line, for messages.
+      usual: by option the names by which a column is found that nobody named.
     """
 
     names: Sequence[str]
     count: int | None
     where: str
+    usual: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=lambda: USUAL_NAMES)
 
     def find_all(self, given: Mapping[str, str | None], optional: Collection[str] = ()) -> dict[str, int | str | None]:
         """As `find`, for several options. What a flag names plays no other part by its usual name.
@@ -64,7 +66,7 @@ class Columns:
         """The place (in a table) or key of a column.
 
         Args:
-          option: the flag that names it, one of `USUAL_NAMES` or another.
+          option: the flag that names it, one of `usual` or another.
           given: its name, with or without the blanks around it, or its place from 0; None looks for a usual name.
           optional: it need not be there.
           taken: columns that a usual name does not mean, as they are something else.
@@ -76,7 +78,7 @@ class Columns:
           UserError: no such column, or several of one name.
         """
         if given is None:
-            for usual in USUAL_NAMES.get(option, ()):
+            for usual in self.usual.get(option, ()):
                 found = [place for place, name in enumerate(self.names) if name.strip().lower() == usual]
                 if found := [place for place in found if (self.names[place] if self.count is None else place) not in taken]:
                     return self._only(found, option, usual)

@@ -1,0 +1,1 @@
+"""Token classification: one tag for every word, such as named entities and parts of speech."""

@@ -1,0 +1,190 @@
+"""Sentences with tags -> records and what metadata say of them."""
+
+import dataclasses
+import functools
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from bert_tf2.data.sources.bad_rows import BadRows
+from bert_tf2.errors import UserError, did_you_mean
+from bert_tf2.progress import during
+from bert_tf2.tasks.preparation import Preparation, Read, Split
+from bert_tf2.tasks.tagging.encoding import SentenceEncoder, continuations
+from bert_tf2.tasks.tagging.facts import TaggingFacts
+from bert_tf2.tasks.tagging.features import tagging_features
+from bert_tf2.tasks.tagging.reading import SentenceFile
+from bert_tf2.tasks.tagging.schemes import IOB2, PLAIN, complaint, labels_of, recognise
+from bert_tf2.tasks.tagging.sentences import Sentence
+from bert_tf2.tasks.tagging.statistics import TaggingStatistics, comparison_warnings, split_warnings
+from bert_tf2.text.tokenizer import Tokenizer
+
+ENTITY_METRICS = ("entity_f1", "entity_precision", "entity_recall", "token_accuracy")
+_MOST_LABELS = 20_000
+
+
+class TaggingPreparation(Preparation):
+    """Prepares files of sentences.
+
+    Args:
+      sources: a file by split.
+      tokenizer: gives the pieces.
+      max_seq_length: the most tokens of an input; longer sentences are cut into overlapping windows.
+      labels: tags in the order of their ids; empty collects them from training and evaluation.
+      facts: of the training whose model the records are for; None where there is none.
+      scheme: how tags are written; None finds it from training and evaluation.
+      label_all_tokens: see `TaggingFacts`.
+    """
+
+    unit = "sentences"
+
+    def __init__(
+        self,
+        sources: Mapping[str, SentenceFile],
+        tokenizer: Tokenizer,
+        max_seq_length: int,
+        labels: Sequence[str] = (),
+        facts: TaggingFacts | None = None,
+        scheme: str | None = None,
+        label_all_tokens: bool = False,
+    ):
+        self.name = os.path.splitext(os.path.basename(next(iter(sources.values())).path))[0]
+        self.max_seq_length = max_seq_length
+        self._sources, self._tokenizer = dict(sources), tokenizer
+        texts = any(source.has_texts for source in sources.values())
+        self._labels = list(labels)
+        if facts is None:
+            found, scheme = self._collected(scheme)
+            self._labels = self._labels or found
+            facts = TaggingFacts(scheme, label_all_tokens, texts)
+        self._facts = facts
+        self._ids = {label: id for id, label in enumerate(self._labels)}
+        self._check_labels()
+        self.features = tagging_features(facts.label_all_tokens)
+        continued = continuations(self._labels) if facts.label_all_tokens else None
+        self._encode = SentenceEncoder(tokenizer, max_seq_length, self._ids, continued)
+
+    def splits(self, wanted: Mapping[str, str]) -> dict[str, Read]:
+        """The files' sentences; those whose tags break the scheme or are unknown are reported."""
+        return {split: functools.partial(self._checked, split) for split in wanted}
+
+    def begin(self, split: Split) -> None:
+        """Looks whether the sentences of a test file have tags."""
+        split.statistics = counts = TaggingStatistics()
+        if split.is_test:
+            counts.labelled, counts.unlabelled_because = self._test_has_tags
+
+    def encode(self, examples: Sequence[Sentence], split: Split) -> list[bytes]:
+        """The records of some sentences: one for each window."""
+        counts, serialize, records = split.statistics, split.encoder.encode, []
+        for sentence in examples:
+            if not counts.labelled:
+                sentence = dataclasses.replace(sentence, tags=None)
+            encoded = self._encode(sentence, counts.sentences)
+            counts.add(sentence, encoded, self._facts.tag_scheme != PLAIN)
+            records += map(serialize, encoded.records)
+        return records
+
+    def check(self, splits: Sequence[Split]) -> None:
+        """Refuses training without anything to learn."""
+        for split in splits:
+            tags = split.statistics.tags
+            if split.name == "train" and len(tags) == 1:
+                raise UserError(
+                    f"{self._sources['train'].path}: all {split.statistics.words:,} words have the tag '{next(iter(tags))}'; "
+                    "there is nothing to learn. Is it the right column (--tag_column)?"
+                )
+
+    def facts(self, splits: Sequence[Split]) -> dict[str, Any]:
+        """Labels, metrics and `TaggingFacts`."""
+        metrics = ENTITY_METRICS if self._facts.tag_scheme != PLAIN else ENTITY_METRICS[-1:]
+        tests = [split.statistics.labelled for split in splits if split.is_test]
+        return {
+            "num_labels": len(self._labels),
+            "label_list": tuple(self._labels),
+            "metrics": metrics,
+            "best_metric": metrics[0],
+            **dataclasses.asdict(self._facts),
+            **({"test_has_labels": all(tests)} if tests else {}),
+        }
+
+    def warnings(self, splits: Sequence[Split]) -> list[str]:
+        """Of the files, of each split, and of the splits beside each other."""
+        found = list(dict.fromkeys(source.notice for source in self._sources.values() if source.notice))
+        for split in splits:
+            found += split_warnings(split.name, split.statistics)
+        labelled = {split.name: split.statistics for split in splits if split.statistics.labelled}
+        return found + comparison_warnings(labelled, self._labels)
+
+    def summary(self, split: Split) -> list[str]:
+        """Counts of sentences, words, tokens and entities."""
+        return split.statistics.summary(split.name)
+
+    def _checked(self, split: str, bad_rows: BadRows) -> Iterator[Sentence]:
+        counts_tags = split != "test" or self._test_has_tags[0]
+        for sentence in self._sources[split].sentences(bad_rows):
+            found = self._complaint(sentence) if counts_tags else None
+            if found is None:
+                yield sentence
+            else:
+                bad_rows.report(sentence.where(found[0]), found[1], list(sentence.words))
+
+    def _complaint(self, sentence: Sentence) -> tuple[int, str] | None:
+        """What is wrong with the tags of a sentence, and at which word."""
+        if sentence.tags is None:
+            return 0, "the sentence has no tags"
+        found = complaint(sentence.tags, self._facts.tag_scheme)
+        unknown = next((place for place, tag in enumerate(sentence.tags) if tag not in self._ids), None)
+        if unknown is None or (found is not None and found[0] < unknown):
+            return found
+        tag = sentence.tags[unknown]
+        if not tag:
+            return unknown, f"the word '{sentence.words[unknown][:40]}' has no tag"
+        shown = ", ".join(self._labels[:20]) + (f", … ({len(self._labels)} in all)" if len(self._labels) > 20 else "")
+        return unknown, f"unknown tag '{tag[:60]}'.{did_you_mean(tag, self._labels[:1000])} Known tags: {shown}"
+
+    @functools.cached_property
+    def _test_has_tags(self) -> tuple[bool, str]:
+        """Whether the sentences to predict have tags, and if something stands there that is none, what it is."""
+        first, known = "", False
+        for sentence in self._sources["test"].sentences(BadRows(skip=True)):
+            if sentence.tags is None:
+                return False, ""
+            known = known or any(tag in self._ids for tag in sentence.tags)
+            first = first or f"'{sentence.tags[0][:60]}' ({sentence.where()})"
+        return (True, "") if known else (False, f"no tag is one of the training's; the first is {first}" if first else "")
+
+    @during("reading tags")
+    def _collected(self, scheme: str | None) -> tuple[list[str], str]:
+        """Labels and scheme of the tags in training and evaluation; those of test sentences may be hidden."""
+        sources = [source for split, source in self._sources.items() if split != "test"]
+        if not sources and self._labels:
+            return self._labels, scheme or recognise([label] for label in self._labels)
+        if not sources:
+            raise UserError(
+                f"{self._sources['test'].path}: sentences to predict do not define tags; pass "
+                "--input_meta_data_path=<model>/meta_data.json, which says them, or --labels"
+            )
+        tags: set[str] = set()
+
+        def seen() -> Iterator[Sequence[str]]:
+            for source in sources:
+                for sentence in source.sentences(BadRows(skip=True)):
+                    if sentence.tags is not None:
+                        tags.update(sentence.tags)
+                        yield sentence.tags
+                    if len(tags) > _MOST_LABELS:
+                        raise UserError(
+                            f"{source.path}: more than {_MOST_LABELS:,} different tags; is --tag_column the column of tags?"
+                        )
+
+        found = recognise(seen())
+        if scheme is None:
+            scheme = IOB2 if any(source.has_texts for source in sources) else found
+        return labels_of(tags, scheme), scheme
+
+    def _check_labels(self) -> None:
+        path = next(iter(self._sources.values())).path
+        if len(self._labels) < 2:
+            named = f"only the tag '{self._labels[0]}' occurs" if self._labels else "no tag occurs"
+            raise UserError(f"{path}: {named}; at least 2 are needed. Is it the right column (--tag_column)?")
