@@ -115,22 +115,24 @@ def test_a_refused_option_is_refused(job, field):
         assert refusal(job, **{field.name: other}) == f"--{field.name}={other} is refused: {info(field).refused_because}"
 
 
-def test_values_of_kindred_types_become_the_options_own():
+def test_values_of_kindred_types_become_the_options_own(tmp_path):
+    mine = tmp_path / "mine.py"
+    mine.touch()
     options = ClassifierOptions(
         model_dir=pathlib.Path("run") / "model",
         train_batch_size=np.int64(8),
         learning_rate=np.float32(0.5),
         num_train_epochs=3,
         do_train=np.bool_(True),
-        module_import=[pathlib.Path("mine.py"), "yours"],
+        module_import=[mine, "json"],
         loss_scale=128,
     )
     found = {name: getattr(options, name) for name in ("model_dir", "train_batch_size", "learning_rate", "do_train")}
     assert found == {"model_dir": "run/model", "train_batch_size": 8, "learning_rate": 0.5, "do_train": True}
     assert [type(value) for value in found.values()] == [str, int, float, bool]
     assert type(options.num_train_epochs) is float
-    assert (options.module_import, options.loss_scale) == (("mine.py", "yours"), "128")
-    assert ClassifierOptions(module_import="mine.py").module_import == ("mine.py",)
+    assert (options.module_import, options.loss_scale) == ((str(mine), "json"), "128")
+    assert ClassifierOptions(module_import=str(mine)).module_import == (str(mine),)
     assert FinetuningDataOptions(text_column=0).text_column == "0"
     assert SquadOptions(null_score_diff_threshold=-1.5).threshold == -1.5
 

@@ -15,7 +15,6 @@ from bert_tf2.jobs.fine_tuning.record_data import check_labelled, given_records
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.opening import opened, read_config
 from bert_tf2.model_directory import model_files
-from bert_tf2.registry import import_module
 from bert_tf2.runtime import job
 
 if TYPE_CHECKING:
@@ -47,8 +46,6 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
     check_combination(options)
     training_setup.check_training_options(options)
     phases = phases_of(options)
-    for module in options.module_import:
-        import_module(module)
     config = read_config(options)
     data = None
     if not options.is_tf1_dialect:

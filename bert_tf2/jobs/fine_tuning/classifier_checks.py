@@ -12,6 +12,7 @@ from bert_tf2.model_directory.metadata_checks import check_flags, check_model, d
 from bert_tf2.model_directory.model_files import META_DATA
 from bert_tf2.models.config import BertConfig
 from bert_tf2.tasks.kind import kind_of
+from bert_tf2.tasks.kind_options import refuse_options_of_others
 
 if TYPE_CHECKING:
     from bert_tf2.training.run_directory import RunDirectory
@@ -33,7 +34,7 @@ def check_metadata(options: ClassifierOptions, meta: MetaData, config: BertConfi
         raise UserError(f"{source} describes {meta.task_type} records, which run_squad.py takes")
     if meta.task_type == PRETRAINING:
         raise UserError(f"{source} describes {meta.task_type} records, which run_pretraining.py takes")
-    kind_of(meta.task_type)
+    refuse_options_of_others(options, kind_of(meta.task_type))
     check_model(meta, config, options.bert_config_file)
     check_flags(options, flags_of(meta))
     if meta.task_type == CLASSIFICATION and not meta.num_labels:

@@ -1,12 +1,14 @@
 """The options of `run_classifier.py`: the model garden's dialect, google-research/bert's, and what both lack."""
 
 import dataclasses
+from typing import ClassVar
 
 from bert_tf2.errors import UserError
 from bert_tf2.jobs import shared_options
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.training.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
 from bert_tf2.options import at_least, option, refuse_given, require_given
+from bert_tf2.tasks.kind_options import KindOptions
 
 DATA = "Data, from create_finetuning_data.py (model-garden dialect)"
 TF1 = "Data, from raw files (google-research/bert dialect)"
@@ -17,8 +19,11 @@ MODES = ("train_and_eval", "train", "eval", "predict", "export_only")
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassifierOptions(TrainingOptions):
-    """What to train, evaluate, predict or export, on which data, to which directory."""
+class ClassifierOptions(KindOptions, TrainingOptions):
+    """What to train, evaluate, predict or export, on which data, to which directory; every kind of task adds its own
+    (`Kind.run_options`)."""
+
+    part: ClassVar[str] = "run_options"
 
     mode: str | None = option(None, "What to do [default: train_and_eval].", choices=MODES, section=DATA)
     input_meta_data_path: str | None = option(None, "meta_data.json of the records.", section=DATA)
@@ -57,7 +62,10 @@ class ClassifierOptions(TrainingOptions):
     do_eval: bool = option(False, "Evaluate on the development set.", section=TF1)
     do_predict: bool = option(False, "Predict the test set.", section=TF1)
     module_import: tuple[str, ...] = option(
-        (), "A file (path/to/file.py) or module that registers processors.", multiple=True, section=TF1
+        (),
+        "A file (path/to/file.py) or module that registers kinds of task or processors; may be repeated.",
+        multiple=True,
+        section=TF1,
     )
     on_bad_row: str = option(
         "fail",

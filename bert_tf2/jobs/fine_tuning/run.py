@@ -21,7 +21,9 @@ from bert_tf2.jobs.training.training_run import TrainingRun
 from bert_tf2.model_directory import model_files
 from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
+from bert_tf2.options import info
 from bert_tf2.tasks.base import ExampleSet
+from bert_tf2.tasks.kind_options import kinds_of
 from bert_tf2.training import checkpointing, export, report, weights
 from bert_tf2.training.evaluation import predict_all
 from bert_tf2.training.result_files import make_room
@@ -152,7 +154,8 @@ class FineTuningRun(TrainingRun):
         records.check_longest(self._data.max_seq_length)
         self._task.check_records(records)
         evaluates = self._phases.evaluate_while_training and self._watched is not None
-        return self._train(records, training_setup.rounding_identity(self._options), evaluates)
+        identity = training_setup.rounding_identity(self._options) | kinds_identity(self._options)
+        return self._train(records, identity, evaluates)
 
     def _google_steps(self) -> int | None:
         if self._options.steps_rounding != "google":
@@ -255,3 +258,12 @@ class FineTuningRun(TrainingRun):
                 logger.info("exported %s (%s)", path, exports[suffix].says)
             else:
                 logger.info("give --vocab_file to also export a model that takes text (%s)", path)
+
+
+def kinds_identity(options: Any) -> dict[str, Any]:
+    """What a run's identity says of the options of its kind of task; nothing of defaults, which older runs do not know."""
+    return {
+        field.name: getattr(options, field.name)
+        for field in dataclasses.fields(options)
+        if kinds_of(field) and not info(field).may_change and getattr(options, field.name) != field.default
+    }
