@@ -24,16 +24,14 @@ import tensorflow as tf
 from official.nlp.data import classifier_data_lib
 from official.nlp.tools import tokenization
 
-from bert_tf2.data.encoding import input_encoder
 from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.data.records.record_writer import RecordWriter
-from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.tasks.classification.features import classification_features
 from bert_tf2.tasks.classification.glue import create_processor
-from bert_tf2.tasks.classification.preparation import RecordOptions, prepare
-from bert_tf2.tasks.classification.split_writing import Split, write_split
-from bert_tf2.tasks.classification.statistics import SplitStatistics
+from bert_tf2.tasks.classification.preparation import ClassificationPreparation
 from bert_tf2.tasks.classification.tabular import TabularOptions, TabularProcessor
+from bert_tf2.tasks.preparation import Split
+from bert_tf2.tasks.record_making import RecordOptions, prepare, write
 from bert_tf2.text.tokenizer import load_tokenizer
 
 _LENGTH = 128
@@ -51,17 +49,20 @@ def prepare_ours(name: str, data_dir: str, tokenizer, directory: str) -> str:
     """From the text file to records and metadata; returns the record file."""
     processor, source = own_processor(name, data_dir)
     path = os.path.join(directory, "ours.tf_record")
-    prepare(processor, source, tokenizer, {"train": path}, os.path.join(directory, "meta.json"), RecordOptions(_LENGTH))
+    preparation = ClassificationPreparation(processor, source, tokenizer, _LENGTH)
+    prepare(preparation, {"train": path}, os.path.join(directory, "meta.json"), RecordOptions())
     return path
 
 
 def convert_ours(examples: list, processor, tokenizer, directory: str) -> str:
     """As `prepare_garden`: only encoding and writing."""
     path = os.path.join(directory, "ours.tf_record")
-    statistics_of_split = SplitStatistics(_LENGTH, processor.get_labels())
-    split = Split("train", path, lambda: examples, iter(examples), BadRows(), statistics_of_split)
-    writer = RecordWriter(path, classification_features())
-    write_split(split, writer, processor, tokenizer, input_encoder(tokenizer, _LENGTH), _LENGTH)
+    preparation = ClassificationPreparation(processor, None, tokenizer, _LENGTH)
+    split = Split("train", path, lambda bad_rows: examples)
+    preparation.begin(split)
+    split.examples = iter(examples)
+    writer = RecordWriter(path, preparation.features)
+    write(split, writer, preparation)
     writer.publish()
     return path
 

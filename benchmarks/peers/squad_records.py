@@ -20,8 +20,9 @@ from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.data.records.record_writer import RecordWriter
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.question_answering.features import squad_features
-from bert_tf2.tasks.question_answering.preparation import SquadRecordOptions, prepare_squad
+from bert_tf2.tasks.question_answering.preparation import SquadPreparation
 from bert_tf2.tasks.question_answering.windows import WindowOptions
+from bert_tf2.tasks.record_making import RecordOptions, prepare
 from bert_tf2.text.tokenizer import load_tokenizer
 
 _PER_TOKEN = {"input_ids": "input_word_ids", "input_mask": "input_mask", "segment_ids": "input_type_ids"}
@@ -30,10 +31,8 @@ _PER_WINDOW = ("unique_ids", "start_positions", "end_positions")
 
 def prepare_ours(json_file: str, vocab_file: str, path: pathlib.Path, windows: WindowOptions) -> None:
     """From the JSON file to records and metadata in their final places, with all checks, statistics and digests."""
-    tokenizer = load_tokenizer(vocab_file=vocab_file)
-    prepare_squad(
-        [json_file], tokenizer, str(path), str(path.with_suffix(".json")), SquadRecordOptions(windows, answer_labels="google")
-    )
+    preparation = SquadPreparation([json_file], load_tokenizer(vocab_file=vocab_file), windows, answer_labels="google")
+    prepare(preparation, {"train": str(path)}, str(path.with_suffix(".json")), RecordOptions())
 
 
 def prepare_garden(json_file: str, vocab_file: str, path: pathlib.Path, windows: WindowOptions) -> None:

@@ -18,7 +18,6 @@ from bert_tf2.jobs.fine_tuning.classifier import phases_of, run_classifier
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, check_combination
 from bert_tf2.jobs.preparation.finetuning_data import (
     check_finetuning_data_options,
-    processor_of,
     write_records,
 )
 from bert_tf2.jobs.preparation.options import FinetuningDataOptions
@@ -29,6 +28,7 @@ from bert_tf2.options import refuse_unknown
 from bert_tf2.runtime import at_work
 from bert_tf2.tasks.classification.in_memory import FORMS, InMemoryProcessor, texts_of
 from bert_tf2.tasks.classification.options import refuse_repeated_label
+from bert_tf2.tasks.classification.source import preparation_of, processor_of
 from bert_tf2.tasks.row_options import TextRowOptions
 
 if TYPE_CHECKING:
@@ -243,7 +243,9 @@ def _records_of(
         files.require_file(run_options.bert_config_file, "bert_config_file")
         outputs = {f"{split}_data_output_path": path for split, path in paths.items()}
         data_options = dataclasses.replace(data_options, meta_data_file_path=meta_data_path, **outputs)
-        written = write_records(data_options, _processor(data, data_options, labels)).meta_data.has_pairs
+        processor = _processor(data, data_options, labels)
+        _, prepared = write_records(data_options, functools.partial(preparation_of, processor, data_options))
+        written = prepared.meta_data.has_pairs
         if None not in (written, has_pairs) and written != has_pairs:
             raise UserError(f"an element {other_kind(has_pairs)}")
         yield run_options

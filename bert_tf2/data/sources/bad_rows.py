@@ -1,6 +1,7 @@
 """What happens to a row that cannot be used: the job ends with its place and reason, or it is left out and listed."""
 
 import json
+import os
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError
@@ -25,6 +26,11 @@ class BadRows:
         self.count = 0
         self.first = ""
 
+    @property
+    def skips(self) -> bool:
+        """Whether bad rows are left out."""
+        return self._skip
+
     def report(self, where: str, reason: str, row: object, known: bool = False) -> None:
         """Notes a bad row; one that is known to stand in a published file is left out in any case.
 
@@ -40,6 +46,7 @@ class BadRows:
         if self.path is None:
             return
         if self._file is None:
+            files.make_directory(os.path.dirname(self.path) or ".")
             self._temporary = files.incomplete_name(self.path)
             self._file = self._open(self._temporary)
         name, _, line = where.rpartition(":")

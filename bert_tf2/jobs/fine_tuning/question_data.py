@@ -238,7 +238,8 @@ def made_records(
     questions = (question_paths, options.predict_file, _title(options))
     if not options.do_train:
         return QuestionData(windows, version_2, *questions, tokenizer, meta=meta)
-    from bert_tf2.tasks.question_answering.preparation import SquadRecordOptions, prepare_squad
+    from bert_tf2.tasks.question_answering.preparation import SquadPreparation
+    from bert_tf2.tasks.record_making import RecordOptions, prepare
 
     train_files = files.matching_files(options.train_file, "train_file")
     labels, skips = settled["answer_labels"], options.on_bad_row == "skip"
@@ -248,14 +249,14 @@ def made_records(
     source = fingerprint(settings, train_files)
     meta = reusable(meta_path, source, ["train"])
     if meta is None:
-        record_options = SquadRecordOptions(windows, version_2, answer_labels=labels, skip_bad_rows=skips)
+        preparation = SquadPreparation(train_files, tokenizer, windows, version_2_with_negative=version_2, answer_labels=labels)
         extra = {SOURCE_FINGERPRINT: source}
 
         def accept(made: MetaData) -> None:
             # The records of a finished run go with it.
             run_directory.require_run({"data": records_of(made)})
 
-        prepared = prepare_squad(train_files, tokenizer, train_path, meta_path, record_options, extra=extra, accept=accept)
+        prepared = prepare(preparation, {"train": train_path}, meta_path, RecordOptions(skip_bad_rows=skips), extra, accept)
         for warning in prepared.warnings:
             logger.warning("%s", warning)
         meta = prepared.meta_data

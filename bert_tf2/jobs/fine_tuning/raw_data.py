@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bert_tf2 import files
 from bert_tf2.data.records.metadata import MetaData, read_meta_data
+from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.classifier_checks import (
     check_directory,
@@ -46,7 +47,8 @@ def made_records(options: ClassifierOptions, config: "BertConfig", run_directory
     """
     from bert_tf2.registry import import_module
     from bert_tf2.tasks.classification.glue import create_processor
-    from bert_tf2.tasks.classification.preparation import RecordOptions, described, prepare
+    from bert_tf2.tasks.classification.preparation import ClassificationPreparation
+    from bert_tf2.tasks.record_making import RecordOptions, described, prepare
 
     modules = [import_module(module) for module in options.module_import]
     # As google-research/bert's XNLI: Chinese, with its development set cut down to it.
@@ -62,11 +64,13 @@ def made_records(options: ClassifierOptions, config: "BertConfig", run_directory
     if not files.is_remote(data_dir) and not os.path.isdir(data_dir):
         raise UserError(f"--data_dir: no such directory: {data_dir}")
     wanted = [split for split, asked in _asked_splits(options).items() if asked]
-    record_options = RecordOptions(options.max_seq_length or 128, skip_bad_rows=options.on_bad_row == "skip")
-    known = described(processor, tokenizer, record_options)
+    record_options = RecordOptions(skip_bad_rows=options.on_bad_row == "skip")
+    processor.bad_rows = BadRows(record_options.skip_bad_rows, can_skip=True)
+    preparation = ClassificationPreparation(processor, data_dir, tokenizer, options.max_seq_length or 128)
+    known = described(preparation, record_options)
     check_metadata(options, known, config)
     check_directory(run_directory, known, config, options.do_train)
-    settings = (options.task_name.lower(), languages, record_options, tokenizer.normalization.fact)
+    settings = (options.task_name.lower(), languages, preparation.max_seq_length, record_options, tokenizer.normalization.fact)
     source = _fingerprint((*settings, tokenizer.fingerprint), data_dir, directory, modules)
     meta = reusable(meta_path, source, wanted)
     if meta is None:
@@ -79,7 +83,7 @@ def made_records(options: ClassifierOptions, config: "BertConfig", run_directory
             if options.do_train:
                 run_directory.require_run({"data": records_of(made)})
 
-        prepared = prepare(processor, data_dir, tokenizer, outputs, meta_path, record_options, extra, accept)
+        prepared = prepare(preparation, outputs, meta_path, record_options, extra, accept)
         for warning in prepared.warnings:
             logger.warning("%s", warning)
         meta = prepared.meta_data

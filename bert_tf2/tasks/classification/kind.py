@@ -11,12 +11,14 @@ from bert_tf2.tasks.classification.options import (
     check_data_options,
     label_names,
 )
+from bert_tf2.tasks.classification.source import preparation_of, processor_of
 from bert_tf2.tasks.kind import Kind, given_files, kinds
 
 if TYPE_CHECKING:
     from bert_tf2.data.records.metadata import MetaData
     from bert_tf2.models.config import BertConfig
     from bert_tf2.tasks.base import Task
+    from bert_tf2.tasks.classification.preparation import ClassificationPreparation
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +51,13 @@ class Classification(Kind):
     def check(self, options: Any) -> None:
         """See `check_data_options`."""
         check_data_options(options, given_files(options))
+
+    def preparation(self, options: Any, tokenizer: Any, trained: "MetaData | None") -> "ClassificationPreparation":
+        """See `ClassificationPreparation`."""
+        processor = processor_of(options, () if trained is None else trained.label_list)
+        if trained is not None:
+            processor.metrics = list(trained.metrics) or None
+        return preparation_of(processor, options, tokenizer)
 
     def task(self, meta: "MetaData", config: "BertConfig", options: Any) -> "Task":
         """See `ClassificationTask`."""

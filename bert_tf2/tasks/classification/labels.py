@@ -7,7 +7,7 @@ from typing import Any
 
 from bert_tf2.data.examples import InputExample
 from bert_tf2.errors import UserError, did_you_mean
-from bert_tf2.tasks.classification.statistics import SplitStatistics
+from bert_tf2.tasks.classification.statistics import LabelStatistics
 
 _LARGEST_FLOAT32 = 3.4028234e38
 # From so many labels on, so few rows for each are no classes but identifiers, texts or numbers.
@@ -40,7 +40,7 @@ def refuse_unique_labels(where: str, rows: int, labels: Collection[str]) -> None
         )
 
 
-def label_reader(counts: SplitStatistics, is_regression: bool) -> Callable[[Any], tuple[float, str | None]]:
+def label_reader(counts: LabelStatistics, is_regression: bool) -> Callable[[Any], tuple[float, str | None]]:
     """A function from a label that is no class name as it stands to its value in the record and what is wrong with it."""
 
     def class_id(label: Any) -> tuple[int, str | None]:

@@ -12,6 +12,7 @@ from bert_tf2.data.examples import InputExample
 from bert_tf2.data.processors import DataProcessor
 from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.data.sources.columns import USUAL_NAMES, Columns
+from bert_tf2.data.sources.named_rows import wrong_count
 from bert_tf2.data.sources.row_files import RowFile, recognise
 from bert_tf2.errors import UserError
 from bert_tf2.progress import during
@@ -178,7 +179,7 @@ class TabularProcessor(DataProcessor):
         """Row number from 0, line and row of the rows that have all columns."""
         source = self._sources[split]
         for index, (line, row, shown) in enumerate(source.rows()):
-            complaint = _unusable(row, source) if source.count is None else _wrong_count(row, source.count)
+            complaint = _unusable(row, source) if source.count is None else wrong_count(row, source.count)
             if complaint:
                 bad_rows.report(f"{source.path}:{line}", complaint, shown)
             else:
@@ -270,14 +271,6 @@ def _unusable(row: dict | None, columns: _Source) -> str | None:
     if isinstance(label, (list, dict)):
         return f"the label must be one string or number, not {'a list' if isinstance(label, list) else 'an object'}"
     return None
-
-
-def _wrong_count(row: list[str], expected: int) -> str | None:
-    if len(row) == expected:
-        return None
-    if not row:
-        return "empty line"
-    return f"{len(row)} columns, expected {expected}" + ("; a tab or comma inside the text?" if len(row) > expected else "")
 
 
 def _get(row: Any, place: Any) -> Any:

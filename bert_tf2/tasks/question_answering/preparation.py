@@ -5,52 +5,26 @@ google-research/bert's `run_squad.py`; which tokens are the answer, `bert_tf2.ta
 """
 
 import dataclasses
-import os
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bert_tf2 import files
 from bert_tf2.data.records import metadata
-from bert_tf2.data.records.feature_spec import TOKENS
-from bert_tf2.data.records.metadata import MetaData, RecordFile
-from bert_tf2.data.records.publishing import check_outputs, known_objects_left_alone, publish
-from bert_tf2.data.records.record_writer import RecordWriter
 from bert_tf2.data.records.wire_format import ExampleEncoder
 from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.errors import UserError
-from bert_tf2.progress import track
+from bert_tf2.tasks.preparation import Preparation, Read, Split
 from bert_tf2.tasks.question_answering.answers import EXACT, GOOGLE, AnswerPlaces, ExactPlaces, GooglePlaces
 from bert_tf2.tasks.question_answering.features import squad_features
 from bert_tf2.tasks.question_answering.inputs import EncodedContext, InputEncoder, question_encoder
 from bert_tf2.tasks.question_answering.squad import NotedIds, Paragraph, Question, Reading, noted, read_paragraphs
 from bert_tf2.tasks.question_answering.windows import FIRST_UNIQUE_ID, WindowOptions
+from bert_tf2.tasks.statistics import unknown_warning
 from bert_tf2.text.offsets import PlacedTokens, PlacingTokenizer
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
 _MOST_NOT_FOUND = 0.01
-_MOST_UNKNOWN = 0.05
 _MOST_KEPT = 1 << 15
-
-
-@dataclasses.dataclass(frozen=True)
-class SquadRecordOptions:
-    """What the data are and how records are written.
-
-    Attributes:
-      windows: how contexts are cut.
-      version_2_with_negative: questions may be impossible to answer.
-      pad_to_max_length: write Google's fixed-length records instead of unpadded ones.
-      gzip: compress the file.
-      answer_labels: which tokens are the answer, `EXACT` or `GOOGLE`.
-      skip_bad_rows: leave out what cannot be used and list it in `<output>.rejects.jsonl`; otherwise it is an error.
-    """
-
-    windows: WindowOptions = dataclasses.field(default_factory=WindowOptions)
-    version_2_with_negative: bool = False
-    pad_to_max_length: bool = False
-    gzip: bool = False
-    answer_labels: str = EXACT
-    skip_bad_rows: bool = False
 
 
 @dataclasses.dataclass
@@ -87,98 +61,169 @@ class SquadCounts:
     passed_over: NotedIds = dataclasses.field(default_factory=NotedIds)
 
 
-@dataclasses.dataclass(frozen=True)
-class PreparedSquad:
-    """What was written."""
-
-    meta_data: MetaData
-    meta_data_path: str
-    path: str
-    counts: SquadCounts
-    warnings: list[str]
-
-
-def prepare_squad(
-    paths: Sequence[str],
-    tokenizer: WordPieceTokenizer,
-    output_path: str,
-    meta_data_path: str,
-    options: SquadRecordOptions,
-    translated_paths: Sequence[str] = (),
-    extra: dict[str, Any] | None = None,
-    accept: Callable[[MetaData], None] | None = None,
-) -> PreparedSquad:
-    """Writes training records and then the metadata; both or, after an error, neither.
+class SquadPreparation(Preparation):
+    """Questions on contexts, with the places of their answers.
 
     Args:
       paths: SQuAD files; their question ids must differ.
       tokenizer: the model's.
-      output_path, meta_data_path: where the records and `meta_data.json` go.
-      options: what the data are and how they are written.
+      windows: how contexts are cut.
+      version_2_with_negative: questions may be impossible to answer.
+      answer_labels: which tokens are the answer, `EXACT` or `GOOGLE`.
       translated_paths: further SQuAD files, whose ids may be those of other files.
-      extra: further keys for the metadata.
-      accept: is shown the metadata when all is written under temporary names; what it raises leaves the files there as they are.
+      padded: records hold also what the garden's reader for XLNet takes; see `squad_features`.
 
     Raises:
-      UserError: data or settings that cannot be used; the message names the place in the file.
-      JobError: writing failed.
+      UserError: windows that cannot be cut.
     """
-    notices = options.windows.check()
-    output_path, meta_data_path = files.expand(output_path), files.expand(meta_data_path)
-    check_outputs([output_path, meta_data_path])
-    files.make_directory(os.path.dirname(output_path) or ".")
-    bad_rows, reading = BadRows(options.skip_bad_rows, output_path + files.REJECTS), Reading()
-    groups = [paths, *([path] for path in translated_paths)]
-    paragraphs = (
-        paragraph
-        for group in groups
-        for paragraph in read_paragraphs(group, answers_needed=True, report=bad_rows.report, reading=reading)
-    )
-    pad_to = {TOKENS: options.windows.max_seq_length} if options.pad_to_max_length else None
-    writer = None
-    try:
-        # The writer makes a file, so it waits for the first paragraph: most wrong files have none.
-        first = next(paragraphs)
-        writer = RecordWriter(output_path, squad_features(padded=options.pad_to_max_length), pad_to, options.gzip)
-        counts = _TrainingWriter(writer, tokenizer, options, bad_rows)
-        with known_objects_left_alone():
-            counts.add(first)
-            for paragraph in track(paragraphs, "writing records", unit="paragraphs"):
-                counts.add(paragraph)
-        notices += _checked(counts.counts, reading, options, bad_rows)
-        meta_data = _meta_data(counts.counts, tokenizer, options, writer.finish())
-        meta_data.extra.update(extra or {})
-        if accept is not None:
-            accept(meta_data)
-        publish([writer], [bad_rows], meta_data_path, meta_data)
-    finally:
-        if writer:
-            writer.discard()
-        bad_rows.discard()
-    return PreparedSquad(meta_data, meta_data_path, output_path, counts.counts, notices)
+
+    task_type = metadata.SQUAD
+    name = "SQuAD"
+    unit = "paragraphs"
+    # An article is in memory at a time.
+    at_once = 1
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        tokenizer: WordPieceTokenizer,
+        windows: WindowOptions | None = None,
+        *,
+        version_2_with_negative: bool = False,
+        answer_labels: str = EXACT,
+        translated_paths: Sequence[str] = (),
+        padded: bool = False,
+    ):
+        self._windows = windows or WindowOptions()
+        self._notices = self._windows.check()
+        self.tokenizer, self.max_seq_length = tokenizer, self._windows.max_seq_length
+        self.features = squad_features(padded=padded)
+        self._groups = [paths, *([path] for path in translated_paths)]
+        self._version_2, self._answer_labels, self._padded = version_2_with_negative, answer_labels, padded
+        self._reading = Reading()
+        self._encoder: _TrainingEncoder | None = None
+
+    def splits(self, wanted: Mapping[str, str]) -> dict[str, Read]:
+        """The paragraphs of all files; there is only training data."""
+        del wanted
+        return {"train": self._read}
+
+    def _read(self, bad_rows: BadRows) -> Iterator[Paragraph]:
+        for group in self._groups:
+            yield from read_paragraphs(group, answers_needed=True, report=bad_rows.report, reading=self._reading)
+
+    def begin(self, split: Split) -> None:
+        """Questions and windows are counted."""
+        split.statistics = SquadCounts([0] * (self.max_seq_length + 1))
+
+    def encode(self, examples: Sequence[Paragraph], split: Split) -> list[bytes]:
+        """The windows of all questions on some paragraphs."""
+        if self._encoder is None:
+            self._encoder = _TrainingEncoder(
+                split, self.tokenizer, self._windows, self._version_2, self._answer_labels, self._padded
+            )
+        return [record for paragraph in examples for record in self._encoder.records(paragraph)]
+
+    def check(self, splits: Sequence[Split]) -> None:
+        """Refuses no records, and data of which too many answers do not stand where the file says."""
+        (split,) = splits
+        counts: SquadCounts = split.statistics
+        answers = counts.questions - counts.impossible + counts.not_found.count
+        if counts.not_found.count > _MOST_NOT_FOUND * answers and not split.bad_rows.skips:
+            raise UserError(
+                f"{counts.not_found.count:,} of {answers:,} answers do not stand at their answer_start in the context "
+                f"({counts.not_found}), more than {_MOST_NOT_FOUND:.0%}: answer_start counts code points, not bytes or UTF-16 "
+                "units; --on_bad_row=skip leaves such questions out and lists them"
+            )
+        if not counts.windows:
+            reason = split.bad_rows.first or "no tokens in the contexts"
+            raise UserError(f"0 examples: no question can be used; the first reason: {reason}")
+
+    def facts(self, splits: Sequence[Split]) -> dict[str, Any]:
+        """How contexts were cut, and what was counted."""
+        (counts,) = (split.statistics for split in splits)
+        return {
+            "metrics": ("f1", "exact_match"),
+            "best_metric": "f1",
+            "truncated_fraction": {"train": round(counts.truncated / counts.questions, 6)},
+            "max_query_length": self._windows.max_query_length,
+            "doc_stride": self._windows.doc_stride,
+            "version_2_with_negative": self._version_2,
+            "answer_labels": self._answer_labels,
+            "paragraphs": counts.paragraphs,
+            "questions": counts.questions,
+            "impossible_questions": counts.impossible,
+            "truncated_questions": counts.truncated,
+            "skipped_questions": counts.not_found.count + counts.without_tokens.count,
+            "windows_without_answer_fraction": round(counts.windows_without_answer / counts.windows, 6),
+        }
+
+    def warnings(self, splits: Sequence[Split]) -> list[str]:
+        """What is unusual about windows, questions and answers."""
+        (split,) = splits
+        counts: SquadCounts = split.statistics
+        found = [*self._notices, *self._reading.warnings()]
+        if self._version_2 and not self._reading.says_version_2:
+            found.append("--version_2_with_negative is set, but no question is marked impossible: all count as answerable")
+        found += noted(counts.not_found, "left out, since the answer does not stand at its answer_start")
+        found += noted(counts.without_tokens, "left out, since context or answer have no tokens")
+        found += noted(counts.moved, "with an answer_start that is a little off; the words around it were used")
+        found += noted(counts.several_answers, "with several answers; the first that can be used is used for training")
+        found += noted(counts.passed_over, "whose first answer does not stand at its answer_start or has no tokens")
+        if split.bad_rows.count:
+            found.append(split.bad_rows.summary())
+        if counts.truncated:
+            found.append(f"{counts.truncated:,} questions were cut to --max_query_length={self._windows.max_query_length} tokens")
+        return found + unknown_warning("", "contexts' tokens", counts.unknown_tokens / max(counts.context_tokens, 1))
+
+    def summary(self, split: Split) -> list[str]:
+        """Questions and windows."""
+        counts: SquadCounts = split.statistics
+        tokens = sum(length * count for length, count in enumerate(counts.length_counts))
+        impossible = f", {counts.impossible:,} without an answer" if counts.impossible else ""
+        return [
+            f"{split.name}: {counts.questions:,} questions on {counts.paragraphs:,} paragraphs{impossible}",
+            f"  {counts.windows:,} windows, {tokens / counts.windows:.1f} tokens on average, "
+            f"{counts.windows_without_answer / counts.windows:.1%} do not show the answer",
+        ]
+
+    def next_command(self, meta_data_path: str, paths: Mapping[str, str]) -> list[str]:
+        """`run_squad.py`, which makes the inputs of the questions itself."""
+        version = ["--version_2_with_negative"] if self._version_2 else []
+        return [
+            "run_squad.py --mode=train_and_eval",
+            *version,
+            f"--input_meta_data_path={shlex.quote(meta_data_path)}",
+            f"--train_data_path={shlex.quote(paths['train'])}",
+            "--predict_file=<dev.json>",
+        ]
 
 
-class _TrainingWriter:
-    """Writes the windows of paragraphs and counts what it meets."""
+class _TrainingEncoder:
+    """Makes the records of paragraphs and counts what it meets."""
 
-    def __init__(self, writer: RecordWriter, tokenizer: WordPieceTokenizer, options: SquadRecordOptions, bad_rows: BadRows):
-        self.counts = SquadCounts([0] * (options.windows.max_seq_length + 1))
-        self._tokenizer = tokenizer
-        self._options = options
-        self._bad_rows = bad_rows
-        self._write, self._encoder = writer.write_serialized, writer.encoder
-        self._place_tokens, self._encode_question = (
-            PlacingTokenizer(tokenizer),
-            question_encoder(tokenizer, options.windows.max_query_length),
-        )
-        self._encode_input = InputEncoder(writer.encoder, tokenizer, options.pad_to_max_length)
+    def __init__(
+        self,
+        split: Split,
+        tokenizer: WordPieceTokenizer,
+        windows: WindowOptions,
+        version_2: bool,
+        answer_labels: str,
+        padded: bool,
+    ):
+        self._counts, self._bad_rows, self._encoder = split.statistics, split.bad_rows, split.encoder
+        self._tokenizer, self._windows, self._version_2, self._answer_labels = tokenizer, windows, version_2, answer_labels
+        self._place_tokens = PlacingTokenizer(tokenizer)
+        self._encode_question = question_encoder(tokenizer, windows.max_query_length)
+        self._encode_input = InputEncoder(split.encoder, tokenizer, padded)
         self._kept_places: dict[tuple[int, int], bytes] = {}
 
-    def add(self, paragraph: Paragraph) -> None:
-        """Writes the windows of all questions on a paragraph."""
+    def records(self, paragraph: Paragraph) -> list[bytes]:
+        """The windows of all questions on a paragraph."""
+        records: list[bytes] = []
         if not paragraph.questions:
-            return
-        counts, windows = self.counts, self._options.windows
+            return records
+        counts, windows = self._counts, self._windows
         tokens = self._place_tokens(paragraph.context)
         counts.paragraphs += 1
         ids = tokens.ids.tolist()
@@ -198,20 +243,21 @@ class _TrainingWriter:
                 shown = first <= place[0] and place[1] < first + count
                 start, end = (place[0] - first + begin, place[1] - first + begin) if shown else (0, 0)
                 entries = self._encode_input(FIRST_UNIQUE_ID + counts.windows, head, begin, context.ids(first, count), count)
-                self._write(ExampleEncoder.example(entries + self._answer_entries(start, end)))
+                records.append(ExampleEncoder.example(entries + self._answer_entries(start, end)))
                 counts.windows += 1
                 counts.windows_without_answer += not shown
                 counts.length_counts[begin + count + 1] += 1
+        return records
 
     def _answer_places(self, context: str, tokens: PlacedTokens) -> AnswerPlaces:
-        if self._options.answer_labels == GOOGLE:
+        if self._answer_labels == GOOGLE:
             return GooglePlaces(context, tokens, self._tokenizer)
         return ExactPlaces(context, tokens)
 
     def _place(self, question: Question, paragraph: Paragraph, answers: AnswerPlaces) -> tuple[int, int] | None:
         """First and last token of the answer, negative for an impossible question; None leaves the question out."""
-        counts = self.counts
-        if question.is_impossible and not self._options.version_2_with_negative:
+        counts = self._counts
+        if question.is_impossible and not self._version_2:
             raise UserError(
                 f"{paragraph.where} (id {question.id}): the question is marked impossible to answer, so this is data of version "
                 "2.0; pass --version_2_with_negative"
@@ -238,7 +284,7 @@ class _TrainingWriter:
             counts.without_tokens.add(question.id)
             return None
         counts.not_found.add(question.id)
-        if self._options.skip_bad_rows:
+        if self._bad_rows.skips:
             self._bad_rows.report(
                 f"{paragraph.where} (id {question.id})",
                 "the context does not hold the answer at answer_start",
@@ -260,68 +306,3 @@ class _TrainingWriter:
 def _is_usable(place: tuple[int, int] | None) -> bool:
     """Whether an answer was found, and has tokens."""
     return place is not None and place[0] <= place[1]
-
-
-def _checked(counts: SquadCounts, reading: Reading, options: SquadRecordOptions, bad_rows: BadRows) -> list[str]:
-    """What a user should know about the data.
-
-    Raises:
-      UserError: nothing was written, or too many answers do not stand where the file says.
-    """
-    answers = counts.questions - counts.impossible + counts.not_found.count
-    if counts.not_found.count > _MOST_NOT_FOUND * answers and not options.skip_bad_rows:
-        raise UserError(
-            f"{counts.not_found.count:,} of {answers:,} answers do not stand at their answer_start in the context "
-            f"({counts.not_found}), more than {_MOST_NOT_FOUND:.0%}: answer_start counts code points, not bytes or UTF-16 "
-            "units; --on_bad_row=skip leaves such questions out and lists them"
-        )
-    if not counts.windows:
-        raise UserError(f"0 examples: no question can be used; the first reason: {bad_rows.first or 'no tokens in the contexts'}")
-    found = reading.warnings()
-    if options.version_2_with_negative and not reading.says_version_2:
-        found.append("--version_2_with_negative is set, but no question is marked impossible: all count as answerable")
-    found += noted(counts.not_found, "left out, since the answer does not stand at its answer_start")
-    found += noted(counts.without_tokens, "left out, since context or answer have no tokens")
-    found += noted(counts.moved, "with an answer_start that is a little off; the words around it were used")
-    found += noted(counts.several_answers, "with several answers; the first that can be used is used for training")
-    found += noted(counts.passed_over, "whose first answer does not stand at its answer_start or has no tokens")
-    if bad_rows.count:
-        found.append(bad_rows.summary())
-    if counts.truncated:
-        found.append(f"{counts.truncated:,} questions were cut to --max_query_length={options.windows.max_query_length} tokens")
-    share = counts.unknown_tokens / max(counts.context_tokens, 1)
-    if share > _MOST_UNKNOWN:
-        found.append(
-            f"{share:.1%} of the contexts' tokens are [UNK] (more than {_MOST_UNKNOWN:.0%}); does the vocabulary fit the "
-            "language, and --do_lower_case the vocabulary?"
-        )
-    return found
-
-
-def _meta_data(
-    counts: SquadCounts, tokenizer: WordPieceTokenizer, options: SquadRecordOptions, record_file: RecordFile
-) -> MetaData:
-    return MetaData(
-        task_type=metadata.SQUAD,
-        max_seq_length=options.windows.max_seq_length,
-        sizes={"train": counts.windows},
-        processor_type="SQuAD",
-        metrics=("f1", "exact_match"),
-        best_metric="f1",
-        **metadata.facts_of_tokenizer(tokenizer),
-        truncated_fraction={"train": round(counts.truncated / counts.questions, 6)},
-        files={"train": record_file},
-        padded=options.pad_to_max_length,
-        extra={
-            "max_query_length": options.windows.max_query_length,
-            "doc_stride": options.windows.doc_stride,
-            "version_2_with_negative": options.version_2_with_negative,
-            "answer_labels": options.answer_labels,
-            "paragraphs": counts.paragraphs,
-            "questions": counts.questions,
-            "impossible_questions": counts.impossible,
-            "truncated_questions": counts.truncated,
-            "skipped_questions": counts.not_found.count + counts.without_tokens.count,
-            "windows_without_answer_fraction": round(counts.windows_without_answer / counts.windows, 6),
-        },
-    )

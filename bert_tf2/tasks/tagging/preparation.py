@@ -50,7 +50,7 @@ class TaggingPreparation(Preparation):
     ):
         self.name = os.path.splitext(os.path.basename(next(iter(sources.values())).path))[0]
         self.max_seq_length = max_seq_length
-        self._sources, self._tokenizer = dict(sources), tokenizer
+        self._sources, self.tokenizer = dict(sources), tokenizer
         texts = any(source.has_texts for source in sources.values())
         self._labels = list(labels)
         if facts is None:

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from bert_tf2.tasks.classification.glue import create_processor
-from bert_tf2.tasks.classification.preparation import RecordOptions, prepare
+from bert_tf2.tasks.classification.preparation import ClassificationPreparation
+from bert_tf2.tasks.record_making import RecordOptions, prepare
 from bert_tf2.text.tokenizer import load_tokenizer
 
 pytestmark = [pytest.mark.slow, pytest.mark.real_data]
@@ -23,14 +24,9 @@ def prepared(task, real_data, vocab_file, directory):
     """Our padded training records of a task."""
     path = str(directory / "train.tf_record")
     outputs = {"train": path, "eval": str(directory / "eval.tf_record")}
-    prepare(
-        create_processor(task),
-        str(real_data / "glue" / task),
-        load_tokenizer(vocab_file=vocab_file),
-        outputs,
-        str(directory / "meta_data.json"),
-        RecordOptions(LENGTH, pad_to_max_length=True),
-    )
+    tokenizer = load_tokenizer(vocab_file=vocab_file)
+    preparation = ClassificationPreparation(create_processor(task), str(real_data / "glue" / task), tokenizer, LENGTH)
+    prepare(preparation, outputs, str(directory / "meta_data.json"), RecordOptions(pad_to_max_length=True))
     return path
 
 

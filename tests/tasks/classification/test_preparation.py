@@ -12,7 +12,8 @@ from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.classification.features import classification_features
 from bert_tf2.tasks.classification.glue import create_processor
-from bert_tf2.tasks.classification.preparation import RecordOptions, prepare
+from bert_tf2.tasks.classification.preparation import ClassificationPreparation
+from bert_tf2.tasks.record_making import RecordOptions, prepare
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
 MNLI = "index\tp\tq\tg\ta\tb\tc\td\tsentence1\tsentence2"
@@ -50,13 +51,12 @@ def run(tmp_path, tiny_vocab_file):
 
     def run(processor, splits=("train",), data_dir="", max_seq_length=16, outputs=None, **options):
         outputs = outputs or {split: str(tmp_path / "out" / f"{split}.tf_record") for split in splits}
+        tokenizer = WordPieceTokenizer(tiny_vocab_file)
         return prepare(
-            processor,
-            str(data_dir),
-            WordPieceTokenizer(tiny_vocab_file),
+            ClassificationPreparation(processor, str(data_dir), tokenizer, max_seq_length),
             outputs,
             str(tmp_path / "out" / "meta_data.json"),
-            RecordOptions(max_seq_length, **options),
+            RecordOptions(**options),
         )
 
     return run

@@ -14,8 +14,9 @@ from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.question_answering.features import squad_features
-from bert_tf2.tasks.question_answering.preparation import SquadRecordOptions, prepare_squad
+from bert_tf2.tasks.question_answering.preparation import SquadPreparation
 from bert_tf2.tasks.question_answering.windows import WindowOptions
+from bert_tf2.tasks.record_making import Prepared, RecordOptions, prepare
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
 
@@ -25,21 +26,22 @@ def run(tmp_path, tiny_vocab_file):
 
     def run(*contents, windows=None, translated=(), **options):
         paths = [write(tmp_path / f"{i}.json", content) for i, content in enumerate(contents)]
-        return prepare_squad(
-            paths,
-            WordPieceTokenizer(tiny_vocab_file),
-            str(tmp_path / "out" / "train.tf_record"),
-            str(tmp_path / "out" / "meta_data.json"),
-            SquadRecordOptions(windows or WindowOptions(64, 32, 16), **options),
-            [write(tmp_path / f"translated{i}.json", content) for i, content in enumerate(translated)],
-        )
+        options["translated_paths"] = [write(tmp_path / f"translated{i}.json", content) for i, content in enumerate(translated)]
+        return made(paths, tiny_vocab_file, tmp_path / "out", windows or WindowOptions(64, 32, 16), **options)
 
     return run
 
 
+def made(paths, vocab_file, directory, windows, *, padded=False, gzip=False, skip_bad_rows=False, **options) -> Prepared:
+    """What was written of SQuAD files."""
+    preparation = SquadPreparation(paths, WordPieceTokenizer(str(vocab_file)), windows, padded=padded, **options)
+    record_options = RecordOptions(padded, gzip, skip_bad_rows)
+    return prepare(preparation, {"train": str(directory / "train.tf_record")}, str(directory / "meta_data.json"), record_options)
+
+
 def features(prepared, padded=False) -> dict[str, list]:
     """All records, the answers' features among them."""
-    records = [record.numpy() for record in tf.data.TFRecordDataset(prepared.path)]
+    records = [record.numpy() for record in tf.data.TFRecordDataset(prepared.splits[0].path)]
     batch = parse_records(tf.constant(records), squad_features(padded=padded))
     return {name: values.numpy().tolist() for name, values in batch.items()}
 
@@ -59,7 +61,7 @@ def test_records_and_metadata(run):
     assert found["end_positions"] == [9, 8]
     meta_data = read_meta_data(prepared.meta_data_path)
     assert (meta_data.task_type, meta_data.train_data_size, meta_data.max_seq_length) == (SQUAD, 2, 64)
-    assert RecordSet.open(prepared.path, squad_features(), meta_data.files["train"])
+    assert RecordSet.open(prepared.splits[0].path, squad_features(), meta_data.files["train"])
     written = json.loads(pathlib.Path(prepared.meta_data_path).read_text(encoding="utf-8"))
     expected = {
         "task_type": "bert_squad",
@@ -131,7 +133,8 @@ def test_an_answer_a_little_off_is_the_nearest_occurrence(run):
     # In a paragraph without white space it is not looked for everywhere.
     with pytest.raises(UserError, match="1 of 1 answers do not stand at their answer_start"):
         run(squad(question(answer=("movie", 1)), context=context))
-    assert run(squad(question(answer=("movie", 1)), context=context), answer_labels="google").counts.moved.count == 1
+    prepared = run(squad(question(answer=("movie", 1)), context=context), answer_labels="google")
+    assert prepared.splits[0].statistics.moved.count == 1
 
 
 def test_windows_without_the_answer(run, tiny_vocab_file):
@@ -139,9 +142,9 @@ def test_windows_without_the_answer(run, tiny_vocab_file):
     prepared = run(squad(question(text="was good", answer=("f", 10)), context=context), windows=WindowOptions(10, 2, 4))
     assert answers(prepared, tiny_vocab_file) == [None, "f", "f"]
     assert features(prepared)["end_positions"] == [0, 7, 5]
-    record = next(iter(tf.data.TFRecordDataset(prepared.path))).numpy()
+    record = next(iter(tf.data.TFRecordDataset(prepared.splits[0].path))).numpy()
     assert tf.train.Example.FromString(record).features.feature["is_impossible"].int64_list.value == [1]
-    assert prepared.counts.windows_without_answer == 1
+    assert prepared.splits[0].statistics.windows_without_answer == 1
 
 
 def test_version_2(run, tiny_vocab_file):
@@ -150,7 +153,7 @@ def test_version_2(run, tiny_vocab_file):
         run(content)
     prepared = run(content, version_2_with_negative=True)
     assert answers(prepared, tiny_vocab_file) == ["movie", None]
-    assert prepared.counts.impossible == 1
+    assert prepared.splits[0].statistics.impossible == 1
     assert prepared.warnings == []
     with pytest.raises(UserError, match="more than 1%"):
         run(squad(question(answer=("nope", 4))), version_2_with_negative=True)
@@ -173,7 +176,7 @@ def test_answers_that_are_not_there(run, tmp_path):
     wrong = [question(f"w{i}", answer=("good", 0)) for i in range(7)]
     right = [question(f"r{i}") for i in range(800)]
     prepared = run(squad(*wrong, *right))
-    assert prepared.counts.questions == 800
+    assert prepared.splits[0].statistics.questions == 800
     assert prepared.warnings == [
         "7 questions left out, since the answer does not stand at its answer_start (ids w0, w1, w2, w3, w4, …)"
     ]
@@ -181,8 +184,8 @@ def test_answers_that_are_not_there(run, tmp_path):
     with pytest.raises(UserError, match=r"7 of 407 answers do not stand at their answer_start .*\(ids w0, w1.*more than 1%"):
         run(squad(*wrong, *right[:400]))
     prepared = run(squad(*wrong, *right[:400]), skip_bad_rows=True)
-    assert prepared.counts.questions == 400
-    lines = pathlib.Path(f"{prepared.path}.rejects.jsonl").read_text(encoding="utf-8").splitlines()
+    assert prepared.splits[0].statistics.questions == 400
+    lines = pathlib.Path(f"{prepared.splits[0].path}.rejects.jsonl").read_text(encoding="utf-8").splitlines()
     rejects = [json.loads(line) for line in lines]
     assert len(rejects) == 7
     assert rejects[0]["example"] == f"{tmp_path}/0.json: data[0].paragraphs[0] (id w0)"
@@ -226,7 +229,7 @@ def test_what_has_no_tokens(run):
     value = squad(question(answer=("\u200b", 4)), question("q2", answer=("good", 6)), context="the \u200b good")
     value["data"] += squad(question("q3", answer=("\u200b", 0)), context="\u200b")["data"]
     prepared = run(value)
-    assert prepared.counts.windows == 1
+    assert prepared.splits[0].statistics.windows == 1
     assert prepared.warnings == ["2 questions left out, since context or answer have no tokens (ids q1, q3)"]
 
 
@@ -249,19 +252,19 @@ def test_an_error_at_the_end_leaves_what_was_there(run, tmp_path):
 
 def test_translated_files_may_repeat_ids(run):
     prepared = run(squad(question()), translated=[squad(question()), squad(question())])
-    assert prepared.counts.windows == 3
+    assert prepared.splits[0].statistics.windows == 3
     with pytest.raises(UserError, match="the id q1 is also that of"):
         run(squad(question()), squad(question()))
 
 
 def test_gzip(run):
     prepared = run(squad(question()), gzip=True)
-    assert len(list(tf.data.TFRecordDataset(prepared.path, "GZIP"))) == 1
+    assert len(list(tf.data.TFRecordDataset(prepared.splits[0].path, "GZIP"))) == 1
 
 
 def test_padded_records(run):
-    prepared = run(squad(question()), pad_to_max_length=True)
-    record = tf.train.Example.FromString(next(iter(tf.data.TFRecordDataset(prepared.path))).numpy()).features.feature
+    prepared = run(squad(question()), padded=True)
+    record = tf.train.Example.FromString(next(iter(tf.data.TFRecordDataset(prepared.splits[0].path))).numpy()).features.feature
     lengths = {name: len(value.int64_list.value) for name, value in record.items()}
     per_token = dict.fromkeys(("input_ids", "input_mask", "segment_ids", "paragraph_mask"), 64)
     names = ("unique_ids", "class_index", "start_positions", "end_positions", "is_impossible")
@@ -295,13 +298,11 @@ def test_equals_the_garden(real_data, tmp_path, file, version_2, lengths, padded
     squad_lib = pytest.importorskip("official.nlp.data.squad_lib")
     tokenization = pytest.importorskip("official.nlp.tools.tokenization")
     path, vocab_file = with_first_answers(real_data / "squad" / file, tmp_path / file), str(real_data / "vocab" / "uncased.txt")
-    options = SquadRecordOptions(WindowOptions(*lengths), version_2, padded, answer_labels="google")
-    prepared = prepare_squad(
-        [path], WordPieceTokenizer(vocab_file), str(tmp_path / "train.tf_record"), str(tmp_path / "meta.json"), options
-    )
+    options = {"version_2_with_negative": version_2, "padded": padded, "answer_labels": "google"}
+    prepared = made([path], vocab_file, tmp_path, WindowOptions(*lengths), **options)
     examples = squad_lib.read_squad_examples(path, True, version_2)
-    assert prepared.counts.questions == len(examples)
-    records = iter(tf.data.TFRecordDataset(prepared.path).as_numpy_iterator())
+    assert prepared.splits[0].statistics.questions == len(examples)
+    records = iter(tf.data.TFRecordDataset(prepared.splits[0].path).as_numpy_iterator())
 
     def compare(feature):
         record = tf.train.Example.FromString(next(records)).features.feature
@@ -332,11 +333,9 @@ def test_the_gardens_reader_trains_on_padded_records(real_data, tmp_path):
     bert_models = pytest.importorskip("official.legacy.bert.bert_models")
     configs = pytest.importorskip("official.legacy.bert.configs")
     path = str(real_data / "squad" / "train-v1.1-first-12-articles.json")
-    tokenizer = WordPieceTokenizer(str(real_data / "vocab" / "uncased.txt"))
-    options = SquadRecordOptions(WindowOptions(64, 32, 16), pad_to_max_length=True)
-    prepared = prepare_squad([path], tokenizer, str(tmp_path / "train.tf_record"), str(tmp_path / "meta.json"), options)
+    prepared = made([path], real_data / "vocab" / "uncased.txt", tmp_path, WindowOptions(64, 32, 16), padded=True)
     model, _ = bert_models.squad_model(configs.BertConfig(30522, 16, 1, 2, 32, max_position_embeddings=64), 64)
-    dataset = input_pipeline.create_squad_dataset(prepared.path, 64, 8)
+    dataset = input_pipeline.create_squad_dataset(prepared.splits[0].path, 64, 8)
     model.compile("sgd", ["sparse_categorical_crossentropy"] * 2)
     batches = dataset.map(lambda inputs, places: (inputs, (places["start_positions"], places["end_positions"])))
     history = model.fit(batches, steps_per_epoch=3, epochs=1, verbose=0)

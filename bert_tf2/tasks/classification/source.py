@@ -1,0 +1,52 @@
+"""The data set that the options of data preparation name, and what makes records of it."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from bert_tf2.errors import UserError
+from bert_tf2.tasks.classification.options import label_names
+
+if TYPE_CHECKING:
+    from bert_tf2.data.processors import DataProcessor
+    from bert_tf2.tasks.classification.preparation import ClassificationPreparation
+
+
+def preparation_of(processor: "DataProcessor", options: Any, tokenizer: Any) -> "ClassificationPreparation":
+    """What makes records of a processor's examples, as the options of data preparation say."""
+    from bert_tf2.data.sources.bad_rows import BadRows
+    from bert_tf2.tasks.classification.preparation import ClassificationPreparation
+
+    # Rows that are left out while labels are collected are listed when they are written.
+    processor.bad_rows = BadRows(options.on_bad_row == "skip", can_skip=True)
+    return ClassificationPreparation(processor, options.input_data_dir, tokenizer, options.max_seq_length or 128)
+
+
+def processor_of(options: Any, names: tuple[str, ...] = ()) -> "DataProcessor":
+    """What gives the examples of the task or of the files that the options of data preparation name.
+
+    Args:
+      options: checked.
+      names: of the labels of own files, instead of `--labels`.
+
+    Raises:
+      UserError: there is no such task or file, or a file's columns are not what the options say.
+    """
+    is_regression = options.fine_tuning_task_type == "regression"
+    if options.classification_task_name:
+        from bert_tf2.tasks.classification.glue import create_processor
+
+        processor = create_processor(
+            options.classification_task_name,
+            mnli_type=options.mnli_type,
+            xnli_language=options.xnli_language,
+            pawsx_language=options.pawsx_language,
+        )
+        if is_regression and not processor.is_regression:
+            raise UserError(f"{processor.name()} has classes, not numbers; leave --fine_tuning_task_type=regression out")
+        return processor
+    from bert_tf2.tasks.classification.tabular import TabularOptions, TabularProcessor
+
+    given = {
+        field.name: getattr(options, field.name) for field in dataclasses.fields(TabularOptions) if hasattr(options, field.name)
+    }
+    return TabularProcessor(TabularOptions(**given | {"labels": names or label_names(options), "is_regression": is_regression}))

@@ -1,0 +1,141 @@
+"""One split's examples -> its records and statistics: the inner loop of data preparation."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bert_tf2.data.encoding import Encoded, unknown_counter
+from bert_tf2.data.examples import InputExample
+from bert_tf2.data.records.wire_format import ExampleEncoder
+from bert_tf2.errors import UserError
+from bert_tf2.tasks.classification.labels import label_reader, read_weight
+from bert_tf2.tasks.classification.statistics import LabelStatistics
+from bert_tf2.tasks.preparation import Split
+from bert_tf2.tasks.statistics import MOST_COMPARED
+
+# [CLS] a [SEP] [SEP]: with less there is no room for a token between the special ones.
+_SHORTEST_PAIR = 4
+_NO_TOKENS = 2
+_MOST_KEPT = 1 << 15
+
+
+class SplitEncoder:
+    """Encodes the examples of a split, some at a time, and counts what they are.
+
+    Args:
+      split: has an encoder; its statistics are filled.
+      tokenizer: what `encode` works with.
+      encode: from `bert_tf2.data.encoding.input_encoder`.
+      max_seq_length: the most ids of an input.
+      is_regression: labels are numbers.
+      weighted: examples have weights.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        tokenizer: Any,
+        encode: Callable[[Sequence[str], Sequence[str | None]], list[Encoded]],
+        max_seq_length: int,
+        is_regression: bool,
+        weighted: bool,
+    ):
+        self._counts: LabelStatistics = split.statistics
+        self._bad_rows, self._encode, self._max_seq_length = split.bad_rows, encode, max_seq_length
+        self._weighted, self._row = weighted, -1
+        self._count_unknown = unknown_counter(tokenizer)
+        self._serialize = _serializer(split.encoder, max_seq_length, is_regression, weighted)
+        self._known_label = self._counts.label_ids.get
+        self._read_label = label_reader(self._counts, is_regression)
+        if not self._counts.labelled:
+            self._known_label, self._read_label = {}.get, _no_label
+
+    def __call__(self, examples: Sequence[InputExample]) -> list[bytes]:
+        """The records of some examples.
+
+        Raises:
+          UserError: an example that cannot be used, unless such rows are left out.
+        """
+        counts, row, weighted, max_seq_length = self._counts, self._row, self._weighted, self._max_seq_length
+        known_label, read_label, serialize = self._known_label, self._read_label, self._serialize
+        label_counts = counts.label_counts if counts.labelled else []
+        lengths, hashes, hashed_labels = counts.length_counts, counts.text_hashes, counts.text_labels
+        encoded = self._encode([example.text_a for example in examples], [example.text_b for example in examples])
+        payloads, records, truncated, pairs = [], [], 0, 0
+        for example, (payload, length, first, cut) in zip(examples, encoded):
+            row += 1
+            text_a, text_b, name = example.text_a, example.text_b, example.label
+            label, complaint, weight = known_label(name), None, 1
+            if label is None:
+                label, complaint = read_label(name)
+            if weighted:
+                weight, complaint = read_weight(example.weight, complaint)
+            if text_b is not None and (first in (length, _NO_TOKENS) or max_seq_length < _SHORTEST_PAIR):
+                _check_pair(counts, length, first, max_seq_length)
+            if length == _NO_TOKENS:
+                complaint = complaint or "empty text"
+            if complaint:
+                self._bad_rows.report(example.where(), complaint, [text_a, text_b, name])
+                continue
+            example_id = row if example.example_id is None else example.example_id
+            payloads.append(payload)
+            records.append(serialize(payload, length, first, label, example_id, weight))
+            lengths[length] += 1
+            pairs += text_b is not None
+            truncated += cut
+            if label_counts:
+                label_counts[label] += 1
+            if len(hashes) < MOST_COMPARED:
+                hashes.append(hash(text_a if text_b is None else (text_a, text_b)))
+                hashed_labels.append(label if label_counts else 0)
+        self._row = row
+        counts.rows += len(records)
+        counts.truncated += truncated
+        counts.pairs += pairs
+        counts.unknown_tokens += self._count_unknown(b"".join(payloads))
+        return records
+
+
+def _no_label(label: object) -> tuple[int, None]:
+    del label
+    return 0, None
+
+
+def _check_pair(counts: LabelStatistics, length: int, first: int, max_seq_length: int) -> None:
+    if max_seq_length < _SHORTEST_PAIR:
+        raise UserError(
+            f"--max_seq_length={max_seq_length} is too small for pairs of texts; it must be at least {_SHORTEST_PAIR}"
+        )
+    counts.empty_sides += length > _NO_TOKENS and first in (_NO_TOKENS, length)
+
+
+def _serializer(encoder: ExampleEncoder, max_seq_length: int, is_regression: bool, weighted: bool) -> Callable[..., bytes]:
+    """A function from an input's encoded ids, their number, the length of the first segment, label, example id and weight to
+    the serialized record.
+
+    There are few lengths and labels but many records, so what depends on them alone is encoded once.
+    """
+    input_ids, segment_ids = encoder.of_packed_feature("input_ids"), encoder.of_packed_feature("segment_ids")
+    label_ids, example_ids = encoder.of_feature("label_ids"), encoder.of_integer("example_id")
+    weights = encoder.of_feature("weight") if weighted else None
+    ones, example = b"\x01" * max_seq_length, encoder.example
+    segments = bytes(max_seq_length) + ones
+
+    @functools.lru_cache(_MOST_KEPT)
+    def without_ids(length: int, first: int, label: int | None) -> bytes:
+        begin = max_seq_length - first
+        return segment_ids(segments[begin : begin + length], length) + without_tokens(length, label)
+
+    @functools.lru_cache(_MOST_KEPT)
+    def without_tokens(length: int, label: int | None) -> bytes:
+        fixed = {"input_mask": ones[:length], "is_real_example": 1}
+        return encoder.entries(fixed if is_regression else fixed | {"label_ids": label})
+
+    def serialize(payload: bytes, length: int, first: int, label: float, example_id: int, weight: float) -> bytes:
+        entries = input_ids(payload, length) + without_ids(length, first, None if is_regression else label)
+        entries += example_ids(example_id)
+        if is_regression:
+            entries += label_ids(label)
+        return example(entries if weights is None else entries + weights(weight))
+
+    return serialize
