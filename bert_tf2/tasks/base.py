@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ import tf_keras
 from bert_tf2.data.records.feature_spec import FeatureSpec
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError, did_you_mean
+from bert_tf2.files import write_text
 
 Batch = dict[str, tf.Tensor]
 Collected = dict[str, np.ndarray]
@@ -170,17 +172,19 @@ class Task(abc.ABC):
 
     def evaluation_files(self, examples: ExampleSet) -> list[str]:
         """The names of the files that `write_evaluation` writes; `eval_results` is the run's."""
-        return []
+        return [examples.named("eval_predictions.jsonl")]
 
-    def write_evaluation(self, directory: str, outcome: Any, examples: ExampleSet) -> None:  # noqa: B027 (scores may be all)
-        """Writes what an evaluation leaves besides its scores."""
+    def write_evaluation(self, directory: str, outcome: Any, examples: ExampleSet) -> None:
+        """Writes what an evaluation leaves besides its scores; here what `predictions` gave, an object for each example."""
+        _write_rows(os.path.join(directory, self.evaluation_files(examples)[0]), outcome)
 
     def prediction_files(self, examples: ExampleSet) -> list[str]:
         """The names of the files that `write_predictions` writes, the one that people look at last."""
-        return []
+        return [examples.named("predictions.jsonl")]
 
-    def write_predictions(self, directory: str, outcome: Any, examples: ExampleSet) -> None:  # noqa: B027
-        """Writes the predictions."""
+    def write_predictions(self, directory: str, outcome: Any, examples: ExampleSet) -> None:
+        """Writes the predictions; here what `predictions` gave, an object for each example."""
+        _write_rows(os.path.join(directory, self.prediction_files(examples)[0]), outcome)
 
     def why_no_score(self, examples: ExampleSet) -> str | None:
         """Why predicted examples are not scored as well: a sentence for the log, empty where there is nothing to say, None where
@@ -222,6 +226,12 @@ class Task(abc.ABC):
         """
         del model, tokenizer, meta
         return {}
+
+
+def _write_rows(path: str, collected: Collected) -> None:
+    columns = {name: values.tolist() for name, values in collected.items()}
+    rows = [dict(zip(columns, row)) for row in zip(*columns.values())]
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def chosen_metric(wanted: str | None, known: Sequence[str]) -> str:

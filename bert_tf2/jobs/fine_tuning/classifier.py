@@ -36,7 +36,8 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
       options: what to do.
 
     Returns:
-      `training`: the `TrainingResult`, when there was training; `evaluation`: metrics by evaluation set.
+      `training`: the `TrainingResult`, when there was training; `evaluation`: metrics by evaluation set; `outcomes`: by set what
+      the task made of the model's outputs (`bert_tf2.tasks.base.Task.outcome`).
 
     Raises:
       UserError: options or input files that cannot be used.
@@ -69,7 +70,7 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
     results: dict[str, Any] = {} if result.training is None else {"training": result.training}
     if phases.evaluate:
         results["evaluation"] = result.scores
-    return results
+    return results | {"outcomes": result.outcomes}
 
 
 def _completed(options: ClassifierOptions) -> ClassifierOptions:

@@ -2,7 +2,7 @@
 
 import logging
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2.jobs.preparation.options import FinetuningDataOptions
@@ -64,7 +64,8 @@ def create_finetuning_data(options: FinetuningDataOptions) -> "Prepared":
 
     with ended_by_sigterm():
         made, prepared = write_records(options, preparation, trained)
-        print(summary(made, prepared, None if trained is None else model_directory_of(options.input_meta_data_path)))
+        model_dir = None if trained is None else model_directory_of(options.input_meta_data_path)
+        print(summary(made, prepared, model_dir, options.module_import))
         return prepared
 
 
@@ -110,8 +111,9 @@ def write_records(
     return preparation, prepared
 
 
-def summary(preparation: "Preparation", prepared: "Prepared", model_dir: str | None = None) -> str:
-    """What was written, split by split, and what to run next: with the model in `model_dir`, where there is one."""
+def summary(preparation: "Preparation", prepared: "Prepared", model_dir: str | None = None, modules: Sequence[str] = ()) -> str:
+    """What was written, split by split, and what to run next: with the model in `model_dir`, where there is one, and with the
+    modules that may have registered the kind of task."""
     lines = []
     for split in prepared.splits:
         lines += [*preparation.summary(split), f"  {split.path}"]
@@ -120,6 +122,7 @@ def summary(preparation: "Preparation", prepared: "Prepared", model_dir: str | N
     model = ["--bert_config_file=<model>/bert_config.json", "--init_checkpoint=<model>/bert_model.ckpt", "--model_dir=<where to>"]
     if model_dir and "train" not in paths:
         model = [f"--model_dir={shlex.quote(model_dir)}"]
+    model += [f"--module_import={shlex.quote(module)}" for module in modules]
     command = " \\\n    ".join([*preparation.next_command(prepared.meta_data_path, paths), *model])
     return "\n".join([*lines, f"  python {command}"])
 
