@@ -3,7 +3,7 @@
 #   make demo        fine-tune a real BERT on real movie reviews and look at what comes out
 #   make test        the quick tests
 #   make test-slow   the tests that take longer
-#   make check       lint and formatting
+#   make check       lint, formatting and types
 #   make benchmark   speed beside the model garden (and Hugging Face, see benchmarks/README.md)
 #   make clean       remove .venv and demo_output
 
@@ -54,6 +54,7 @@ test-slow: environment
 check: environment
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m mypy
 
 benchmark: environment
 	@$(BIN)/python benchmarks/classifier.py $(ARGS)

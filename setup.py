@@ -46,7 +46,14 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.21"],
         "parquet": ["pyarrow>=14"],
         # The last transformers with TensorFlow classes: the other side of the tests of Hugging Face folders.
-        "test": ["pytest>=8,<10", "pytest-xdist>=3.5,<4", "ruff>=0.12,<1", "safetensors>=0.4.5,<1", "transformers==4.57.6"],
+        "test": [
+            "mypy>=2.4,<3",
+            "pytest>=8,<10",
+            "pytest-xdist>=3.5,<4",
+            "ruff>=0.12,<1",
+            "safetensors>=0.4.5,<1",
+            "transformers==4.57.6",
+        ],
         "zh": ["jieba>=0.42,<0.43"],
     },
     entry_points={

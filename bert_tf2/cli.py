@@ -168,7 +168,9 @@ def _flag_help(field: dataclasses.Field, declared: OptionInfo, options_class: ty
 
 def _define(field: dataclasses.Field, value_type: type, values: flags.FlagValues) -> None:
     declared = info(field)
-    default = list(field.default) if declared.multiple and field.default is not None else field.default
+    default: Any = field.default
+    if declared.multiple and default is not None:
+        default = list(default)
     define = {
         (str, False): flags.DEFINE_string,
         (int, False): flags.DEFINE_integer,

@@ -18,6 +18,7 @@ from bert_tf2 import files
 from bert_tf2.errors import UserError, did_you_mean
 
 logger = logging.getLogger(__name__)
+_Value = typing.TypeVar("_Value")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +106,7 @@ def info(field: dataclasses.Field) -> OptionInfo:
     return field.metadata["option"]
 
 
+@dataclasses.dataclass(frozen=True)
 class Options:
     """What every options class inherits: an instance checks itself when it is made, from flags or in Python.
 
@@ -122,9 +124,10 @@ class Options:
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
+        options_class: type = type(self)
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            checked = _checked(field, info(field), _types(type(self))[field.name], value)
+            checked = _checked(field, info(field), _types(options_class)[field.name], value)
             if checked is not value:
                 object.__setattr__(self, field.name, checked)
 
@@ -243,6 +246,12 @@ def require_given(options: Any, needed: Mapping[str, str]) -> None:
         raise UserError(" is required: ".join(*missing.items()))
     if missing:
         raise UserError(f"{len(missing)} flags are required here: {'; '.join(map(', '.join, missing.items()))}")
+
+
+def required(value: _Value | None) -> _Value:
+    """The value of an option that has one: `require_given`, or a check of its own, has seen to that."""
+    assert value is not None, "this option is to be checked before it is used"
+    return value
 
 
 def refuse_given(options: Any, names: Iterable[str], because: str) -> None:

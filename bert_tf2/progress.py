@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,9 @@ _WATCH = 0.5
 _open: list["Progress"] = []
 _change = threading.RLock()
 _watcher: threading.Thread | None = None
-_Item, _Function = TypeVar("_Item"), TypeVar("_Function", bound=Callable)
+_Item = TypeVar("_Item")
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
 
 
 class Progress:
@@ -184,12 +186,12 @@ def track(items: Iterable[_Item], what: str, total: int | None = None, unit: str
             progress.advance()
 
 
-def during(what: str) -> Callable[[_Function], _Function]:
+def during(what: str) -> Callable[[Callable[_Parameters, _Result]], Callable[_Parameters, _Result]]:
     """Decorates a function with a `Progress` that counts nothing: it only says what takes so long."""
 
-    def decorate(function: _Function) -> _Function:
+    def decorate(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
         @functools.wraps(function)
-        def watched(*args: Any, **kwargs: Any) -> Any:
+        def watched(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Result:
             with Progress(what):
                 return function(*args, **kwargs)
 

@@ -96,6 +96,8 @@ def import_module(path_or_name: str) -> ModuleType:
         if name in sys.modules:
             return sys.modules[name]
         spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise UserError(f"--module_import: {path} is no Python file; its name has to end in .py")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:

@@ -24,7 +24,7 @@ from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.model_directory.metadata_checks import flags_of
 from bert_tf2.model_directory.model_files import META_DATA, completed
-from bert_tf2.options import refuse_unknown
+from bert_tf2.options import refuse_unknown, required
 from bert_tf2.runtime import at_work
 from bert_tf2.tasks.classification.in_memory import FORMS, InMemoryProcessor, texts_of
 from bert_tf2.tasks.classification.options import refuse_repeated_label
@@ -72,7 +72,7 @@ class Classifier:
 
     def __init__(self, options: ClassifierOptions, data_options: FinetuningDataOptions, meta: MetaData):
         self._options, self._data_options, self._meta = options, data_options, meta
-        self.model_dir, self.labels = files.expand(options.model_dir), list(meta.label_list)
+        self.model_dir, self.labels = files.expand(required(options.model_dir)), list(meta.label_list)
         self.scores: dict[str, float] = {}
         self.training: TrainingResult | None = None
 
@@ -105,8 +105,8 @@ class Classifier:
           JobError: the training failed, or was interrupted after saving its state.
         """
         data = {"train": train} | ({} if eval is None else {"eval": eval})
-        given = _split(options, model_dir=model_dir, mode="train" if eval is None else "train_and_eval")
-        with at_work(), _records_of(data, *given, labels) as run_options:
+        both = _split(options, model_dir=model_dir, mode="train" if eval is None else "train_and_eval")
+        with at_work(), _records_of(data, *both, labels) as run_options:
             result = run_classifier(run_options)
             classifier = cls.from_run(model_dir, **options)
         classifier.training = result["training"]
@@ -125,7 +125,7 @@ class Classifier:
           UserError: there is no such run, or an option cannot be used.
         """
         run_options, data_options = _split(options, model_dir=model_dir)
-        directory = files.expand(run_options.model_dir)
+        directory = files.expand(required(run_options.model_dir))
         meta_data_path = os.path.join(directory, META_DATA)
         if not files.exists(meta_data_path):
             raise UserError(f"--model_dir={directory} holds no {META_DATA}, which a training leaves there; train first")
@@ -233,25 +233,24 @@ def _records_of(
     with tempfile.TemporaryDirectory(prefix="bert_tf2-") as directory:
         paths = {split: os.path.join(directory, f"{split}.tf_record") for split in data}
         meta_data_path = os.path.join(directory, META_DATA)
-        run_options = dataclasses.replace(
-            run_options, input_meta_data_path=meta_data_path, **{f"{split}_data_path": path for split, path in paths.items()}
-        )
+        records: dict[str, Any] = {f"{split}_data_path": path for split, path in paths.items()}
+        run_options = dataclasses.replace(run_options, input_meta_data_path=meta_data_path, **records)
         # What is wrong with the options is told before anything is made.
         check_combination(run_options)
         training_setup.check_training_options(run_options)
         phases_of(run_options)
-        files.require_file(run_options.bert_config_file, "bert_config_file")
-        outputs = {f"{split}_data_output_path": path for split, path in paths.items()}
+        files.require_file(required(run_options.bert_config_file), "bert_config_file")
+        outputs: dict[str, Any] = {f"{split}_data_output_path": path for split, path in paths.items()}
         data_options = dataclasses.replace(data_options, meta_data_file_path=meta_data_path, **outputs)
         processor = _processor(data, data_options, labels)
         _, prepared = write_records(data_options, functools.partial(preparation_of, processor, data_options))
         written = prepared.meta_data.has_pairs
-        if None not in (written, has_pairs) and written != has_pairs:
+        if written is not None and has_pairs is not None and written != has_pairs:
             raise UserError(f"an element {other_kind(has_pairs)}")
         yield run_options
         for split, path in paths.items():
             if os.path.exists(path + files.REJECTS):
-                listed = os.path.join(files.expand(run_options.model_dir), f"{split}{files.REJECTS}")
+                listed = os.path.join(files.expand(required(run_options.model_dir)), f"{split}{files.REJECTS}")
                 shutil.copyfile(path + files.REJECTS, listed)
                 logger.warning("%s: the elements that were left out are listed in %s", split, listed)
 

@@ -158,7 +158,7 @@ def check_processor(processor: Any, data_dir: str, splits: tuple[str, ...] = ("t
     """
     processor = make(processor)
     labels = None if processor.is_regression else check_labels(processor)
-    kind = "regression" if processor.is_regression else f"{len(labels)} labels: {', '.join(labels)}"
+    kind = "regression" if labels is None else f"{len(labels)} labels: {', '.join(labels)}"
     print(f"{processor.name()}: {kind}")
     for split in splits:
         if getattr(type(processor), f"get_{split}_examples", None) is getattr(DataProcessor, f"get_{split}_examples"):

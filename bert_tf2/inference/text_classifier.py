@@ -7,12 +7,13 @@ import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from bert_tf2 import files
 from bert_tf2.errors import JobError, UserError
 from bert_tf2.model_directory import model_files
 from bert_tf2.model_directory.exported_models import inputs_and_outputs, load_saved_model, saved_model_in
+from bert_tf2.options import Options, option, required
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,6 +122,14 @@ class TextClassifier:
         """
         return cls(_SavedModelBackend.load(files.expand(path).rstrip("/")))
 
+    @overload
+    def predict(  # type: ignore[overload-overlap]  # a str is a sequence of str too, and this one comes first
+        self, text: str, text_b: str | None = None
+    ) -> Prediction: ...
+
+    @overload
+    def predict(self, text: Sequence[Text], text_b: None = None) -> list[Prediction]: ...
+
     def predict(self, text: str | Sequence[Text], text_b: str | None = None) -> Prediction | list[Prediction]:
         """What the model says of a text or a pair; of a list of them a list, as `predict_all`.
 
@@ -149,8 +158,8 @@ class TextClassifier:
             raise ValueError(f"batch_size must be at least 1; got {batch_size}")
         if isinstance(texts, str):
             raise UserError("texts must be a list of texts or of pairs; got one text")
-        texts = enumerate(texts)
-        while window := list(itertools.islice(texts, batch_size * _BATCHES_AT_ONCE)):
+        numbered = enumerate(texts)
+        while window := list(itertools.islice(numbered, batch_size * _BATCHES_AT_ONCE)):
             encoded = [self._backend.encode(*self._checked(f"texts[{index}]", text)) for index, text in window]
             order = sorted(range(len(encoded)), key=lambda row: encoded[row][0])
             parts = []
@@ -162,7 +171,7 @@ class TextClassifier:
 
     def _checked(self, name: str, text: Text) -> tuple[str, str | None]:
         first, second = _checked(name, text)
-        if self.has_pairs not in (None, second is not None):
+        if self.has_pairs is not None and self.has_pairs != (second is not None):
             raise UserError(f"{name} {other_kind(self.has_pairs)}")
         return first, second
 
@@ -210,23 +219,24 @@ def _checked(name: str, text: Text) -> tuple[str, str | None]:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Files:
+class _Files(Options):
     """What a model directory must hold; the names are the flags'."""
 
-    bert_config_file: str | None = None
-    input_meta_data_path: str | None = None
-    vocab_file: str | None = None
-    sp_model_file: str | None = None
+    bert_config_file: str | None = option(None, "the model's configuration")
+    input_meta_data_path: str | None = option(None, "the metadata of the training's records")
+    vocab_file: str | None = option(None, "the vocabulary")
+    sp_model_file: str | None = option(None, "the vocabulary")
 
 
 class _RunBackend:
     """A model with its tokenizer, as `run_classifier.py --mode=predict` uses them."""
 
-    def __init__(self, model: Any, tokenizer: "Tokenizer", meta: "MetaData", label_list: list[str] | None):
+    def __init__(self, model: Any, tokenizer: "Tokenizer", meta: "MetaData", label_list: Sequence[str] | None):
         import tensorflow as tf
 
         self.has_pairs, max_seq_length = meta.has_pairs, meta.max_seq_length
-        self.label_list, self._tokenizer, self._longest = label_list, tokenizer, max_seq_length
+        self.label_list: Sequence[str] | None = label_list
+        self._tokenizer, self._longest = tokenizer, max_seq_length
         # The function alone would not keep the variables alive.
         self._model = model
 
@@ -245,7 +255,8 @@ class _RunBackend:
         from bert_tf2.tasks.classification.kind import names_of_labels
         from bert_tf2.text.tokenizer import load_tokenizer
 
-        meta, config = read_meta_data(found.input_meta_data_path), BertConfig.from_json_file(found.bert_config_file)
+        meta = read_meta_data(required(found.input_meta_data_path))
+        config = BertConfig.from_json_file(required(found.bert_config_file))
         if meta.task_type not in (CLASSIFICATION, REGRESSION):
             raise UserError(f"--model_dir={directory} is of {meta.task_type}; texts are classified by {CLASSIFICATION} models")
         _require_fit(directory, "the configuration", check_model, meta, config, found.bert_config_file)
@@ -312,7 +323,7 @@ class _SavedModelBackend:
         self._single, self._pairs = (loaded.signatures.get(name) for name in ("serving_default", "pairs"))
         # Of a model that was trained on either alone, the signatures take nothing else.
         self.has_pairs = True if "text_b" in inputs else None if self._pairs else False
-        self.label_list: list[str] | None = None
+        self.label_list: Sequence[str] | None = None
         found = self._call([("a", "a" if self.has_pairs else None)])
         if "labels" in found:
             self.label_list = [name.decode() for name in found["labels"].numpy()[0]]

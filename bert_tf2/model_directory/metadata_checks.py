@@ -8,6 +8,7 @@ from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.errors import UserError
 from bert_tf2.models.config import BertConfig
 from bert_tf2.text.normalization import Normalization
+from bert_tf2.text.tokenizer import Tokenizer
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ def described_vocabulary(size: int | None, fingerprint: str | None) -> str:
     return f"{entries} (SHA-256 {'unknown' if fingerprint is None else fingerprint[:8] + '…'})"
 
 
-def check_vocabulary(meta: MetaData, tokenizer) -> None:
+def check_vocabulary(meta: MetaData, tokenizer: Tokenizer) -> None:
     """Checks that the records were made with this tokenizer's vocabulary.
 
     Raises:

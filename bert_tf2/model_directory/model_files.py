@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bert_tf2 import files
 from bert_tf2.data.records.metadata import MetaData, to_json
 from bert_tf2.errors import UserError
+from bert_tf2.options import Options
 from bert_tf2.text import tokenizer_config
 from bert_tf2.text.normalization import Normalization
 from bert_tf2.text.vocabulary import read_bytes, vocabulary_in
@@ -35,10 +36,10 @@ MODEL_FILES = (BERT_CONFIG, META_DATA, WORDPIECE_VOCABULARY, SENTENCEPIECE_MODEL
 """The names that a training writes."""
 
 _VOCABULARY_FLAGS = {"vocab_file": WORDPIECE_VOCABULARY, "sp_model_file": SENTENCEPIECE_MODEL}
-Options = TypeVar("Options")
+_Options = TypeVar("_Options", bound=Options)
 
 
-def completed(options: Options, places: Sequence[str | None], needs_metadata: bool = True) -> Options:
+def completed(options: _Options, places: Sequence[str | None], needs_metadata: bool = True) -> _Options:
     """The options with the files that they leave open, where these lie in a model directory or beside the metadata.
 
     Args:
@@ -56,9 +57,9 @@ def completed(options: Options, places: Sequence[str | None], needs_metadata: bo
             found |= {flag: next(filter(files.exists, paths), None)}
     if not any(getattr(options, flag, None) for flag in _VOCABULARY_FLAGS):
         meta_data_path = getattr(options, "input_meta_data_path", None)
-        places = [vocabulary_beside(meta_data_path)] if meta_data_path else []
-        places += [_vocabulary_in(one) for one in directories]
-        found |= next(filter(None, places), {})
+        vocabularies = [vocabulary_beside(meta_data_path)] if meta_data_path else []
+        vocabularies += [_vocabulary_in(one) for one in directories]
+        found |= next(filter(None, vocabularies), {})
     found = {flag: path for flag, path in found.items() if flag in known and path is not None}
     if found:
         logger.info("found: %s", " ".join(f"--{flag}={path}" for flag, path in found.items()))
@@ -110,7 +111,7 @@ def planned(
     if meta is not None:
         wanted[META_DATA] = _json(to_json(meta))
     if tokenizer is not None:
-        wanted[_vocabulary_name(tokenizer)] = vocabulary_bytes(tokenizer)
+        wanted[_vocabulary_name(tokenizer)] = tokenizer.vocabulary_file()
         wanted[TOKENIZER_CONFIG] = _json(tokenizer_settings(tokenizer))
     contents = {}
     for name, content in wanted.items():
@@ -134,21 +135,12 @@ def write_vocabulary_beside(meta_data_path: str, tokenizer: "Tokenizer") -> None
     path = beside_meta_data(files.expand(meta_data_path), _vocabulary_name(tokenizer))
     if os.path.realpath(path) == os.path.realpath(files.expand(tokenizer.file)):
         return
-    write_whole(path, vocabulary_bytes(tokenizer))
+    write_whole(path, tokenizer.vocabulary_file())
 
 
 def beside_meta_data(meta_data_path: str, name: str) -> str:
     """Where the vocabulary lies that belongs to a metadata file: `meta_data.vocab.txt` beside `meta_data.json`."""
     return f"{os.path.splitext(meta_data_path)[0]}.{name}"
-
-
-def vocabulary_bytes(tokenizer: "Tokenizer") -> bytes:
-    """A tokenizer's vocabulary as a file that gives it back."""
-    if tokenizer.kind == "sentencepiece":
-        return tokenizer.model
-    if tokenizer.file.endswith(".json"):
-        return tokenizer.source.to_text().encode()
-    return read_bytes(tokenizer.file, "vocab_file")
 
 
 def tokenizer_settings(tokenizer: "Tokenizer") -> dict[str, Any]:

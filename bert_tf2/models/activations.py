@@ -41,7 +41,7 @@ def _in_float32(x: tf.Tensor, function: Callable[[tf.Tensor], tf.Tensor]) -> tf.
 # block, and these passes cost as much as a tenth of the products. What the gradient needs is one tensor, the derivative, made
 # where its parts are at hand; without training nobody asks for it and the graph leaves it out.
 @tf.custom_gradient
-def _gelu(x):
+def _gelu(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
     slope = tf.square(x) * _CUBIC + _SLOPE
     gate = tf.sigmoid(x * slope)
     y = x * gate
@@ -50,7 +50,7 @@ def _gelu(x):
 
 
 @tf.custom_gradient
-def _gelu_exact(x):
+def _gelu_exact(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
     gate = _normal_distribution(x)
     derivative = gate + x * tf.exp(tf.square(x) * -0.5) * (1 / math.sqrt(2 * math.pi))
     return x * gate, lambda upstream: upstream * derivative

@@ -1,6 +1,7 @@
 """Multi-head self-attention (https://arxiv.org/abs/1706.03762)."""
 
 import math
+from typing import Any
 
 import tensorflow as tf
 import tf_keras
@@ -13,7 +14,7 @@ from bert_tf2.models.layers import Projection, build_under_name, chosen_tokens, 
 class AttentionMask(tf_keras.layers.Layer):
     """What is added to the attention scores: 0 for a real token, -1e9 for padding."""
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
 
     def call(self, embeddings: tf.Tensor, input_mask: tf.Tensor) -> tf.Tensor:
@@ -30,7 +31,7 @@ class SelfAttention(tf_keras.layers.Layer):
       salt: of the dropout on the attention probabilities.
     """
 
-    def __init__(self, config: BertConfig, salt: int, **kwargs):
+    def __init__(self, config: BertConfig, salt: int, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
         self._heads, self._head_size, self._width = config.num_attention_heads, config.head_size, config.hidden_size
         split = [self._heads, self._head_size]
@@ -51,13 +52,15 @@ class SelfAttention(tf_keras.layers.Layer):
         """The projection of what was attended to."""
         return self._output_dense
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         """Builds the four projections."""
         for layer in (self._query_dense, self._key_dense, self._value_dense, self._output_dense):
             build_under_name(layer, input_shape)
         super().build(input_shape)
 
-    def call(self, hidden: tf.Tensor, adder: tf.Tensor, outputs: int | tf.Tensor | None = None, training=None) -> tf.Tensor:
+    def call(
+        self, hidden: tf.Tensor, adder: tf.Tensor, outputs: int | tf.Tensor | None = None, training: bool | None = None
+    ) -> tf.Tensor:
         """Attends within each row.
 
         Args:

@@ -4,6 +4,8 @@ It works on the flat matrix of tokens [B * L, H], so that every product with a k
 heap in rank-4 by rank-2 products (tensorflow#117700), and rank 2 is also what oneDNN is fastest at.
 """
 
+from typing import Any
+
 import tensorflow as tf
 import tf_keras
 
@@ -25,7 +27,7 @@ class TransformerBlock(FormerParts, tf_keras.layers.Layer):
       compute_dtype: of the matrix products.
     """
 
-    def __init__(self, config: BertConfig, salt: int, compute_dtype: tf.DType, **kwargs):
+    def __init__(self, config: BertConfig, salt: int, compute_dtype: tf.DType, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
         self._config = config
         self._product_dtype = compute_dtype
@@ -39,7 +41,7 @@ class TransformerBlock(FormerParts, tf_keras.layers.Layer):
         self._output_dropout = Dropout(config.hidden_dropout_prob, salt + 2, name="output_dropout")
         self._output_layer_norm = LayerNormalization(config.layer_norm_eps, name="output_layer_norm")
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         """Builds the parts in the garden's order."""
         for layer in (
             self._attention_layer,
@@ -51,7 +53,9 @@ class TransformerBlock(FormerParts, tf_keras.layers.Layer):
             build_under_name(layer, input_shape)
         super().build(input_shape)
 
-    def call(self, hidden: tf.Tensor, adder: tf.Tensor, outputs: int | tf.Tensor | None = None, training=None) -> tf.Tensor:
+    def call(
+        self, hidden: tf.Tensor, adder: tf.Tensor, outputs: int | tf.Tensor | None = None, training: bool | None = None
+    ) -> tf.Tensor:
         """Transforms each row.
 
         Args:

@@ -118,7 +118,7 @@ _HUGGING_FACE_BOOKKEEPING = _HUGGING_FACE_MARKS | {
     "use_bfloat16",
 }
 # Hugging Face keys that would change the network, with the values under which they do not.
-_HUGGING_FACE_REQUIRED = {
+_HUGGING_FACE_REQUIRED: dict[str, tuple[Any, ...]] = {
     "model_type": ("bert",),
     "position_embedding_type": ("absolute", None),
     "is_decoder": (False, None),

@@ -7,6 +7,7 @@ traces its step, so a restored step repeats its decisions exactly.
 import contextlib
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import tensorflow as tf
 import tf_keras
@@ -44,7 +45,7 @@ class Dropout(tf_keras.layers.Layer):
       salt: a number that no other layer of the model has; the same seed gives other decisions under another salt.
     """
 
-    def __init__(self, rate: float, salt: int, **kwargs):
+    def __init__(self, rate: float, salt: int, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
         self._salt = salt
         self._rate = rate

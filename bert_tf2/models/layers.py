@@ -1,5 +1,7 @@
 """Embeddings and projections: the names, shapes and order of their variables are the model garden's, the arithmetic is ours."""
 
+from typing import Any
+
 import tensorflow as tf
 import tf_keras
 
@@ -15,12 +17,12 @@ class Embedding(tf_keras.layers.Layer):
       initializer: of the table.
     """
 
-    def __init__(self, size: int, width: int, initializer: tf_keras.initializers.Initializer, **kwargs):
+    def __init__(self, size: int, width: int, initializer: tf_keras.initializers.Initializer, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
         self._shape = (size, width)
         self._initializer = initializer
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         """Makes the table `embeddings`, float32 [size, width]."""
         self.embeddings = self.add_weight("embeddings", self._shape, dtype=tf.float32, initializer=self._initializer)
         super().build(input_shape)
@@ -84,7 +86,7 @@ class Projection(tf_keras.layers.Layer):
         bias_shape: list[int],
         matrix_shape: list[int],
         initializer: tf_keras.initializers.Initializer,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(autocast=False, **kwargs)
         self._kernel_shape = kernel_shape
@@ -92,7 +94,7 @@ class Projection(tf_keras.layers.Layer):
         self._matrix_shape = matrix_shape
         self._initializer = initializer
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         """Makes `kernel` and `bias`, float32."""
         self.kernel = self.add_weight("kernel", self._kernel_shape, dtype=tf.float32, initializer=self._initializer)
         self.bias = self.add_weight("bias", self._bias_shape, dtype=tf.float32, initializer="zeros")

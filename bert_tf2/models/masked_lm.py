@@ -1,5 +1,7 @@
 """The masked-LM head: what stood at a masked place, as a choice among the whole vocabulary."""
 
+from typing import Any
+
 import tensorflow as tf
 import tf_keras
 
@@ -21,7 +23,7 @@ class MaskedLM(tf_keras.layers.Layer):
       compute_dtype: of the matrix products; logits are float32.
     """
 
-    def __init__(self, config: BertConfig, words: Embedding, compute_dtype: tf.DType = tf.float32, **kwargs):
+    def __init__(self, config: BertConfig, words: Embedding, compute_dtype: tf.DType = tf.float32, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
         self.embedding_table = words.embeddings
         self._product_dtype = compute_dtype
@@ -30,7 +32,7 @@ class MaskedLM(tf_keras.layers.Layer):
         self.dense = Projection([self._width] * 2, [self._width], [self._width] * 2, initializer(config), name="transform/dense")
         self.layer_norm = LayerNormalization(config.layer_norm_eps, name="transform/LayerNorm")
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         """Makes the dense layer, the normalisation and `output_bias/bias`, float32 [V]."""
         build_under_name(self.dense, input_shape)
         build_under_name(self.layer_norm, input_shape)

@@ -1,5 +1,7 @@
 """Layer normalisation (https://arxiv.org/abs/1607.06450)."""
 
+from typing import Any
+
 import tensorflow as tf
 import tf_keras
 
@@ -11,11 +13,11 @@ class LayerNormalization(tf_keras.layers.Layer):
       epsilon: added to the variance.
     """
 
-    def __init__(self, epsilon: float, **kwargs):
+    def __init__(self, epsilon: float, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
         self._epsilon = epsilon
 
-    def build(self, input_shape):
+    def build(self, input_shape: tf.TensorShape) -> None:
         """Makes `gamma` and `beta`, float32 [width]."""
         width = input_shape[-1]
         self.gamma = self.add_weight("gamma", [width], dtype=tf.float32, initializer="ones")

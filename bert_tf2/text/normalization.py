@@ -8,6 +8,7 @@ white space a space, set CJK ideographs apart, [lower-case], [decompose (NFD), s
 
 import dataclasses
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 # The blocks of ideographs that the reference sets apart, first and last code point; kana and hangul are not among them.
@@ -41,7 +42,7 @@ class Normalization:
     tokenize_chinese_chars: bool = True
     never_split: tuple[str, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.strip_accents is None:
             object.__setattr__(self, "strip_accents", self.do_lower_case)
         object.__setattr__(self, "never_split", tuple(dict.fromkeys(self.never_split)))
@@ -114,7 +115,7 @@ def punctuation_apart(character: str) -> str:
 class _CharacterTable(dict):
     """Maps code points to strings by a function of one character, remembering the results."""
 
-    def __init__(self, function):
+    def __init__(self, function: Callable[[str], str]):
         super().__init__()
         self._function = function
 

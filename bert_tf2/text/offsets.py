@@ -166,8 +166,10 @@ def _placed(text: str, normalization: Normalization) -> list[Word]:
             is_sign = is_punctuation(character)
             if apart or is_sign:
                 found.append(([], [], []))
-            for values, value in zip(found[-1], (character, start, end)):
-                values.append(value)
+            characters, starts, ends = found[-1]
+            characters.append(character)
+            starts.append(start)
+            ends.append(end)
             apart, bare = is_sign, False
     return [("".join(characters), starts, ends) for characters, starts, ends in found]
 

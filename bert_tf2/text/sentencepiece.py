@@ -33,7 +33,8 @@ class SentencePieceTokenizer:
     kind = "sentencepiece"
 
     def __init__(self, sp_model_file: str, normalization: Normalization | bool = True):
-        self.file, self.notices = require_file(sp_model_file, "sp_model_file"), ()
+        self.file = require_file(sp_model_file, "sp_model_file")
+        self.notices: tuple[str, ...] = ()
         self.normalization = Normalization(normalization) if isinstance(normalization, bool) else normalization
         self.do_lower_case = self.normalization.do_lower_case
         self._processor = sentencepiece.SentencePieceProcessor()
@@ -62,6 +63,10 @@ class SentencePieceTokenizer:
     def fingerprint(self) -> str:
         """SHA-256 of the model file."""
         return hashlib.sha256(self.model).hexdigest()
+
+    def vocabulary_file(self) -> bytes:
+        """The model file."""
+        return self.model
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, without [CLS] and [SEP]."""

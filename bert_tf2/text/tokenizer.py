@@ -30,6 +30,9 @@ class Tokenizer(Protocol):
     def fingerprint(self) -> str:
         """Identifies the vocabulary: SHA-256 in hexadecimal."""
 
+    def vocabulary_file(self) -> bytes:
+        """The content of a file that gives the vocabulary back."""
+
     def encode(self, text: str) -> list[int]:
         """The ids of a text, without [CLS] and [SEP]; a new list."""
 
@@ -69,8 +72,9 @@ def load_tokenizer(
     Raises:
       UserError: the file that belongs to `tokenization` is not given, or cannot be used.
     """
-    flags = {"do_lower_case": do_lower_case, "strip_accents": strip_accents}
-    flags = {name: value for name, value in flags.items() if value is not None}
+    given = {"do_lower_case": do_lower_case, "strip_accents": strip_accents}
+    flags = {name: value for name, value in given.items() if value is not None}
+    tokenizer: Tokenizer
     kind = tokenization.lower()
     if kind == "wordpiece":
         if not vocab_file:

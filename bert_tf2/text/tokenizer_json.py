@@ -5,7 +5,7 @@ own tokenizer does is taken; anything else would give other ids than the model w
 """
 
 import json
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from bert_tf2.errors import UserError
 from bert_tf2.file_kinds import json_kind
@@ -69,15 +69,18 @@ def _require_wordpiece(path: str, model: dict[str, Any]) -> None:
             _refuse(path, f"its {key} is '{model[key]}', BERT's is '{wanted}'")
 
 
+def _of_kind(path: str, value: dict[str, Any], key: str, wanted: str) -> dict[str, Any]:
+    """A part of the file, which has to be of the kind wanted."""
+    found = value.get(key)
+    kind = found.get("type") if isinstance(found, dict) else None
+    if not isinstance(found, dict) or kind != wanted:
+        _refuse(path, f"its {key} is {kind or 'none'}, BERT's is {wanted}")
+    return found
+
+
 def _settings(path: str, value: dict[str, Any]) -> dict[str, Any]:
-    normalizer, pre_tokenizer = value.get("normalizer"), value.get("pre_tokenizer")
-    for key, found, wanted in (
-        ("normalizer", normalizer, "BertNormalizer"),
-        ("pre_tokenizer", pre_tokenizer, "BertPreTokenizer"),
-    ):
-        kind = found.get("type") if isinstance(found, dict) else None
-        if kind != wanted:
-            _refuse(path, f"its {key} is {kind or 'none'}, BERT's is {wanted}")
+    normalizer = _of_kind(path, value, "normalizer", "BertNormalizer")
+    _of_kind(path, value, "pre_tokenizer", "BertPreTokenizer")
     if normalizer.get("clean_text", True) is not True:
         _refuse(path, "its normalizer keeps control characters (clean_text is false), BERT's drops them")
     settings = {}
@@ -103,7 +106,7 @@ def _added(path: str, value: dict[str, Any]) -> dict[str, int]:
         raise UserError(f"--vocab_file: {path}: added_tokens must be a list of objects with content and id") from None
 
 
-def _refuse(path: str, what: str) -> None:
+def _refuse(path: str, what: str) -> NoReturn:
     raise UserError(
         f"--vocab_file: {path} is not of a BERT WordPiece tokenizer: {what}; give the vocabulary that was published with a BERT"
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bert_tf2.text.normalization import CJK_BLOCKS, Normalization, basic_tokens
-from bert_tf2.text.vocabulary import CLASSIFICATION, PADDING, SEPARATOR, UNKNOWN, Vocabulary, load_vocabulary
+from bert_tf2.text.vocabulary import CLASSIFICATION, PADDING, SEPARATOR, UNKNOWN, Vocabulary, load_vocabulary, read_bytes
 
 # Longer words become [UNK], as in the model garden (google-research/bert: 200).
 MAX_CHARACTERS_PER_WORD = 400
@@ -67,6 +67,10 @@ class WordPieceTokenizer:
     def fingerprint(self) -> str:
         """SHA-256 of the tokens in id order: the same for the same vocabulary with other line ends."""
         return hashlib.sha256("\n".join(self._tokens).encode()).hexdigest()
+
+    def vocabulary_file(self) -> bytes:
+        """The vocab.txt that was read, or one with the tokens of a tokenizer.json."""
+        return self.source.to_text().encode() if self.file.endswith(".json") else read_bytes(self.file, "vocab_file")
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, without [CLS] and [SEP]."""

@@ -148,7 +148,7 @@ class CheckpointDirectory:
     def _kept(self, best_step: int | None, newest: int | None = None) -> list[int]:
         steps = sorted({*self.steps(), *([] if newest is None else [newest])})
         kept = steps[-self._keep_max :] if self._keep_max > 0 else steps
-        return sorted({*kept, *({best_step} & set(steps))})
+        return sorted({*kept, *([best_step] if best_step in steps else [])})
 
     def _write_state(self, steps: list[int]) -> None:
         """The `checkpoint` file that `tf.train.latest_checkpoint` reads, with paths that survive a move."""

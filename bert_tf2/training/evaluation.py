@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -108,6 +109,7 @@ def _in_file_order(parts: list[np.ndarray], order: np.ndarray) -> np.ndarray:
     first = 0
     for part in parts:
         rows = order[first : first + len(part)]
-        result[(rows, *(slice(size) for size in part.shape[1:]))] = part
+        place: tuple[Any, ...] = (rows, *map(slice, part.shape[1:]))
+        result[place] = part
         first += len(part)
     return result

@@ -4,7 +4,7 @@ The update rules are the model garden's. Gradients are clipped by the trainer, a
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 import tf_keras
@@ -19,7 +19,7 @@ OPTIMIZERS = ("adamw", "lamb")
 # Layer normalization and biases are not decayed (and in LAMB not scaled to the norm of the weights).
 EXCLUDED_FROM_DECAY = ("LayerNorm", "layer_norm", "bias")
 
-Optimizer = tf_keras.optimizers.legacy.Optimizer | tf_keras.mixed_precision.LossScaleOptimizer
+Optimizer: TypeAlias = tf_keras.optimizers.legacy.Optimizer | tf_keras.mixed_precision.LossScaleOptimizer
 
 
 class _WithoutBiasCorrection(AdjustedCoefficients):

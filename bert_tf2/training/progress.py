@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import tensorflow as tf
 
@@ -35,7 +36,7 @@ class TrainingProgress:
         self._progress.__enter__()
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, *error: Any) -> None:
         self._progress.__exit__(*error)
 
     def restart_clock(self, step: int) -> None:

@@ -126,8 +126,8 @@ class RunDirectory:
         """What `identify` wrote; empty where it never did."""
         path = os.path.join(self.path, RUN_CONFIG)
         known = files.read_json(path) if files.exists(path) else {}
-        parts = {name: known.get(name, {}) if isinstance(known, dict) else None for name in ("run", "about")}
-        if not all(isinstance(part, dict) for part in parts.values()):
+        parts = {name: known.get(name, {}) for name in ("run", "about")} if isinstance(known, dict) else {}
+        if not parts or not all(isinstance(part, dict) for part in parts.values()):
             raise UserError(f"{path}: must hold the objects 'run' and 'about', which a training writes; use another --model_dir")
         return parts
 

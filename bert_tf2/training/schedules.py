@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 import tf_keras
@@ -47,7 +48,7 @@ class WarmUpThenDecay(tf_keras.optimizers.schedules.LearningRateSchedule):
     ):
         super().__init__()
         _check(peak_learning_rate, train_steps, warmup_steps, decay, cycles)
-        self._config = {
+        self._config: dict[str, Any] = {
             "peak_learning_rate": peak_learning_rate,
             "train_steps": train_steps,
             "warmup_steps": warmup_steps,

@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import IO
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError
@@ -21,8 +22,8 @@ class BadRows:
         self._skip = skip
         self._can_skip = path is not None if can_skip is None else can_skip
         self.path = path
-        self._temporary: str | None = None
-        self._file = None
+        self._temporary = ""
+        self._file: IO[str] | None = None
         self.count = 0
         self.first = ""
 
@@ -61,7 +62,7 @@ class BadRows:
         return f"{self.count:,} {rows} left out; the first: {self.first}{listed}"
 
     @staticmethod
-    def _open(path: str):
+    def _open(path: str) -> IO[str]:
         if files.is_remote(path):
             import tensorflow as tf
 

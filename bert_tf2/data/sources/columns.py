@@ -57,8 +57,9 @@ class Columns:
         Raises:
           UserError: as `find`; or two flags name the same column.
         """
-        found = {name: self.find(name, value, name in optional) for name, value in given.items() if value is not None}
-        check_roles(f"{self.where}: ", {name: (given[name], column) for name, column in found.items()})
+        named = {name: value for name, value in given.items() if value is not None}
+        found = {name: self.find(name, value, name in optional) for name, value in named.items()}
+        check_roles(f"{self.where}: ", {name: (named[name], column) for name, column in found.items()})
         taken = [column for column in found.values() if column is not None]
         return {name: found[name] if name in found else self.find(name, None, taken=taken) for name in given}
 

@@ -44,7 +44,8 @@ class JsonStream:
     def next_character(self) -> str:
         """The next character that is not white space, without passing over it; nothing at the end."""
         while True:
-            self._position = _WHITE_SPACE.match(self._buffer, self._position).end()
+            found = _WHITE_SPACE.match(self._buffer, self._position)
+            self._position = found.end()  # type: ignore[union-attr]  # the pattern matches no character as well
             if self._position < len(self._buffer) or not self._more():
                 return self._buffer[self._position : self._position + 1]
 

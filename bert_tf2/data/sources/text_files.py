@@ -153,7 +153,7 @@ def read_delimited(path: str, delimiter: str = ",", quotechar: str | None = '"')
     yield from _read_quoted(path, read_lines(path), delimiter, quotechar)
 
 
-def _read_quoted(path: str, lines: Iterator[tuple[int, str]], delimiter: str, quotechar: str) -> Iterator[Row]:
+def _read_quoted(path: str, lines: Iterator[tuple[int, str]], delimiter: str, quotechar: str | None) -> Iterator[Row]:
     last = 0
 
     def numbered() -> Iterator[str]:
@@ -175,7 +175,9 @@ def _read_quoted(path: str, lines: Iterator[tuple[int, str]], delimiter: str, qu
         yield start, row
 
 
-def _quoting_error(error: str, quotechar: str) -> str:
+def _quoting_error(error: str, quotechar: str | None) -> str:
+    if quotechar is None:
+        return f"not cells with a delimiter between them ({error})"
     if "unexpected end of data" in error or "field larger" in error:
         return f"the quote {quotechar} opens and never closes; close it, or double it ({quotechar * 2}) where it is text"
     return f"wrong quoting ({error}); enclose the text in {quotechar} and double every {quotechar} inside"

@@ -15,7 +15,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.inference.question_answerer import Answer, QuestionAnswerer
 from bert_tf2.jobs.commands.asking import answer_lines, same_file, write_json_lines
 from bert_tf2.memory import keep_freed_memory
-from bert_tf2.options import Options, at_least, option, refuse_given, require_given
+from bert_tf2.options import Options, at_least, option, refuse_given, require_given, required
 from bert_tf2.progress import during, track
 from bert_tf2.runtime import job
 
@@ -77,22 +77,22 @@ def answer_questions(options: AnswerQuestionsOptions, questions: TextIO | None =
     """
     _check(options)
     if options.input_file is not None:
-        source, target = files.require_file(options.input_file, "input_file"), files.expand(options.output_file)
+        source, target = files.require_file(options.input_file, "input_file"), files.expand(required(options.output_file))
         bad_rows = BadRows(options.on_bad_row == "skip", target + files.REJECTS)
         try:
             # All of it is looked at before the model is loaded.
             count = sum(1 for _ in _rows(source, bad_rows.report))
             if not count:
                 raise UserError(f"--input_file={source} holds no question that can be used; {bad_rows.summary()}")
-            _answer_file(_load(options.model), source, target, count, options.batch_size)
+            _answer_file(_load(required(options.model)), source, target, count, options.batch_size)
             bad_rows.publish()
         finally:
             bad_rows.discard()
         if bad_rows.count:
             logger.warning("%s", bad_rows.summary())
         return count
-    context = options.context if options.context_file is None else _read_text(options.context_file)
-    answerer = _load(options.model)
+    context = required(options.context) if options.context_file is None else _read_text(options.context_file)
+    answerer = _load(required(options.model))
     if options.question is not None:
         print(shown(answerer.answer(options.question, context)))
         return 1
@@ -116,7 +116,7 @@ def _check(options: AnswerQuestionsOptions) -> None:
     if options.input_file is not None:
         if single:
             raise UserError(f"--input_file brings its own questions and contexts; leave out --{single[0]}")
-        if same_file(options.input_file, options.output_file):
+        if same_file(options.input_file, required(options.output_file)):
             raise UserError(f"--output_file={options.output_file} is --input_file; name another file")
         return
     refuse_given(options, ("on_bad_row",), "is for the lines of --input_file")
@@ -188,7 +188,8 @@ def _rows(path: str, report: Callable[[str, str, str], None]) -> Iterator[dict[s
     empty = True
     for number, row, line in read_jsonl(path):
         empty = False
-        if reason := _why_unusable(row, line):
+        reason = _why_unusable(row, line)
+        if row is None or reason:
             report(f"{path}:{number}", reason, line)
         else:
             yield row

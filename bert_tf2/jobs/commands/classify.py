@@ -12,7 +12,7 @@ from bert_tf2.inference.text_classifier import Prediction, TextClassifier, is_em
 from bert_tf2.jobs.commands.asking import answer_lines, same_file
 from bert_tf2.jobs.commands.rows_to_classify import InputFile, check_output, write_rows
 from bert_tf2.memory import keep_freed_memory
-from bert_tf2.options import Options, at_least, option, refuse_given, require_given
+from bert_tf2.options import Options, at_least, option, refuse_given, require_given, required
 from bert_tf2.progress import track
 from bert_tf2.runtime import job
 
@@ -74,7 +74,7 @@ def classify(options: ClassifyOptions, texts: TextIO | None = None) -> int:
     if options.input_file is not None:
         source = InputFile(files.require_file(options.input_file, "input_file"), options.text_column, options.text_b_column)
         # All of it is looked at before the model is loaded.
-        check_output(options.output_file, source, ["prediction"])
+        check_output(required(options.output_file), source, ["prediction"])
         count = sum(1 for _ in source.rows())
         classifier = _load(options)
         _check_kind(classifier, source.has_pairs, f"--input_file={options.input_file}", "--text_b_column")
@@ -137,19 +137,20 @@ def _check(options: ClassifyOptions) -> None:
     for flag in ("text", "text_b"):
         if getattr(options, flag) is not None:
             raise UserError(f"--input_file brings its own texts; leave out --{flag}")
-    if same_file(options.input_file, options.output_file):
-        raise UserError(f"--output_file={options.output_file} is --input_file; name another file")
-    if files.exists(files.expand(options.output_file)) and not options.overwrite:
-        raise UserError(f"--output_file={options.output_file} is there already; name another file, or give --overwrite")
-    if os.path.isdir(files.expand(options.output_file)):
-        raise UserError(f"--output_file={options.output_file} is a directory; name a file in it, such as predictions.tsv")
+    target = required(options.output_file)
+    if same_file(options.input_file, target):
+        raise UserError(f"--output_file={target} is --input_file; name another file")
+    if files.exists(files.expand(target)) and not options.overwrite:
+        raise UserError(f"--output_file={target} is there already; name another file, or give --overwrite")
+    if os.path.isdir(files.expand(target)):
+        raise UserError(f"--output_file={target} is a directory; name a file in it, such as predictions.tsv")
 
 
 def _load(options: ClassifyOptions) -> TextClassifier:
     start = time.monotonic()
     # Batches differ in length, so much memory is freed and asked for again.
     keep_freed_memory()
-    classifier = TextClassifier.load(options.model_dir, options.load_checkpoint)
+    classifier = TextClassifier.load(required(options.model_dir), options.load_checkpoint)
     # The first call costs much more than the others.
     classifier.predict("a", "a" if classifier.has_pairs else None)
     logger.info("loaded %s in %.1f s", options.model_dir, time.monotonic() - start)
@@ -157,7 +158,7 @@ def _load(options: ClassifyOptions) -> TextClassifier:
 
 
 def _classify_file(classifier: TextClassifier, options: ClassifyOptions, source: InputFile, count: int) -> int:
-    start, target = time.monotonic(), files.expand(options.output_file)
+    start, target = time.monotonic(), files.expand(required(options.output_file))
     # The rows are read twice side by side; those between the two readers are a few batches.
     predictions = classifier.predictions(((row.text, row.text_b) for row in source.rows()), options.batch_size)
     names = _names(classifier)

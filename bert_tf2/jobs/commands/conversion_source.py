@@ -16,7 +16,7 @@ from bert_tf2.model_directory.model_files import CONFIG_NAMES, HUGGING_FACE_CONF
 from bert_tf2.models.checkpoints.hugging_face import labels_in
 from bert_tf2.models.config import BertConfig
 from bert_tf2.text.normalization import Normalization
-from bert_tf2.text.tokenizer import casing_warning, load_tokenizer
+from bert_tf2.text.tokenizer import Tokenizer, casing_warning, load_tokenizer
 from bert_tf2.text.tokenizer_config import read_beside
 from bert_tf2.text.tokenizer_files import CONFIG, tokenizer_files
 from bert_tf2.text.vocabulary import vocabulary_in
@@ -39,7 +39,7 @@ class ConversionSource:
 
     config: BertConfig
     config_path: str
-    tokenizer: Any
+    tokenizer: Tokenizer | None
     label_names: tuple[str, ...]
     problem_type: str | None
 
@@ -103,9 +103,9 @@ def find_source(
         }
     hugging_face = files.read_object(directory, HUGGING_FACE_CONFIG)
     labels = labels_in(hugging_face) or tuple(facts.get("labels") or ())
-    flags = {"do_lower_case": do_lower_case, "strip_accents": strip_accents}
-    trained_with = Normalization.of_fact(facts.get("do_lower_case"))
-    tokenizer = _tokenizer(directory, vocab_file, flags, trained_with)
+    is_told = do_lower_case is not None or strip_accents is not None
+    trained_with = None if is_told else Normalization.of_fact(facts.get("do_lower_case"))
+    tokenizer = _tokenizer(directory, vocab_file, do_lower_case, strip_accents, trained_with)
     problem_type = hugging_face.get("problem_type")
     return ConversionSource(config, config_path, tokenizer, labels, problem_type if isinstance(problem_type, str) else None)
 
@@ -123,13 +123,20 @@ def _config(directory: str, bert_config_file: str | None, run: dict[str, Any]) -
     raise UserError(f"--bert_config_file is required: there is no {' or '.join(CONFIG_NAMES)} in {directory}")
 
 
-def _tokenizer(directory: str, vocab_file: str | None, flags: dict[str, bool | None], trained_with: Normalization | None) -> Any:
+def _tokenizer(
+    directory: str,
+    vocab_file: str | None,
+    do_lower_case: bool | None,
+    strip_accents: bool | None,
+    normalization: Normalization | None,
+) -> Tokenizer | None:
     """The tokenizer of the vocabulary that the command names, or of the one beside the weights; None where there is none."""
     vocab_file = vocab_file or vocabulary_in(directory)
     if vocab_file is None:
         return None
-    is_told = any(value is not None for value in flags.values())
-    tokenizer = load_tokenizer(vocab_file=vocab_file, **flags, normalization=None if is_told else trained_with)
+    tokenizer = load_tokenizer(
+        vocab_file=vocab_file, do_lower_case=do_lower_case, strip_accents=strip_accents, normalization=normalization
+    )
     for notice in tokenizer.notices:
         logger.warning("%s", notice)
     # What the vocabulary's publisher says of it needs no doubt.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bert_tf2 import cli, files
 from bert_tf2.errors import UserError
-from bert_tf2.options import Options, option, require_given
+from bert_tf2.options import Options, option, require_given, required
 from bert_tf2.runtime import job
 from bert_tf2.text.vocabulary import read_bytes
 
@@ -78,7 +78,7 @@ def convert_checkpoint(options: ConvertCheckpointOptions) -> "Converted":
     from bert_tf2.models.checkpoints.convert import convert
     from bert_tf2.models.checkpoints.formats import TITLES, open_source
 
-    source = open_source(options.checkpoint_to_convert)
+    source = open_source(required(options.checkpoint_to_convert))
     known = find_source(
         source.path,
         bert_config_file=options.bert_config_file,
@@ -87,7 +87,7 @@ def convert_checkpoint(options: ConvertCheckpointOptions) -> "Converted":
         strip_accents=options.strip_accents,
     )
     _check_vocabulary(options, known, source.path)
-    path = files.expand(options.converted_checkpoint_path)
+    path = files.expand(required(options.converted_checkpoint_path))
     converted = convert(
         source,
         known.config,
@@ -131,7 +131,7 @@ def _check(options: ConvertCheckpointOptions) -> None:
         "converted_checkpoint_path": "where the converted one goes",
     }
     require_given(options, needed)
-    path = files.expand(options.converted_checkpoint_path)
+    path = files.expand(required(options.converted_checkpoint_path))
     if options.to == "huggingface":
         return
     if path.endswith(("/", ".index")) or os.path.isdir(path):

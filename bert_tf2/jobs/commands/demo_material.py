@@ -120,7 +120,7 @@ def extract_from_tar(archive: str, member: str, path: str) -> None:
         with tarfile.open(archive, "r:*") as opened:
             info = opened.getmember(member)
             _check_member(archive, member, info.isreg(), info.size)
-            with opened.extractfile(info) as source:
+            with opened.extractfile(info) as source:  # type: ignore[union-attr]  # a regular file has content
                 _copy(source, path, info.size)
     except (KeyError, tarfile.TarError, EOFError) as error:
         raise JobError(f"{archive}: cannot read {member}: {error}") from None

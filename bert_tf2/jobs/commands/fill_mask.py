@@ -11,11 +11,12 @@ from typing import Any, TextIO
 from bert_tf2 import cli, files
 from bert_tf2.data.sources.text_files import read_jsonl
 from bert_tf2.errors import UserError
-from bert_tf2.inference.mask_filler import MASK, Candidate, MaskFiller
+from bert_tf2.inference.mask_filler import Candidate, MaskFiller
 from bert_tf2.jobs.commands.asking import answer_lines, same_file, write_json_lines
-from bert_tf2.options import Options, at_least, option, require_given
+from bert_tf2.options import Options, at_least, option, require_given, required
 from bert_tf2.progress import during, track
 from bert_tf2.runtime import job
+from bert_tf2.text.vocabulary import MASK
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ def fill_mask(options: FillMaskOptions, texts: TextIO | None = None) -> int:
         source = files.require_file(options.input_file, "input_file")
         # All of it is looked at before the model is loaded.
         count = sum(1 for _ in _rows(source))
-        return _fill_file(_load(options), options, source, files.expand(options.output_file), count)
+        return _fill_file(_load(options), options, source, files.expand(required(options.output_file)), count)
     filler = _load(options)
     if options.text is not None:
         print(shown(filler.fill(options.text, options.top_k)))
@@ -113,14 +114,14 @@ def _check(options: FillMaskOptions) -> None:
         return
     if options.text is not None:
         raise UserError("--input_file brings its own texts; leave out --text")
-    if same_file(options.input_file, options.output_file):
+    if same_file(options.input_file, required(options.output_file)):
         raise UserError(f"--output_file={options.output_file} is --input_file; name another file")
 
 
 @during("loading the model")
 def _load(options: FillMaskOptions) -> MaskFiller:
     start = time.monotonic()
-    path = files.expand(options.init_checkpoint or options.model_dir)
+    path = files.expand(required(options.init_checkpoint or options.model_dir))
     filler = MaskFiller.from_checkpoint(
         path,
         vocab_file=options.vocab_file,

@@ -27,7 +27,7 @@ class TextRow:
     where: str
     text: str
     text_b: str | None
-    values: Sequence[Any] | dict[str, Any]
+    values: Any
 
 
 class InputFile:
@@ -48,8 +48,11 @@ class InputFile:
         self.path = path
         self._given = dict(zip(_PLACES, (text_column, text_b_column)))
         self._file: RowFile | None = None
+        self._text: int | str | None
+        self._text_b: int | str | None
         if path.lower().endswith(".txt") and not any(self._given.values()):
-            self.names, self._text, self._text_b = ["text"], 0, None
+            self.names = ["text"]
+            self._text, self._text_b = 0, None
             return
         self._file = recognise(path, "auto", "", "", self._fits)
         if self._file.is_table:
@@ -66,7 +69,7 @@ class InputFile:
                 f"{columns.where}: which column holds the text? Pass --text_column (a name of the header or a place from 0); the "
                 f"columns are: {shown}"
             )
-        self.names = [name.strip() for name in columns.names] or self._names_by_place(columns.count)
+        self.names = [name.strip() for name in columns.names] or self._names_by_place(columns.count or 0)
 
     @property
     def is_table(self) -> bool:
@@ -85,7 +88,7 @@ class InputFile:
           UserError: there is none, or one cannot be used; the message holds its line.
         """
         empty = True
-        for row in self._lines() if self._file is None else self._rows():
+        for row in self._lines() if self._file is None else self._rows(self._file):
             empty = False
             if is_empty(row.text, row.text_b):
                 raise UserError(f"{row.where}: empty text")
@@ -99,18 +102,16 @@ class InputFile:
                 raise UserError(f"{self.path}:{number}: a blank line; a .txt file holds a text on each line")
             yield TextRow(f"{self.path}:{number}", line, None, [line])
 
-    def _rows(self) -> Iterator[TextRow]:
-        header = self._file.is_table and self._has_header()
-        for line, row, shown in itertools.islice(self._file.rows(), int(header), None):
+    def _rows(self, file: RowFile) -> Iterator[TextRow]:
+        header = file.is_table and self._has_header()
+        for line, row, shown in itertools.islice(file.rows(), int(header), None):
             where = f"{self.path}:{line}"
-            if self._file.is_table and len(row) != len(self.names):
+            if file.is_table and len(row) != len(self.names):
                 found = f"{len(row)} columns" if row else "an empty line"
                 raise UserError(f"{where}: {found}, expected {len(self.names)} columns")
             if row is None:
                 raise UserError(f"{where}: not a JSON object: {str(shown)[:60]}")
-            texts = [
-                row[place] if self._file.is_table else row.get(place) for place in (self._text, self._text_b) if place is not None
-            ]
+            texts = [row[place] if file.is_table else row.get(place) for place in (self._text, self._text_b) if place is not None]
             for place, text in zip((self._text, self._text_b), texts):
                 if not isinstance(text, str):
                     raise UserError(f"{where}: '{place}' must be a text; got {json.dumps(text, ensure_ascii=False)[:60]}")

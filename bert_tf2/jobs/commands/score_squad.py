@@ -8,7 +8,7 @@ from typing import Any
 from bert_tf2 import cli, files
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.squad_options import ANSWER_LANGUAGE_HELP, ANSWER_LANGUAGES
-from bert_tf2.options import Options, option, require_given
+from bert_tf2.options import Options, option, require_given, required
 from bert_tf2.runtime import job
 
 logger = logging.getLogger(__name__)
@@ -61,8 +61,8 @@ def score_squad(options: ScoreSquadOptions) -> dict[str, float]:
     from bert_tf2.tasks.question_answering.scores import agreement
     from bert_tf2.tasks.question_answering.squad import Reading, read_paragraphs
 
-    data_file = files.require_file(options.data_file, "data_file")
-    predictions = read_predictions(files.require_file(options.predictions_file, "predictions_file"))
+    data_file = files.require_file(required(options.data_file), "data_file")
+    predictions = read_predictions(files.require_file(required(options.predictions_file), "predictions_file"))
     reading = Reading()
     questions = [question for p in read_paragraphs([data_file], reading=reading) for question in p.questions]
     version_2 = reading.says_version_2

@@ -5,7 +5,7 @@ import functools
 import logging
 import os
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError
@@ -20,6 +20,7 @@ from bert_tf2.options import (
     refuse_given,
     refuse_overwriting,
     require_given,
+    required,
 )
 from bert_tf2.runtime import job
 
@@ -202,8 +203,8 @@ def create_pretraining_data(options: PretrainingDataOptions) -> "PreparedPretrai
     from bert_tf2.tasks.pretraining.shard_plan import OutputNames
     from bert_tf2.text.tokenizer import load_tokenizer
 
-    names = OutputNames(options.output_file, options.num_shards)
-    paths = files.matching_files(options.input_file, "input_file")
+    names = OutputNames(required(options.output_file), options.num_shards)
+    paths = files.matching_files(required(options.input_file), "input_file")
     meta_data_path = files.expand(options.meta_data_file_path or os.path.join(names.directories[0], "meta_data.json"))
     _refuse_overwriting(options, paths, names, meta_data_path)
     input_format = recognise_format(paths, options.input_format)
@@ -229,7 +230,7 @@ def create_pretraining_data(options: PretrainingDataOptions) -> "PreparedPretrai
         use_v2_feature_names=options.use_v2_feature_names,
         gzip=options.gzip_compress,
     )
-    tokenizer = {
+    tokenizer: dict[str, Any] = {
         "vocab_file": options.vocab_file,
         "sp_model_file": options.sp_model_file or None,
         "tokenization": options.tokenization,

@@ -3,7 +3,6 @@
 import dataclasses
 import logging
 from collections.abc import Mapping
-from typing import Any
 
 from bert_tf2 import files
 from bert_tf2.data.records.metadata import MetaData, RecordFile, read_meta_data
@@ -12,9 +11,11 @@ from bert_tf2.jobs.pretraining.options import DEFAULT_MAX_PREDICTIONS, DEFAULT_M
 from bert_tf2.model_directory.metadata_checks import check_flags, check_model, check_vocabulary, described_vocabulary
 from bert_tf2.model_directory.model_files import META_DATA, vocabulary_beside
 from bert_tf2.models.config import BertConfig
+from bert_tf2.options import required
 from bert_tf2.tasks.pretraining.metadata import PretrainingSettings, from_meta_data
 from bert_tf2.tasks.pretraining.shards import PROGRESS
 from bert_tf2.text.normalization import Normalization
+from bert_tf2.text.tokenizer import Tokenizer, load_tokenizer
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class PretrainingInputs:
     settings: PretrainingSettings | None = None
     shards: Mapping[str, RecordFile] | None = None
     meta: MetaData | None = None
-    tokenizer: Any = None
+    tokenizer: Tokenizer | None = None
 
     @property
     def is_dynamic(self) -> bool:
@@ -53,9 +54,10 @@ def find_inputs(options: PretrainingOptions, config: BertConfig) -> PretrainingI
     Raises:
       UserError: they contradict each other, the configuration or the vocabulary.
     """
-    path = _meta_data_path(options, options.files or options.eval_input_files)
+    pattern = required(options.files or options.eval_input_files)
+    path = _meta_data_path(options, pattern)
     if path is None:
-        _refuse_unfinished(options.files or options.eval_input_files)
+        _refuse_unfinished(pattern)
         logger.info(
             "no %s beside the records: taking them as they are, with --max_seq_length=%d and --max_predictions_per_seq=%d",
             META_DATA,
@@ -72,7 +74,7 @@ def find_inputs(options: PretrainingOptions, config: BertConfig) -> PretrainingI
         return data
     meta = read_meta_data(path)
     settings = from_meta_data(meta, path)
-    check_model(meta, config, options.bert_config_file)
+    check_model(meta, config, required(options.bert_config_file))
     check_flags(options, {"max_seq_length": meta.max_seq_length, "max_predictions_per_seq": settings.max_predictions_per_seq})
     if options.use_next_sentence_label and not settings.has_pairs:
         raise UserError(f"--use_next_sentence_label, but {path} says that the records hold no pairs; leave the flag out")
@@ -153,16 +155,15 @@ def _check_length(data: PretrainingInputs, config: BertConfig, options: Pretrain
         )
 
 
-def _tokenizer(options: PretrainingOptions, meta_data_path: str | None, normalization: Normalization | None):
+def _tokenizer(options: PretrainingOptions, meta_data_path: str | None, normalization: Normalization | None) -> Tokenizer | None:
     """The records' tokenizer: of the vocabulary that the command names, or of the one beside the metadata; else None."""
-    from bert_tf2.text.tokenizer import load_tokenizer
-
     named = {"vocab_file": options.vocab_file} if options.vocab_file else {}
     known = named or (vocabulary_beside(meta_data_path) if meta_data_path else {})
     if not known:
         return None
-    kind = "SentencePiece" if "sp_model_file" in known else "WordPiece"
-    return load_tokenizer(**known, tokenization=kind, normalization=normalization)
+    vocab_file, sp_model_file = known.get("vocab_file"), known.get("sp_model_file")
+    kind = "SentencePiece" if sp_model_file else "WordPiece"
+    return load_tokenizer(vocab_file=vocab_file, sp_model_file=sp_model_file, tokenization=kind, normalization=normalization)
 
 
 def _check_same(path: str, settings: PretrainingSettings, meta: MetaData, eval_path: str | None) -> None:

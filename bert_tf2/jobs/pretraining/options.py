@@ -72,7 +72,7 @@ class PretrainingOptions(TrainingOptions):
         section=OPTIMIZATION,
     )
     num_warmup_steps: int | None = option(None, "TF1 name for --warmup_steps.", check=not_negative, section=OPTIMIZATION)
-    warmup_proportion: float | None = option(
+    warmup_proportion: float | None = option(  # type: ignore[assignment]  # None until `settled`, unlike in other trainings
         None,
         "Warm-up as a share of the training steps; instead of --warmup_steps.",
         check=lambda value: None if 0 <= value <= 1 else "must be between 0 and 1",

@@ -15,6 +15,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs.pretraining.inputs import PretrainingInputs, shards_of
 from bert_tf2.jobs.pretraining.options import PretrainingOptions
 from bert_tf2.models.config import BertConfig
+from bert_tf2.options import required
 from bert_tf2.tasks.pretraining.dynamic_masking import DynamicMasking
 from bert_tf2.tasks.pretraining.task import PretrainingTask
 
@@ -50,7 +51,7 @@ class PretrainingRecords:
         Raises:
           UserError: files or records that cannot be used.
         """
-        pattern = self._options.files
+        pattern = required(self._options.files)
         shards = shards_of(self._options, self._data, pattern)
         records = ShardedRecords.open(pattern, self._task.features, shards, "input_files", worker, workers)
         _warn_of_too_few(len(records.paths), workers)
@@ -66,7 +67,9 @@ class PretrainingRecords:
         """
         options = self._options
         pattern, flag = (
-            (options.eval_input_files, "eval_input_files") if options.eval_input_files else (options.files, "input_files")
+            (options.eval_input_files, "eval_input_files")
+            if options.eval_input_files
+            else (required(options.files), "input_files")
         )
         records = ShardedRecords.open(pattern, self._task.features, shards_of(options, self._data, pattern), flag)
         self._check(records)
@@ -77,11 +80,11 @@ class PretrainingRecords:
         """What the records of evaluations are called: `training` where the training reads any of their files too, `held-out`
         where they were given as such, else `given`."""
         options = self._options
-        evaluated = options.eval_input_files or options.files
+        evaluated = required(options.eval_input_files or options.files)
         if options.trains:
             trained, others = (
                 {os.path.realpath(path) for path in files.matching_files(pattern, "input_files")}
-                for pattern in (options.files, evaluated)
+                for pattern in (required(options.files), evaluated)
             )
             if trained & others:
                 return TRAINING
@@ -97,8 +100,8 @@ class PretrainingRecords:
                 seed,
                 settings.masked_lm_prob,
                 self._data.max_predictions_per_seq,
-                self._data.meta.vocab_size or self._config.vocab_size,
-                settings.mask_id,
+                required(self._data.meta).vocab_size or self._config.vocab_size,
+                required(settings.mask_id),
             )
         return records
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bert_tf2 import files
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.training_options import TrainingOptions
+from bert_tf2.options import required
 
 if TYPE_CHECKING:
     from bert_tf2.models.config import BertConfig
@@ -21,7 +22,7 @@ def read_config(options: TrainingOptions) -> "BertConfig":
     """
     from bert_tf2.models.config import BertConfig
 
-    return BertConfig.from_json_file(files.require_file(options.bert_config_file, "bert_config_file"))
+    return BertConfig.from_json_file(files.require_file(required(options.bert_config_file), "bert_config_file"))
 
 
 @contextlib.contextmanager
@@ -35,7 +36,7 @@ def opened(options: TrainingOptions, config: "BertConfig", trains: bool) -> Iter
       UserError: no such devices, nothing trained where it has to be, or a checkpoint of another model.
       JobError: another job trains there.
     """
-    model_dir = files.expand(options.directory)
+    model_dir = files.expand(required(options.directory))
     strategy = training_setup.create_strategy(options, model_dir)
     from bert_tf2.jobs.training.named_weights import check_named_checkpoint, require_trained
     from bert_tf2.training.distribution import is_chief

@@ -263,7 +263,7 @@ class TrainingOptions(Options):
     master: str | None = refused_option(None, "name the TPU with --tpu")
 
     @property
-    def directory(self) -> str:
+    def directory(self) -> str | None:
         """`--model_dir` or `--output_dir`."""
         return self.model_dir or self.output_dir
 

@@ -29,6 +29,7 @@ from bert_tf2.models.checkpoints.formats import open_source
 from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
+from bert_tf2.options import required
 from bert_tf2.tasks.base import Task
 from bert_tf2.training import checkpointing, export, report, weights
 from bert_tf2.training.agreement import Agreement
@@ -174,7 +175,7 @@ class TrainingRun(abc.ABC):
 
     def _load_initial_weights(self) -> None:
         """Loads `--init_checkpoint`, the head too where it is the task's, and tells what starts from random values."""
-        source = open_source(self._options.init_checkpoint)
+        source = open_source(required(self._options.init_checkpoint))
         restored = self._restore(source)
         for title in restored.heads:
             logger.info("the %s was restored from %s", title, source.path)

@@ -9,7 +9,7 @@ import math
 import os
 import random
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import __version__, files
 from bert_tf2.data.records.feature_spec import TOKENS
@@ -19,6 +19,13 @@ from bert_tf2.memory import keep_freed_memory
 from bert_tf2.options import info, tell_ignored
 from bert_tf2.progress import during
 from bert_tf2.runtime import ended_by_sigterm
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from bert_tf2.data.batches.pipeline import Padding
+    from bert_tf2.training.optimization import Optimizer
+    from bert_tf2.training.trainer_config import TrainerConfig
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +73,7 @@ def configure_tensorflow(options: TrainingOptions) -> None:
         tf.config.run_functions_eagerly(True)
 
 
-def create_strategy(options: TrainingOptions, model_dir: str):
+def create_strategy(options: TrainingOptions, model_dir: str) -> "tf.distribute.Strategy":
     """The `tf.distribute.Strategy` that the options ask for."""
     from bert_tf2.training import distribution
 
@@ -92,7 +99,7 @@ def create_strategy(options: TrainingOptions, model_dir: str):
     return strategy
 
 
-def lost_workers_named(strategy, model_dir: str):
+def lost_workers_named(strategy: "tf.distribute.Strategy", model_dir: str) -> contextlib.AbstractContextManager[None]:
     """A context manager that ends the job in one line when another worker is lost; does nothing for one worker."""
     from bert_tf2.training import checkpointing, distribution, workers
 
@@ -132,7 +139,7 @@ def has_static_shapes(options: TrainingOptions) -> bool:
     return is_tpu(options) or options.enable_xla
 
 
-def padding(options: TrainingOptions, most: Mapping[str, int], fixed_length: bool = False):
+def padding(options: TrainingOptions, most: Mapping[str, int], fixed_length: bool = False) -> "Padding":
     """The sizes of batches: tokens are those of the longest row, a few fixed numbers under XLA, one on TPU or with
     `--nobucket_by_length`; other axes are fixed on TPU and under XLA.
 
@@ -149,7 +156,7 @@ def padding(options: TrainingOptions, most: Mapping[str, int], fixed_length: boo
     return Padding(fixed, most, _XLA_LENGTH_MULTIPLE if options.enable_xla else 1, full_batches=static)
 
 
-def create_optimizer(options: TrainingOptions, train_steps: int):
+def create_optimizer(options: TrainingOptions, train_steps: int) -> "Optimizer":
     """The optimizer with its learning-rate schedule; call it under the strategy's scope."""
     from bert_tf2.training import optimization, schedules
 
@@ -186,9 +193,9 @@ def trainer_config(
     eval_every_steps: int,
     save_every_steps: int,
     metric: str,
-):
+) -> "TrainerConfig":
     """The trainer's configuration."""
-    from bert_tf2.training.trainer import TrainerConfig
+    from bert_tf2.training.trainer_config import TrainerConfig
 
     default_loop = min(100, eval_every_steps or train_steps) if is_tpu(options) else 1
     return TrainerConfig(
@@ -267,7 +274,7 @@ def run_identity(options: TrainingOptions, *, seed: int, config: Any, data: dict
     return json.loads(json.dumps(identity))
 
 
-def run_circumstances(strategy) -> dict[str, Any]:
+def run_circumstances(strategy: "tf.distribute.Strategy") -> dict[str, Any]:
     """What is worth recording but may change: it decides the last bits of the result only."""
     import tensorflow as tf
 

@@ -95,7 +95,8 @@ def _sharded(index_path: str) -> dict[str, safetensors_file.Entry]:
     weight_map = index.get("weight_map") if isinstance(index, dict) else None
     if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
         raise UserError(f"{index_path}: not the index of a sharded model (no 'weight_map')")
-    directory, entries = os.path.dirname(index_path), {}
+    directory = os.path.dirname(index_path)
+    entries: dict[str, safetensors_file.Entry] = {}
     for shard in sorted(set(weight_map.values())):
         path = os.path.join(directory, shard)
         if os.path.basename(shard) != shard or not os.path.isfile(path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -110,7 +111,7 @@ def load_encoder_weights(
     )
 
 
-def _variables(model: tf_keras.Model, weights) -> dict[str, tf.Variable]:
+def _variables(model: tf_keras.Model, weights: Iterable[names.Weight]) -> dict[str, tf.Variable]:
     """The living variables by plain names, in the order of `weights`."""
     found = object_graph.find(object_graph.LiveNode(model)).variables
     return {weight.name: found[weight.name].variable for weight in weights if weight.name in found}

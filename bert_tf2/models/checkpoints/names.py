@@ -175,12 +175,13 @@ def garden_shape(name: str, shape: tuple[int, ...], num_attention_heads: int) ->
 
 def sizes(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
     """The `BertConfig` fields that the shapes of an encoder's weights tell; those that cannot be told are absent."""
-    found = {}
+    found: dict[str, int] = {}
     for weight in (*EMBEDDINGS, *block(0)):
         shape = shapes.get(weight.name)
         if shape is not None and len(shape) == len(weight.shape):
             for field, size in zip(weight.shape, shape):
-                found.setdefault(field, size)
+                if field is not None:
+                    found.setdefault(field, size)
     layers = 0
     while any(weight.name in shapes for weight in block(layers)):
         layers += 1

@@ -19,11 +19,13 @@ from bert_tf2.tensorflow_internals import TrackableObjectGraph
 class Node(Protocol):
     """An object of either graph."""
 
-    key: Hashable
-    """Equal for the same object, by whatever path it was reached."""
+    @property
+    def key(self) -> Hashable:
+        """Equal for the same object, by whatever path it was reached."""
 
-    variable: Any
-    """The variable (living) or its key in the file (saved); None for other objects."""
+    @property
+    def variable(self) -> Any:
+        """The variable (living) or its key in the file (saved); None for other objects."""
 
     def children(self) -> Mapping[str, "Node"]:
         """The objects it refers to, by the names of the references."""
@@ -175,7 +177,7 @@ def _parts(node: Node) -> _Parts | None:
             children.get("pooler_transform"),
         )
     else:
-        layers = []
+        layers: list[Node] = []
         while f"layer_with_weights-{len(layers)}" in children:
             layers.append(children[f"layer_with_weights-{len(layers)}"])
         blocks = [layer for layer in layers[4:] if _is_block(layer)]

@@ -10,7 +10,8 @@ import json
 import math
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -125,18 +126,19 @@ def _entry(path: str, name: str, value: object, start: int) -> Entry:
     return Entry(path, dtype, tuple(shape), start + offsets[0], size)
 
 
-def _whole_numbers(values: object) -> bool:
+def _whole_numbers(values: object) -> TypeGuard[list[int]]:
     return isinstance(values, list) and all(type(value) is int and 0 <= value < 2**62 for value in values)
 
 
-def write(path: str, tensors: Mapping[str, tuple[tuple[int, ...], object]]) -> None:
+def write(path: str, tensors: Mapping[str, tuple[tuple[int, ...], Callable[[], np.ndarray]]]) -> None:
     """Writes float32 tensors, one in memory at a time.
 
     Args:
       path: overwritten.
       tensors: by name: the shape, and a function that gives the array.
     """
-    header, position = {"__metadata__": {"format": "pt"}}, 0
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    position = 0
     for name, (shape, _) in tensors.items():
         size = 4 * math.prod(shape)
         header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [position, position + size]}

@@ -1,7 +1,9 @@
 """TF1 checkpoints of google-research/bert: variables by name."""
 
 import re
+from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from bert_tf2.models.checkpoints import names
@@ -46,7 +48,7 @@ def _known_names(bundle: Bundle, scope: str) -> set[str]:
     return {weight.name for weight in (*names.encoder(layers), *heads)}
 
 
-def _reader(bundle: Bundle, stored_name: str, shape: tuple[int, ...]):
+def _reader(bundle: Bundle, stored_name: str, shape: tuple[int, ...]) -> Callable[[], np.ndarray]:
     return lambda: bundle.read_float32(stored_name, shape)
 
 

@@ -1,5 +1,7 @@
 """TF2 checkpoints: objects and their variables, in every layout of the model garden and in our own."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
@@ -203,14 +205,14 @@ class _Builder:
         return tf.Variable(tensor.read().reshape(names.garden_shape(name, tensor.shape, self._heads)))
 
 
-def _node(**children) -> tf.Module:
+def _node(**children: Any) -> tf.Module:
     node = tf.Module()
     for name, child in children.items():
         setattr(node, name, child)
     return node
 
 
-def _functional(layers: list[tf.Module | None], **attributes) -> tf.Module:
+def _functional(layers: list[tf.Module | None], **attributes: Any) -> tf.Module:
     """The edges of a functional Keras model: its layers by place, those with weights also by their own count."""
     model, with_weights = tf.Module(), 0
     for index, layer in enumerate(layers):
