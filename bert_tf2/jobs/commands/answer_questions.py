@@ -1,27 +1,19 @@
 """The job of `python -m bert_tf2.answer_questions`."""
 
 import dataclasses
-import itertools
-import json
 import logging
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from bert_tf2 import cli, file_kinds, files
 from bert_tf2.data.sources.bad_rows import BadRows
-from bert_tf2.data.sources.text_files import read_jsonl
 from bert_tf2.errors import UserError
 from bert_tf2.inference.question_answerer import Answer, QuestionAnswerer
-from bert_tf2.jobs.commands.asking import answer_lines, same_file, write_json_lines
-from bert_tf2.memory import keep_freed_memory
-from bert_tf2.options import Options, at_least, option, refuse_given, require_given, required
-from bert_tf2.progress import during, track
+from bert_tf2.jobs.commands.asking import answer_lines, answer_rows, check_one_or_many, json_rows, loading
+from bert_tf2.options import Options, at_least, option, require_given, required
 from bert_tf2.runtime import job
 
 logger = logging.getLogger(__name__)
-
-_REQUIRED = ("question", "context")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +76,15 @@ def answer_questions(options: AnswerQuestionsOptions, questions: TextIO | None =
             count = sum(1 for _ in _rows(source, bad_rows.report))
             if not count:
                 raise UserError(f"--input_file={source} holds no question that can be used; {bad_rows.summary()}")
-            _answer_file(_load(required(options.model)), source, target, count, options.batch_size)
+            answerer = _load(required(options.model))
+
+            def answers(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+                pairs = ((row["question"], row["context"]) for row in rows)
+                yield from map(_as_json, answerer.answers(pairs, options.batch_size))
+
+            # What is wrong in it is known by now.
+            rows = _rows(source, lambda *_: None)
+            answer_rows(target, rows, answers, doing="answering", count=count, unit="answers")
             bad_rows.publish()
         finally:
             bad_rows.discard()
@@ -112,29 +112,16 @@ def _check(options: AnswerQuestionsOptions) -> None:
     else:
         needed["output_file"] = "where the answers go"
     require_given(options, needed)
-    single = [name for name in ("question", "context", "context_file") if getattr(options, name) is not None]
-    if options.input_file is not None:
-        if single:
-            raise UserError(f"--input_file brings its own questions and contexts; leave out --{single[0]}")
-        if same_file(options.input_file, required(options.output_file)):
-            raise UserError(f"--output_file={options.output_file} is --input_file; name another file")
-        return
-    refuse_given(options, ("on_bad_row",), "is for the lines of --input_file")
-    if options.output_file is not None:
-        raise UserError("--output_file is for the answers to --input_file; give that too, or leave it out")
+    check_one_or_many(options, ["question", "context", "context_file"], ["on_bad_row", "output_file"], "questions and contexts")
     if options.context is not None and options.context_file is not None:
         raise UserError("--context and --context_file are two texts to answer from; give one of them")
 
 
-@during("loading the model")
 def _load(path: str) -> QuestionAnswerer:
-    start = time.monotonic()
-    # Windows differ in length, so much memory is freed and asked for again.
-    keep_freed_memory()
-    answerer = QuestionAnswerer.from_saved_model(path)
-    # The first call costs much more than the others.
-    answerer.answer("who", "somebody")
-    logger.info("loaded %s in %.1f s", path, time.monotonic() - start)
+    with loading(path):
+        answerer = QuestionAnswerer.from_saved_model(path)
+        # The first call costs much more than the others.
+        answerer.answer("who", "somebody")
     return answerer
 
 
@@ -159,52 +146,12 @@ def _read_text(path: str) -> str:
         raise UserError(f"{path}: byte {error.start} is not UTF-8 (latin-1 or GBK?); save the file as UTF-8") from None
 
 
-def _answer_file(answerer: QuestionAnswerer, source: str, target: str, count: int, batch_size: int) -> None:
-    start = time.monotonic()
-    # What is wrong in it is known by now.
-    rows, again = itertools.tee(_rows(source, lambda *_: None))
-    answers = answerer.answers(((row["question"], row["context"]) for row in again), batch_size)
-    write_json_lines(
-        target, (_as_json(row, answer) for row, answer in track(zip(rows, answers), "answering", count, "questions"))
-    )
-    seconds = time.monotonic() - start
-    print(f"wrote {target}: {count:,} answers in {seconds:.1f} s ({count / max(seconds, 1e-9):.1f} a second)")
+def _rows(path: str, report: Callable[[str, str, str], None]) -> Iterator[dict[str, Any]]:
+    return json_rows(path, ("question", "context"), "questions", report=report)
 
 
-def _as_json(row: dict[str, Any], answer: Answer) -> dict[str, Any]:
-    known = {"id": row["id"]} if "id" in row else {}
-    found = {"answer": answer.text, "score": answer.score, "start": answer.start, "end": answer.end}
+def _as_json(answer: Answer) -> dict[str, Any]:
+    found: dict[str, Any] = {"answer": answer.text, "score": answer.score, "start": answer.start, "end": answer.end}
     if answer.null_score_difference is not None:
         found["null_score_difference"] = answer.null_score_difference
-    return known | found
-
-
-def _rows(path: str, report: Callable[[str, str, str], None]) -> Iterator[dict[str, Any]]:
-    """The objects of a file of questions; `report` is told of every line that is no such object: place, reason and line.
-
-    Raises:
-      UserError: the file is empty.
-    """
-    empty = True
-    for number, row, line in read_jsonl(path):
-        empty = False
-        reason = _why_unusable(row, line)
-        if row is None or reason:
-            report(f"{path}:{number}", reason, line)
-        else:
-            yield row
-    if empty:
-        raise UserError(f"--input_file={path} holds no questions")
-
-
-def _why_unusable(row: dict[str, Any] | None, line: str) -> str:
-    """What is wrong with a line; empty where it is a question with its context."""
-    if row is None:
-        found = f"'{line[:60]}'" if line.strip() else "a blank line"
-        return f'expected a JSON object {{"question": …, "context": …}}; found {found}'
-    for name in _REQUIRED:
-        if name not in row:
-            return f"the key '{name}' is missing (found {', '.join(row) or 'an empty object'})"
-        if not isinstance(row[name], str):
-            return f"'{name}' must be a text; got {json.dumps(row[name])[:60]}"
-    return ""
+    return found

@@ -1,25 +1,28 @@
 """What commands share that answer one text, the lines of a stream, or a file of many."""
 
+import contextlib
 import io
 import itertools
 import json
+import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from bert_tf2 import files
+from bert_tf2.data.sources.text_files import read_jsonl
 from bert_tf2.errors import UserError
-from bert_tf2.progress import silence
+from bert_tf2.memory import keep_freed_memory
+from bert_tf2.options import refuse_given
+from bert_tf2.progress import Progress, silence, track
+
+logger = logging.getLogger(__name__)
 
 # What Python's `surrogateescape` makes of a byte that is no UTF-8.
 _UNDECODED = re.compile("[\udc80-\udcff]")
-
-
-def same_file(one: str, other: str) -> bool:
-    """Whether two paths name one file."""
-    return os.path.realpath(files.expand(one)) == os.path.realpath(files.expand(other))
 
 
 def answer_lines(answer: Callable[[str], str], lines: TextIO | None, what: str, flag: str) -> int:
@@ -78,6 +81,133 @@ def _check_line(line: str, what: str) -> None:
     if wrong:
         column = len(line[: wrong.start()].encode("utf-8", "surrogateescape")) + 1
         raise UserError(f"byte {column} (0x{ord(wrong[0]) - 0xDC00:02X}) is not UTF-8 (latin-1 or GBK?); give the text as UTF-8")
+
+
+def check_one_or_many(options: Any, one: Sequence[str], many: Sequence[str], brings: str) -> None:
+    """Checks that a command is given one text or a file of them, not parts of both.
+
+    Args:
+      options: with `input_file` and `output_file`, of which the former needs the latter; `require_given` sees to that.
+      one: the flags of one text.
+      many: the flags of `--input_file`.
+      brings: what that holds, for messages: "texts".
+
+    Raises:
+      UserError: a flag can do nothing beside the others, or the output would overwrite the input.
+    """
+    if options.input_file is None:
+        refuse_given(options, many, "is for --input_file; give that too, or leave it out")
+        return
+    for name in one:
+        if getattr(options, name) is not None:
+            raise UserError(f"--input_file brings its own {brings}; leave out --{name}")
+    if _same_file(options.input_file, options.output_file):
+        raise UserError(f"--output_file={options.output_file} is --input_file; name another file")
+
+
+def _same_file(one: str, other: str) -> bool:
+    return os.path.realpath(files.expand(one)) == os.path.realpath(files.expand(other))
+
+
+def _refuse(where: str, reason: str, row: object) -> None:
+    raise UserError(f"{where}: {reason}")
+
+
+def json_rows(
+    path: str,
+    keys: Sequence[str],
+    what: str,
+    complaint: Callable[[dict[str, Any]], str] = lambda row: "",
+    report: Callable[[str, str, str], None] = _refuse,
+) -> Iterator[dict[str, Any]]:
+    """The objects of a file with one on each line.
+
+    Args:
+      path: `--input_file`.
+      keys: the texts that each object has to hold.
+      what: what the file holds, in the plural.
+      complaint: what else is wrong with an object; empty where nothing is.
+      report: is told of every line that holds no such object: its place, the reason and the line. Without it that is an error.
+
+    Raises:
+      UserError: the file is empty, or a line holds no such object.
+    """
+    empty = True
+    for number, row, line in read_jsonl(path):
+        empty = False
+        reason = _why_no_object(keys, line) if row is None else _missing(row, keys) or complaint(row)
+        if row is None or reason:
+            report(f"{path}:{number}", reason, line)
+        else:
+            yield row
+    if empty:
+        raise UserError(f"--input_file={path} holds no {what}")
+
+
+def _why_no_object(keys: Sequence[str], line: str) -> str:
+    form = ", ".join(f'"{key}": …' for key in keys)
+    found = f"'{line[:60]}'" if line.strip() else "a blank line"
+    return f"expected a JSON object {{{form}}}; found {found}"
+
+
+def _missing(row: dict[str, Any], keys: Sequence[str]) -> str:
+    for key in keys:
+        if key not in row:
+            return f"the key '{key}' is missing (found {', '.join(row) or 'an empty object'})"
+        if not isinstance(row[key], str):
+            return f"'{key}' must be a text; got {json.dumps(row[key])[:60]}"
+    return ""
+
+
+def answer_rows(
+    target: str,
+    rows: Iterator[dict[str, Any]],
+    answers: Callable[[Iterator[dict[str, Any]]], Iterable[Mapping[str, Any]]],
+    *,
+    doing: str,
+    count: int,
+    unit: str,
+) -> None:
+    """Writes a JSON object for each row, with its `id` where it has one, and says how long it took.
+
+    Args:
+      target: `--output_file`.
+      rows: what is answered.
+      answers: from rows to objects, in their order and a few at a time.
+      doing: what is shown meanwhile: "answering".
+      count: how many rows there are.
+      unit: what they are called.
+
+    Raises:
+      JobError: the disk is full or fails.
+    """
+    rows, again = itertools.tee(rows)
+    objects = (
+        ({"id": row["id"]} if "id" in row else {}) | dict(answer)
+        for row, answer in track(zip(rows, answers(again)), doing, count, unit)
+    )
+    with told_when_written(target, count, unit):
+        write_json_lines(target, objects)
+
+
+@contextlib.contextmanager
+def told_when_written(target: str, count: int, unit: str) -> Iterator[None]:
+    """Says at the end what was written, and how fast."""
+    start = time.monotonic()
+    yield
+    seconds = time.monotonic() - start
+    print(f"wrote {target}: {count:,} {unit} in {seconds:.1f} s ({count / max(seconds, 1e-9):.1f} a second)")
+
+
+@contextlib.contextmanager
+def loading(path: str) -> Iterator[None]:
+    """Says at the end how long a model took to load."""
+    start = time.monotonic()
+    # Batches differ in length, so much memory is freed and asked for again.
+    keep_freed_memory()
+    with Progress("loading the model"):
+        yield
+    logger.info("loaded %s in %.1f s", path, time.monotonic() - start)
 
 
 def write_json_lines(target: str, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -1,22 +1,17 @@
 """The job of `python -m bert_tf2.classify`."""
 
 import dataclasses
-import logging
 import os
-import time
 from typing import Any, TextIO
 
 from bert_tf2 import cli, files
 from bert_tf2.errors import UserError
 from bert_tf2.inference.text_classifier import Prediction, TextClassifier, is_empty
-from bert_tf2.jobs.commands.asking import answer_lines, same_file
+from bert_tf2.jobs.commands.asking import answer_lines, check_one_or_many, loading, told_when_written
 from bert_tf2.jobs.commands.rows_to_classify import InputFile, check_output, write_rows
-from bert_tf2.memory import keep_freed_memory
-from bert_tf2.options import Options, at_least, option, refuse_given, require_given, required
+from bert_tf2.options import Options, at_least, option, require_given, required
 from bert_tf2.progress import track
 from bert_tf2.runtime import job
-
-logger = logging.getLogger(__name__)
 
 _OF_INPUT_FILES = ("text_column", "text_b_column", "output_file", "overwrite")
 _MOST_SHOWN = 5
@@ -127,19 +122,14 @@ def _pair(line: str) -> tuple[str, str | None]:
 def _check(options: ClassifyOptions) -> None:
     needed = {"model_dir": "the directory of a training, or an exported model for text"}
     require_given(options, needed | ({} if options.input_file is None else {"output_file": "where the predictions go"}))
+    check_one_or_many(options, ["text", "text_b"], _OF_INPUT_FILES, "texts")
     if options.input_file is None:
         if options.text is not None and is_empty(options.text, options.text_b):
             raise UserError("--text: empty text")
-        refuse_given(options, _OF_INPUT_FILES, "is for --input_file; give that too, or leave it out")
         if options.text_b is not None and options.text is None:
             raise UserError("--text_b is the second text of a pair; give the first with --text, or both in --input_file")
         return
-    for flag in ("text", "text_b"):
-        if getattr(options, flag) is not None:
-            raise UserError(f"--input_file brings its own texts; leave out --{flag}")
     target = required(options.output_file)
-    if same_file(options.input_file, target):
-        raise UserError(f"--output_file={target} is --input_file; name another file")
     if files.exists(files.expand(target)) and not options.overwrite:
         raise UserError(f"--output_file={target} is there already; name another file, or give --overwrite")
     if os.path.isdir(files.expand(target)):
@@ -147,25 +137,22 @@ def _check(options: ClassifyOptions) -> None:
 
 
 def _load(options: ClassifyOptions) -> TextClassifier:
-    start = time.monotonic()
-    # Batches differ in length, so much memory is freed and asked for again.
-    keep_freed_memory()
-    classifier = TextClassifier.load(required(options.model_dir), options.load_checkpoint)
-    # The first call costs much more than the others.
-    classifier.predict("a", "a" if classifier.has_pairs else None)
-    logger.info("loaded %s in %.1f s", options.model_dir, time.monotonic() - start)
+    path = required(options.model_dir)
+    with loading(path):
+        classifier = TextClassifier.load(path, options.load_checkpoint)
+        # The first call costs much more than the others.
+        classifier.predict("a", "a" if classifier.has_pairs else None)
     return classifier
 
 
 def _classify_file(classifier: TextClassifier, options: ClassifyOptions, source: InputFile, count: int) -> int:
-    start, target = time.monotonic(), files.expand(required(options.output_file))
+    target = files.expand(required(options.output_file))
     # The rows are read twice side by side; those between the two readers are a few batches.
     predictions = classifier.predictions(((row.text, row.text_b) for row in source.rows()), options.batch_size)
     names = _names(classifier)
     cells = (_cells(prediction) for prediction in track(predictions, "classifying", count, "texts"))
-    write_rows(target, source, names, cells)
-    seconds = time.monotonic() - start
-    print(f"wrote {target}: {count:,} predictions in {seconds:.1f} s ({count / max(seconds, 1e-9):.1f} a second)")
+    with told_when_written(target, count, "predictions"):
+        write_rows(target, source, names, cells)
     return count
 
 

@@ -1,24 +1,17 @@
 """The job of `python -m bert_tf2.fill_mask`."""
 
 import dataclasses
-import itertools
 import json
-import logging
-import time
 from collections.abc import Iterator
 from typing import Any, TextIO
 
 from bert_tf2 import cli, files
-from bert_tf2.data.sources.text_files import read_jsonl
 from bert_tf2.errors import UserError
 from bert_tf2.inference.mask_filler import Candidate, MaskFiller
-from bert_tf2.jobs.commands.asking import answer_lines, same_file, write_json_lines
+from bert_tf2.jobs.commands.asking import answer_lines, answer_rows, check_one_or_many, json_rows, loading
 from bert_tf2.options import Options, at_least, option, require_given, required
-from bert_tf2.progress import during, track
 from bert_tf2.runtime import job
 from bert_tf2.text.vocabulary import MASK
-
-logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,10 +76,17 @@ def fill_mask(options: FillMaskOptions, texts: TextIO | None = None) -> int:
     """
     _check(options)
     if options.input_file is not None:
-        source = files.require_file(options.input_file, "input_file")
+        source, target = files.require_file(options.input_file, "input_file"), files.expand(required(options.output_file))
         # All of it is looked at before the model is loaded.
         count = sum(1 for _ in _rows(source))
-        return _fill_file(_load(options), options, source, files.expand(required(options.output_file)), count)
+        filler = _load(options)
+
+        def fillings(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+            for masks in filler.filled((row["text"] for row in rows), options.top_k, options.batch_size):
+                yield {"masks": [[dataclasses.asdict(candidate) for candidate in mask] for mask in masks]}
+
+        answer_rows(target, _rows(source), fillings, doing="filling", count=count, unit="texts")
+        return count
     filler = _load(options)
     if options.text is not None:
         print(shown(filler.fill(options.text, options.top_k)))
@@ -106,63 +106,27 @@ def _check(options: FillMaskOptions) -> None:
         raise UserError("--init_checkpoint and --model_dir are two models; give the one that fills")
     if options.vocab_file is not None and options.sp_model_file is not None:
         raise UserError("--vocab_file and --sp_model_file are two vocabularies; give the model's own")
-    if options.input_file is None:
-        if options.output_file is not None:
-            raise UserError("--output_file is for the fillings of --input_file; give that too, or leave it out")
-        if options.text is not None and MASK not in options.text:
-            raise UserError(f"--text holds no {MASK}; write {MASK} where a word is to be found")
-        return
-    if options.text is not None:
-        raise UserError("--input_file brings its own texts; leave out --text")
-    if same_file(options.input_file, required(options.output_file)):
-        raise UserError(f"--output_file={options.output_file} is --input_file; name another file")
+    check_one_or_many(options, ["text"], ["output_file"], "texts")
+    if options.text is not None and MASK not in options.text:
+        raise UserError(f"--text holds no {MASK}; write {MASK} where a word is to be found")
 
 
-@during("loading the model")
 def _load(options: FillMaskOptions) -> MaskFiller:
-    start = time.monotonic()
     path = files.expand(required(options.init_checkpoint or options.model_dir))
-    filler = MaskFiller.from_checkpoint(
-        path,
-        vocab_file=options.vocab_file,
-        bert_config_file=options.bert_config_file,
-        do_lower_case=options.do_lower_case,
-        strip_accents=options.strip_accents,
-        sp_model_file=options.sp_model_file,
-    )
-    logger.info("loaded %s in %.1f s", path, time.monotonic() - start)
-    return filler
-
-
-def _fill_file(filler: MaskFiller, options: FillMaskOptions, source: str, target: str, count: int) -> int:
-    start = time.monotonic()
-    rows, again = itertools.tee(_rows(source))
-    filled = filler.filled((row["text"] for row in again), options.top_k, options.batch_size)
-    write_json_lines(target, (_as_json(row, masks) for row, masks in track(zip(rows, filled), "filling", count, "texts")))
-    seconds = time.monotonic() - start
-    print(f"wrote {target}: {count:,} texts in {seconds:.1f} s ({count / max(seconds, 1e-9):.1f} a second)")
-    return count
-
-
-def _as_json(row: dict[str, Any], masks: list[list[Candidate]]) -> dict[str, Any]:
-    known = {"id": row["id"]} if "id" in row else {}
-    return known | {"masks": [[dataclasses.asdict(candidate) for candidate in mask] for mask in masks]}
+    with loading(path):
+        return MaskFiller.from_checkpoint(
+            path,
+            vocab_file=options.vocab_file,
+            bert_config_file=options.bert_config_file,
+            do_lower_case=options.do_lower_case,
+            strip_accents=options.strip_accents,
+            sp_model_file=options.sp_model_file,
+        )
 
 
 def _rows(path: str) -> Iterator[dict[str, Any]]:
-    """The objects of a file of texts.
+    return json_rows(path, ("text",), "texts", _lacks_mask)
 
-    Raises:
-      UserError: a line is no such object; the message holds its number.
-    """
-    empty = True
-    for number, row, line in read_jsonl(path):
-        empty = False
-        if row is None or not isinstance(row.get("text"), str):
-            found = f"'{line[:60]}'" if line.strip() else "a blank line"
-            raise UserError(f'{path}:{number}: expected a JSON object {{"text": …}}; found {found}')
-        if MASK not in row["text"]:
-            raise UserError(f"{path}:{number}: the text holds no {MASK}: {json.dumps(row['text'])[:60]}")
-        yield row
-    if empty:
-        raise UserError(f"--input_file={path} holds no texts")
+
+def _lacks_mask(row: dict[str, Any]) -> str:
+    return "" if MASK in row["text"] else f"the text holds no {MASK}: {json.dumps(row['text'])[:60]}"
