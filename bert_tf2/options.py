@@ -19,6 +19,7 @@ from bert_tf2.errors import UserError, did_you_mean
 
 logger = logging.getLogger(__name__)
 _Value = typing.TypeVar("_Value")
+_Instance = typing.TypeVar("_Instance", bound="Options")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +119,7 @@ class Options:
         such option.
     """
 
-    def __new__(cls, *arguments: Any, **values: Any) -> "Options":
+    def __new__(cls: type[_Instance], *arguments: Any, **values: Any) -> _Instance:
         # Before the dataclass's own __init__, which would raise a bare TypeError.
         refuse_unknown(values, [field.name for field in dataclasses.fields(cls)], cls.__name__)
         return super().__new__(cls)

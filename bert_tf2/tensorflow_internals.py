@@ -3,19 +3,24 @@
 `tests/test_tensorflow_internals.py` has a test of each that says which is gone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
-__all__ = ["AdjustedCoefficients", "FormerParts", "TrackableObjectGraph", "create_slots"]
+__all__ = ["AdjustedCoefficients", "FormerParts", "TrackableObjectGraph", "create_slots", "write_method"]
 
 
 def create_slots(optimizer: tf_keras.optimizers.legacy.Optimizer, variables: Sequence[tf.Variable]) -> None:
     """Makes an optimizer's variables now, which else appear at its first step."""
     optimizer._create_all_weights(variables)
+
+
+def write_method(writer: tf.io.TFRecordWriter) -> Callable[[bytes], None]:
+    """What writes a record: the `write` of the writer's base class, to which its own, in Python, only passes on."""
+    return super(tf.io.TFRecordWriter, writer).write
 
 
 class AdjustedCoefficients:

@@ -21,7 +21,7 @@ A command takes it with `--module_import=path/to/this/file.py`.
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bert_tf2 import files
@@ -68,7 +68,7 @@ class DataProcessor:
         """The examples for evaluation."""
         raise UserError(f"{self.name()} has no evaluation data (get_dev_examples is not defined)")
 
-    def get_test_examples(self, data_dir: str) -> Iterable[InputExample] | dict[str, Iterable[InputExample]]:
+    def get_test_examples(self, data_dir: str) -> Iterable[InputExample] | Mapping[str, Iterable[InputExample]]:
         """The examples for prediction, or a dictionary of them by language; their labels may be None."""
         raise UserError(f"{self.name()} has no test data (get_test_examples is not defined)")
 
@@ -76,7 +76,7 @@ class DataProcessor:
         """The label names; a label's id is its place."""
         raise UserError(f"{self.name()} does not say its labels (get_labels is not defined)")
 
-    def extra_splits(self, data_dir: str) -> dict[str, Callable[[], Iterable[InputExample]]]:
+    def extra_splits(self, data_dir: str) -> Mapping[str, Callable[[], Iterable[InputExample]]]:
         """Further splits to evaluate or predict, such as `eval_mismatched`: what gives their examples, by name.
 
         The names begin with `eval_` or `test_`; each is prepared and used whenever `eval` or `test` is.
@@ -165,7 +165,7 @@ def check_processor(processor: Any, data_dir: str, splits: tuple[str, ...] = ("t
             print(f"  {split}: none (get_{split}_examples is not defined)")
             continue
         examples = getattr(processor, f"get_{split}_examples")(data_dir)
-        for name, part in examples.items() if isinstance(examples, dict) else [(split, examples)]:
+        for name, part in examples.items() if isinstance(examples, Mapping) else [(split, examples)]:
             _check_split(name, part, labels, labelled=split != "test")
 
 

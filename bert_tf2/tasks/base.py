@@ -136,10 +136,14 @@ class Task(abc.ABC):
     def measures(self, outputs: Any, batch: Batch) -> dict[str, tf.Tensor]:
         """A float32 scalar for each of `measure_names`, summed over all parts and steps between two reports.
 
-        `metrics_of_sums`, which a task with measures has, makes the reported metrics of the sums. A measure called `tokens` is
-        told as a rate.
+        `metrics_of_sums` makes the reported metrics of the sums. A measure called `tokens` is told as a rate.
         """
         del outputs, batch
+        return {}
+
+    def metrics_of_sums(self, sums: Mapping[str, float]) -> dict[str, float]:
+        """The metrics that are reported while training, from the sums of `measures`."""
+        del sums
         return {}
 
     @abc.abstractmethod

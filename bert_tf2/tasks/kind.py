@@ -52,7 +52,7 @@ class Kind:
                 " or ".join(_FILES): "the files to make records of",
                 " or ".join(f"{split}_data_output_path" for split in SPLITS): "the records to write",
             }
-        needed = {}
+        needed: dict[str, str] = {}
         for split in SPLITS:
             file, output = f"{split}_file", f"{split}_data_output_path"
             needed |= {output: f"where the records of --{file} go"} if file in own else {}

@@ -44,7 +44,8 @@ class KindOptions(Options):
     def whole(cls) -> type["KindOptions"]:
         if cls._common is not None:
             return cls
-        return _whole(cls, tuple((name, getattr(kinds.get(name), cls.part)) for name in kinds.names()))
+        common: type = cls
+        return _whole(common, tuple((name, getattr(kinds.get(name), cls.part)) for name in kinds.names()))
 
     @classmethod
     def heading(cls, field: dataclasses.Field) -> str:

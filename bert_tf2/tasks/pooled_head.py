@@ -1,5 +1,7 @@
 """The head that kinds share whose logits come from the pooled output."""
 
+from typing import Any
+
 import tensorflow as tf
 import tf_keras
 
@@ -17,7 +19,7 @@ class ClassificationHead(tf_keras.layers.Layer):
       initializer_range: standard deviation of the truncated normal the kernel starts from.
     """
 
-    def __init__(self, num_labels: int, initializer_range: float, **kwargs):
+    def __init__(self, num_labels: int, initializer_range: float, **kwargs: Any):
         super().__init__(dtype="float32", **kwargs)
         self.out_proj = tf_keras.layers.Dense(
             num_labels,

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf2.data.batches.pipeline import Plan, Records
+from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.errors import NonFiniteLossError
 from bert_tf2.tasks.base import Task
 from bert_tf2.training.history import POINT, History
@@ -139,7 +140,8 @@ class Measurements:
     def _example_ids(self, step: int) -> str:
         rows, shown = self._plan.rows(step), _SHOWN_EXAMPLES
         if any(spec.key == "example_id" for spec in self._records.specs):
-            ids = [str(number) for number in self._records.parse(rows)["example_id"]]
+            serialized = tf.constant([self._records.read(int(row)) for row in rows])
+            ids = [str(number) for number in parse_records(serialized, self._records.specs)["example_id"].numpy()]
         else:
             ids, shown = [self._records.location(int(row)) for row in rows], _SHOWN_PLACES
         return ", ".join(ids[:shown]) + (", …" if len(ids) > shown else "")

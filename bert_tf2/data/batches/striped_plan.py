@@ -1,6 +1,7 @@
 """The order of pre-training's records: every step's rows are known from its number, whatever the size of the corpus."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -64,15 +65,15 @@ class StripedPlan:
             return self._rows_of_samples(samples), samples
         window, place = divmod(step, _WINDOW_BATCHES)
         if self._window[0] != window:
-            self._window = (window, *self._sorted_window(window))
+            self._window = (window, *self._sorted_window(window, self._lengths_of))
         _, rows, samples = self._window
         return rows[place], samples[place]
 
-    def _sorted_window(self, window: int) -> tuple[np.ndarray, np.ndarray]:
+    def _sorted_window(self, window: int, lengths_of: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         size = _WINDOW_BATCHES * self.batch_size
         samples = window * size + np.arange(size, dtype=np.int64)
         rows = self._rows_of_samples(samples)
-        order = np.argsort(self._lengths_of(rows), kind="stable").reshape(_WINDOW_BATCHES, self.batch_size)
+        order = np.argsort(lengths_of(rows), kind="stable").reshape(_WINDOW_BATCHES, self.batch_size)
         random = np.random.Generator(np.random.Philox(key=[self._seed & 0xFFFFFFFFFFFFFFFF, window]))
         order = order[random.permutation(_WINDOW_BATCHES)]
         return rows[order], samples[order]
@@ -118,7 +119,7 @@ def _feistel(values: np.ndarray, half: np.ndarray, mask: np.ndarray, keys: np.nd
     return left << half | right
 
 
-def _mixed(values: np.ndarray) -> np.ndarray:
+def _mixed(values: Any) -> Any:
     """SplitMix64's mixing function (Steele, Lea and Flood 2014): uint64 to uint64, one to one."""
     with np.errstate(over="ignore"):
         values = values + np.uint64(0x9E3779B97F4A7C15)

@@ -211,9 +211,9 @@ def read_meta_data(path: str) -> MetaData:
         raise UserError(f"{path}: not metadata: expected a JSON object, found {type(value).__name__}")
     for key, kind in _REQUIRED.items():
         if key not in value:
-            kind = file_kinds.json_kind(value)
-            if kind is not None and "meta_data" not in kind:
-                raise UserError(f"{path} is {kind}, not {wanted}; {cure}")
+            other = file_kinds.json_kind(value)
+            if other is not None and "meta_data" not in other:
+                raise UserError(f"{path} is {other}, not {wanted}; {cure}")
             # The garden's metadata for tagging and retrieval lack some; those records are of no use here either.
             raise UserError(f"{path}: the key '{key}' is missing; prepare the data again with create_finetuning_data.py")
         _check(path, key, value[key], kind)

@@ -4,6 +4,7 @@ Records hold unpadded lists or Google's fixed-length layout; both are taken.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
 
@@ -18,9 +19,9 @@ from bert_tf2.data.records.feature_spec import (
     with_choice_lengths,
 )
 
-_Size = int | tf.Tensor
-_Values = tf.Tensor | tf.RaggedTensor
-_Feature = tf.io.FixedLenFeature | tf.io.FixedLenSequenceFeature | tf.io.RaggedFeature
+_Size: TypeAlias = int | tf.Tensor
+_Values: TypeAlias = tf.Tensor | tf.RaggedTensor
+_Feature: TypeAlias = tf.io.FixedLenFeature | tf.io.FixedLenSequenceFeature | tf.io.RaggedFeature
 
 
 def parse_records(

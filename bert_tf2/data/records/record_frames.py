@@ -12,6 +12,7 @@ import shutil
 import struct
 import tempfile
 import zlib
+from typing import IO, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -20,12 +21,15 @@ from bert_tf2 import file_kinds, files
 from bert_tf2.crc32c import masked_crc32c
 from bert_tf2.errors import JobError, UserError
 
+Content: TypeAlias = bytes | mmap.mmap
+"""The bytes of a file, in memory or mapped."""
+
 HEADER = struct.Struct("<QI")
 FOOTER = struct.Struct("<I")
 _GZIP_MAGIC = b"\x1f\x8b\x08"
 
 
-def read(path: str) -> bytes | mmap.mmap:
+def read(path: str) -> Content:
     """The uncompressed bytes of a file; a local plain file is mapped, not read.
 
     Raises:
@@ -48,7 +52,7 @@ def read(path: str) -> bytes | mmap.mmap:
         raise _damaged_gzip(path, error) from None
 
 
-def mapped(path: str) -> bytes | mmap.mmap:
+def mapped(path: str) -> Content:
     """The uncompressed bytes of a file, always mapped: what is compressed or remote goes to a temporary file first.
 
     Raises:
@@ -77,17 +81,18 @@ def mapped(path: str) -> bytes | mmap.mmap:
         return _mapped(copy)
 
 
-def _mapped(file) -> bytes | mmap.mmap:
+def _mapped(file: IO[bytes]) -> Content:
     return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if os.fstat(file.fileno()).st_size else b""
 
 
-def starts(path: str, content: bytes | mmap.mmap) -> np.ndarray:
+def starts(path: str, content: Content) -> np.ndarray:
     """Where the frame of each record begins: int64 [N].
 
     Raises:
       UserError: the file ends inside a frame.
     """
-    found, position, total = [], 0, len(content)
+    found: list[int] = []
+    position, total = 0, len(content)
     read_length, add, around = struct.Struct("<Q").unpack_from, found.append, HEADER.size + FOOTER.size
     while position + around <= total:
         add(position)

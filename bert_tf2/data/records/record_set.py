@@ -29,7 +29,13 @@ class RecordSet:
 
     finish: Callable[[dict[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]] | None = None
 
-    def __init__(self, paths: Sequence[str], specs: Sequence[FeatureSpec], contents: Sequence, starts: Sequence[np.ndarray]):
+    def __init__(
+        self,
+        paths: Sequence[str],
+        specs: Sequence[FeatureSpec],
+        contents: Sequence[record_frames.Content],
+        starts: Sequence[np.ndarray],
+    ):
         self.paths = list(paths)
         self.specs = list(specs)
         self._contents = list(contents)
@@ -74,7 +80,7 @@ class RecordSet:
             _compare(records, expected)
         if len(records) == 0:
             raise UserError(f"--{flag}: {', '.join(paths)} holds no records")
-        check_features(records)
+        check_features(records.read(0), records.specs, records.location(0))
         return records
 
     @classmethod
@@ -200,7 +206,7 @@ def size_counter(specs: Sequence[FeatureSpec]) -> Callable[[Sequence[bytes]], di
     return lambda serialized: {axis: sizes.numpy() for axis, sizes in count(tf.constant(serialized, tf.string)).items()}
 
 
-def _frames(path: str, content: Sequence) -> np.ndarray:
+def _frames(path: str, content: record_frames.Content) -> np.ndarray:
     """Where the data of each record begins and ends: int64 [N, 2]."""
     starts = record_frames.starts(path, content)
     ends = np.append(starts[1:], len(content))[: len(starts)] - record_frames.FOOTER.size
@@ -245,22 +251,22 @@ def _compare(records: RecordSet, expected: RecordFile) -> None:
         )
 
 
-def check_features(records: "RecordSet", row: int = 0) -> None:
-    """Compares a record's features with the specs, so that records of another task are named as such.
+def check_features(record: bytes, specs: Sequence[FeatureSpec], location: str) -> None:
+    """Compares a serialized record's features with the specs, so that records of another task are named as such.
 
     Raises:
       UserError: a feature is not there.
     """
     first = tf.train.Example()
     try:
-        first.ParseFromString(records.read(row))
+        first.ParseFromString(record)
     except Exception:
-        raise UserError(f"{records.location(row)}: not a tf.train.Example") from None
+        raise UserError(f"{location}: not a tf.train.Example") from None
     held: Mapping = first.features.feature
-    for spec in with_choice_lengths([spec for spec in records.specs if spec.in_batch]):
+    for spec in with_choice_lengths([spec for spec in specs if spec.in_batch]):
         if not spec.optional and not any(name in held for name in (spec.name, *spec.aliases)):
             raise UserError(
-                f"{records.location(row)} has no feature '{spec.name}'.{did_you_mean(spec.name, held)} "
+                f"{location} has no feature '{spec.name}'.{did_you_mean(spec.name, held)} "
                 f"It holds {', '.join(sorted(held))}; were these records written for another task or for prediction?"
             )
 

@@ -57,7 +57,8 @@ class RecordStream:
         """
         if not records:
             return
-        footer, parts = struct.Struct("<I").pack, []
+        footer = struct.Struct("<I").pack
+        parts: list[bytes] = []
         for record in records:
             parts += (_head(len(record)), record, footer(masked_crc32c(record)))
         self._records += len(records)

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -11,6 +11,7 @@ from bert_tf2.data.records.feature_spec import FeatureSpec
 from bert_tf2.data.records.metadata import RecordFile
 from bert_tf2.data.records.wire_format import ExampleEncoder, Values
 from bert_tf2.errors import JobError, UserError
+from bert_tf2.tensorflow_internals import write_method
 
 
 class RecordWriter:
@@ -47,8 +48,7 @@ class RecordWriter:
         self.encoder = ExampleEncoder(specs, pad_to)
         with self._disk_errors():
             self._writer = tf.io.TFRecordWriter(self._temporary, "GZIP" if gzip else None)
-        # The class's own `write` only passes on to its base class.
-        self._write = super(tf.io.TFRecordWriter, self._writer).write
+        self._write = write_method(self._writer)
         self._records = 0
         self._finished: RecordFile | None = None
 
@@ -113,7 +113,7 @@ class RecordWriter:
             self.discard()
 
     @contextlib.contextmanager
-    def _disk_errors(self):
+    def _disk_errors(self) -> Iterator[None]:
         try:
             yield
         except (tf.errors.OpError, OSError) as error:

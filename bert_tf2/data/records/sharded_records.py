@@ -40,7 +40,7 @@ class ShardedRecords:
 
     def __init__(self, paths: Sequence[str], specs: Sequence[FeatureSpec], own: Sequence[int], sizes: np.ndarray):
         self.paths, self.specs, self.own, self.sizes = list(paths), list(specs), list(own), sizes
-        self._contents: dict[int, bytes] = {}
+        self._contents: dict[int, record_frames.Content] = {}
         self._starts: dict[int, np.ndarray] = {}
         self._count, self._axes = size_counter(specs), counted_axes(specs)
         self._row_sizes: dict[int, tuple[int, ...]] = {}
@@ -83,7 +83,8 @@ class ShardedRecords:
         records = cls(paths, specs, own, np.array(known, np.int64))
         for index in own:
             records._open(index)
-        check_features(records, own[0] << _RECORD_BITS)
+        first = own[0] << _RECORD_BITS
+        check_features(records.read(first), records.specs, records.location(first))
         return records
 
     def _open(self, file: int) -> None:
@@ -126,26 +127,26 @@ class ShardedRecords:
 
     def sizes_of(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Sizes of some rows without padding, on the axes that `row_sizes` counts: int32, as many as rows; remembered a while."""
-        rows = np.asarray(rows).tolist()
-        unknown = [row for row in rows if row not in self._row_sizes]
+        wanted = np.asarray(rows).tolist()
+        unknown = [row for row in wanted if row not in self._row_sizes]
         if unknown:
             if len(self._row_sizes) > _MOST_KEPT_SIZES:
                 self._row_sizes.clear()
-                unknown = rows
+                unknown = wanted
             try:
                 counted = self._count([self.read(row) for row in unknown])
             except tf.errors.InvalidArgumentError as error:
                 reason = error.message.strip().splitlines()[0]
                 raise UserError(f"cannot parse the record in {self.location(unknown[0])} or one near it: {reason}") from None
             self._row_sizes.update(zip(unknown, zip(*(counted[axis].tolist() for axis in self._axes))))
-        columns = np.array([self._row_sizes[row] for row in rows], np.int32).reshape(len(rows), len(self._axes)).T
+        columns = np.array([self._row_sizes[row] for row in wanted], np.int32).reshape(len(wanted), len(self._axes)).T
         return dict(zip(self._axes, columns))
 
     def lengths_of(self, rows: np.ndarray) -> np.ndarray:
         """Number of tokens of some rows without padding: int32, as many as rows."""
         return self.sizes_of(rows)[TOKENS]
 
-    def rows_of(self, files: np.ndarray, records: np.ndarray) -> np.ndarray:
+    def rows_of(self, files: np.ndarray | int, records: np.ndarray) -> np.ndarray:
         """The numbers of rows, from those of files and of records in them: int64."""
         return np.asarray(files, np.int64) << _RECORD_BITS | np.asarray(records, np.int64)
 

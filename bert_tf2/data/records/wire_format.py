@@ -6,6 +6,7 @@ Building the message object of each example would take longer than tokenizing it
 import itertools
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -110,7 +111,7 @@ class _FeatureEncoder:
         self._heads: dict[int, bytes] = {}
         self._padding = b"" if spec.dtype == "string" else self._list([spec.pad])
 
-    def encode(self, values: Values) -> bytes:
+    def encode(self, values: Any) -> bytes:
         """The entry's bytes; see `ExampleEncoder.entries`."""
         if self.spec.dtype == "int64":
             if values.__class__ is bytes:
@@ -174,7 +175,7 @@ class ExampleEncoder:
     """
 
     def __init__(self, specs: Sequence[FeatureSpec], pad_to: Mapping[str, int] | None = None):
-        fixed = {None: None, **(pad_to or {})}
+        fixed = pad_to or {}
         assert CHOICES not in fixed, "records hold the choices there are"
 
         def length(spec: FeatureSpec) -> int | None:
@@ -197,7 +198,7 @@ class ExampleEncoder:
         features = self._with_choice_lengths(features) if self._has_choices else features
         return b"".join([self._encoders[name].encode(values) for name, values in features.items()])
 
-    def _with_choice_lengths(self, features: Mapping[str, Values]) -> Mapping[str, Values]:
+    def _with_choice_lengths(self, features: Mapping[str, Any]) -> Mapping[str, Values]:
         """Adds the tokens of each choice, of which every feature must have the same number."""
         lengths, known_by = None, ""
         for name, values in features.items():

@@ -7,6 +7,7 @@ google-research/bert (premise first). Benchmark: Wang et al. 2018, https://arxiv
 import dataclasses
 import os
 from collections.abc import Iterator
+from typing import Any
 
 from bert_tf2.data.examples import InputExample
 from bert_tf2.data.processors import DataProcessor, data_path, make, processors
@@ -38,9 +39,9 @@ _F1 = ("accuracy", "f1")
 _SENTENCES = ("sentence1", "sentence2")
 _NLI_ROW = (*_SENTENCES, "gold_label")
 _MSR = ("#1 String", "#2 String", "Quality")
-_MSR_ORIGINAL = {"id_file": "mrpc_dev_ids.tsv", "ids": ("#1 ID", "#2 ID")}
+_MSR_ORIGINAL: dict[str, Any] = {"id_file": "mrpc_dev_ids.tsv", "ids": ("#1 ID", "#2 ID")}
 _PAWS_ROW = (*_SENTENCES, "label")
-_COLA = {"text_a": "sentence", "label": "label", "columns": ("source", "label", "star", "sentence")}
+_COLA: dict[str, Any] = {"text_a": "sentence", "label": "label", "columns": ("source", "label", "star", "sentence")}
 
 
 def _mnli(name: str, dev: str, test: str, extra: dict[str, Layout]) -> Dataset:

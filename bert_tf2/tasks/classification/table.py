@@ -1,9 +1,10 @@
 """Reading published data sets that are described by rows of a table (`bert_tf2.tasks.classification.glue`)."""
 
 import dataclasses
+import functools
 import itertools
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from bert_tf2 import files
 from bert_tf2.data.examples import InputExample
@@ -105,7 +106,7 @@ class TableProcessor(DataProcessor):
             self._train_languages = dataset.languages if language == "all" else (language,)
             self._other_languages = self._train_languages if only_language else dataset.languages
 
-    def get_processor_name(self) -> str:
+    def name(self) -> str:
         return self.dataset.name
 
     def get_labels(self) -> list[str]:
@@ -117,19 +118,19 @@ class TableProcessor(DataProcessor):
     def get_dev_examples(self, data_dir: str) -> Iterator[InputExample]:
         return self._each_language(data_dir, self.dataset.dev, "dev", self._other_languages)
 
-    def get_test_examples(self, data_dir: str) -> Iterator[InputExample] | dict[str, Iterator[InputExample]]:
+    def get_test_examples(self, data_dir: str) -> Iterable[InputExample] | Mapping[str, Iterable[InputExample]]:
         languages = self._other_languages
         if len(languages) < 2:
             return self._each_language(data_dir, self.dataset.test, "test", languages)
         return {language: self._each_language(data_dir, self.dataset.test, "test", (language,)) for language in languages}
 
-    def extra_splits(self, data_dir: str) -> dict[str, Callable[[], Iterator[InputExample]]]:
+    def extra_splits(self, data_dir: str) -> Mapping[str, Callable[[], Iterable[InputExample]]]:
         """The splits of the table's `extra` whose files are there."""
         present = {}
         for split, layout in self.dataset.extra.items():
             path = data_path(data_dir, layout.file)
             if _exists(path):
-                present[split] = lambda path=path, layout=layout, split=split: self._examples(path, (layout,), split, data_dir)
+                present[split] = functools.partial(self._examples, path, (layout,), split, data_dir)
         return present
 
     def _each_language(
@@ -158,9 +159,10 @@ class TableProcessor(DataProcessor):
         layout, names = _fitting(path, layouts, first, self._label_of)
         if layout.columns:
             rows = itertools.chain([first], rows)
-        text_a, text_b, label, language = (
+        text_a = names.index(layout.text_a)
+        text_b, label, language = (
             names.index(name) if name is not None else None
-            for name in (layout.text_a, layout.text_b, layout.label, layout.language if languages else None)
+            for name in (layout.text_b, layout.label, layout.language if languages else None)
         )
         ids = [names.index(name) for name in layout.ids]
         listed = _ids(data_path(data_dir, layout.id_file)) if layout.id_file else None

@@ -92,10 +92,8 @@ class DocumentEncoder:
         ), counts
 
     def _encoded(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        if self._places_words:
-            return self._encode(texts)
-        ids, lengths = self._encode(texts)
-        return ids, lengths, self._begins_word[ids]
+        ids, lengths, *begin_words = self._encode(texts)
+        return ids, lengths, begin_words[0] if self._places_words else self._begins_word[ids]
 
 
 def continues_word(tokenizer: Any, id: int) -> bool:

@@ -6,6 +6,8 @@ gives `round(n * masked_lm_prob)` predictions, at least one and at most `max_pre
 word. Runs of words (`max_ngram_size`) are chosen as in the model garden: their length n with a weight of 1/n.
 """
 
+from typing import Any
+
 import numpy as np
 
 
@@ -171,7 +173,7 @@ def _ordered_keys(candidates: np.ndarray, rng: np.random.Generator) -> np.ndarra
     width = candidates.shape[1]
     bits = max(width - 1, 1).bit_length()
     # The place in the lowest bits settles ties. Of 512 places each has 22 random bits besides.
-    kind = np.uint32 if bits <= 9 else np.uint64
+    kind: Any = np.uint32 if bits <= 9 else np.uint64
     drawn = rng.integers(0, np.iinfo(kind).max, candidates.shape, kind, endpoint=True)
     keys = drawn >> kind(bits + 1) << kind(bits) | np.arange(width, dtype=kind)
     keys[~candidates] |= kind(1 << (kind(0).itemsize * 8 - 1))

@@ -1,6 +1,8 @@
 """Pre-training: masked tokens are guessed, and whether one segment follows the other (Devlin et al. 2018, section 3.1)."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -119,7 +121,7 @@ class PretrainingTask(Task):
             sums["next_sentence_correct"] = tf.reduce_sum(right * weights)
         return sums
 
-    def metrics_of_sums(self, sums: dict[str, float]) -> dict[str, float]:
+    def metrics_of_sums(self, sums: Mapping[str, float]) -> dict[str, float]:
         """The metrics of what `measures` gave, summed over any number of parts and steps."""
         # Of nothing there is no mean.
         predictions = sums["masked_lm_predictions"] or math.nan
@@ -179,7 +181,7 @@ class Predictions(tf_keras.layers.Layer):
       all_of_them: also those without weight, whose number would otherwise decide the shape.
     """
 
-    def __init__(self, all_of_them: bool, **kwargs):
+    def __init__(self, all_of_them: bool, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
         self._all_of_them = all_of_them
 

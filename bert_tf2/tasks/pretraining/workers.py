@@ -36,8 +36,9 @@ def make_shards(job: ShardJob, shards: Sequence[Shard], num_workers: int) -> Gen
       JobError: writing failed, or a worker died. Shards that were finished stay.
     """
     if min(num_workers, len(shards)) <= 1:
-        maker = ShardMaker(job) if shards else None
+        maker = None
         for shard in shards:
+            maker = maker or ShardMaker(job)
             yield shard, maker(shard)
         return
     workers = [_Worker(job) for _ in range(min(num_workers, len(shards)))]
@@ -84,6 +85,9 @@ class _Worker:
         self._process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._jobs, self._answers = self._process.stdin, self._process.stdout
         self._send(job.to_json())
 
     def make(self, shard: Shard) -> ShardResult:
@@ -93,7 +97,7 @@ class _Worker:
           UserError, JobError: what the worker raised, or it died.
         """
         self._send(shard.to_json())
-        line = self._process.stdout.readline()
+        line = self._answers.readline()
         if not line:
             code = self._process.wait()
             why = f"was killed by signal {-code} (out of memory?)" if code < 0 else f"ended with exit code {code}"
@@ -107,15 +111,15 @@ class _Worker:
         """Ends the process, whatever it is doing."""
         self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._jobs, self._answers):
             with contextlib.suppress(OSError):
                 pipe.close()
 
     def _send(self, value: dict) -> None:
         # A worker that died is noticed when its answer is read.
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(value) + "\n")
-            self._process.stdin.flush()
+            self._jobs.write(json.dumps(value) + "\n")
+            self._jobs.flush()
 
 
 def serve() -> None:

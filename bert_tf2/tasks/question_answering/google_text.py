@@ -68,13 +68,13 @@ def google_texts(text: str, tokens: Sequence[str], words: np.ndarray, spelling: 
     written, spelled = " ".join(words_written), " ".join(filter(None, words_spelled))
     lengths = _lengths(words_spelled)
     has_spelling = lengths > 0
-    word_ends = np.cumsum(lengths + has_spelling) - 1
-    word_begins = word_ends + 1 - lengths - has_spelling
+    ends = np.cumsum(lengths + has_spelling) - 1
+    begins = ends + 1 - lengths - has_spelling
     is_letter = _code_points(spelled) != _SPACE
     letters_in_front = np.append(np.cumsum(is_letter) - is_letter, [is_letter.sum()] * 2)
-    word_letters = np.append(0, np.cumsum(_lengths(words_written)))
-    surplus = (word_letters - letters_in_front[np.append(word_begins, len(spelled))]).tolist()
-    word_ends, word_begins, word_letters = word_ends.tolist(), word_begins.tolist(), word_letters.tolist()
+    letters = np.append(0, np.cumsum(_lengths(words_written)))
+    surplus = (letters - letters_in_front[np.append(begins, len(spelled))]).tolist()
+    word_ends, word_begins, word_letters = ends.tolist(), begins.tolist(), letters.tolist()
     letters_before, word_of = letters_in_front.tolist(), words.tolist()
     places = _places_of_letters(written)
     glued, token_begins, token_ends = _glue(tokens)

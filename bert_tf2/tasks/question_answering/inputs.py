@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bert_tf2.data.records.wire_format import ExampleEncoder, kept_varint, varint, varints
+from bert_tf2.data.records.wire_format import ExampleEncoder, Values, kept_varint, varint, varints
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
 
@@ -66,7 +66,7 @@ class InputEncoder:
 
     def _fixed(self, context_begin: int, count: int) -> bytes:
         """What depends on the lengths alone; there are few of them, so they are kept."""
-        features = {
+        features: dict[str, Values] = {
             "input_mask": b"\x01" * (context_begin + count + 1),
             "segment_ids": bytes(context_begin) + b"\x01" * (count + 1),
         }

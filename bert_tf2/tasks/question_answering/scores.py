@@ -136,7 +136,7 @@ def _percentages(scores: Sequence[QuestionScore]) -> tuple[float, float]:
 
 def _sum(values: Iterable[float]) -> float:
     """One value after the other, as every Python did before 3.12; `sum` rounds otherwise since."""
-    return functools.reduce(lambda total, value: total + value, values, 0)
+    return functools.reduce(lambda total, value: total + value, values, 0.0)
 
 
 def evaluate_v1(questions: Iterable[Question], predictions: Mapping[str, str], score: ScoreOf | None = None) -> dict[str, float]:
@@ -201,7 +201,8 @@ def _best_blanking(
     and of questions with equal odds it may count a part.
     """
     has_answer = {question.id: bool(question.answers) for question in questions if question.id in predictions}
-    current = best = len(has_answer) - sum(has_answer.values())
+    current: float = len(has_answer) - sum(has_answer.values())
+    best = current
     threshold = 0.0
     for id in sorted(null_odds, key=null_odds.__getitem__):
         if id in has_answer:

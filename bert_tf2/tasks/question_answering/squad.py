@@ -253,9 +253,9 @@ class _Reader:
         problems: list[tuple[str, str, Any]] = []
         note: Report = lambda *problem: problems.append(problem)  # noqa: E731
         found = [self._answer(f"{where}.answers[{i}]", answer, context_length, note) for i, answer in enumerate(answers)]
-        if not problems:
-            return tuple(found)
         usable = tuple([answer for answer in found if answer])
+        if not problems:
+            return usable
         if not usable or not self._answers_needed:
             self._report(*problems[0])
             return None

@@ -182,8 +182,14 @@ def make_questions(
     notices = options.check()
     place_tokens, encode_question = PlacingTokenizer(tokenizer), question_encoder(tokenizer, options.max_query_length)
     encode_input = InputEncoder(ExampleEncoder(squad_features(training=False)), tokenizer)
-    questions, contexts, context_of_question, records = [], [], [], []
-    rows, max_context, shares, truncated = [], [], {}, 0
+    questions: list[Question] = []
+    contexts: list[TokenizedContext] = []
+    records: list[bytes] = []
+    context_of_question: list[int] = []
+    rows: list[tuple[int, int, int, int]] = []
+    max_context: list[np.ndarray] = []
+    shares: dict[tuple[int, int, int], np.ndarray] = {}
+    truncated = 0
     with known_objects_left_alone():
         for paragraph in track(paragraphs, "reading questions", unit="paragraphs"):
             if not paragraph.questions:
@@ -212,12 +218,12 @@ def make_questions(
         notices += reading.warnings()
     if truncated:
         notices.append(f"{truncated:,} questions were cut to --max_query_length={options.max_query_length} tokens")
-    columns = np.array(rows, np.int32).reshape(-1, 4).T.copy()
+    numbers, begins, first_tokens, counts = np.array(rows, np.int32).reshape(-1, 4).T.copy()
     return QuestionSet(
         questions=questions,
         contexts=contexts,
         context_of_question=np.array(context_of_question, np.int32),
-        windows=Windows(*columns, np.concatenate([np.zeros(0, bool), *max_context])),
+        windows=Windows(numbers, begins, first_tokens, counts, np.concatenate([np.zeros(0, bool), *max_context])),
         version_2=any(question.is_impossible for question in questions) or bool(reading and reading.says_version_2),
         records=records,
         notices=notices,
