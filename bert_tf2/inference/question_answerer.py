@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
 from bert_tf2.errors import JobError, UserError
-from bert_tf2.model_directory.exported_models import inputs_and_outputs, load_saved_model, saved_model_in
+from bert_tf2.model_directory.exported_models import inputs_and_outputs, load_saved_model, not_for_text, saved_model_in
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 _TEXT_INPUTS = ("question", "context")
-_TOKEN_ID_INPUTS = ("input_word_ids", "input_mask", "input_type_ids")
 _OUTPUTS = ("answer", "score", "start", "end")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -125,12 +124,7 @@ def _check_signature(path: str, loaded: Any) -> None:
     inputs, outputs = inputs_and_outputs(loaded)
     if inputs == sorted(_TEXT_INPUTS) and set(_OUTPUTS) <= set(outputs):
         return
-    if inputs == sorted(_TOKEN_ID_INPUTS):
-        beside = f"{path}_text"
-        cure = f"give the one beside it that takes text: --model={beside}" if saved_model_in(beside) else _WHICH
-        raise UserError(f"--model={path} takes token ids ({', '.join(_TOKEN_ID_INPUTS)}), not text; {cure}")
-    takes = f"takes {', '.join(inputs)} and returns {', '.join(outputs)}" if inputs else "has no signature serving_default"
-    raise UserError(f"--model={path} is not a question answering model (it {takes}); {_WHICH}")
+    raise not_for_text("model", path, loaded, "a question answering model", _WHICH)
 
 
 _WHICH = (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 from bert_tf2 import files
 from bert_tf2.errors import JobError, UserError
 from bert_tf2.model_directory import model_files
-from bert_tf2.model_directory.exported_models import inputs_and_outputs, load_saved_model, saved_model_in
+from bert_tf2.model_directory.exported_models import inputs_and_outputs, load_saved_model, not_for_text, saved_model_in
 from bert_tf2.options import Options, option, required
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ Text = str | tuple[str, str | None]
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Rows are sorted by length among so many batches, which bounds the memory.
 _BATCHES_AT_ONCE = 32
-_TOKEN_ID_INPUTS = ("input_mask", "input_type_ids", "input_word_ids")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -334,12 +333,7 @@ class _SavedModelBackend:
         inputs, outputs = inputs_and_outputs(loaded)
         if inputs in (["text"], ["text", "text_b"]) and ("score" in outputs or "probabilities" in outputs):
             return cls(loaded)
-        if inputs == list(_TOKEN_ID_INPUTS):
-            beside = f"{path}_text"
-            cure = f"give the one beside it that takes text: --model_dir={beside}" if saved_model_in(beside) else _WHICH
-            raise UserError(f"--model_dir={path} takes token ids ({', '.join(_TOKEN_ID_INPUTS)}), not text; {cure}")
-        takes = f"takes {', '.join(inputs)} and returns {', '.join(outputs)}" if inputs else "has no signature serving_default"
-        raise UserError(f"--model_dir={path} is not a model that classifies text (it {takes}); {_WHICH}")
+        raise not_for_text("model_dir", path, loaded, "a model that classifies text", _WHICH)
 
     def encode(self, text: str, text_b: str | None) -> tuple[int, tuple[str, str | None]]:
         return len(text) + len(text_b or ""), (text, text_b)

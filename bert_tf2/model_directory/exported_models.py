@@ -43,6 +43,27 @@ def load_saved_model(path: str) -> Any:
         raise UserError(f"{path}: cannot be loaded as a SavedModel ({reason}); export it again") from None
 
 
+def not_for_text(flag: str, path: str, loaded: Any, wanted: str, which: str) -> UserError:
+    """The error for a SavedModel that does not do what is wanted with text.
+
+    Args:
+      flag: that names it.
+      path: the directory.
+      loaded: what was loaded.
+      wanted: what it should do: "a model that classifies text".
+      which: which one to give instead.
+    """
+    from bert_tf2.models.encoder import INPUT_NAMES
+
+    inputs, outputs = inputs_and_outputs(loaded)
+    if inputs == sorted(INPUT_NAMES):
+        beside = f"{path}_text"
+        cure = f"give the one beside it that takes text: --{flag}={beside}" if saved_model_in(beside) else which
+        return UserError(f"--{flag}={path} takes token ids ({', '.join(INPUT_NAMES)}), not text; {cure}")
+    takes = f"takes {', '.join(inputs)} and returns {', '.join(outputs)}" if inputs else "has no signature serving_default"
+    return UserError(f"--{flag}={path} is not {wanted} (it {takes}); {which}")
+
+
 def inputs_and_outputs(loaded: Any) -> tuple[list[str], list[str]]:
     """The names that `serving_default` takes and gives, sorted; none where there is no such signature."""
     signature = loaded.signatures.get("serving_default")

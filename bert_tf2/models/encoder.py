@@ -10,6 +10,9 @@ from bert_tf2.models.dropout import Dropout
 from bert_tf2.models.layers import Embedding, PositionEmbedding, TiedEmbedding, TypeEmbedding, initializer
 from bert_tf2.models.normalization import LayerNormalization
 
+INPUT_NAMES = ("input_word_ids", "input_mask", "input_type_ids")
+"""What the encoder takes, int32 [B, L] each."""
+
 COMPUTE_DTYPES = {"float32": tf.float32, "mixed_bfloat16": tf.bfloat16, "mixed_float16": tf.float16}
 """The dtype of the matrix products under each policy; variables, layer normalisation and softmax stay float32."""
 
@@ -44,7 +47,7 @@ def build_encoder(
     if policy not in COMPUTE_DTYPES:
         raise ValueError(f"policy must be one of {', '.join(COMPUTE_DTYPES)}; got {policy!r}")
     width = config.hidden_size
-    inputs = {key: tf_keras.Input([None], dtype=tf.int32, name=key) for key in ("input_word_ids", "input_mask", "input_type_ids")}
+    inputs = {key: tf_keras.Input([None], dtype=tf.int32, name=key) for key in INPUT_NAMES}
     word_layer = (TiedEmbedding if for_pretraining else Embedding)(
         config.vocab_size, width, initializer(config), name="word_embeddings"
     )

@@ -6,9 +6,8 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from bert_tf2.models.encoder import INPUT_NAMES
 from bert_tf2.tasks.base import Export
-
-INPUT_NAMES = ("input_word_ids", "input_mask", "input_type_ids")
 
 Outputs = Callable[[Any], dict[str, tf.Tensor]]
 Tokenize = Callable[[tf.Tensor, tf.Tensor | None], dict[str, tf.Tensor]]

@@ -10,9 +10,9 @@ import tensorflow_text  # noqa: F401
 
 from bert_tf2.errors import JobError
 from bert_tf2.models.config import BertConfig
-from bert_tf2.models.encoder import build_encoder
+from bert_tf2.models.encoder import INPUT_NAMES, build_encoder
 from bert_tf2.tasks.classification.task import ClassificationTask
-from bert_tf2.tasks.exports import INPUT_NAMES, text_export, token_ids_export
+from bert_tf2.tasks.exports import text_export, token_ids_export
 from bert_tf2.tasks.question_answering.decoding import DecodingOptions
 from bert_tf2.tasks.question_answering.in_graph import answering_export
 from bert_tf2.tasks.question_answering.task import SpanTask

@@ -12,6 +12,7 @@ from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError
+from bert_tf2.models.encoder import INPUT_NAMES
 from bert_tf2.progress import during
 from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Export, Report, Task, chosen_metric
 from bert_tf2.tasks.classification import metrics as metric_functions
@@ -20,7 +21,7 @@ from bert_tf2.tasks.classification.files import write_predictions, write_test_re
 from bert_tf2.tasks.classification.outputs import log_softmax
 from bert_tf2.tasks.classification.pictures import draw_evaluation
 from bert_tf2.tasks.classification.report import report_sections
-from bert_tf2.tasks.exports import INPUT_NAMES, text_export, token_ids_export
+from bert_tf2.tasks.exports import text_export, token_ids_export
 from bert_tf2.tasks.pooled_head import classification_head
 
 logger = logging.getLogger(__name__)

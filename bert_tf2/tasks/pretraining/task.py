@@ -9,12 +9,11 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2.models.config import BertConfig
-from bert_tf2.models.encoder import COMPUTE_DTYPES
+from bert_tf2.models.encoder import COMPUTE_DTYPES, INPUT_NAMES
 from bert_tf2.models.masked_lm import MaskedLM
 from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Task, chosen_metric
 from bert_tf2.tasks.pretraining.features import pretraining_features
 
-_TOKENS = ("input_word_ids", "input_mask", "input_type_ids")
 _PREDICTIONS = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
 _MASKED_LM = ("masked_lm_loss", "masked_lm_accuracy")
 _MASKED_LM_SUMS = ("masked_lm_predictions", "masked_lm_loss", "masked_lm_correct")
@@ -67,11 +66,11 @@ class PretrainingTask(Task):
         `masked_lm_correct` and `masked_lm_weights` float32 [N] and the numbers of their rows, `masked_lm_rows` int32 [N]; and
         where there are pairs `classification`, logits float32 [B, 2]. `model.masked_lm.logits` gives whole distributions.
         """
-        inputs = {name: tf_keras.Input((None,), dtype=tf.int32, name=name) for name in (*_TOKENS, *_PREDICTIONS[:2])}
+        inputs = {name: tf_keras.Input((None,), dtype=tf.int32, name=name) for name in (*INPUT_NAMES, *_PREDICTIONS[:2])}
         inputs["masked_lm_weights"] = tf_keras.Input((None,), dtype=tf.float32, name="masked_lm_weights")
         # Of the last block only what is looked at is computed: the first token, for the pairs, and the masked ones.
         positions = tf_keras.layers.Lambda(_with_first, name="output_positions")(inputs["masked_lm_positions"])
-        encoded = encoder({**{name: inputs[name] for name in _TOKENS}, "output_positions": positions})
+        encoded = encoder({**{name: inputs[name] for name in INPUT_NAMES}, "output_positions": positions})
         outputs = {}
         if self.next_sentence:
             classification = _classification(self._config)

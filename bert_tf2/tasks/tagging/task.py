@@ -12,9 +12,10 @@ from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError
 from bert_tf2.models.dropout import Dropout
+from bert_tf2.models.encoder import INPUT_NAMES
 from bert_tf2.progress import during
 from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Export, Report, Task, chosen_metric
-from bert_tf2.tasks.exports import INPUT_NAMES, token_ids_export
+from bert_tf2.tasks.exports import token_ids_export
 from bert_tf2.tasks.tagging import crf
 from bert_tf2.tasks.tagging.decoding import Tagged, mean_loss, tagged
 from bert_tf2.tasks.tagging.features import NO_TAG, tagging_features
