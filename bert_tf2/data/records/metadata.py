@@ -90,16 +90,6 @@ class MetaData:
         return self.sizes.get("train", 0)
 
     @property
-    def eval_data_size(self) -> int | None:
-        """Number of evaluation records; None without evaluation data."""
-        return self.sizes.get("eval")
-
-    @property
-    def test_data_size(self) -> int | None:
-        """Number of test records; None without test data."""
-        return self.sizes.get("test")
-
-    @property
     def is_regression(self) -> bool:
         """Whether labels are numbers."""
         return self.task_type == REGRESSION

@@ -60,13 +60,6 @@ class Entry:
         return np.frombuffer(content, _FLOATS[self.dtype]).astype(np.float32).reshape(self.shape)
 
 
-def looks_like_safetensors(path: str) -> bool:
-    """Whether a local file starts with a plausible header length and a JSON object."""
-    with open(path, "rb") as file:
-        start = file.read(9)
-    return len(start) == 9 and start[8:] == b"{" and struct.unpack("<Q", start[:8])[0] <= _HEADER_LIMIT
-
-
 def read_entries(path: str) -> dict[str, Entry]:
     """Reads and checks the header of a file: every byte belongs to exactly one tensor.
 

@@ -14,7 +14,6 @@ from bert_tf2.tasks.pretraining.instances import TokenizedDocuments
 from bert_tf2.text.normalization import is_cjk
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
-JIEBA = "jieba"
 # Scripts besides the ideographs that are written without spaces: Thai, Lao, Myanmar, Khmer, kana.
 _WITHOUT_SPACES = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF))
 

@@ -19,7 +19,6 @@ from bert_tf2.errors import UserError
 from bert_tf2.tasks.pretraining.sentences import split_sentences
 
 SENTENCES, PARAGRAPHS, JSONL = "sentences", "paragraphs", "jsonl"
-INPUT_FORMATS = (SENTENCES, PARAGRAPHS, JSONL)
 _CHUNK = 1 << 16
 _LONGEST_LINE = 1 << 26
 _BOM = b"\xef\xbb\xbf"
@@ -59,7 +58,7 @@ def recognise_format(paths: Sequence[str], input_format: str) -> str:
 
     Args:
       paths: the files.
-      input_format: one of `INPUT_FORMATS`, or `auto`.
+      input_format: `sentences`, `paragraphs`, `jsonl` or `auto`.
 
     Raises:
       UserError: a file is no text, holds something else than its name or the format says, or the files differ.

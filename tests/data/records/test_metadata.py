@@ -33,7 +33,7 @@ def test_what_is_written_is_read(tmp_path):
     write_meta_data(str(path), WHOLE)
     assert read_meta_data(str(path)) == WHOLE
     assert path.read_text(encoding="utf-8").endswith("}\n")
-    assert (WHOLE.train_data_size, WHOLE.eval_data_size, WHOLE.test_data_size) == (10, 4, 0)
+    assert WHOLE.train_data_size == 10
     assert WHOLE.split_of("/somewhere/train.tf_record") == "train"
     assert WHOLE.split_of("other") is None
 

@@ -83,7 +83,6 @@ def test_a_header_of_absurd_length_is_refused_before_it_is_read(tmp_path):
     (tmp_path / "f").write_bytes(struct.pack("<Q", 10**12) + b"{}")
     with pytest.raises(UserError, match="not a safetensors file"):
         safetensors_file.read_entries(str(tmp_path / "f"))
-    assert not safetensors_file.looks_like_safetensors(str(tmp_path / "f"))
 
 
 def test_a_file_cut_anywhere_is_refused(tmp_path):
