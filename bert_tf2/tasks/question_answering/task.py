@@ -1,6 +1,7 @@
 """Extractive question answering: where an answer begins and ends in a passage."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -134,7 +135,7 @@ class SpanTask(Task):
         best = evaluate(questions.questions, outcome.best_non_null, True, outcome.null_odds, self.language)
         return scores | {name: value for name, value in best.items() if name.removeprefix(PREFIX).startswith("best_")}
 
-    def shown(self, scores: dict[str, float]) -> str:
+    def shown(self, scores: Mapping[str, float]) -> str:
         """In percent, two digits."""
         return ", ".join(f"{name} {value:.2f}" for name, value in scores.items() if isinstance(value, float))
 
@@ -187,6 +188,7 @@ class SpanTask(Task):
         found = {"": token_ids_export(model, self.serving_outputs)}
         if tokenizer is None:
             return found
+        assert self._threshold is not None, "what was tuned is used before a model is exported"
         decoding = dataclasses.replace(self.decoding, null_score_diff_threshold=self._threshold, google_text=False)
         return found | {"_text": answering_export(model, tokenizer, self._windows, decoding)}
 
