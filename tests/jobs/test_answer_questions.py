@@ -180,7 +180,7 @@ def test_a_bad_line_is_named_before_anything_is_answered(tmp_path, line, message
         ({}, r"--context \(or --context_file, --input_file\) is required"),
         ({"question": "a"}, "is required: the text to answer from"),
         ({"context": "a", "context_file": "b"}, "--context and --context_file are two texts"),
-        ({"context": "a", "output_file": "b"}, "--output_file is for the answers to --input_file"),
+        ({"context": "a", "output_file": "b"}, "--output_file is for --input_file"),
         ({"input_file": "a"}, "--output_file is required"),
         ({"input_file": "a", "output_file": "./a"}, "is --input_file; name another file"),
         ({"input_file": "a", "output_file": "b", "context": "c"}, "leave out --context"),

@@ -136,7 +136,7 @@ def test_what_cannot_be_filled_is_said_in_one_line(trained, tmp_path, capsys):
         ([model, f"--input_file={tmp_path}/bad.jsonl", out], "bad.jsonl:2: the text holds no [MASK]"),
         ([model, f"--input_file={tmp_path}/no.jsonl", out], 'expected a JSON object {"text": …}'),
         ([model, f"--input_file={tmp_path}/bad.jsonl"], "--output_file is required"),
-        ([model, out], "--output_file is for the fillings of --input_file"),
+        ([model, out], "--output_file is for --input_file"),
         ([f"--init_checkpoint={pretrained}/bert_model.ckpt-120", "--text=[MASK]"], "has no masked-LM head"),
         ([f"--init_checkpoint={tmp_path}/none", "--text=[MASK]"], "none"),
         (

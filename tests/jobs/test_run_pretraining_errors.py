@@ -47,7 +47,7 @@ def test_flags_that_are_missing_or_contradict(place, capsys):
         (["--predict_checkpoint_path=x"], "--predict_checkpoint_path is for evaluation"),
         (["--num_train_steps=0"], "--num_train_steps must be at least 1; got 0"),
         (["--max_seq_length=4"], "--max_seq_length must be at least 5; got 4"),
-        (["--best_metric=f1", held_out(place)], "--best_metric=f1 is not computed here"),
+        (["--best_metric=f1", held_out(place)], "--best_metric=f1 is not computed for this task"),
     ):
         assert message in refused(place, capsys, *flags), flags
 
