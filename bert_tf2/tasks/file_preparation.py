@@ -115,7 +115,7 @@ class FilePreparation(Preparation):
                 split.bad_rows.report(where, record, example)
                 continue
             records.append(split.encoder.encode(record.values))
-            inputs = record.values["input_ids"]
+            inputs: Any = record.values["input_ids"]
             # Of choices, each is an input.
             inputs = inputs if len(inputs) and hasattr(inputs[0], "__len__") else [inputs]
             split.statistics.add(max(map(len, inputs)), record.cut, record.text)
@@ -135,9 +135,11 @@ class FilePreparation(Preparation):
     def warnings(self, splits: Sequence[Split]) -> list[str]:
         """Texts that occur twice, unknown tokens, rows that were left out."""
         found = [warning for split in splits for warning in (*split.statistics.warnings(split.name), *left_out(split))]
-        train = next((split.statistics for split in splits if split.name == "train"), None)
-        others = [split for split in splits if split.name != "train" and train is not None]
-        return found + [warning for split in others for warning in overlap_warning(split.name, split.statistics, train)]
+        train = [split.statistics for split in splits if split.name == "train"]
+        for split in splits:
+            if train and split.name != "train":
+                found += overlap_warning(split.name, split.statistics, train[0])
+        return found
 
     def summary(self, split: Split) -> list[str]:
         """Lengths and cuts."""

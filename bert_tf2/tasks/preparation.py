@@ -32,7 +32,7 @@ class Split:
     path: str
     read: Read
     bad_rows: BadRows = dataclasses.field(default_factory=BadRows)
-    encoder: "ExampleEncoder | None" = None
+    encoder: "ExampleEncoder" = dataclasses.field(init=False, repr=False)
     statistics: Any = None
     records: int = 0
     examples: Iterator[Any] = dataclasses.field(default_factory=lambda: iter(()), repr=False)

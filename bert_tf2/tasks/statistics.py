@@ -68,7 +68,7 @@ class SplitStatistics:
     def length_at(self, share: float) -> int:
         """The length that `share` of the inputs do not exceed."""
         reached = np.searchsorted(np.cumsum(self.length_counts), share * self.rows)
-        return int(min(reached, len(self.length_counts) - 1))
+        return min(int(reached), len(self.length_counts) - 1)
 
     @property
     def truncated_fraction(self) -> float:
