@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import cli, files
@@ -15,7 +16,10 @@ from bert_tf2.jobs.fine_tuning.record_data import check_labelled, given_records
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.opening import opened, read_config
 from bert_tf2.model_directory import model_files
+from bert_tf2.options import info
 from bert_tf2.runtime import job
+from bert_tf2.tasks.kind_options import kinds_of
+from bert_tf2.training.run_directory import RUN_CONFIG
 
 if TYPE_CHECKING:
     pass
@@ -77,7 +81,23 @@ def _completed(options: ClassifierOptions) -> ClassifierOptions:
     """The options, for a model that is there already with the files that its directory holds."""
     options = options if options.is_tf1_dialect or options.trains else _with_metadata_of_records(options)
     places = () if options.trains else (options.predict_checkpoint_path, options.directory, options.init_checkpoint)
-    return model_files.completed(options, places, needs_metadata=not options.is_tf1_dialect)
+    options = model_files.completed(options, places, needs_metadata=not options.is_tf1_dialect)
+    return _as_trained(options, [model_files.directory_of(files.expand(place)) for place in places if place])
+
+
+def _as_trained(options: ClassifierOptions, directories: Sequence[str]) -> ClassifierOptions:
+    """The options of the kind of task that decide what a model is, where nobody gave them: those of the model's training."""
+    configurations = (files.read_object(directory, RUN_CONFIG) for directory in directories)
+    run = next(filter(None, configurations), {}).get("run")
+    data = run.get("data", {}) if isinstance(run, dict) else {}
+    found = {
+        field.name: data[field.name]
+        for field in dataclasses.fields(options)
+        if field.name in data and kinds_of(field) and not info(field).may_change and getattr(options, field.name) == field.default
+    }
+    if found:
+        logger.info("as in training: %s", " ".join(f"--{flag}={value}" for flag, value in found.items()))
+    return dataclasses.replace(options, **found)
 
 
 def _with_metadata_of_records(options: ClassifierOptions) -> ClassifierOptions:
