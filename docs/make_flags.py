@@ -7,6 +7,7 @@ from bert_tf2.jobs.commands.answer_questions import AnswerQuestionsOptions
 from bert_tf2.jobs.commands.classify import ClassifyOptions
 from bert_tf2.jobs.commands.convert_checkpoint import ConvertCheckpointOptions
 from bert_tf2.jobs.commands.demo import DemoOptions
+from bert_tf2.jobs.commands.entities import EntitiesOptions
 from bert_tf2.jobs.commands.fill_mask import FillMaskOptions
 from bert_tf2.jobs.commands.score_squad import ScoreSquadOptions
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
@@ -25,6 +26,7 @@ COMMANDS = {
     "python -m bert_tf2.classify": ClassifyOptions,
     "python -m bert_tf2.convert_checkpoint": ConvertCheckpointOptions,
     "python -m bert_tf2.demo": DemoOptions,
+    "python -m bert_tf2.entities": EntitiesOptions,
     "python -m bert_tf2.fill_mask": FillMaskOptions,
     "python -m bert_tf2.score_squad": ScoreSquadOptions,
 }

@@ -40,6 +40,7 @@ FLOORS = {
     "bert_tf2.classify": 8,
     "bert_tf2.convert_checkpoint": 8,
     "bert_tf2.demo": 8,
+    "bert_tf2.entities": 8,
     "bert_tf2.fill_mask": 8,
     "bert_tf2.score_squad": 8,
 }
@@ -54,6 +55,7 @@ COMMANDS = sorted(
         PACKAGE / "classify.py",
         PACKAGE / "convert_checkpoint.py",
         PACKAGE / "demo.py",
+        PACKAGE / "entities.py",
         PACKAGE / "fill_mask.py",
         PACKAGE / "score_squad.py",
     ]
@@ -252,6 +254,7 @@ WITHOUT_TENSORFLOW = [
     "bert_tf2.jobs.fine_tuning.classifier",
     "bert_tf2.jobs.commands.convert_checkpoint",
     "bert_tf2.jobs.commands.demo",
+    "bert_tf2.jobs.commands.entities",
     "bert_tf2.jobs.preparation.finetuning_data",
     "bert_tf2.jobs.commands.fill_mask",
     "bert_tf2.inference.mask_filler",
@@ -267,6 +270,8 @@ WITHOUT_TENSORFLOW = [
     "bert_tf2.progress",
     "bert_tf2.registry",
     "bert_tf2.tasks.question_answering.report",
+    "bert_tf2.tasks.tagging.kind",
+    "bert_tf2.tasks.tagging.preparation",
     "bert_tf2.tasks.question_answering.scores",
     "bert_tf2.text.offsets",
     "bert_tf2.text.tokenizer",

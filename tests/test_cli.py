@@ -107,6 +107,7 @@ COMMANDS = [
     ["-m", "bert_tf2.classify"],
     ["-m", "bert_tf2.convert_checkpoint"],
     ["-m", "bert_tf2.demo"],
+    ["-m", "bert_tf2.entities"],
     ["-m", "bert_tf2.fill_mask"],
     ["-m", "bert_tf2.score_squad"],
 ]

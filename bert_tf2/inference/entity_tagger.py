@@ -9,10 +9,9 @@ from typing import Any
 
 from bert_tf2 import files
 from bert_tf2.errors import JobError, UserError
-from bert_tf2.model_directory.exported_models import inputs_and_outputs, load_saved_model, saved_model_in
+from bert_tf2.model_directory.exported_models import inputs_and_outputs, load_saved_model, not_for_text, saved_model_in
 
 _OUTPUTS = ("text_number", "type", "text", "start", "end", "probability")
-_TOKEN_ID_INPUTS = ("input_mask", "input_type_ids", "input_word_ids")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -109,14 +108,8 @@ class EntityTagger:
 
 def _check_signature(path: str, loaded: Any) -> None:
     inputs, outputs = inputs_and_outputs(loaded)
-    if inputs == ["text"] and set(_OUTPUTS) <= set(outputs):
-        return
-    if inputs == sorted(_TOKEN_ID_INPUTS):
-        beside = f"{path}_text"
-        cure = f"give the one beside it that takes text: --model={beside}" if saved_model_in(beside) else _WHICH
-        raise UserError(f"--model={path} takes token ids ({', '.join(inputs)}), not text; {cure}")
-    takes = f"takes {', '.join(inputs)} and returns {', '.join(outputs)}" if inputs else "has no signature serving_default"
-    raise UserError(f"--model={path} is not a tagger of texts (it {takes}); {_WHICH}")
+    if inputs != ["text"] or not set(_OUTPUTS) <= set(outputs):
+        raise not_for_text("model", path, loaded, "a tagger of texts", _WHICH)
 
 
 _WHICH = (

@@ -5,6 +5,14 @@ import dataclasses
 from bert_tf2.options import Options, option
 
 ROWS = "Columns of your own files"
+PUBLISHED_TASK = "A task with published files, or your own processor"
+
+
+@dataclasses.dataclass(frozen=True)
+class DataDirOptions(Options):
+    """Where published files are."""
+
+    input_data_dir: str | None = option(None, "Directory of the task's files.", section=PUBLISHED_TASK)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,10 +44,27 @@ class RowFileOptions(Options):
 
 
 @dataclasses.dataclass(frozen=True)
-class TextRowOptions(RowFileOptions):
-    """Where a text, or a pair of texts, with its label is in a row."""
+class TextColumnOptions(RowFileOptions):
+    """Where a text is in a row."""
 
     text_column: str | int | None = option(None, "Name or place (from 0) of the text [default: text, sentence, …].", section=ROWS)
+
+
+@dataclasses.dataclass(frozen=True)
+class TextRowOptions(TextColumnOptions):
+    """Where a text, or a pair of texts, with its label is in a row."""
+
     text_b_column: str | int | None = option(None, "Name or place of the second text of a pair.", section=ROWS)
     label_column: str | int | None = option(None, "Name or place of the label [default: label, …].", section=ROWS)
     weight_column: str | int | None = option(None, "Name or place of the weight of a training row.", section=ROWS)
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelOptions(Options):
+    """What the labels are."""
+
+    labels: str | None = option(
+        None,
+        "Label names in id order, comma-separated [default: collected from --train_file and --eval_file, sorted].",
+        section="Classes",
+    )

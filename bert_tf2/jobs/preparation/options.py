@@ -72,8 +72,5 @@ class FinetuningDataOptions(KindOptions):
 
     tfds_params: str = refused_option("", "data comes from local files here; export the TFDS splits and pass --train_file")
     translated_input_data_dir: str | None = refused_option(None, _XTREME)
-    only_use_en_dev: bool = refused_option(True, _XTREME)
     xlnet_format: bool = refused_option(False, "the records are BERT's; XLNet is not in this version")
     retrieval_task_name: str = refused_option("bucc", "retrieval data are not made by this version")
-    tagging_task_name: str = refused_option("panx", _XTREME)
-    tagging_only_use_en_train: bool = refused_option(True, _XTREME)

@@ -257,7 +257,8 @@ def _add_head_on(found: Found, children: dict[str, Node]) -> None:
     elif "masked_lm" in children:
         _add_logits(found, "cls/seq_relationship/", layers.get("layer_with_weights-0"))
     elif "classifier" in children:
-        _add_logits(found, "", layers.get("layer_with_weights-0"))
+        # A layer of its own, or in the garden's token classifier the head itself.
+        _add_logits(found, "", head if "kernel" in layers else layers.get("layer_with_weights-0"))
 
 
 def _add_registered_heads(found: Found, model: Node) -> None:

@@ -7,14 +7,12 @@ from typing import Any
 
 from bert_tf2.data.sources.row_files import delimiter_of
 from bert_tf2.errors import UserError
-from bert_tf2.options import Options, option, refuse_given
-from bert_tf2.tasks.row_options import TextRowOptions
-
-PUBLISHED_TASK = "A task with published files, or your own processor"
+from bert_tf2.options import option, refuse_given
+from bert_tf2.tasks.row_options import PUBLISHED_TASK, DataDirOptions, TextRowOptions
 
 
 @dataclasses.dataclass(frozen=True)
-class PublishedTaskOptions(Options):
+class PublishedTaskOptions(DataDirOptions):
     """Which published data set to read."""
 
     classification_task_name: str | None = option(
@@ -22,7 +20,6 @@ class PublishedTaskOptions(Options):
         "AX, CoLA, IMDB, MNLI, MRPC, PAWS-X, QNLI, QQP, RTE, SNLI, SST-2, STS-B, WNLI, XNLI or a registered processor.",
         section=PUBLISHED_TASK,
     )
-    input_data_dir: str | None = option(None, "Directory of the task's files.", section=PUBLISHED_TASK)
     mnli_type: str = option(
         "matched",
         "Which MNLI sets to take; matched also writes the mismatched ones beside them where their files are there.",

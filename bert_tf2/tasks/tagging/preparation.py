@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,7 +17,7 @@ from bert_tf2.tasks.tagging.features import tagging_features
 from bert_tf2.tasks.tagging.reading import SentenceFile
 from bert_tf2.tasks.tagging.schemes import IOB2, PLAIN, complaint, labels_of, recognise
 from bert_tf2.tasks.tagging.sentences import Sentence
-from bert_tf2.tasks.tagging.statistics import TaggingStatistics, comparison_warnings, split_warnings
+from bert_tf2.tasks.tagging.statistics import TaggingStatistics, comparison_warnings
 from bert_tf2.text.tokenizer import Tokenizer
 
 ENTITY_METRICS = ("entity_f1", "entity_precision", "entity_recall", "token_accuracy")
@@ -27,7 +28,7 @@ class TaggingPreparation(Preparation):
     """Prepares files of sentences.
 
     Args:
-      sources: a file by split.
+      sources: the files of each split.
       tokenizer: gives the pieces.
       max_seq_length: the most tokens of an input; longer sentences are cut into overlapping windows.
       labels: tags in the order of their ids; empty collects them from training and evaluation.
@@ -40,7 +41,7 @@ class TaggingPreparation(Preparation):
 
     def __init__(
         self,
-        sources: Mapping[str, SentenceFile],
+        sources: Mapping[str, Sequence[SentenceFile]],
         tokenizer: Tokenizer,
         max_seq_length: int,
         labels: Sequence[str] = (),
@@ -48,11 +49,12 @@ class TaggingPreparation(Preparation):
         scheme: str | None = None,
         label_all_tokens: bool = False,
     ):
-        self.name = os.path.splitext(os.path.basename(next(iter(sources.values())).path))[0]
+        self.name = os.path.splitext(os.path.basename(next(iter(sources.values()))[0].path))[0]
         self.max_seq_length = max_seq_length
         self._sources, self.tokenizer = dict(sources), tokenizer
-        texts = any(source.has_texts for source in sources.values())
+        texts = any(source.has_texts for some in sources.values() for source in some)
         self._labels = list(labels)
+        self._tags_of_test = functools.cache(self._look_at_test)
         if facts is None:
             found, scheme = self._collected(scheme)
             self._labels = self._labels or found
@@ -66,13 +68,13 @@ class TaggingPreparation(Preparation):
 
     def splits(self, wanted: Mapping[str, str]) -> dict[str, Read]:
         """The files' sentences; those whose tags break the scheme or are unknown are reported."""
-        return {split: functools.partial(self._checked, split) for split in wanted}
+        return {split: functools.partial(self._checked, split) for split in self._sources if split.split("_")[0] in wanted}
 
     def begin(self, split: Split) -> None:
         """Looks whether the sentences of a test file have tags."""
-        split.statistics = counts = TaggingStatistics()
+        split.statistics = counts = TaggingStatistics(self.max_seq_length)
         if split.is_test:
-            counts.labelled, counts.unlabelled_because = self._test_has_tags
+            counts.labelled, counts.unlabelled_because = self._tags_of_test(split.name)
 
     def encode(self, examples: Sequence[Sentence], split: Split) -> list[bytes]:
         """The records of some sentences: one for each window."""
@@ -80,8 +82,8 @@ class TaggingPreparation(Preparation):
         for sentence in examples:
             if not counts.labelled:
                 sentence = dataclasses.replace(sentence, tags=None)
-            encoded = self._encode(sentence, counts.sentences)
-            counts.add(sentence, encoded, self._facts.tag_scheme != PLAIN)
+            encoded = self._encode(sentence, counts.rows)
+            counts.add_sentence(sentence, encoded, self._facts.tag_scheme != PLAIN)
             records += map(serialize, encoded.records)
         return records
 
@@ -91,7 +93,7 @@ class TaggingPreparation(Preparation):
             tags = split.statistics.tags
             if split.name == "train" and len(tags) == 1:
                 raise UserError(
-                    f"{self._sources['train'].path}: all {split.statistics.words:,} words have the tag '{next(iter(tags))}'; "
+                    f"{self._sources['train'][0].path}: all {split.statistics.words:,} words have the tag '{next(iter(tags))}'; "
                     "there is nothing to learn. Is it the right column (--tag_column)?"
                 )
 
@@ -110,20 +112,21 @@ class TaggingPreparation(Preparation):
 
     def warnings(self, splits: Sequence[Split]) -> list[str]:
         """Of the files, of each split, and of the splits beside each other."""
-        found = list(dict.fromkeys(source.notice for source in self._sources.values() if source.notice))
+        sources = itertools.chain.from_iterable(self._sources.values())
+        found = list(dict.fromkeys(source.notice for source in sources if source.notice))
         for split in splits:
-            found += split_warnings(split.name, split.statistics)
-        labelled = {split.name: split.statistics for split in splits if split.statistics.labelled}
-        return found + comparison_warnings(labelled, self._labels)
+            found += split.statistics.warnings(split.name)
+        found += comparison_warnings({split.name: split.statistics for split in splits}, self._labels)
+        return found + super().warnings(splits)
 
     def summary(self, split: Split) -> list[str]:
-        """Counts of sentences, words, tokens and entities."""
-        return split.statistics.summary(split.name)
+        """Counts of sentences, words, pieces and entities."""
+        return split.statistics.lines(split.name, split.records)
 
     def _checked(self, split: str, bad_rows: BadRows) -> Iterator[Sentence]:
-        counts_tags = split != "test" or self._test_has_tags[0]
-        for sentence in self._sources[split].sentences(bad_rows):
-            found = self._complaint(sentence) if counts_tags else None
+        has_tags = split.split("_")[0] != "test" or self._tags_of_test(split)[0]
+        for sentence in self._sentences(split, bad_rows):
+            found = self._complaint(sentence) if has_tags else None
             if found is None:
                 yield sentence
             else:
@@ -135,7 +138,7 @@ class TaggingPreparation(Preparation):
             return 0, "the sentence has no tags"
         found = complaint(sentence.tags, self._facts.tag_scheme)
         unknown = next((place for place, tag in enumerate(sentence.tags) if tag not in self._ids), None)
-        if unknown is None or (found is not None and found[0] < unknown):
+        if unknown is None or (found is not None and found[0] <= unknown):
             return found
         tag = sentence.tags[unknown]
         if not tag:
@@ -143,11 +146,13 @@ class TaggingPreparation(Preparation):
         shown = ", ".join(self._labels[:20]) + (f", … ({len(self._labels)} in all)" if len(self._labels) > 20 else "")
         return unknown, f"unknown tag '{tag[:60]}'.{did_you_mean(tag, self._labels[:1000])} Known tags: {shown}"
 
-    @functools.cached_property
-    def _test_has_tags(self) -> tuple[bool, str]:
+    def _sentences(self, split: str, bad_rows: BadRows) -> Iterator[Sentence]:
+        return itertools.chain.from_iterable(source.sentences(bad_rows) for source in self._sources[split])
+
+    def _look_at_test(self, split: str) -> tuple[bool, str]:
         """Whether the sentences to predict have tags, and if something stands there that is none, what it is."""
         first, known = "", False
-        for sentence in self._sources["test"].sentences(BadRows(skip=True)):
+        for sentence in self._sentences(split, BadRows(skip=True)):
             if sentence.tags is None:
                 return False, ""
             known = known or any(tag in self._ids for tag in sentence.tags)
@@ -157,34 +162,38 @@ class TaggingPreparation(Preparation):
     @during("reading tags")
     def _collected(self, scheme: str | None) -> tuple[list[str], str]:
         """Labels and scheme of the tags in training and evaluation; those of test sentences may be hidden."""
-        sources = [source for split, source in self._sources.items() if split != "test"]
-        if not sources and self._labels:
+        splits = [split for split in self._sources if split in ("train", "eval")]
+        if not splits and self._labels:
             return self._labels, scheme or recognise([label] for label in self._labels)
-        if not sources:
+        if not splits:
             raise UserError(
-                f"{self._sources['test'].path}: sentences to predict do not define tags; pass "
+                f"{self._path}: sentences to predict do not define tags; pass "
                 "--input_meta_data_path=<model>/meta_data.json, which says them, or --labels"
             )
         tags: set[str] = set()
 
         def seen() -> Iterator[Sequence[str]]:
-            for source in sources:
-                for sentence in source.sentences(BadRows(skip=True)):
+            for split in splits:
+                for sentence in self._sentences(split, BadRows(skip=True)):
                     if sentence.tags is not None:
                         tags.update(sentence.tags)
                         yield sentence.tags
                     if len(tags) > _MOST_LABELS:
                         raise UserError(
-                            f"{source.path}: more than {_MOST_LABELS:,} different tags; is --tag_column the column of tags?"
+                            f"{sentence.path}: more than {_MOST_LABELS:,} different tags; is --tag_column the column of tags?"
                         )
 
         found = recognise(seen())
         if scheme is None:
-            scheme = IOB2 if any(source.has_texts for source in sources) else found
+            scheme = IOB2 if any(source.has_texts for split in splits for source in self._sources[split]) else found
         return labels_of(tags, scheme), scheme
 
+    @property
+    def _path(self) -> str:
+        """The first file, for messages."""
+        return next(iter(self._sources.values()))[0].path
+
     def _check_labels(self) -> None:
-        path = next(iter(self._sources.values())).path
         if len(self._labels) < 2:
             named = f"only the tag '{self._labels[0]}' occurs" if self._labels else "no tag occurs"
-            raise UserError(f"{path}: {named}; at least 2 are needed. Is it the right column (--tag_column)?")
+            raise UserError(f"{self._path}: {named}; at least 2 are needed. Is it the right column (--tag_column)?")

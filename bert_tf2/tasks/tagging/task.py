@@ -11,6 +11,7 @@ import tf_keras
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError
+from bert_tf2.models.checkpoints.names import Head, Weight, register_head
 from bert_tf2.models.dropout import Dropout
 from bert_tf2.models.encoder import INPUT_NAMES
 from bert_tf2.progress import during
@@ -27,6 +28,8 @@ from bert_tf2.tasks.tagging.scores import entity_scores
 # Far above the salts that the encoder's own dropout layers use.
 _HEAD_DROPOUT_SALT = 1_000_003
 _CHECKED_AT_ONCE = 2048
+_TRANSITIONS = Weight("crf/transitions", (None, None), "crf.transitions")
+register_head(Head("crf", "conditional random field", (_TRANSITIONS,), {_TRANSITIONS.name: ("crf", "transitions")}))
 
 
 class TaggingTask(Task):
@@ -108,6 +111,8 @@ class TaggingTask(Task):
             outputs = self._crf(logits)
         model = tf_keras.Model(inputs=inputs, outputs=outputs, name="bert_token_classifier")
         model.classifier = classifier
+        if self._crf is not None:
+            model.crf = self._crf
         return model
 
     def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
