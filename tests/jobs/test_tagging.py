@@ -209,3 +209,24 @@ def test_plain_tags_are_predicted_and_scored_by_word(tmp_path, tiny_vocabulary):
         (",", "SIGN"),
         ("bob", "NAME"),
     ]
+
+
+def test_a_model_of_hugging_faces_is_evaluated_as_it_is(place, tmp_path):
+    """A trained tagger's weights under their names, with the labels in their order, give the scores that it had."""
+    from bert_tf2.models.checkpoints import convert, open_source
+    from bert_tf2.models.config import BertConfig
+
+    source, labels = open_source(str(place.model_dir)), ["B-LOC", "B-PER", "I-LOC", "I-PER", "O"]
+    ours = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
+    folder, config = str(tmp_path / "folder"), BertConfig.from_json_file(str(place.directory / "bert_config.json"))
+    turned = source.with_classes([ours.index(label) for label in labels]).without_head("crf")
+    convert.convert(turned, config, folder, "huggingface", kind="classifier", label_names=labels)
+    scores = []
+    for name, there in (("theirs", folder), ("ours", place.model_dir)):
+        evaluate = ["--mode=eval", f"--model_dir={tmp_path / name}", f"--eval_data_path={place.directory}/eval.tf_record"]
+        evaluate += [f"--init_checkpoint={there}", "--use_crf=false"]
+        evaluate += [f"--input_meta_data_path={place.directory}/meta_data.json"]
+        assert place.run(*evaluate, f"--bert_config_file={place.directory}/bert_config.json") == 0
+        scores.append(json.loads((tmp_path / name / "eval_results.json").read_text()))
+    assert scores[0]["entity_f1"] == scores[1]["entity_f1"] > 0.8
+    assert scores[0]["loss"] == pytest.approx(scores[1]["loss"], rel=1e-5)

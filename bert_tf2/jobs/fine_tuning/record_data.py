@@ -215,9 +215,15 @@ class RecordData(RunData):
         if "classifier" not in task.heads:
             return source, {}
         from bert_tf2.model_directory.checkpoint_origin import fit_classes
+        from bert_tf2.models.checkpoints.names import HEADS
 
         source, reason = fit_classes(source, self.meta.label_list or None, task.num_labels)
-        return source, {} if reason is None else {"classifier": reason}
+        if reason is None:
+            return source, {}
+        of_classes = [kind for kind in task.heads if HEADS[kind].is_of_classes]
+        for kind in of_classes:
+            source = source.without_head(kind)
+        return source, dict.fromkeys(of_classes, reason)
 
 
 def check_labelled(data: RecordData, phases: Phases) -> None:

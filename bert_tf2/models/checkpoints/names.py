@@ -87,6 +87,11 @@ class Head:
     weights: tuple[Weight, ...]
     places: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
+    @property
+    def is_of_classes(self) -> bool:
+        """Whether its weights are those of one list of classes, and mean nothing for others."""
+        return any(None in weight.shape for weight in self.weights)
+
 
 HEADS: dict[str, Head] = {}
 """The heads that are read and written, by kind; a kind of task with a head of its own adds it by `register_head`."""

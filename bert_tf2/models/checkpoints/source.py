@@ -78,15 +78,26 @@ class Source:
         return dataclasses.replace(self, tensors=kept, others=others)
 
     def with_classes(self, rows: Sequence[int]) -> "Source":
-        """The same checkpoint with the classes of its classification head in another order: first that which is `rows[0]`."""
+        """The same checkpoint with the classes of its classification head in another order: first that which is `rows[0]`.
+
+        So are those of tables from class to class, whose further rows and columns stay.
+        """
         tensors = dict(self.tensors)
         for name, tensor in self.head("classifier").items():
             tensors[name] = dataclasses.replace(tensor, read=_rows_of(tensor, rows))
+        for weight in names.head_weights():
+            if weight.shape == (None, None) and weight.name in tensors:
+                tensors[weight.name] = dataclasses.replace(tensors[weight.name], read=_table_of(tensors[weight.name], rows))
         return dataclasses.replace(self, tensors=tensors)
 
 
 def _rows_of(tensor: StoredTensor, rows: Sequence[int]) -> Callable[[], np.ndarray]:
     return lambda: tensor.read()[list(rows)]
+
+
+def _table_of(tensor: StoredTensor, rows: Sequence[int]) -> Callable[[], np.ndarray]:
+    order = [*rows, *range(len(rows), tensor.shape[0])]
+    return lambda: np.ascontiguousarray(tensor.read()[np.ix_(order, order)])
 
 
 def in_table_order(tensors: dict[str, StoredTensor]) -> dict[str, StoredTensor]:

@@ -76,6 +76,7 @@ class TaggingTask(Task):
         if strict_entities and scheme == PLAIN:
             raise UserError("--strict_entities is for entities, but the records have plain tags; leave it out")
         self.labels, self.scheme = list(labels), scheme
+        self.num_labels = len(self.labels)
         self.heads = ("classifier", "crf") if use_crf else ("classifier",)
         self.features = tagging_features(label_all_tokens)
         metrics = ["token_accuracy", "loss"]

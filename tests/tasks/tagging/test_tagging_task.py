@@ -1,5 +1,6 @@
 """The tagging task: head and loss against the model garden and transformers, tags, scores and wrong settings."""
 
+import itertools
 import math
 
 import numpy as np
@@ -153,6 +154,11 @@ def test_the_transitions_are_found_in_checkpoints(config, batch, tmp_path):
     np.testing.assert_array_equal(source.head("crf")["crf/transitions"].read(), model.get_layer("crf").transitions)
     again = task.build_model(build_encoder(config))
     assert not load_encoder_weights(again, path, config, again).missing
+    # Other labels' order: what was learned of a step from one tag to another stays with the two.
+    table, turned = (some.head("crf")["crf/transitions"].read() for some in (source, source.with_classes([2, 0, 1])))
+    for one, other in itertools.product(range(4), repeat=2):
+        place = [2, 0, 1, 3]
+        assert turned[one, other] == table[place[one], place[other]]
     np.testing.assert_array_equal(again.get_layer("crf").transitions, model.get_layer("crf").transitions)
 
 
