@@ -93,7 +93,9 @@ def test_rows_that_cannot_be_used_can_be_left_out(place):
     assert place.meta_data().sizes["train"] == 2
 
 
+PLAIN_EVAL = "the DET\nmovie NOUN\n"
 WRONG = [
+    ("word pos\n" + "the DET\nmovie NOUN\n" * 9, PLAIN_EVAL, [], "train.conll:1: the tag 'pos' occurs in the first row only; is"),
     (TRAIN + "\nbad I-PER\n", EVAL, [], "train.conll:8: the tag 'I-PER' stands at the beginning, which IOB2 does not allow"),
     (TRAIN + "\nann B-PER\nbad O\nbob I-PER\n", EVAL, [], "train.conll:10: the tag 'I-PER' stands behind 'O'"),
     ("token tag\n" + TRAIN, EVAL, [], "train.conll:1: the tag 'tag' is none of IOB2, whose tags are O, B-TYPE, I-TYPE"),

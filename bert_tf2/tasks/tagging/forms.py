@@ -22,7 +22,9 @@ _USUAL_NAMES = {
     "span_column": ("spans", "entities", "label", "labels"),
 }
 _TABLES = (".csv", ".tsv", ".tab", ".txt")
-_HOW_TABLES_ARE_WRITTEN = {"header": "auto", "delimiter": "", "quotechar": ""}
+# Whatever its first row looks like.
+_ALWAYS_CONLL = (".conll", ".conllu", ".bio", ".iob", ".iob2")
+_OF_TABLES = {"header": ("auto", "no"), "delimiter": ("",), "quotechar": ("",)}
 
 
 def open_sentences(path: str, flag: str, options: Any, labels: tuple[str, ...], normalization: Normalization) -> SentenceFile:
@@ -44,8 +46,8 @@ def open_sentences(path: str, flag: str, options: Any, labels: tuple[str, ...], 
     rows = _rows(path, given, options, is_test)
     skips_first, count = False, None
     if rows is None or not rows.is_table:
-        for name, nothing in _HOW_TABLES_ARE_WRITTEN.items():
-            if getattr(options, name) != nothing:
+        for name, nothing in _OF_TABLES.items():
+            if getattr(options, name) not in nothing:
                 what = "columns divided by white space" if rows is None else "objects"
                 raise UserError(f"{path}: it holds {what}, so --{name}={getattr(options, name)} can do nothing; leave it out")
     if rows is None:
@@ -68,7 +70,7 @@ def _given(value: str | int | None) -> str | None:
 def _rows(path: str, given: dict[str, str | None], options: Any, is_test: bool) -> RowFile | None:
     """The file as one of rows; None for CoNLL's columns."""
     extension = os.path.splitext(path)[1].lower()
-    if options.data_format == "auto" and content_of(path) == TEXT:
+    if options.data_format == "auto" and (extension in _ALWAYS_CONLL or content_of(path) == TEXT):
         has_names = options.header == "yes" or any(value and not value.isdecimal() for value in given.values())
         if extension not in (".json", ".jsonl", ".ndjson", ".csv") and not (has_names and extension in _TABLES):
             return None

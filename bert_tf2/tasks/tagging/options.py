@@ -71,12 +71,12 @@ class TaggingRunOptions(Options):
         None,
         "Put a linear-chain conditional random field on the tags' logits: tags that the scheme forbids are then never predicted "
         "[default: as the model was trained; for a new one none].",
-        section="Tagging",
+        section="Head and scores",
     )
     strict_entities: bool = option(
         False,
         "Score entities by the rules of their scheme, as seqeval's strict mode; otherwise as conlleval, where an entity may "
         "begin with I-.",
-        section="Tagging",
+        section="Head and scores",
         may_change=True,
     )

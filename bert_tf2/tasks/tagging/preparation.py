@@ -1,10 +1,11 @@
 """Sentences with tags -> records and what metadata say of them."""
 
+import collections
 import dataclasses
 import functools
 import itertools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bert_tf2.data.sources.bad_rows import BadRows
@@ -170,13 +171,15 @@ class TaggingPreparation(Preparation):
                 f"{self._path}: sentences to predict do not define tags; pass "
                 "--input_meta_data_path=<model>/meta_data.json, which says them, or --labels"
             )
-        tags: set[str] = set()
+        tags: collections.Counter[str] = collections.Counter()
+        first: dict[str, Sentence] = {}
 
         def seen() -> Iterator[Sequence[str]]:
             for split in splits:
                 for sentence in self._sentences(split, BadRows(skip=True)):
                     if sentence.tags is not None:
                         tags.update(sentence.tags)
+                        first.setdefault(sentence.path, sentence)
                         yield sentence.tags
                     if len(tags) > _MOST_LABELS:
                         raise UserError(
@@ -186,6 +189,8 @@ class TaggingPreparation(Preparation):
         found = recognise(seen())
         if scheme is None:
             scheme = IOB2 if any(source.has_texts for split in splits for source in self._sources[split]) else found
+        if scheme == PLAIN and not self._labels:
+            _refuse_header(first.values(), tags)
         return labels_of(tags, scheme), scheme
 
     @property
@@ -197,3 +202,18 @@ class TaggingPreparation(Preparation):
         if len(self._labels) < 2:
             named = f"only the tag '{self._labels[0]}' occurs" if self._labels else "no tag occurs"
             raise UserError(f"{self._path}: {named}; at least 2 are needed. Is it the right column (--tag_column)?")
+
+
+def _refuse_header(first: Iterable[Sentence], tags: Mapping[str, int]) -> None:
+    """Refuses a plain tag that stands in the first row of a file and nowhere else: a name of a column would become a tag.
+
+    Raises:
+      UserError: there is one.
+    """
+    for sentence in first:
+        tag = sentence.tags[0] if sentence.tags else ""
+        if sentence.lines[0] == 1 and len(sentence.lines) > 1 and tags[tag] == 1 and sum(tags.values()) > 3 * len(tags) > 6:
+            raise UserError(
+                f"{sentence.where()}: the tag '{tag}' occurs in the first row only; is that row a header? Remove it, or name the "
+                "columns with --token_column and --tag_column (.tsv and .csv); if it is a tag, name all tags by --labels"
+            )
