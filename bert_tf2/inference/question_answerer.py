@@ -4,20 +4,21 @@ import dataclasses
 import itertools
 import math
 import os
-import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bert_tf2 import files
 from bert_tf2.errors import JobError, UserError
-from bert_tf2.model_directory.exported_models import inputs_and_outputs, load_saved_model, not_for_text, saved_model_in
-
-if TYPE_CHECKING:
-    import tensorflow as tf
+from bert_tf2.model_directory.exported_models import (
+    inputs_and_outputs,
+    load_saved_model,
+    not_for_text,
+    saved_model_in,
+    text_tensor,
+)
 
 _TEXT_INPUTS = ("question", "context")
 _OUTPUTS = ("answer", "score", "start", "end")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,21 +95,14 @@ class QuestionAnswerer:
             yield from self._answer_batch(batch)
 
     def _answer_batch(self, pairs: list[tuple[str, str]]) -> list[Answer]:
-        import tensorflow as tf
-
-        questions, contexts = zip(*[[_SURROGATE.sub("\ufffd", text) for text in pair] for pair in pairs])
-        outputs = self._signature(question=_strings(tf, questions), context=_strings(tf, contexts))
+        questions, contexts = zip(*pairs)
+        outputs = self._signature(question=text_tensor(questions), context=text_tensor(contexts))
         columns = {name: values.numpy().tolist() for name, values in outputs.items()}
         if not all(map(math.isfinite, columns["score"])):
             raise JobError("the model's logits are not finite; its weights are not usable")
         differences = columns.get("null_score_difference", [None] * len(pairs))
         rows = zip(*(columns[name] for name in _OUTPUTS), differences)
         return [Answer(text.decode(), score, start, end, difference) for text, score, start, end, difference in rows]
-
-
-def _strings(tf: Any, texts: Iterable[str]) -> "tf.Tensor":
-    # Bytes: TensorFlow would cut a str at a NUL.
-    return tf.constant([text.encode() for text in texts], tf.string)
 
 
 def _saved_model(path: str) -> str:

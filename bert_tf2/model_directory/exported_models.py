@@ -1,11 +1,17 @@
 """Loading what `--model_export_path` wrote: a SavedModel, or the newest of its numbered versions."""
 
 import os
-from typing import Any
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import file_kinds, files
 from bert_tf2.errors import UserError
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SAVED_MODEL = "saved_model.pb"
 
 
@@ -70,3 +76,16 @@ def inputs_and_outputs(loaded: Any) -> tuple[list[str], list[str]]:
     if signature is None:
         return [], []
     return sorted(signature.structured_input_signature[1]), sorted(signature.structured_outputs)
+
+
+def text_tensor(texts: Sequence[str], shape: tuple[int, ...] | None = None) -> "tf.Tensor":
+    """Texts as the string tensor that a signature takes; half a surrogate pair, which no text holds, becomes U+FFFD.
+
+    Args:
+      texts: all of them, row by row.
+      shape: of the tensor; None is one axis.
+    """
+    import tensorflow as tf
+
+    # Bytes: TensorFlow would cut a str at a NUL.
+    return tf.constant([_SURROGATE.sub("\ufffd", text).encode() for text in texts], tf.string, shape)

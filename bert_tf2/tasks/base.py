@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -99,6 +100,7 @@ class Task(abc.ABC):
       heads: the kinds of heads (`bert_tf2.models.checkpoints.names.HEADS`) that scores and predictions come from.
       on_pooler: whether they stand on the pooled output, and are worth nothing without the pooler they were trained with.
       output_range: how many tokens of each row the head looks at; None for all. See `build_encoder`.
+      most: no record has more on these axes of its features; what a TPU and XLA fix besides the number of tokens.
       measure_names: what is measured in every training step besides the loss; see `measures`.
       export_suffixes: what is appended to `--model_export_path` for each SavedModel that `exports` gives.
       unit: what one of its examples is called, in the plural.
@@ -110,6 +112,7 @@ class Task(abc.ABC):
     heads: tuple[str, ...] = ()
     on_pooler: bool = False
     output_range: int | None = None
+    most: Mapping[str, int] = MappingProxyType({})
     measure_names: tuple[str, ...] = ()
     export_suffixes: ClassVar[tuple[str, ...]] = ("", "_text")
     unit: ClassVar[str] = "examples"

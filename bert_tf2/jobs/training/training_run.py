@@ -80,7 +80,7 @@ class TrainingRun(abc.ABC):
     ):
         self._options, self._config, self._strategy, self._directory, self._task = options, config, strategy, directory, task
         self._chief = is_chief(strategy)
-        self._padding = training_setup.padding(options, {TOKENS: max_seq_length})
+        self._padding = training_setup.padding(options, {TOKENS: max_seq_length, **task.most})
         self._step = 0
         # The checkpoint that the weights are from, where it is not one of the directory.
         self._origin: str | None = None

@@ -19,7 +19,8 @@ class ChoiceExample:
     """A question with its choices.
 
     Attributes:
-      id: the row's own, or its number in the file.
+      number: of the question in its file, from 0.
+      id: the row's own, or the number.
       context: what the question is about; empty where nothing is given.
       question: what is asked, or the beginning that the choices end; empty where the context asks it.
       choices: the texts to choose from, at least two.
@@ -28,6 +29,7 @@ class ChoiceExample:
       fills_blank: the choices stand where `question` has a blank (`_`), as in RACE.
     """
 
+    number: int
     id: str
     context: str
     question: str
@@ -81,12 +83,12 @@ class ChoiceRow:
     fills_blank: bool = False
 
 
-def checked(row: ChoiceRow, id: str, where: str, answer_needed: bool) -> ChoiceExample:
+def checked(row: ChoiceRow, number: int, where: str, answer_needed: bool) -> ChoiceExample:
     """The example that a row gives.
 
     Args:
       row: what the row says.
-      id: identifies it where it has no id of its own.
+      number: of the question in its file, from 0.
       where: its file and line.
       answer_needed: a row without an answer cannot be used.
 
@@ -103,7 +105,8 @@ def checked(row: ChoiceRow, id: str, where: str, answer_needed: bool) -> ChoiceE
     if answer is None and answer_needed:
         raise UnusableRow("the answer is missing")
     own_id = row.id if isinstance(row.id, str | int) and not isinstance(row.id, bool) else ""
-    return ChoiceExample(str(own_id) or id, context, question, choices, answer, where, row.fills_blank)
+    id = str(own_id) or str(number)
+    return ChoiceExample(number, id, context, question, choices, answer, where, row.fills_blank)
 
 
 def _text(name: str, value: Any) -> str:

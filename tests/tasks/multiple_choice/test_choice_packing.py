@@ -6,7 +6,8 @@ import pytest
 
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.multiple_choice.examples import ChoiceExample
-from bert_tf2.tasks.multiple_choice.packing import ChoicePacker, PackedChoices, PackingOptions
+from bert_tf2.tasks.multiple_choice.packing import ChoicePacker, PackedChoices
+from bert_tf2.tasks.multiple_choice.packing_options import PackingOptions
 from bert_tf2.text.tokenizer import load_tokenizer
 
 
@@ -16,7 +17,7 @@ def tokenizer(tiny_vocab_file):
 
 
 def example(context="", question="", choices=("good", "bad"), **others):
-    return ChoiceExample("0", context, question, tuple(choices), None, "file:1", **others)
+    return ChoiceExample(0, "0", context, question, tuple(choices), None, "file:1", **others)
 
 
 def tokens(tokenizer, packed):

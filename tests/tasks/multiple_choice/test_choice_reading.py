@@ -183,7 +183,7 @@ def test_a_choice_is_missing_before_another(read):
         read([SOCIAL, row])
     with pytest.raises(UserError, match=r"train\.csv:2: choice C of 4 is missing"):
         read(SWAG + "7,v1,3,s,c,q,gold,go,run,,lie,3\n", "train.csv")
-    with pytest.raises(UserError, match=r"train\.csv:2: 11 columns, but the header has 12"):
+    with pytest.raises(UserError, match=r"train\.csv:2: 11 columns, expected 12"):
         read(SWAG + "7,v1,3,s,c,q,gold,go,run,lie,3\n", "train.csv")
     with pytest.raises(UserError, match=r"train\.csv:2: the answer '3' is no choice; give A to C or 0 to 2"):
         read(SWAG + "7,v1,3,s,c,q,gold,go,run,lie,,3\n", "train.csv")
@@ -224,6 +224,19 @@ def test_files_that_hold_no_questions(read):
             read(content, name)
         assert name in str(raised.value)
         assert "\n" not in str(raised.value)
+
+
+def test_a_first_row_that_is_none_is_left_out_like_others(read):
+    bad_rows = BadRows(skip=True)
+    assert len(read('no JSON\n{"text": "a"}\n' + json.dumps(OWN) + "\n", bad_rows=bad_rows)) == 1
+    assert bad_rows.count == 2
+
+
+def test_what_would_be_read_in_part_is_refused(read):
+    with pytest.raises(UserError, match=r"train\.csv:1: 2 columns are called 'label'; rename all but one"):
+        read(SWAG.replace("fold-ind", "label"), "train.csv")
+    with pytest.raises(UserError, match=r"high\.txt: more follows the first object; write each object on a line of its own"):
+        read(json.dumps(ARTICLE, indent=1) * 2, "high.txt")
 
 
 def test_header_only_gives_no_examples(read):
