@@ -104,6 +104,7 @@ class Task(abc.ABC):
       measure_names: what is measured in every training step besides the loss; see `measures`.
       export_suffixes: what is appended to `--model_export_path` for each SavedModel that `exports` gives.
       unit: what one of its examples is called, in the plural.
+      pictures: the names of what `report` may draw.
       tuning: what evaluations find for later predictions; None for nothing.
     """
 
@@ -116,6 +117,7 @@ class Task(abc.ABC):
     measure_names: tuple[str, ...] = ()
     export_suffixes: ClassVar[tuple[str, ...]] = ("", "_text")
     unit: ClassVar[str] = "examples"
+    pictures: ClassVar[tuple[str, ...]] = ()
     tuning: Tuning | None = None
 
     @abc.abstractmethod

@@ -20,6 +20,9 @@ from bert_tf2.progress import during
 
 logger = logging.getLogger(__name__)
 
+FILES = ("checkpoint", "*ckpt-*")
+"""What a directory of checkpoints holds, as patterns."""
+
 _INDEX = re.compile(r"ckpt-(\d+)\.index")
 _DATA = re.compile(r"ckpt-(\d+)\.data-(\d{5})-of-(\d{5})")
 _ASIDE = "corrupt-"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from bert_tf2.files import write_json, write_text, written_whole
 
-LOSS_CURVE = "loss_curve.png"
+LOSS_CURVE, REPORT, SUMMARIES = "loss_curve.png", "report.md", "summaries"
 
 
 def eval_results_files(suffix: str = "", file_prefix: str = "") -> list[str]:
@@ -42,7 +42,7 @@ def write_eval_results(
 
 def write_training_summary(directory: str, summary: dict[str, object]) -> None:
     """Writes `summaries/training_summary.txt`: one JSON object, as the model garden's training loop does."""
-    write_json(os.path.join(directory, "summaries", "training_summary.txt"), summary)
+    write_json(os.path.join(directory, SUMMARIES, "training_summary.txt"), summary)
 
 
 def draw_loss_curve(
@@ -111,6 +111,6 @@ def write_report(
         lines += ["", f"## {caption}", "", f"![{caption}]({os.path.relpath(path, directory)})"]
     for heading, text in sections:
         lines += ["", f"## {heading}", "", text]
-    path = os.path.join(directory, "report.md")
+    path = os.path.join(directory, REPORT)
     write_text(path, "\n".join(lines) + "\n")
     return path

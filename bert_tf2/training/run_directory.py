@@ -14,7 +14,7 @@ from bert_tf2.errors import UserError
 logger = logging.getLogger(__name__)
 
 RUN_CONFIG = "run_config.json"
-_LOCK = ".trainer.lock"
+LOCK = ".trainer.lock"
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -40,7 +40,7 @@ class RunDirectory:
         Raises:
           DirectoryInUseError: another process holds it.
         """
-        with locks.locked(self.path, _LOCK, "trainer", "model_dir"):
+        with locks.locked(self.path, LOCK, "trainer", "model_dir"):
             yield
 
     def identify(self, run: Mapping[str, Any], about: Mapping[str, Any] | None = None) -> None:

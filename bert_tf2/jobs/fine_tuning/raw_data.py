@@ -4,23 +4,21 @@ import dataclasses
 import fnmatch
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bert_tf2 import files
 from bert_tf2.data.records.metadata import MetaData, read_meta_data
 from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.fine_tuning.classifier_checks import (
-    check_directory,
-    check_metadata,
-)
+from bert_tf2.jobs.fine_tuning.classifier_checks import check_directory, check_metadata
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.fine_tuning.record_data import RecordData, tokenizer_of
 from bert_tf2.jobs.preparation.reusable_records import SOURCE_FINGERPRINT, fingerprint, reusable
 from bert_tf2.model_directory import model_files
 from bert_tf2.model_directory.metadata_checks import records_of
-from bert_tf2.model_directory.model_files import META_DATA, MODEL_FILES
+from bert_tf2.model_directory.model_files import META_DATA
+from bert_tf2.tasks.kind import kind_of
 
 if TYPE_CHECKING:
     from bert_tf2.models.config import BertConfig
@@ -29,14 +27,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _RECORD_NAMES = {"train": "train.tf_record", "eval": "eval.tf_record", "test": "predict.tf_record"}
-# What a run writes into --output_dir, which may be or lie in the directory of the data: everything else there may be data.
-_OWN_DIRECTORIES = ("summaries",)
-_OWN_FILES = (
-    "train.tf_record", "eval*.tf_record", "predict*.tf_record", *MODEL_FILES, f"*{files.INCOMPLETE}*", f"*{files.REJECTS}",
-    "checkpoint", "*ckpt-*", "best_checkpoint.json", "run_config.json", "training_history.jsonl", ".trainer.lock",
-    "eval_results*", "eval_predictions*.tsv", "test_results*.tsv", "predictions*.tsv", "result_inputs.json",
-    "report.md", "loss_curve.png", "confusion_matrix.png", "predicted_against_gold.png",
-)  # fmt: skip
 
 
 def made_records(options: ClassifierOptions, config: "BertConfig", run_directory: "RunDirectory") -> RecordData:
@@ -45,6 +35,7 @@ def made_records(options: ClassifierOptions, config: "BertConfig", run_directory
     Raises:
       UserError: data or flags that cannot be used, or the directory is another model's; then it is left as it was.
     """
+    from bert_tf2.jobs.fine_tuning.own_files import own_files
     from bert_tf2.registry import import_module
     from bert_tf2.tasks.classification.glue import create_processor
     from bert_tf2.tasks.classification.preparation import ClassificationPreparation
@@ -71,7 +62,12 @@ def made_records(options: ClassifierOptions, config: "BertConfig", run_directory
     check_metadata(options, known, config)
     check_directory(run_directory, known, config, options.do_train)
     settings = (options.task_name.lower(), languages, preparation.max_seq_length, record_options, tokenizer.normalization.fact)
-    source = _fingerprint((*settings, tokenizer.fingerprint), data_dir, directory, modules)
+    task = kind_of(known.task_type).task(known, config, options)
+    # --output_dir may be or lie in the directory of the data: everything there that no run writes may be data.
+    written = (*(pattern for name in _RECORD_NAMES.values() for pattern in (name, name.replace(".", "_*."))), *own_files(task))
+    code = [module.__file__ for module in modules if module.__file__]
+    settings = (*settings, tokenizer.fingerprint)
+    source = fingerprint(settings, [*_data_files(data_dir, directory, written), *code])
     meta = reusable(meta_path, source, wanted)
     if meta is None:
         present = _present_splits(meta_path)
@@ -130,21 +126,18 @@ def _present_splits(meta_path: str) -> list[str]:
     return [split for split, file in read_meta_data(meta_path).files.items() if files.exists(os.path.join(directory, file.name))]
 
 
-def _fingerprint(settings: tuple, data_dir: str, output_dir: str, modules: list) -> str:
-    code = [module.__file__ for module in modules if module.__file__]
-    return fingerprint(settings, [*_data_files(data_dir, output_dir), *code])
-
-
-def _data_files(data_dir: str, output_dir: str) -> Iterator[str]:
+def _data_files(data_dir: str, output_dir: str, written: Sequence[str]) -> Iterator[str]:
     if files.is_remote(data_dir):
         import tensorflow as tf
 
         yield from sorted(tf.io.gfile.glob(os.path.join(data_dir, "*")))
         return
+    from bert_tf2.jobs.fine_tuning.own_files import OWN_DIRECTORIES
+
     output_dir = os.path.realpath(output_dir)
     for directory, below, names in os.walk(data_dir):
         if os.path.realpath(directory) == output_dir:
-            below[:] = [name for name in below if name not in _OWN_DIRECTORIES]
-            names = [name for name in names if not any(fnmatch.fnmatchcase(name, own) for own in _OWN_FILES)]
+            below[:] = [name for name in below if name not in OWN_DIRECTORIES]
+            names = [name for name in names if not any(fnmatch.fnmatchcase(name, own) for own in written)]
         below.sort()
         yield from (os.path.join(directory, name) for name in sorted(names))

@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 MOST_DRAWN = 25
 """Labels of a confusion matrix that can still be read; of more, those with most errors are drawn."""
 
+CONFUSION, AGAINST_GOLD = "confusion_matrix.png", "predicted_against_gold.png"
+
 _LONGEST_NAME = 20
 
 
@@ -43,10 +45,10 @@ def _draw_evaluation(directory: str, task: Labelling, logits: np.ndarray, gold: 
         low, high = float(min(gold.min(), predicted.min())), float(max(gold.max(), predicted.max()))
         axes.plot([low, high], [low, high], color="grey", linewidth=1)
         axes.set(xlabel="gold value", ylabel="predicted value", title=f"{len(gold):,} examples")
-        path = os.path.join(directory, "predicted_against_gold.png")
+        path = os.path.join(directory, AGAINST_GOLD)
     else:
         figure = _confusion(confusion_matrix(gold, predicted, task.num_labels), task.label_list)
-        path = os.path.join(directory, "confusion_matrix.png")
+        path = os.path.join(directory, CONFUSION)
     with written_whole(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
     return path

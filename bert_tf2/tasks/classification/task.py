@@ -19,7 +19,7 @@ from bert_tf2.tasks.classification import metrics as metric_functions
 from bert_tf2.tasks.classification.features import classification_features
 from bert_tf2.tasks.classification.files import write_predictions, write_test_results
 from bert_tf2.tasks.classification.outputs import log_softmax
-from bert_tf2.tasks.classification.pictures import draw_evaluation
+from bert_tf2.tasks.classification.pictures import AGAINST_GOLD, CONFUSION, draw_evaluation
 from bert_tf2.tasks.classification.report import report_sections
 from bert_tf2.tasks.exports import text_export, token_ids_export
 from bert_tf2.tasks.pooled_head import classification_head
@@ -48,6 +48,7 @@ class ClassificationTask(Task):
     on_pooler = True
     # The head looks at the pooled output only.
     output_range = 1
+    pictures = (CONFUSION, AGAINST_GOLD)
 
     def __init__(
         self,

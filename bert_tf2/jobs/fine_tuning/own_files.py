@@ -1,0 +1,32 @@
+"""What a run of fine-tuning writes into its directory: each name as it stands where the file is written."""
+
+from bert_tf2 import files
+from bert_tf2.data.records.record_set import RecordSet
+from bert_tf2.model_directory.model_files import MODEL_FILES
+from bert_tf2.tasks.base import ExampleSet, Task
+from bert_tf2.training import checkpointing, history, report, result_files, run_directory, trainer
+
+OWN_DIRECTORIES = (report.SUMMARIES,)
+
+
+def own_files(task: Task) -> tuple[str, ...]:
+    """Patterns of the names of all files that a run of a task writes, for data beside which they may lie."""
+    examples = ExampleSet("", RecordSet.in_memory([], task.features, ""), suffix="*")
+    return (
+        *MODEL_FILES,
+        f"*{files.INCOMPLETE}*",
+        f"*{files.REJECTS}",
+        *checkpointing.FILES,
+        trainer.BEST_CHECKPOINT,
+        run_directory.RUN_CONFIG,
+        run_directory.LOCK,
+        history.FILE_NAME,
+        result_files.RESULT_INPUTS,
+        *report.eval_results_files("*"),
+        report.REPORT,
+        report.LOSS_CURVE,
+        *task.evaluation_files(examples),
+        *task.prediction_files(examples),
+        *task.pictures,
+        *([] if task.tuning is None else [task.tuning.file]),
+    )
