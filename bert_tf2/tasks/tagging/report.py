@@ -7,11 +7,11 @@ from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.tasks.tagging.files import sentences_of
 from bert_tf2.tasks.tagging.schemes import PLAIN
 from bert_tf2.tasks.tagging.scores import Entity, Score, entities, entity_scores
+from bert_tf2.tasks.written_tables import escaped, shortened
 
 _MOST_ROWS = 200
 _MOST_TYPES = 30
 _MOST_ERRORS = 20
-_LONGEST_TEXT = 300
 _NONE = "(none)"
 
 Tags = Sequence[Sequence[str]]
@@ -53,7 +53,7 @@ def _scores(scores: dict[str, Score], what: str) -> str:
     lines = [f"| {what} | precision | recall | F1 | gold | predicted |", "|---|---|---|---|---|---|"]
     for name, score in shown:
         values = " | ".join(f"{value:.4f}" for value in (score.precision, score.recall, score.f1))
-        lines.append(f"| {_escaped(name)} | {values} | {score.gold:,} | {score.predicted:,} |")
+        lines.append(f"| {escaped(name)} | {values} | {score.gold:,} | {score.predicted:,} |")
     if len(shown) < len(scores):
         lines = [f"The {len(shown)} most frequent of {len(scores)}:", "", *lines]
     return "\n".join(lines)
@@ -76,11 +76,11 @@ def _confusion(counts: collections.Counter) -> str:
             occurring[kind] += count
     types = [kind for kind, _ in occurring.most_common(_MOST_TYPES)]
     names = [*sorted(types), _NONE]
-    header = " | ".join(["gold \\ predicted", *map(_escaped, names)])
+    header = " | ".join(["gold \\ predicted", *map(escaped, names)])
     lines = [f"| {header} |", f"|{'---|' * (len(names) + 1)}"]
     for row in names:
         cells = " | ".join(f"{counts[row, column]:,}" if (row, column) != (_NONE, _NONE) else "" for column in names)
-        lines.append(f"| {_escaped(row)} | {cells} |")
+        lines.append(f"| {escaped(row)} | {cells} |")
     said = "Entities whose begin and end agree; `(none)`: nothing there, or with another begin or end."
     return "\n".join([said, "", *lines])
 
@@ -89,7 +89,7 @@ def _most_confused(confusion: collections.Counter) -> str:
     wrong = [(count, *pair) for pair, count in confusion.items() if pair[0] != pair[1]]
     lines = ["| gold | predicted | words |", "|---|---|---|"]
     for count, one, other in sorted(wrong, key=lambda row: (-row[0], row[1:]))[:_MOST_ERRORS]:
-        lines.append(f"| {_escaped(one)} | {_escaped(other)} | {count:,} |")
+        lines.append(f"| {escaped(one)} | {escaped(other)} | {count:,} |")
     return "\n".join(lines)
 
 
@@ -104,16 +104,6 @@ def _errors(
             named = []
             for some in (gold[row], predicted[row]):
                 marked = [f"{sentence.text[sentence.begins[a] : sentence.ends[b - 1]]} ({kind})" for kind, a, b in some]
-                named.append(_escaped(", ".join(marked)))
-            lines.append(f"| {row} | {named[0]} | {named[1]} | {_escaped(_cut(sentence.text))} |")
+                named.append(escaped(", ".join(marked)))
+            lines.append(f"| {row} | {named[0]} | {named[1]} | {escaped(shortened(sentence.text))} |")
     return "\n".join(lines)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
-
-
-def _escaped(text: str) -> str:
-    """The text as Markdown that shows it as it is, on one line of a table."""
-    text = " ".join(text.split())
-    return "".join(f"\\{sign}" if sign in r"\`*_[]<>|$#" else sign for sign in text)
