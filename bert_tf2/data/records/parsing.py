@@ -3,8 +3,9 @@
 Records hold unpadded lists or Google's fixed-length layout; both are taken.
 """
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
@@ -19,6 +20,7 @@ from bert_tf2.data.records.feature_spec import (
     with_choice_lengths,
 )
 
+_LISTS = {"int64": "int64_list", "float32": "float_list", "string": "bytes_list"}
 _Size: TypeAlias = int | tf.Tensor
 _Values: TypeAlias = tf.Tensor | tf.RaggedTensor
 _Feature: TypeAlias = tf.io.FixedLenFeature | tf.io.FixedLenSequenceFeature | tf.io.RaggedFeature
@@ -81,6 +83,35 @@ def row_sizes(serialized: tf.Tensor, specs: Sequence[FeatureSpec]) -> dict[str, 
             size = _parse(serialized, [of_axis[0]], exact=True)[of_axis[0].name].row_lengths()
         sizes[axis] = tf.cast(tf.maximum(size, 0), tf.int32)
     return sizes
+
+
+def values_of(example: tf.train.Example, spec: FeatureSpec) -> Any:
+    """What one record holds of a feature: a value, a list, or a list for each choice; texts as `str`.
+
+    Records of other writers may lack what is in no batch; then it is empty, or the default.
+
+    Raises:
+      ValueError: it lacks the feature, holds it with another type or another number of values, or it is no text in UTF-8.
+    """
+    held = example.features.feature
+    name = next((name for name in (spec.name, *spec.aliases) if name in held), None)
+    if name is None:
+        if spec.in_batch and not spec.optional:
+            raise ValueError(f"it has no feature '{spec.name}'")
+        return [] if spec.shape else "" if spec.dtype == "string" else spec.default
+    if held[name].WhichOneof("kind") not in (_LISTS[spec.dtype], None):
+        raise ValueError(f"the feature '{name}' does not hold {spec.dtype}")
+    values = list(getattr(held[name], _LISTS[spec.dtype]).value)
+    if spec.dtype == "string":
+        values = [value.decode("utf-8", "surrogatepass") for value in values]
+    if spec.by_choice:
+        ends = list(itertools.accumulate(held[CHOICE_LENGTHS.name].int64_list.value, initial=0))
+        if ends[-1] != len(values):
+            raise ValueError(f"choice_lengths do not add up to the number of {name}")
+        return [values[begin:end] for begin, end in itertools.pairwise(ends)]
+    if not spec.shape and len(values) != 1:
+        raise ValueError(f"the feature '{name}' has {len(values)} values; it must have 1")
+    return values if spec.shape else values[0]
 
 
 def _parse(serialized: tf.Tensor, specs: Sequence[FeatureSpec], exact: bool = False) -> dict[str, _Values]:

@@ -3,15 +3,17 @@
 import bisect
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from bert_tf2 import files
 from bert_tf2.data.records import record_frames
 from bert_tf2.data.records.feature_spec import TOKENS, FeatureSpec, counted_axes, with_choice_lengths
 from bert_tf2.data.records.metadata import RecordFile
-from bert_tf2.data.records.parsing import parse_records, row_sizes
+from bert_tf2.data.records.parsing import parse_records, row_sizes, values_of
 from bert_tf2.errors import UserError, did_you_mean
 from bert_tf2.progress import during
 
@@ -145,29 +147,23 @@ class RecordSet:
         return {name: value.numpy() for name, value in parsed.items()}
 
     @during("reading records")
-    def values(self, name: str) -> list:
-        """The values of any feature of all rows, in or out of batches: numbers or texts, in lists for features with axes.
+    def values(self, name: str) -> list[Any]:
+        """What all rows hold of one feature, one that is never in a batch too: values, or as many lists as the shape has axes.
 
         Args:
-          name: in the record.
+          name: the feature's; texts are given as `str`.
 
         Raises:
-          UserError: a record holds it in another form.
+          UserError: a row holds it with another type, it is no text in UTF-8, or there is none in a row though batches need it.
         """
-        spec = next(spec for spec in self.specs if spec.name == name)
-        nothing = tf.constant("" if spec.dtype == "string" else spec.default, spec.dtype)
-        feature = tf.io.RaggedFeature(nothing.dtype) if spec.shape else tf.io.FixedLenFeature([], nothing.dtype, nothing)
-        found: list = []
-        for first in range(0, len(self), _PARSE_AT_ONCE):
-            serialized = tf.constant([self.read(row) for row in range(first, min(first + _PARSE_AT_ONCE, len(self)))])
+        (spec,) = [spec for spec in self.specs if spec.name == name]
+        found = []
+        for row in range(len(self)):
             try:
-                parsed = tf.io.parse_example(serialized, {name: feature})[name]
-            except tf.errors.InvalidArgumentError as error:
-                raise UserError(f"cannot parse the records in {self.location(first)} and after: {_first_line(error)}") from None
-            found += parsed.to_list() if spec.shape else parsed.numpy().tolist()
-        if spec.dtype != "string":
-            return found
-        return [[text.decode() for text in texts] for texts in found] if spec.shape else [text.decode() for text in found]
+                found.append(values_of(tf.train.Example.FromString(self.read(row)), spec))
+            except (ValueError, DecodeError) as error:
+                raise UserError(f"{self.location(row)}: {error}; write the records again") from None
+        return found
 
     def sizes_of(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Sizes of some rows without padding, on the axes that `row_sizes` counts: int32, as many as rows."""

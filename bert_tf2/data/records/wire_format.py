@@ -5,7 +5,7 @@ Building the message object of each example would take longer than tokenizing it
 
 import itertools
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -108,7 +108,7 @@ class _FeatureEncoder:
         before_value, kind = b"\x0a" + varint(len(name)) + name + b"\x12", _KINDS[spec.dtype]
         # Both lists of numbers hold packed values in field 1; a list of strings is as many fields 1.
         self._tags = (kind, before_value) if spec.dtype == "string" else (b"\x0a", kind, before_value)
-        self._heads: dict[int, bytes] = {}
+        self.heads: dict[int, bytes] = {}
         self._padding = b"" if spec.dtype == "string" else self._list([spec.pad])
 
     def encode(self, values: Any) -> bytes:
@@ -150,7 +150,7 @@ class _FeatureEncoder:
         return self._padding * (self.pad_to - count)
 
     def _entry(self, payload: bytes) -> bytes:
-        head = self._heads.get(len(payload))
+        head = self.heads.get(len(payload))
         return (self.head(len(payload)) if head is None else head) + payload
 
     def head(self, length: int) -> bytes:
@@ -158,15 +158,15 @@ class _FeatureEncoder:
         head = b""
         for tag in self._tags:
             head = tag + varint(length + len(head)) + head
-        self._heads[length] = head = b"\x0a" + varint(length + len(head)) + head
+        self.heads[length] = head = b"\x0a" + varint(length + len(head)) + head
         return head
 
 
 class ExampleEncoder:
     """Serializes records as `tf.train.Example`, writing the wire format directly.
 
-    A record is `example(entries(...))`. In a record, entries can be joined in any order, so a writer of many records may keep
-    those of features that come again and again.
+    `encode` takes one record. A writer of many puts together columns of entries, which may stand in any order, and `records`
+    makes records of them.
 
     Args:
       specs: the features. `choice_lengths` is added where there are tokens of choices.
@@ -226,20 +226,48 @@ class ExampleEncoder:
 
     def of_integer(self, name: str) -> Callable[[int], bytes]:
         """As `of_feature`, for a feature with one integer for each record that is seldom the same."""
-        head = self._encoders[name].head
-        heads = [head(length) for length in range(_LONGEST_VARINT + 1)]
-
-        def entry(value: int) -> bytes:
-            # Many numbers differ only in their last bits, which come first; what follows is kept.
-            encoded = _WITH_MORE[value & 127] + kept_varint(value >> 7) if 127 < value < 1 << 21 else varint(value)
-            return heads[len(encoded)] + encoded
-
-        return entry
+        return lambda value: self.integer_column(name, (value,))[0]
 
     @staticmethod
     def example(entries: bytes) -> bytes:
         """The record that consists of these entries."""
-        return b"\x0a" + _varints[len(entries)] + entries
+        return b"\x0a" + kept_varint(len(entries)) + entries
+
+    def column(self, name: str, values: Iterable[Values]) -> list[bytes]:
+        """The entries of a feature of many records."""
+        return list(map(self._encoders[name].encode, values))
+
+    def packed_column(self, name: str, payloads: Sequence[bytes], counts: Sequence[int]) -> list[bytes]:
+        """The entries of a feature of many records, from each one's values as varints (or little-endian floats) and their number.
+
+        Raises:
+          ValueError: a list is longer than the padded length.
+        """
+        encoder = self._encoders[name]
+        assert not encoder.spec.by_choice, "choices are padded one by one"
+        if encoder.pad_to is not None:
+            return list(map(encoder.packed, payloads, counts))
+        heads, head = encoder.heads, encoder.head
+        return [(heads.get(len(payload)) or head(len(payload))) + payload for payload in payloads]
+
+    def integer_column(self, name: str, values: Iterable[int]) -> list[bytes]:
+        """The entries of a feature with one integer for each record that is seldom the same."""
+        heads = [self._encoders[name].head(length) for length in range(_LONGEST_VARINT + 1)]
+        # Many numbers differ only in their last bits, which come first; what follows is kept.
+        encoded = [
+            _WITH_MORE[value & 127] + kept_varint(value >> 7) if 127 < value < 1 << 21 else varint(value) for value in values
+        ]
+        return [heads[len(value)] + value for value in encoded]
+
+    @staticmethod
+    def records(*columns: Iterable[bytes]) -> list[bytes]:
+        """Serializes many records at once.
+
+        Args:
+          columns: for each record the entries of one feature, or of several; between them all features. Entries that depend on
+            little are best encoded once and repeated.
+        """
+        return [b"\x0a" + kept_varint(len(entries)) + entries for entries in map(b"".join, zip(*columns, strict=True))]
 
     def encode(self, features: Mapping[str, Values]) -> bytes:
         """Serializes a record at once; see `entries`.
@@ -250,4 +278,4 @@ class ExampleEncoder:
         missing = self._required.difference(features)
         if missing:
             raise ValueError(f"the record lacks the feature {sorted(missing)[0]}")
-        return self.example(self.entries(features))
+        return self.records([self.entries(features)])[0]

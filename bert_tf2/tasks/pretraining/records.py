@@ -2,8 +2,7 @@
 
 import dataclasses
 import functools
-import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -156,21 +155,15 @@ class RecordMaker:
             specs = [dataclasses.replace(spec, name=spec.aliases[0], aliases=()) if spec.aliases else spec for spec in specs]
         pad_to = {TOKENS: settings.max_seq_length, PREDICTIONS: settings.max_predictions_per_seq}
         encoder = ExampleEncoder(specs, pad_to if settings.pad_to_max_length else None)
-        packed = encoder.of_packed_feature
-        self._ids_entry, mask_entry, segments_entry = [packed(spec.name) for spec in specs[:3]]
+        self._encoder = encoder
+        self._ids, mask, segments = [spec.name for spec in specs[:3]]
         self._mask_and_segments = functools.lru_cache(_KEPT_ENTRIES)(
-            lambda length, first: (
-                mask_entry(b"\1" * length, length) + segments_entry(b"\0" * first + b"\1" * (length - first), length)
-            )
+            lambda length, first: encoder.entries({mask: b"\1" * length, segments: b"\0" * first + b"\1" * (length - first)})
         )
-        if settings.dynamic_masking:
-            self._units_entry = packed("masking_units")
-        else:
-            weights_entry = packed("masked_lm_weights")
-            self._positions_entry, self._labels_entry = packed("masked_lm_positions"), packed("masked_lm_ids")
-            self._weights = functools.lru_cache(None)(lambda count: weights_entry(struct.pack("<f", 1.0) * count, count))
-        label = encoder.of_feature("next_sentence_labels") if settings.sentence_pairs != NO_PAIRS else lambda _: b""
-        self._label_entries = [label(0), label(1)]
+        self._weights = functools.lru_cache(None)(lambda count: encoder.entries({"masked_lm_weights": [1.0] * count}))
+        self._label = functools.lru_cache(None)(
+            lambda label: encoder.entries({"next_sentence_labels": label} if settings.sentence_pairs != NO_PAIRS else {})
+        )
 
     def records(self, rows: np.ndarray, documents: TokenizedDocuments, rng: np.random.Generator) -> Iterator[list[bytes]]:
         """Yields the records of instances, int64 [N, 5], in batches; counts them."""
@@ -187,29 +180,22 @@ class RecordMaker:
             InstanceCounts(len(rows), int(batch.lengths.sum()), int(maskable.sum()), 0, int(rows[:, 4].sum()), batch.cut)
         )
         rest = self._units(batch) if settings.dynamic_masking else self._predictions(batch, maskable, rng)
-        lengths, entry, alike, label_entries = (
-            batch.lengths.tolist(),
-            self._ids_entry,
-            self._mask_and_segments,
-            self._label_entries,
-        )
-        within = np.arange(batch.ids.shape[1]) < batch.lengths[:, np.newaxis]
-        ids = integer_lists(batch.ids[within], batch.lengths)
-        example = ExampleEncoder.example
-        return [
-            example(entry(encoded, length) + alike(length, first) + others + label_entries[label])
-            for encoded, length, first, others, label in zip(ids, lengths, batch.first.tolist(), rest, labels)
-        ]
+        ids, lengths = self._per_token(self._ids, batch.ids, batch), batch.lengths.tolist()
+        alike = map(self._mask_and_segments, lengths, batch.first.tolist())
+        return self._encoder.records(ids, alike, *rest, map(self._label, labels))
 
-    def _units(self, batch: InputBatch) -> list[bytes]:
-        """The entries of `masking_units`."""
+    def _per_token(self, name: str, values: np.ndarray, batch: InputBatch) -> list[bytes]:
+        """The column of a feature of tokens, from values [B, L]."""
+        within = np.arange(values.shape[1]) < batch.lengths[:, np.newaxis]
+        return self._encoder.packed_column(name, integer_lists(values[within], batch.lengths), batch.lengths.tolist())
+
+    def _units(self, batch: InputBatch) -> list[Iterable[bytes]]:
+        """The column of `masking_units`."""
         starts = batch.word_starts if self._settings.whole_word_masking else np.ones_like(batch.candidates)
-        units = masking.masking_units(batch.candidates, starts)
-        within = np.arange(units.shape[1]) < batch.lengths[:, np.newaxis]
-        return list(map(self._units_entry, integer_lists(units[within], batch.lengths), batch.lengths.tolist()))
+        return [self._per_token("masking_units", masking.masking_units(batch.candidates, starts), batch)]
 
-    def _predictions(self, batch: InputBatch, maskable: np.ndarray, rng: np.random.Generator) -> list[bytes]:
-        """Masks the batch and gives the entries of the three lists of predictions."""
+    def _predictions(self, batch: InputBatch, maskable: np.ndarray, rng: np.random.Generator) -> list[Iterable[bytes]]:
+        """Masks the batch and gives the columns of the three lists of predictions."""
         settings = self._settings
         counts = masking.prediction_counts(batch.lengths, maskable, settings.masked_lm_prob, settings.max_predictions_per_seq)
         if settings.max_ngram_size > 1:
@@ -222,7 +208,9 @@ class RecordMaker:
         positions, labels = masking.replace_chosen(batch.ids, chosen, self._mask_id, self._tokenizer.vocab_size, rng)
         counts = chosen.sum(axis=1)
         self.counts.predictions += len(positions)
+        of_each = counts.tolist()
         return [
-            self._positions_entry(places, count) + self._labels_entry(ids, count) + self._weights(count)
-            for places, ids, count in zip(integer_lists(positions, counts), integer_lists(labels, counts), counts.tolist())
+            self._encoder.packed_column("masked_lm_positions", integer_lists(positions, counts), of_each),
+            self._encoder.packed_column("masked_lm_ids", integer_lists(labels, counts), of_each),
+            map(self._weights, of_each),
         ]

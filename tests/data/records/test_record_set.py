@@ -9,6 +9,7 @@ from bert_tf2.data.records.feature_spec import FeatureSpec
 from bert_tf2.data.records.metadata import RecordFile
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.data.records.record_writer import RecordWriter
+from bert_tf2.data.records.wire_format import ExampleEncoder
 from bert_tf2.errors import UserError
 from bert_tf2.files import sha256_of_file
 
@@ -159,5 +160,58 @@ def test_values_of_features_that_are_in_no_batch(tmp_path):
     assert set(records.parse([0])) == {"input_word_ids", "input_mask", "label_ids"}
     without = RecordSet.open(write(tmp_path / "b.tfrecord", 2), features)
     assert (without.values("words"), without.values("text"), without.values("places")) == ([[], []], ["", ""], [[], []])
-    with pytest.raises(UserError, match=r"cannot parse the records in .*a\.tfrecord, record 0"):
+    with pytest.raises(
+        UserError, match=r"a\.tfrecord, record 0 .*: the feature 'text' does not hold int64; write the records again"
+    ):
         RecordSet.open(path, [FeatureSpec("text")]).values("text")
+
+
+IN_RECORDS = [
+    FeatureSpec("input_ids", shape=("choices", "tokens")),
+    FeatureSpec("words", "string", shape=("words",)),
+    FeatureSpec("text", "string"),
+    FeatureSpec("score", "float32"),
+    FeatureSpec("note", "string", optional=True),
+]
+
+
+def test_values_of_all_rows(tmp_path):
+    rows = [
+        {"input_ids": [[1], [2, 3]], "words": ["ein", "Wört\ud800"], "text": "", "score": 0.5},
+        {"input_ids": [[]], "words": [], "text": "אב\0", "score": -1, "note": "!"},
+    ]
+    with RecordWriter(str(tmp_path / "a"), IN_RECORDS) as writer:
+        for row in rows:
+            writer.write(row)
+    records = RecordSet.open(str(tmp_path / "a"), IN_RECORDS)
+    assert records.values("input_ids") == [[[1], [2, 3]], [[]]]
+    assert records.values("words") == [["ein", "Wört\ud800"], []]
+    assert (records.values("text"), records.values("score"), records.values("note")) == (["", "אב\0"], [0.5, -1.0], ["", "!"])
+    assert records.take(1).values("score") == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("features", "told"),
+    [
+        ({}, "it has no feature 'input_ids'"),
+        ({"input_ids": ["a"]}, "the feature 'input_ids' does not hold int64"),
+        ({"input_ids": [1, 2], "choice_lengths": [1]}, "choice_lengths do not add up to the number of input_ids"),
+        ({"text": [b"\xff"]}, "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+        ({"text": ["a", "b"]}, "the feature 'text' has 2 values; it must have 1"),
+    ],
+)
+def test_values_that_cannot_be_read(features, told):
+    kinds = {int: "int64", str: "string", bytes: "string"}
+    specs = [FeatureSpec(name, kinds[type(values[0])], shape=("any",)) for name, values in features.items()]
+    records = RecordSet.in_memory([ExampleEncoder(specs).encode(features)], IN_RECORDS, "memory")
+    with pytest.raises(UserError, match=f"memory, record 0 .*{told}; write the records again"):
+        records.values("text" if "text" in features else "input_ids")
+    with pytest.raises(UserError, match="record 0"):
+        RecordSet.in_memory([b"no record"], IN_RECORDS, "memory").values("text")
+
+
+def test_records_of_choices_without_their_lengths_are_told_when_they_are_opened(tmp_path):
+    with RecordWriter(str(tmp_path / "a"), [FeatureSpec("input_ids", shape=("any",))]) as writer:
+        writer.write({"input_ids": [1]})
+    with pytest.raises(UserError, match="has no feature 'choice_lengths'"):
+        RecordSet.open(str(tmp_path / "a"), IN_RECORDS[:1])
