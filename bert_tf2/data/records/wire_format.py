@@ -5,7 +5,7 @@ Building the message object of each example would take longer than tokenizing it
 
 import itertools
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -215,23 +215,6 @@ class ExampleEncoder:
                 raise ValueError(f"{name} has {len(values)} values for {len(lengths)} choices")
         pad_to = self._encoders[known_by].pad_to
         return {**features, CHOICE_LENGTHS.name: lengths if pad_to is None else [pad_to] * len(lengths)}
-
-    def of_feature(self, name: str) -> Callable[[Values], bytes]:
-        """The function that encodes the entry of one feature; as `entries`, for a writer's inner loop."""
-        return self._encoders[name].encode
-
-    def of_packed_feature(self, name: str) -> Callable[[bytes, int], bytes]:
-        """The function from a feature's values as varints (or little-endian floats) and their number to its entry."""
-        return self._encoders[name].packed
-
-    def of_integer(self, name: str) -> Callable[[int], bytes]:
-        """As `of_feature`, for a feature with one integer for each record that is seldom the same."""
-        return lambda value: self.integer_column(name, (value,))[0]
-
-    @staticmethod
-    def example(entries: bytes) -> bytes:
-        """The record that consists of these entries."""
-        return b"\x0a" + kept_varint(len(entries)) + entries
 
     def column(self, name: str, values: Iterable[Values]) -> list[bytes]:
         """The entries of a feature of many records."""

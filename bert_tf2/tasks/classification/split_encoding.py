@@ -1,7 +1,8 @@
 """One split's examples -> its records and statistics: the inner loop of data preparation."""
 
 import functools
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from bert_tf2.data.encoding import Encoded, unknown_counter
@@ -61,7 +62,7 @@ class SplitEncoder:
         label_counts = counts.label_counts if counts.labelled else []
         lengths, hashes, hashed_labels = counts.length_counts, counts.text_hashes, counts.text_labels
         encoded = self._encode([example.text_a for example in examples], [example.text_b for example in examples])
-        payloads, records, truncated, pairs = [], [], 0, 0
+        payloads, rows, truncated, pairs = [], [], 0, 0
         for example, (payload, length, first, cut) in zip(examples, encoded):
             row += 1
             text_a, text_b, name = example.text_a, example.text_b, example.label
@@ -79,7 +80,7 @@ class SplitEncoder:
                 continue
             example_id = row if example.example_id is None else example.example_id
             payloads.append(payload)
-            records.append(serialize(payload, length, first, label, example_id, weight))
+            rows.append((length, first, label, example_id, weight))
             lengths[length] += 1
             pairs += text_b is not None
             truncated += cut
@@ -89,11 +90,11 @@ class SplitEncoder:
                 hashes.append(hash(text_a if text_b is None else (text_a, text_b)))
                 hashed_labels.append(label if label_counts else 0)
         self._row = row
-        counts.rows += len(records)
+        counts.rows += len(rows)
         counts.truncated += truncated
         counts.pairs += pairs
         counts.unknown_tokens += self._count_unknown(b"".join(payloads))
-        return records
+        return serialize(payloads, rows)
 
 
 def _no_label(label: object) -> tuple[int, None]:
@@ -109,33 +110,40 @@ def _check_pair(counts: LabelStatistics, length: int, first: int, max_seq_length
     counts.empty_sides += length > _NO_TOKENS and first in (_NO_TOKENS, length)
 
 
-def _serializer(encoder: ExampleEncoder, max_seq_length: int, is_regression: bool, weighted: bool) -> Callable[..., bytes]:
-    """A function from an input's encoded ids, their number, the length of the first segment, label, example id and weight to
-    the serialized record.
+def _serializer(
+    encoder: ExampleEncoder, max_seq_length: int, is_regression: bool, weighted: bool
+) -> Callable[[Sequence[bytes], Sequence[tuple]], list[bytes]]:
+    """A function from inputs' encoded ids and, for each, their number, the length of the first segment, label, example id and
+    weight to the serialized records.
 
     There are few lengths and labels but many records, so what depends on them alone is encoded once.
     """
-    input_ids, segment_ids = encoder.of_packed_feature("input_ids"), encoder.of_packed_feature("segment_ids")
-    label_ids, example_ids = encoder.of_feature("label_ids"), encoder.of_integer("example_id")
-    weights = encoder.of_feature("weight") if weighted else None
-    ones, example = b"\x01" * max_seq_length, encoder.example
+    ones = b"\x01" * max_seq_length
     segments = bytes(max_seq_length) + ones
 
     @functools.lru_cache(_MOST_KEPT)
     def without_ids(length: int, first: int, label: int | None) -> bytes:
         begin = max_seq_length - first
-        return segment_ids(segments[begin : begin + length], length) + without_tokens(length, label)
+        return encoder.entries({"segment_ids": segments[begin : begin + length]}) + without_tokens(length, label)
 
     @functools.lru_cache(_MOST_KEPT)
     def without_tokens(length: int, label: int | None) -> bytes:
         fixed = {"input_mask": ones[:length], "is_real_example": 1}
         return encoder.entries(fixed if is_regression else fixed | {"label_ids": label})
 
-    def serialize(payload: bytes, length: int, first: int, label: float, example_id: int, weight: float) -> bytes:
-        entries = input_ids(payload, length) + without_ids(length, first, None if is_regression else label)
-        entries += example_ids(example_id)
+    def serialize(payloads: Sequence[bytes], rows: Sequence[tuple]) -> list[bytes]:
+        if not rows:
+            return []
+        lengths, firsts, labels, example_ids, weights = zip(*rows)
+        columns: list[Iterable[bytes]] = [
+            encoder.packed_column("input_ids", payloads, lengths),
+            map(without_ids, lengths, firsts, itertools.repeat(None) if is_regression else labels),
+            encoder.integer_column("example_id", example_ids),
+        ]
         if is_regression:
-            entries += label_ids(label)
-        return example(entries if weights is None else entries + weights(weight))
+            columns.append(encoder.column("label_ids", labels))
+        if weighted:
+            columns.append(encoder.column("weight", weights))
+        return encoder.records(*columns)
 
     return serialize

@@ -1,9 +1,12 @@
-"""A question and a window of its context -> the entries of a record, as bytes."""
+"""Questions and windows of their contexts -> columns of records, as bytes."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterable, Sequence
 
-from bert_tf2.data.records.wire_format import ExampleEncoder, Values, kept_varint, varint, varints
+from bert_tf2.data.records.wire_format import ExampleEncoder, Values, kept_varint, varints
 from bert_tf2.text.wordpiece import WordPieceTokenizer
+
+_MOST_KEPT = 1 << 15
 
 
 def question_encoder(tokenizer: WordPieceTokenizer, max_query_length: int) -> Callable[[str], tuple[bytes, int, bool]]:
@@ -35,7 +38,7 @@ class EncodedContext:
 
 
 class InputEncoder:
-    """Makes the entries of a record that do not depend on answers.
+    """Makes what records hold that does not depend on answers.
 
     Args:
       encoder: of the record's features.
@@ -43,29 +46,32 @@ class InputEncoder:
       padded: records hold what XLNet's reader takes as well.
     """
 
-    _MOST_KEPT = 1 << 15
-
     def __init__(self, encoder: ExampleEncoder, tokenizer: WordPieceTokenizer, padded: bool = False):
-        self._encoder = encoder
-        self._input_ids, self._unique_ids = encoder.of_packed_feature("input_ids"), encoder.of_packed_feature("unique_ids")
+        self._encoder, self._padded = encoder, padded
         self._end = varints([tokenizer.sep_id])
-        self._padded = padded
-        self._kept: dict[tuple[int, int], bytes] = {}
+        # Depends on the lengths alone; there are few of them.
+        self._fixed = functools.lru_cache(_MOST_KEPT)(self._of_lengths)
 
-    def __call__(self, unique_id: int, head: bytes, context_begin: int, context_ids: bytes, count: int) -> bytes:
-        """The entries, joined.
+    def columns(self, first_id: int, inputs: Sequence[tuple[bytes, int, bytes, int]]) -> list[Iterable[bytes]]:
+        """Columns of records, as `ExampleEncoder.records` takes them.
 
         Args:
-          unique_id: the window's.
-          head: `[CLS] question [SEP]` as varints; `context_begin` is its number of tokens.
-          context_ids: the window's part of the context as varints; `count` is its number of tokens.
+          first_id: the first window's `unique_ids`; the others' follow.
+          inputs: of each window `[CLS] question [SEP]` as varints, its number of tokens, the window's part of the context as
+            varints, its number of tokens.
         """
-        fixed = self._kept.get((context_begin, count)) or self._fixed(context_begin, count)
-        ids = self._input_ids(head + context_ids + self._end, context_begin + count + 1)
-        return ids + fixed + self._unique_ids(varint(unique_id), 1)
+        heads, begins, contexts, counts = zip(*inputs) if inputs else ((), (), (), ())
+        return [
+            self._encoder.packed_column(
+                "input_ids",
+                [head + ids + self._end for head, ids in zip(heads, contexts)],
+                [begin + count + 1 for begin, count in zip(begins, counts)],
+            ),
+            map(self._fixed, begins, counts),
+            self._encoder.integer_column("unique_ids", range(first_id, first_id + len(inputs))),
+        ]
 
-    def _fixed(self, context_begin: int, count: int) -> bytes:
-        """What depends on the lengths alone; there are few of them, so they are kept."""
+    def _of_lengths(self, context_begin: int, count: int) -> bytes:
         features: dict[str, Values] = {
             "input_mask": b"\x01" * (context_begin + count + 1),
             "segment_ids": bytes(context_begin) + b"\x01" * (count + 1),
@@ -73,7 +79,4 @@ class InputEncoder:
         if self._padded:
             mask = b"\x01" + bytes(context_begin - 1) + b"\x01" * count + b"\x00"
             features |= {"paragraph_mask": mask, "class_index": 0}
-        entries = self._encoder.entries(features)
-        if len(self._kept) < self._MOST_KEPT:
-            self._kept[context_begin, count] = entries
-        return entries
+        return self._encoder.entries(features)

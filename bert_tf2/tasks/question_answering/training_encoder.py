@@ -5,8 +5,9 @@ google-research/bert's `run_squad.py`; which tokens are the answer, `bert_tf2.ta
 """
 
 import dataclasses
+import functools
+import itertools
 
-from bert_tf2.data.records.wire_format import ExampleEncoder
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.preparation import Split
 from bert_tf2.tasks.question_answering.answers import GOOGLE, AnswerPlaces, ExactPlaces, GooglePlaces
@@ -78,14 +79,13 @@ class TrainingEncoder:
         self._tokenizer, self._windows, self._version_2, self._answer_labels = tokenizer, windows, version_2, answer_labels
         self._place_tokens = PlacingTokenizer(tokenizer)
         self._encode_question = question_encoder(tokenizer, windows.max_query_length)
-        self._encode_input = InputEncoder(split.encoder, tokenizer, padded)
-        self._kept_places: dict[tuple[int, int], bytes] = {}
+        self._encode_inputs = InputEncoder(split.encoder, tokenizer, padded)
+        self._answer_entries = functools.lru_cache(_MOST_KEPT)(self._answer)
 
     def records(self, paragraph: Paragraph) -> list[bytes]:
         """The windows of all questions on a paragraph."""
-        records: list[bytes] = []
         if not paragraph.questions:
-            return records
+            return []
         counts, windows = self._counts, self._windows
         tokens = self._place_tokens(paragraph.context)
         counts.paragraphs += 1
@@ -93,6 +93,7 @@ class TrainingEncoder:
         counts.context_tokens += len(ids)
         counts.unknown_tokens += ids.count(self._tokenizer.unk_id)
         context, answers = EncodedContext(ids), self._answer_places(paragraph.context, tokens)
+        inputs, places = [], []
         for question in paragraph.questions:
             place = self._place(question, paragraph, answers)
             if place is None:
@@ -105,12 +106,13 @@ class TrainingEncoder:
             for first, count in windows.spans(len(ids), length):
                 shown = first <= place[0] and place[1] < first + count
                 start, end = (place[0] - first + begin, place[1] - first + begin) if shown else (0, 0)
-                entries = self._encode_input(FIRST_UNIQUE_ID + counts.windows, head, begin, context.ids(first, count), count)
-                records.append(ExampleEncoder.example(entries + self._answer_entries(start, end)))
-                counts.windows += 1
+                inputs.append((head, begin, context.ids(first, count), count))
+                places.append((start, end))
                 counts.windows_without_answer += not shown
                 counts.length_counts[begin + count + 1] += 1
-        return records
+        columns = self._encode_inputs.columns(FIRST_UNIQUE_ID + counts.windows, inputs)
+        counts.windows += len(inputs)
+        return self._encoder.records(*columns, itertools.starmap(self._answer_entries, places))
 
     def _answer_places(self, context: str, tokens: PlacedTokens) -> AnswerPlaces:
         if self._answer_labels == GOOGLE:
@@ -155,15 +157,9 @@ class TrainingEncoder:
             )
         return None
 
-    def _answer_entries(self, start: int, end: int) -> bytes:
+    def _answer(self, start: int, end: int) -> bytes:
         """The entries of a record for an answer at these places of the input; both are 0 when it is not there."""
-        entries = self._kept_places.get((start, end))
-        if entries is None:
-            places = {"start_positions": start, "end_positions": end, "is_impossible": int(start == 0)}
-            entries = self._encoder.entries(places)
-            if len(self._kept_places) < _MOST_KEPT:
-                self._kept_places[start, end] = entries
-        return entries
+        return self._encoder.entries({"start_positions": start, "end_positions": end, "is_impossible": int(start == 0)})
 
 
 def _is_usable(place: tuple[int, int] | None) -> bool:

@@ -181,7 +181,8 @@ def make_questions(
 
     notices = options.check()
     place_tokens, encode_question = PlacingTokenizer(tokenizer), question_encoder(tokenizer, options.max_query_length)
-    encode_input = InputEncoder(ExampleEncoder(squad_features(training=False)), tokenizer)
+    encoder = ExampleEncoder(squad_features(training=False))
+    encode_inputs = InputEncoder(encoder, tokenizer)
     questions: list[Question] = []
     contexts: list[TokenizedContext] = []
     records: list[bytes] = []
@@ -196,15 +197,13 @@ def make_questions(
                 continue
             tokens = place_tokens(paragraph.context)
             context = EncodedContext(tokens.ids.tolist())
+            inputs: list[tuple[bytes, int, bytes, int]] = []
             for question in paragraph.questions:
                 head, length, cut = encode_question(question.text)
                 truncated += cut
                 spans = options.spans(len(tokens.ids), length)
                 for first, count in spans:
-                    unique_id = FIRST_UNIQUE_ID + len(records)
-                    records.append(
-                        ExampleEncoder.example(encode_input(unique_id, head, length + 2, context.ids(first, count), count))
-                    )
+                    inputs.append((head, length + 2, context.ids(first, count), count))
                     rows.append((len(questions), length + 2, first, count))
                 if spans:
                     key = (len(tokens.ids), len(spans), spans[0][1])
@@ -213,6 +212,7 @@ def make_questions(
                     max_context.append(shares[key])
                 questions.append(question)
                 context_of_question.append(len(contexts))
+            records += encoder.records(*encode_inputs.columns(FIRST_UNIQUE_ID + len(records), inputs))
             contexts.append(TokenizedContext(paragraph.context, tokens.starts, tokens.ends, tokens.words, tokens.ids, tokenizer))
     if reading:
         notices += reading.warnings()
