@@ -250,8 +250,8 @@ def require_given(options: Any, needed: Mapping[str, str]) -> None:
 
 
 def required(value: _Value | None) -> _Value:
-    """The value of an option that has one: `require_given`, or a check of its own, has seen to that."""
-    assert value is not None, "this option is to be checked before it is used"
+    """A value that may be None and is not: `require_given`, or another check, has seen to that."""
+    assert value is not None, "what is missing is to be told of before it is used"
     return value
 
 

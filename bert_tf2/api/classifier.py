@@ -14,8 +14,8 @@ from bert_tf2 import files
 from bert_tf2.data.records.metadata import CLASSIFICATION, REGRESSION, MetaData, read_meta_data
 from bert_tf2.errors import UserError
 from bert_tf2.inference.text_classifier import Prediction, TextClassifier, other_kind
-from bert_tf2.jobs.fine_tuning.classifier import phases_of, run_classifier
-from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, check_combination
+from bert_tf2.jobs.fine_tuning.classifier import run_classifier
+from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, check_combination, phases_of
 from bert_tf2.jobs.preparation.finetuning_data import (
     check_finetuning_data_options,
     write_records,
@@ -33,7 +33,7 @@ from bert_tf2.tasks.row_options import TextRowOptions
 
 if TYPE_CHECKING:
     from bert_tf2.data.processors import DataProcessor
-    from bert_tf2.training.trainer import TrainingResult
+    from bert_tf2.training.trainer_config import TrainingResult
 
 logger = logging.getLogger(__name__)
 

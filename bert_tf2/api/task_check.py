@@ -114,12 +114,13 @@ class _Run:
 
     def _prepare(self, name: str, **options: Any) -> dict[str, str]:
         outputs = {f"{split}_data_path": self._path(name, f"{split}.tf_record") for split in self._files}
+        paths: dict[str, Any] = {f"{split}_file": path for split, path in self._files.items()}
+        paths |= {f"{split}_data_output_path": outputs[f"{split}_data_path"] for split in self._files}
         create_finetuning_data(
             FinetuningDataOptions(
                 fine_tuning_task_type=self._kind,
                 meta_data_file_path=self._path(name, "meta_data.json"),
-                **{f"{split}_file": path for split, path in self._files.items()},
-                **{f"{split}_data_output_path": outputs[f"{split}_data_path"] for split in self._files},
+                **paths,
                 **self._data_options,
                 **options,
             )
@@ -176,7 +177,7 @@ class _Run:
 
         directory = self._path("model")
         whole = _weights(directory)
-        middle = checkpointing.latest_step(directory) // 2
+        middle = (checkpointing.latest_step(directory) or 0) // 2
         for name in os.listdir(directory):
             step = name.partition("ckpt-")[2].partition(".")[0]
             if name == "best_checkpoint.json" or (step.isdecimal() and int(step) > middle):
@@ -215,5 +216,7 @@ def _weights(directory: str) -> dict[str, np.ndarray]:
 
     from bert_tf2.training import checkpointing
 
-    reader = tf.train.load_checkpoint(checkpointing.CheckpointDirectory(directory).prefix(checkpointing.latest_step(directory)))
+    reader = tf.train.load_checkpoint(
+        checkpointing.CheckpointDirectory(directory).prefix(checkpointing.latest_step(directory) or 0)
+    )
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map() if name.startswith("model/")}

@@ -98,6 +98,7 @@ class Task(abc.ABC):
       features: what a record holds; written and parsed by the same list.
       best_metric: the metric that names the best checkpoint unless the user names another.
       heads: the kinds of heads (`bert_tf2.models.checkpoints.names.HEADS`) that scores and predictions come from.
+      num_labels: how many outputs a `classifier` among them has.
       on_pooler: whether they stand on the pooled output, and are worth nothing without the pooler they were trained with.
       output_range: how many tokens of each row the head looks at; None for all. See `build_encoder`.
       most: no record has more on these axes of its features; what a TPU and XLA fix besides the number of tokens.
@@ -111,6 +112,7 @@ class Task(abc.ABC):
     features: Sequence[FeatureSpec]
     best_metric: str
     heads: tuple[str, ...] = ()
+    num_labels: int = 1
     on_pooler: bool = False
     output_range: int | None = None
     most: Mapping[str, int] = MappingProxyType({})

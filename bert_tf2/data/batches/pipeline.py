@@ -124,6 +124,9 @@ class Records(Protocol):
     specs: list[FeatureSpec]
     finish: Callable[[dict[str, tf.Tensor], tf.Tensor], dict[str, tf.Tensor]] | None
 
+    def __len__(self) -> int:
+        """How many records there are."""
+
     def read(self, row: int) -> bytes:
         """The serialized record of a row."""
 

@@ -16,7 +16,7 @@ from bert_tf2.jobs.fine_tuning.record_data import check_labelled, given_records
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.opening import opened, read_config
 from bert_tf2.model_directory import model_files
-from bert_tf2.options import info
+from bert_tf2.options import info, required
 from bert_tf2.runtime import job
 from bert_tf2.tasks.kind_options import kinds_of
 from bert_tf2.training.run_directory import RUN_CONFIG
@@ -54,7 +54,7 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
     config = read_config(options)
     data = None
     if not options.is_tf1_dialect:
-        meta = read_meta_data(options.input_meta_data_path)
+        meta = read_meta_data(required(options.input_meta_data_path))
         check_metadata(options, meta, config)
         data = given_records(options, meta, config)
         check_labelled(data, phases)

@@ -11,6 +11,7 @@ from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.model_directory.metadata_checks import check_flags, check_model, decisive, facts_of, flags_of
 from bert_tf2.model_directory.model_files import META_DATA
 from bert_tf2.models.config import BertConfig
+from bert_tf2.options import required
 from bert_tf2.tasks.kind import kind_of
 from bert_tf2.tasks.kind_options import refuse_options_of_others
 
@@ -35,7 +36,7 @@ def check_metadata(options: ClassifierOptions, meta: MetaData, config: BertConfi
     if meta.task_type == PRETRAINING:
         raise UserError(f"{source} describes {meta.task_type} records, which run_pretraining.py takes")
     refuse_options_of_others(options, kind_of(meta.task_type))
-    check_model(meta, config, options.bert_config_file)
+    check_model(meta, config, required(options.bert_config_file))
     check_flags(options, flags_of(meta))
     if meta.task_type == CLASSIFICATION and not meta.num_labels:
         raise UserError(f"{source}: the key 'num_labels' is missing; prepare the data again with create_finetuning_data.py")

@@ -7,7 +7,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs import shared_options
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.training.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
-from bert_tf2.options import at_least, option, refuse_given, require_given
+from bert_tf2.options import at_least, option, refuse_given, require_given, required
 from bert_tf2.tasks.kind_options import KindOptions
 
 DATA = "Data, from create_finetuning_data.py (model-garden dialect)"
@@ -142,7 +142,7 @@ def _check_tf1(options: ClassifierOptions) -> None:
     require_given(options, NEEDED | needed)
     for flag, task in LANGUAGE_FLAGS.items():
         language = getattr(options, flag)
-        if language and options.task_name.lower() != task:
+        if language and required(options.task_name).lower() != task:
             raise UserError(f"--{flag}={language} can do nothing with --task_name={options.task_name}; leave it out")
         if language == "all" and options.do_predict:
             raise UserError(

@@ -25,6 +25,7 @@ from bert_tf2.model_directory.metadata_checks import (
     records_of,
 )
 from bert_tf2.models.config import BertConfig
+from bert_tf2.options import required
 from bert_tf2.tasks.base import ExampleSet, Task
 from bert_tf2.tasks.question_answering.character_scores import chosen
 from bert_tf2.tasks.question_answering.decoding import DecodingOptions
@@ -36,6 +37,7 @@ from bert_tf2.text.normalization import Normalization
 from bert_tf2.training.result_files import ResultInput
 
 if TYPE_CHECKING:
+    from bert_tf2.text.wordpiece import WordPieceTokenizer
     from bert_tf2.training.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
@@ -112,19 +114,20 @@ class QuestionData(RunData):
     def training_records(self, task: Task) -> RecordSet:
         """The records of `--train_data_path`, or those made of `--train_file`."""
         if self._opened is None:
-            self._opened = RecordSet.open(self._train_path, task.features, self._expected())
+            self._opened = RecordSet.open(required(self._train_path), task.features, self._expected())
         return self._opened
 
     def _expected(self) -> RecordFile | None:
         """What the metadata says about the training file; None for several files and where it says nothing."""
-        if self.meta is None or any(sign in self._train_path for sign in ",*?["):
+        path = required(self._train_path)
+        if self.meta is None or any(sign in path for sign in ",*?["):
             return None
-        return self.meta.files.get(self.meta.split_of(self._train_path, "train") or "train")
+        return self.meta.files.get(self.meta.split_of(path, "train") or "train")
 
     def evaluation_sets(self, task: Task, finds_tuning: bool) -> list[ExampleSet]:
         """All questions of `--predict_file` together."""
         examples = self._example_set("eval", self._paths, "")
-        check_answers(examples.source.questions, self._version_2, self._predict_file, finds_tuning)
+        check_answers(examples.source.questions, self._version_2, required(self._predict_file), finds_tuning)
         return [examples]
 
     def prediction_sets(self, task: Task, evaluated: list[ExampleSet]) -> list[ExampleSet]:
@@ -137,7 +140,7 @@ class QuestionData(RunData):
     def _example_set(self, name: str, paths: list[str], prefix: str) -> ExampleSet:
         questions = self.read_questions(paths)
         records = RecordSet.in_memory(questions.records, squad_features(training=False), "the windows of --predict_file")
-        origin = self._predict_file if paths == self._paths else paths[0]
+        origin = required(self._predict_file) if paths == self._paths else paths[0]
         return ExampleSet(name, records, source=questions, origin=origin, prefix=prefix)
 
     def input_of(self, examples: ExampleSet) -> ResultInput:
@@ -148,13 +151,14 @@ class QuestionData(RunData):
     def model_facts(self) -> dict[str, Any]:
         """Of the tokenizer at hand, or of the training's metadata."""
         if self.tokenizer is None:
-            return facts_of(self.meta)
+            return facts_of(required(self.meta))
         return {"task": SQUAD, "vocabulary": self.tokenizer.fingerprint, "do_lower_case": self.tokenizer.normalization.fact}
 
     def google_train_steps(self, options: SquadOptions, records: RecordSet) -> int:
         """By questions as google-research/bert, or by windows as the garden."""
         del records
-        examples = self.meta.extra["questions"] if options.is_tf1_dialect else self.meta.train_data_size
+        meta = required(self.meta)
+        examples = meta.extra["questions"] if options.is_tf1_dialect else meta.train_data_size
         return training_setup.google_train_steps(examples, options, options.is_tf1_dialect)
 
     def read_questions(self, paths: list[str]) -> QuestionSet:
@@ -187,8 +191,8 @@ def given_records(options: SquadOptions, config: BertConfig, question_paths: lis
     Raises:
       UserError: the metadata is unusable, or flags, vocabulary or configuration contradict it.
     """
-    meta, stored = _read(options.input_meta_data_path)
-    check_model(meta, config, options.bert_config_file)
+    meta, stored = _read(required(options.input_meta_data_path))
+    check_model(meta, config, required(options.bert_config_file))
     check_flags(options, stored)
     settled = _settled(options, stored)
     _check_threshold(options, settled)
@@ -196,7 +200,7 @@ def given_records(options: SquadOptions, config: BertConfig, question_paths: lis
     if options.vocab_file:
         tokenizer = _tokenizer(options, config, meta)
         check_vocabulary(meta, tokenizer)
-    train_path = files.expand(options.train_data_path) if trains else None
+    train_path = files.expand(required(options.train_data_path)) if trains else None
     return QuestionData(
         _windows(settled),
         settled["version_2_with_negative"],
@@ -220,7 +224,7 @@ def made_records(
     Raises:
       UserError: data or flags that cannot be used, or the directory is of another training; then it is left as it was.
     """
-    directory = files.expand(options.directory)
+    directory = files.expand(required(options.directory))
     meta_path, train_path = (os.path.join(directory, name) for name in ("meta_data.json", "train.tf_record"))
     meta, stored = (None, {}) if options.do_train or not files.exists(meta_path) else _read(meta_path)
     _check_trained_with(options, stored, meta_path)
@@ -241,7 +245,7 @@ def made_records(
     from bert_tf2.tasks.question_answering.preparation import SquadPreparation
     from bert_tf2.tasks.record_making import RecordOptions, prepare
 
-    train_files = files.matching_files(options.train_file, "train_file")
+    train_files = files.matching_files(required(options.train_file), "train_file")
     labels, skips = settled["answer_labels"], options.on_bad_row == "skip"
     settings = (windows, version_2, tokenizer.normalization.fact, tokenizer.fingerprint, labels, skips)
     facts = {"task": SQUAD, "vocabulary": tokenizer.fingerprint, "do_lower_case": tokenizer.normalization.fact}
@@ -334,9 +338,10 @@ def _windows(settled: Mapping[str, Any]) -> WindowOptions:
     return WindowOptions(**{flag: settled[flag] for flag in _OF_WINDOWS})
 
 
-def _tokenizer(options: SquadOptions, config: BertConfig, meta: MetaData | None):
+def _tokenizer(options: SquadOptions, config: BertConfig, meta: MetaData | None) -> "WordPieceTokenizer":
     """The tokenizer of the records, if there are any, else what flags and vocabulary ask for."""
     from bert_tf2.text.tokenizer import load_tokenizer, warnings_of
+    from bert_tf2.text.wordpiece import WordPieceTokenizer
 
     tokenizer = load_tokenizer(
         vocab_file=options.vocab_file,
@@ -344,8 +349,9 @@ def _tokenizer(options: SquadOptions, config: BertConfig, meta: MetaData | None)
         strip_accents=options.strip_accents,
         normalization=None if meta is None else meta.normalization,
     )
+    assert isinstance(tokenizer, WordPieceTokenizer), "--vocab_file is of no other"
     what = f"--vocab_file={tokenizer.file} has {tokenizer.vocab_size}"
-    check_size(what, tokenizer.vocab_size, config, options.bert_config_file)
+    check_size(what, tokenizer.vocab_size, config, required(options.bert_config_file))
     for warning in warnings_of(tokenizer):
         logger.warning("%s", warning)
     return tokenizer

@@ -7,7 +7,7 @@ from bert_tf2 import files
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
-from bert_tf2.options import refuse_overwriting
+from bert_tf2.options import refuse_overwriting, required
 from bert_tf2.tasks.question_answering.files import ANSWER_FILES, PREDICTIONS
 from bert_tf2.tasks.question_answering.squad import Question
 
@@ -20,12 +20,14 @@ def question_files(options: SquadOptions, phases: Phases) -> list[str]:
     """
     if not (phases.looks_at_evaluation or phases.predict):
         return []
-    paths = files.matching_files(options.predict_file, "predict_file")
+    paths = files.matching_files(required(options.predict_file), "predict_file")
     if phases.predict:
         _require_own_prefixes(paths)
     # An evaluation of several files writes without a prefix.
     prefixes = dict.fromkeys(("", *answer_prefixes(paths)))
-    outputs = [os.path.join(files.expand(options.directory), prefix + name) for prefix in prefixes for name in ANSWER_FILES]
+    outputs = [
+        os.path.join(files.expand(required(options.directory)), prefix + name) for prefix in prefixes for name in ANSWER_FILES
+    ]
     refuse_overwriting(dict.fromkeys(paths, "predict_file"), outputs)
     return paths
 

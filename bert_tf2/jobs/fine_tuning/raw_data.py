@@ -18,6 +18,7 @@ from bert_tf2.jobs.preparation.reusable_records import SOURCE_FINGERPRINT, finge
 from bert_tf2.model_directory import model_files
 from bert_tf2.model_directory.metadata_checks import records_of
 from bert_tf2.model_directory.model_files import META_DATA
+from bert_tf2.options import required
 from bert_tf2.tasks.kind import kind_of
 
 if TYPE_CHECKING:
@@ -41,15 +42,16 @@ def made_records(options: ClassifierOptions, config: "BertConfig", run_directory
     from bert_tf2.tasks.classification.preparation import ClassificationPreparation
     from bert_tf2.tasks.record_making import RecordOptions, described, prepare
 
+    task_name = required(options.task_name)
     modules = [import_module(module) for module in options.module_import]
     # As google-research/bert's XNLI: Chinese, with its development set cut down to it.
     languages = {"xnli_language": options.xnli_language or "zh", "pawsx_language": options.pawsx_language or "en"}
-    processor = create_processor(options.task_name, **languages, only_language=True)
-    data_dir, directory = files.expand(options.data_dir), run_directory.path
+    processor = create_processor(task_name, **languages, only_language=True)
+    data_dir, directory = files.expand(required(options.data_dir)), run_directory.path
     meta_path = os.path.join(directory, META_DATA)
     trained_path = None if options.do_train else _trainings_metadata(options, run_directory)
     earlier = None if trained_path is None else read_meta_data(trained_path)
-    if earlier is not None:
+    if earlier is not None and trained_path is not None:
         options = _as_in_training(options, earlier, trained_path, run_directory)
     tokenizer = tokenizer_of(options, earlier)
     if not files.is_remote(data_dir) and not os.path.isdir(data_dir):
@@ -61,13 +63,12 @@ def made_records(options: ClassifierOptions, config: "BertConfig", run_directory
     known = described(preparation, record_options)
     check_metadata(options, known, config)
     check_directory(run_directory, known, config, options.do_train)
-    settings = (options.task_name.lower(), languages, preparation.max_seq_length, record_options, tokenizer.normalization.fact)
+    made_as = (task_name.lower(), languages, preparation.max_seq_length, record_options, tokenizer.normalization.fact)
     task = kind_of(known.task_type).task(known, config, options)
     # --output_dir may be or lie in the directory of the data: everything there that no run writes may be data.
     written = (*(pattern for name in _RECORD_NAMES.values() for pattern in (name, name.replace(".", "_*."))), *own_files(task))
     code = [module.__file__ for module in modules if module.__file__]
-    settings = (*settings, tokenizer.fingerprint)
-    source = fingerprint(settings, [*_data_files(data_dir, directory, written), *code])
+    source = fingerprint((*made_as, tokenizer.fingerprint), [*_data_files(data_dir, directory, written), *code])
     meta = reusable(meta_path, source, wanted)
     if meta is None:
         present = _present_splits(meta_path)

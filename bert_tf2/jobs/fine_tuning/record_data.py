@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bert_tf2.models.checkpoints.source import Source
     from bert_tf2.models.config import BertConfig
     from bert_tf2.tasks.base import ExampleSet, Task
+    from bert_tf2.text.tokenizer import Tokenizer
     from bert_tf2.training.result_files import ResultInput
     from bert_tf2.training.run_directory import RunDirectory
 
@@ -46,6 +47,8 @@ class RecordData(RunData):
       processor: gives the texts; None when only records are at hand.
       data_dir: handed to the processor.
     """
+
+    meta: MetaData
 
     def __init__(
         self,
@@ -247,8 +250,8 @@ def given_records(options: ClassifierOptions, meta: MetaData, config: "BertConfi
     Raises:
       UserError: the vocabulary is not the records'.
     """
-    paths = {"train": options.train_data_path, "eval": options.eval_data_path, "test": options.test_data_path}
-    paths = {split: files.expand(path) for split, path in paths.items() if path}
+    named = {"train": options.train_data_path, "eval": options.eval_data_path, "test": options.test_data_path}
+    paths = {split: files.expand(path) for split, path in named.items() if path}
     for kind in ("eval", "test"):
         paths |= _further_sets(meta, kind, paths.get(kind))
     tokenizer = None
@@ -272,7 +275,7 @@ def _further_sets(meta: MetaData, kind: str, path: str | None) -> dict[str, str]
     return {split: other for split, other in beside.items() if files.exists(other)}
 
 
-def tokenizer_of(options: ClassifierOptions, meta: MetaData | None = None):
+def tokenizer_of(options: ClassifierOptions, meta: MetaData | None = None) -> "Tokenizer":
     """The tokenizer that made the records, or is to make them; its warnings are logged where it is to."""
     from bert_tf2.text.tokenizer import load_tokenizer, warnings_of
 

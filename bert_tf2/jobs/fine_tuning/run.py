@@ -3,20 +3,22 @@
 import dataclasses
 import logging
 import os
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 import tf_keras
 
 from bert_tf2 import files
-from bert_tf2.data.batches.pipeline import check_divisible
+from bert_tf2.data.batches.pipeline import BatchPlan, check_divisible
 from bert_tf2.data.records.metadata import MetaData
+from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning import tuned
+from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.fine_tuning.data import RunData
 from bert_tf2.jobs.fine_tuning.phases import Phases
+from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 from bert_tf2.jobs.training import training_setup
-from bert_tf2.jobs.training.training_options import TrainingOptions
 from bert_tf2.jobs.training.training_run import TrainingRun
 from bert_tf2.model_directory import model_files
 from bert_tf2.models.checkpoints.source import Source
@@ -28,10 +30,11 @@ from bert_tf2.training import checkpointing, export, report, weights
 from bert_tf2.training.evaluation import predict_all
 from bert_tf2.training.result_files import make_room
 from bert_tf2.training.run_directory import RunDirectory
-from bert_tf2.training.trainer import TrainingResult
+from bert_tf2.training.trainer_config import TrainingResult
 
 logger = logging.getLogger(__name__)
 
+FineTuningOptions: TypeAlias = ClassifierOptions | SquadOptions
 _BATCH_SIZES = ("eval_batch_size", "predict_batch_size")
 
 
@@ -50,7 +53,7 @@ class RunResult:
     outcomes: dict[str, Any]
 
 
-class FineTuningRun(TrainingRun):
+class FineTuningRun(TrainingRun[RecordSet]):
     """Trains, evaluates, predicts, exports and reports.
 
     Args:
@@ -62,9 +65,11 @@ class FineTuningRun(TrainingRun):
       directory: `--model_dir`.
     """
 
+    _options: FineTuningOptions
+
     def __init__(
         self,
-        options: TrainingOptions,
+        options: FineTuningOptions,
         phases: Phases,
         config: BertConfig,
         data: RunData,
@@ -98,7 +103,7 @@ class FineTuningRun(TrainingRun):
         self._load(training)
         if self._task.tuning is not None and not evaluated and (predicted or self._exports_text()):
             # Before anything is written: there may be none.
-            tuned.use(self._task, self._directory.path, self._step)
+            tuned.use(self._task, self._task.tuning, self._directory.path, self._step)
         for examples in evaluated:
             self._evaluate(examples)
         for examples in predicted:
@@ -157,6 +162,16 @@ class FineTuningRun(TrainingRun):
         identity = training_setup.rounding_identity(self._options) | kinds_identity(self._options)
         return self._train(records, identity, evaluates)
 
+    def _plan(self, records: RecordSet, seed: int) -> BatchPlan:
+        return BatchPlan(records.lengths, self._options.train_batch_size, seed, self._options.bucket_by_length)
+
+    def _fingerprint(self, records: RecordSet) -> dict[str, Any]:
+        return {"train": [files.sha256_of_file(path) for path in records.paths], "train_data_size": len(records)}
+
+    def _described(self, records: RecordSet) -> str:
+        lengths = records.lengths
+        return f"{len(records):,} examples (mean {lengths.mean():.0f} tokens, longest {lengths.max()})"
+
     def _google_steps(self) -> int | None:
         if self._options.steps_rounding != "google":
             return None
@@ -179,10 +194,14 @@ class FineTuningRun(TrainingRun):
         super()._load(training)
 
     def _collect_evaluation(self, model: tf_keras.Model) -> Any:
-        return self._outcome(self._watched, model, predicts=False)
+        return self._outcome(self._known_watched(), model, predicts=False)
 
     def _scores(self, collected: Any) -> dict[str, float]:
-        return self._task.scores(collected, self._watched)
+        return self._task.scores(collected, self._known_watched())
+
+    def _known_watched(self) -> ExampleSet:
+        assert self._watched is not None, "nothing is evaluated while training without it"
+        return self._watched
 
     def _outcome(self, examples: ExampleSet, model: tf_keras.Model, predicts: bool) -> Any:
         collected = {}

@@ -20,13 +20,12 @@ def is_kept(directory: str, tuning: Tuning, step: int | None) -> bool:
     return isinstance(stored, dict) and step in (None, stored.get("global_step"))
 
 
-def use(task: Task, directory: str, step: int) -> None:
-    """Makes a task use what was found for a checkpoint.
+def use(task: Task, tuning: Tuning, directory: str, step: int) -> None:
+    """Makes a task use what its `tuning` is about, as it was found for a checkpoint.
 
     Raises:
       UserError: nothing was found, or it was found for another checkpoint.
     """
-    tuning = task.tuning
     path = os.path.join(directory, tuning.file)
     try:
         stored = files.read_json(path)

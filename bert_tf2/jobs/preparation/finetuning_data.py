@@ -9,7 +9,7 @@ from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 from bert_tf2.jobs.preparation.trained_rows import as_trained, model_directory_of
 from bert_tf2.model_directory.metadata_checks import check_vocabulary
 from bert_tf2.model_directory.model_files import write_vocabulary_beside
-from bert_tf2.options import refuse_overwriting, require_given
+from bert_tf2.options import refuse_overwriting, require_given, required
 from bert_tf2.runtime import ended_by_sigterm, job
 from bert_tf2.tasks.kind import SPLITS, kinds
 from bert_tf2.tasks.kind_options import refuse_options_of_others
@@ -36,7 +36,7 @@ def check_finetuning_data_options(options: FinetuningDataOptions) -> None:
     require_given(options, kind.needed(options) | needed)
     inputs = ("train_file", "eval_file", "test_file", "vocab_file", "sp_model_file", "input_meta_data_path")
     given = {getattr(options, flag): flag for flag in inputs if getattr(options, flag)}
-    refuse_overwriting(given, (*_outputs(options).values(), options.meta_data_file_path))
+    refuse_overwriting(given, (*_outputs(options).values(), required(options.meta_data_file_path)))
     kind.check(options)
 
 
@@ -64,7 +64,7 @@ def create_finetuning_data(options: FinetuningDataOptions) -> "Prepared":
 
     with ended_by_sigterm():
         made, prepared = write_records(options, preparation, trained)
-        model_dir = None if trained is None else model_directory_of(options.input_meta_data_path)
+        model_dir = None if trained is None else model_directory_of(required(options.input_meta_data_path))
         print(summary(made, prepared, model_dir, options.module_import))
         return prepared
 
@@ -104,7 +104,7 @@ def write_records(
         logger.warning(warning)
     preparation = make(tokenizer)
     record_options = RecordOptions(options.pad_to_max_length, options.gzip_compress, options.on_bad_row == "skip")
-    prepared = prepare(preparation, _outputs(options), options.meta_data_file_path, record_options)
+    prepared = prepare(preparation, _outputs(options), required(options.meta_data_file_path), record_options)
     write_vocabulary_beside(prepared.meta_data_path, tokenizer)
     for warning in prepared.warnings:
         logger.warning(warning)

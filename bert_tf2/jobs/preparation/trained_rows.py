@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
 from bert_tf2.data.records.metadata import MetaData, read_meta_data
@@ -34,7 +34,7 @@ def as_trained(options: "FinetuningDataOptions") -> tuple["FinetuningDataOptions
     check_flags(options, flags_of(meta))
     told = kind.check_trained(options, meta, named)
     place = os.path.dirname(files.expand(options.input_meta_data_path)) or "."
-    settled = {"fine_tuning_task_type": kind.name, "max_seq_length": meta.max_seq_length}
+    settled: dict[str, Any] = {"fine_tuning_task_type": kind.name, "max_seq_length": meta.max_seq_length}
     if (meta.tokenization or "").lower() == "sentencepiece":
         settled["tokenization"] = "SentencePiece"
     options = dataclasses.replace(completed(options, [place]), **settled)

@@ -10,21 +10,23 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2 import files
-from bert_tf2.data.batches.pipeline import BatchPlan, check_divisible
+from bert_tf2.data.batches.pipeline import check_divisible
 from bert_tf2.data.batches.striped_plan import StripedPlan
 from bert_tf2.data.records.feature_spec import PREDICTIONS, TOKENS
 from bert_tf2.data.records.metadata import PRETRAINING, MetaData
+from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.data.records.sharded_records import ShardedRecords
 from bert_tf2.jobs.pretraining.inputs import PretrainingInputs
 from bert_tf2.jobs.pretraining.options import PretrainingOptions
 from bert_tf2.jobs.pretraining.records import TRAINING, PretrainingRecords
 from bert_tf2.jobs.training import training_setup
-from bert_tf2.jobs.training.training_run import Schedule, TrainingRun
+from bert_tf2.jobs.training.training_run import Schedule, TrainingPlan, TrainingRun
 from bert_tf2.model_directory import model_files
 from bert_tf2.models.checkpoints.convert import convert
 from bert_tf2.models.checkpoints.formats import open_source
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
+from bert_tf2.options import required
 from bert_tf2.tasks.pretraining.task import PretrainingTask
 from bert_tf2.training import checkpointing, report
 from bert_tf2.training.distribution import is_multi_worker, num_workers
@@ -35,7 +37,7 @@ from bert_tf2.training.run_directory import RunDirectory
 logger = logging.getLogger(__name__)
 
 
-class PretrainingRun(TrainingRun):
+class PretrainingRun(TrainingRun[ShardedRecords]):
     """Trains, evaluates, saves the encoder in the forms asked for, and reports.
 
     Args:
@@ -45,6 +47,9 @@ class PretrainingRun(TrainingRun):
       strategy: where the model lives.
       directory: `--model_dir`.
     """
+
+    _options: PretrainingOptions
+    _task: PretrainingTask
 
     # Pre-training is what makes weights.
     random_start = logging.INFO
@@ -79,7 +84,8 @@ class PretrainingRun(TrainingRun):
 
     def complete(self) -> dict[str, Any]:
         """Does everything in turn; see `bert_tf2.jobs.pretraining.job.run_pretraining`."""
-        options, results = self._options, {}
+        options = self._options
+        results: dict[str, Any] = {}
         if options.evaluates:
             check_divisible(options.eval_batch_size, self._strategy.num_replicas_in_sync, flag="eval_batch_size")
         # Both before the training: files that cannot be used must not be found after hours.
@@ -92,7 +98,7 @@ class PretrainingRun(TrainingRun):
             self._build_model(seed=0)
         self._load(results.get("training"))
         if self._held_out is not None:
-            results["evaluation"] = self._evaluate()
+            results["evaluation"] = self._evaluate(self._held_out)
         if self._chief:
             self._finish(results)
         return results
@@ -130,7 +136,7 @@ class PretrainingRun(TrainingRun):
             records.sizes, records.rows_of, self._options.train_batch_size, seed, records.lengths_of if by_length else None
         )
 
-    def _schedule(self, plan: BatchPlan) -> Schedule:
+    def _schedule(self, plan: TrainingPlan) -> Schedule:
         options = self._options
         per_evaluation = options.eval_every_steps or -(-options.num_steps_per_epoch // options.num_eval_per_epoch)
         return Schedule(options.total_steps, per_evaluation, per_evaluation)
@@ -145,23 +151,24 @@ class PretrainingRun(TrainingRun):
 
     def _collect_evaluation(self, model: tf_keras.Model) -> dict[str, np.ndarray]:
         size = self._options.eval_batch_size
+        assert self._held_out is not None, "what is evaluated is opened beforehand"
         return predict_all(self._task, model, self._strategy, self._held_out, size, self._padding, what="evaluating")
 
     def _scores(self, collected: dict[str, np.ndarray]) -> dict[str, float]:
         return self._task.metrics(collected)
 
-    def _evaluate(self) -> dict[str, float]:
+    def _evaluate(self, records: RecordSet) -> dict[str, float]:
         collected = self._last_evaluation or self._collect_evaluation(self._model)
         metrics = self._scores(collected)
         if self._chief:
-            directory, records = self._directory.path, self._held_out
-            paths = files.matching_files(self._options.eval_input_files or self._options.files, "input_files")
+            directory, pattern = self._directory.path, required(self._options.eval_input_files or self._options.files)
+            paths = files.matching_files(pattern, "input_files")
             source = ResultInput.of(called(paths), map(records.read, range(len(records))))
             make_room(directory, report.eval_results_files(), source)
             report.write_eval_results(directory, metrics, self._step, prefix="")
         values = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         what = self._records.evaluated_on()
-        logger.info("%s %s examples, %s: %s", f"{len(self._held_out):,}", what, self._used, values)
+        logger.info("%s %s examples, %s: %s", f"{len(records):,}", what, self._used, values)
         if what == TRAINING:
             logger.warning(
                 "these are examples of the training: they do not tell how well the model does on other text; give "
@@ -176,7 +183,7 @@ class PretrainingRun(TrainingRun):
             self._export()
         if training is not None or scores is not None:
             evaluation = {f"{self._records.evaluated_on()} records": scores} if scores is not None else {}
-            self._report(self._options.files or self._options.eval_input_files, training, evaluation)
+            self._report(required(self._options.files or self._options.eval_input_files), training, evaluation)
 
     def _more_summary(self, train: Sequence[dict[str, float]]) -> dict[str, object]:
         # The garden's names.

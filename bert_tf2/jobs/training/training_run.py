@@ -5,17 +5,17 @@ import dataclasses
 import logging
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
 from bert_tf2 import files
-from bert_tf2.data.batches.pipeline import BatchPlan, check_divisible
+from bert_tf2.data.batches.pipeline import BatchPlan, Records, check_divisible
+from bert_tf2.data.batches.striped_plan import StripedPlan
 from bert_tf2.data.records.feature_spec import TOKENS
 from bert_tf2.data.records.metadata import MetaData
-from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.earlier_training import earlier_training
@@ -36,11 +36,15 @@ from bert_tf2.training.agreement import Agreement
 from bert_tf2.training.distribution import describe, is_chief
 from bert_tf2.training.history import POINT
 from bert_tf2.training.run_directory import RunDirectory, shown
-from bert_tf2.training.trainer import Trainer, TrainingResult
+from bert_tf2.training.trainer import Trainer
+from bert_tf2.training.trainer_config import TrainingResult
 
 logger = logging.getLogger(__name__)
 
 _HIGHEST_USUAL_RATE = 0.02
+
+TrainingPlan: TypeAlias = BatchPlan | StripedPlan
+TrainedOn = TypeVar("TrainedOn", bound=Records)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,10 +56,10 @@ class Schedule:
     save_every_steps: int
 
 
-class TrainingRun(abc.ABC):
+class TrainingRun(abc.ABC, Generic[TrainedOn]):
     """What every training job does once data, configuration and devices are settled.
 
-    A job's own class says how it evaluates, predicts and exports.
+    A job's own class says what records it trains on, and how it evaluates, predicts and exports.
 
     Args:
       options: what was asked.
@@ -115,7 +119,7 @@ class TrainingRun(abc.ABC):
         """The encoder that the task's heads stand on."""
         return build_encoder(self._config, policy, output_range=self._task.output_range)
 
-    def _train(self, records: RecordSet, data: dict[str, Any], evaluates: bool) -> TrainingResult:
+    def _train(self, records: TrainedOn, data: dict[str, Any], evaluates: bool) -> TrainingResult:
         """Trains from where the directory stands to the end.
 
         Args:
@@ -155,11 +159,11 @@ class TrainingRun(abc.ABC):
         trainer = Trainer(self._task, self._model, optimizer, self._strategy, config)
         return trainer.train(records, plan, self._evaluate_while_training if evaluates else None, self._padding)
 
-    def _plan(self, records: RecordSet, seed: int) -> BatchPlan:
+    @abc.abstractmethod
+    def _plan(self, records: TrainedOn, seed: int) -> TrainingPlan:
         """Which rows each step takes."""
-        return BatchPlan(records.lengths, self._options.train_batch_size, seed, self._options.bucket_by_length)
 
-    def _schedule(self, plan: BatchPlan) -> Schedule:
+    def _schedule(self, plan: TrainingPlan) -> Schedule:
         """How long the training is."""
         options, steps = self._options, self._google_steps()
         if steps is not None:
@@ -207,13 +211,13 @@ class TrainingRun(abc.ABC):
         self._last_evaluation = self._collect_evaluation(model)
         return self._scores(self._last_evaluation)
 
-    def _identity(self, seed: int, records: RecordSet, data: dict[str, Any]) -> dict[str, Any]:
+    def _identity(self, seed: int, records: TrainedOn, data: dict[str, Any]) -> dict[str, Any]:
         data = self._fingerprint(records) | self._model_facts() | data
         return training_setup.run_identity(self._options, seed=seed, config=self._config, data=data)
 
-    def _fingerprint(self, records: RecordSet) -> dict[str, Any]:
+    @abc.abstractmethod
+    def _fingerprint(self, records: TrainedOn) -> dict[str, Any]:
         """What identifies the records."""
-        return {"train": [files.sha256_of_file(path) for path in records.paths], "train_data_size": len(records)}
 
     @abc.abstractmethod
     def _model_facts(self) -> dict[str, Any]:
@@ -223,7 +227,7 @@ class TrainingRun(abc.ABC):
     def _meta_and_tokenizer(self) -> tuple[MetaData | None, Any]:
         """The metadata of the training data, and the tokenizer that made it; None for what is not known."""
 
-    def _announce(self, records: RecordSet, plan: BatchPlan, steps: int) -> None:
+    def _announce(self, records: TrainedOn, plan: TrainingPlan, steps: int) -> None:
         options = self._options
         if options.learning_rate > _HIGHEST_USUAL_RATE:
             logger.warning("--learning_rate=%g is far above what BERT is trained with (5e-5, LAMB 2e-3)", options.learning_rate)
@@ -245,9 +249,9 @@ class TrainingRun(abc.ABC):
             describe(self._strategy),
         )
 
-    def _described(self, records: RecordSet) -> str:
-        lengths = records.lengths
-        return f"{len(records):,} examples (mean {lengths.mean():.0f} tokens, longest {lengths.max()})"
+    @abc.abstractmethod
+    def _described(self, records: TrainedOn) -> str:
+        """How many examples there are, for the log."""
 
     def _load(self, training: TrainingResult | None) -> None:
         """Gives the model the weights that scores, predictions and exports are made with."""

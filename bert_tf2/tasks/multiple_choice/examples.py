@@ -46,7 +46,7 @@ class ChoiceExample:
         if not self.context:
             return self.question, list(self.choices), False
         if self.fills_blank and "_" in self.question:
-            return self.context, [_BLANK.sub(lambda _, choice=choice: choice, self.question) for choice in self.choices], True
+            return self.context, [choice.join(_BLANK.split(self.question)) for choice in self.choices], True
         return self.context, [f"{self.question} {choice}" if self.question else choice for choice in self.choices], True
 
 

@@ -8,6 +8,8 @@ The score of a sequence of tags is the sum of its emissions, the model's logits,
       it, the last column for what the last word has behind it.
 """
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 import tf_keras
@@ -23,7 +25,7 @@ class Crf(tf_keras.layers.Layer):
       num_labels: how many tags there are, C.
     """
 
-    def __init__(self, num_labels: int, **kwargs):
+    def __init__(self, num_labels: int, **kwargs: Any):
         super().__init__(dtype="float32", **kwargs)
         size = num_labels + 1
         self.transitions = self.add_weight("transitions", (size, size), initializer="zeros", dtype="float32")

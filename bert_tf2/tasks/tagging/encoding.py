@@ -60,7 +60,7 @@ class SentenceEncoder:
         text, begins, ends = sentence.text, sentence.starts, sentence.ends
         if text is None:
             text, begins, ends = joined(sentence.words)
-        records = []
+        records: list[dict[str, Any]] = []
         for window in cut(len(ids), self._room):
             first, behind = (bisect.bisect_left(starts, place, hi=len(pieces_of)) for place in (window.first, window.behind))
             # Of a word with more pieces than a window has room for, only the first piece is answered.

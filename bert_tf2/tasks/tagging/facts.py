@@ -1,6 +1,7 @@
 """What metadata say of tagged records besides their labels."""
 
 import dataclasses
+from typing import Any
 
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.errors import UserError
@@ -27,7 +28,7 @@ def facts_of(meta: MetaData) -> TaggingFacts:
     Raises:
       UserError: one is missing or of another kind.
     """
-    found = {field.name: meta.extra.get(field.name) for field in dataclasses.fields(TaggingFacts)}
+    found: dict[str, Any] = {field.name: meta.extra.get(field.name) for field in dataclasses.fields(TaggingFacts)}
     for name, value in found.items():
         if not isinstance(value, str if name == "tag_scheme" else bool):
             rule = "a text" if name == "tag_scheme" else "true or false"

@@ -30,20 +30,21 @@ def sentences_of(records: RecordSet) -> Iterator[SentenceWords]:
       UserError: the records hold no words.
     """
     columns = [records.values(name) for name in ("sub_sentence_id", "text", "words", "word_begins", "word_ends")]
-    sentence = None
-    for row, (number, text, *lists) in enumerate(zip(*columns)):
-        if not lists[0]:
+    sentence = SentenceWords("", [], [], [])
+    for row, (number, text, words, begins, ends) in enumerate(zip(*columns)):
+        if not words:
             raise UserError(
                 f"{records.location(row)} holds no words, so that its tags cannot be written; make the records with this "
                 "version's create_finetuning_data.py"
             )
         if number == 0:
-            if sentence is not None:
+            if row:
                 yield sentence
             sentence = SentenceWords(text, [], [], [])
-        for whole, part in zip(sentence[1:], lists):
-            whole.extend(part)
-    if sentence is not None:
+        sentence.words.extend(words)
+        sentence.begins.extend(begins)
+        sentence.ends.extend(ends)
+    if len(records):
         yield sentence
 
 

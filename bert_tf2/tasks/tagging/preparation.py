@@ -79,7 +79,8 @@ class TaggingPreparation(Preparation):
 
     def encode(self, examples: Sequence[Sentence], split: Split) -> list[bytes]:
         """The records of some sentences: one for each window."""
-        counts, serialize, records = split.statistics, split.encoder.encode, []
+        counts, serialize = split.statistics, split.encoder.encode
+        records: list[bytes] = []
         for sentence in examples:
             if not counts.labelled:
                 sentence = dataclasses.replace(sentence, tags=None)

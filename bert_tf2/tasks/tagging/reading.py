@@ -4,7 +4,7 @@ spans."""
 import dataclasses
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bert_tf2.data.sources.bad_rows import BadRows
@@ -63,7 +63,7 @@ class SentenceFile:
         if self.rows is None:
             yield from self._divided(read_conll(self.path), bad_rows)
         elif self.rows.is_table:
-            yield from self._divided(self._table_rows(), bad_rows)
+            yield from self._divided(self._table_rows(self.rows), bad_rows)
         else:
             for line, row, shown in self.rows.rows():
                 sentence = self._of_object(line, row)
@@ -72,10 +72,11 @@ class SentenceFile:
                 else:
                     yield sentence
 
-    def _table_rows(self) -> Iterator[list[NumberedCells]]:
+    def _table_rows(self, table: RowFile) -> Iterator[list[NumberedCells]]:
         """The rows of each sentence; a new one begins behind a blank row, and where the sentence's name changes."""
-        place, named, rows = self.columns["sentence_column"], "", []
-        for number, (line, cells, _) in enumerate(self.rows.rows()):
+        place, named = self.columns["sentence_column"], ""
+        rows: list[NumberedCells] = []
+        for number, (line, cells, _) in enumerate(table.rows()):
             if self.skips_first and not number:
                 continue
             # Only the first word of a sentence may bear its name.
@@ -90,7 +91,7 @@ class SentenceFile:
         if rows:
             yield rows
 
-    def _divided(self, sentences: Iterator[list[NumberedCells]], bad_rows: BadRows) -> Iterator[Sentence]:
+    def _divided(self, sentences: Iterator[Sequence[NumberedCells]], bad_rows: BadRows) -> Iterator[Sentence]:
         begin = list(itertools.islice(sentences, 2))
         if not begin:
             raise UserError(f"{self.path}: the file holds no words")
@@ -102,7 +103,7 @@ class SentenceFile:
             if sentence is not None:
                 yield sentence
 
-    def _of_rows(self, rows: list[NumberedCells], bad_rows: BadRows) -> Sentence | None:
+    def _of_rows(self, rows: Sequence[NumberedCells], bad_rows: BadRows) -> Sentence | None:
         """A sentence, unless one of its rows, which is reported, has other columns than the file's first."""
         token, tag = self.columns["token_column"], self.columns["tag_column"]
         for line, cells in rows:

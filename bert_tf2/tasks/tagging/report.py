@@ -41,7 +41,8 @@ def report_sections(gold: Tags, predicted: Tags, scheme: str, strict: str | None
 
 
 def _tag_scores(confusion: collections.Counter) -> dict[str, Score]:
-    wanted, found = collections.Counter(), collections.Counter()
+    wanted: collections.Counter[str] = collections.Counter()
+    found: collections.Counter[str] = collections.Counter()
     for (one, other), count in confusion.items():
         wanted[one] += count
         found[other] += count
@@ -70,7 +71,7 @@ def _matched(gold: Sequence[list[Entity]], predicted: Sequence[list[Entity]]) ->
 
 
 def _confusion(counts: collections.Counter) -> str:
-    occurring = collections.Counter()
+    occurring: collections.Counter[str] = collections.Counter()
     for pair, count in counts.items():
         for kind in set(pair) - {_NONE}:
             occurring[kind] += count

@@ -109,7 +109,9 @@ def entity_scores(
       gold, predicted: the tags of each sentence's words.
       strict: see `entities`.
     """
-    right, found, wanted = (collections.Counter() for _ in range(3))
+    right: collections.Counter[str] = collections.Counter()
+    found: collections.Counter[str] = collections.Counter()
+    wanted: collections.Counter[str] = collections.Counter()
     for gold_tags, predicted_tags in zip(gold, predicted, strict=True):
         those, these = set(entities(gold_tags, strict)), set(entities(predicted_tags, strict))
         for counter, some in ((right, those & these), (found, these), (wanted, those)):

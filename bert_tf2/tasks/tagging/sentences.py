@@ -35,7 +35,10 @@ class Sentence:
 
 def joined(words: Sequence[str]) -> tuple[str, list[int], list[int]]:
     """A text of the words, and where each begins and ends in it: a space between two, but none between two ideographs."""
-    parts, starts, ends, length = [], [], [], 0
+    parts: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    length = 0
     for before, word in itertools.pairwise(("", *words)):
         if starts and not (before and word and is_cjk(before[-1]) and is_cjk(word[0])):
             parts.append(" ")

@@ -1,7 +1,7 @@
 """Token classification at the model's end: head, loss, tags, scores and files."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -184,7 +184,7 @@ class TaggingTask(Task):
                 found |= {f"entity_{name}_{kind}": getattr(score, name) for name in ("f1", "precision", "recall")}
         return found | {"loss": mean_loss(outcome, None if self._crf is None else self._crf.transitions)}
 
-    def shown(self, scores: dict[str, float]) -> str:
+    def shown(self, scores: Mapping[str, float]) -> str:
         """The total scores in one line for the log; those of each type are in the files."""
         totals = ("entity_f1", "entity_precision", "entity_recall", "token_accuracy", "loss")
         return super().shown({name: scores[name] for name in totals if name in scores})
