@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bert_tf2 import cli, files
 from bert_tf2.data.records.metadata import read_meta_data
@@ -20,9 +20,6 @@ from bert_tf2.options import info, required
 from bert_tf2.runtime import job
 from bert_tf2.tasks.kind_options import kinds_of
 from bert_tf2.training.run_directory import RUN_CONFIG
-
-if TYPE_CHECKING:
-    pass
 
 logger = logging.getLogger(__name__)
 
