@@ -123,7 +123,7 @@ def test_a_file_of_questions(models, tmp_path, capsys):
     source, target = tmp_path / "questions.jsonl", tmp_path / "out" / "answers.jsonl"
     source.write_text("\n".join(map(json.dumps, rows)) + "\n\n", encoding="utf-8")
     assert run(f"--model={models}/v2_text", f"--input_file={source}", f"--output_file={target}", "--batch_size=8") == 0
-    assert f"wrote {target}: 21 answers in" in capsys.readouterr().out
+    assert f"wrote {target}: 21 questions in" in capsys.readouterr().out
     written = target.read_text(encoding="utf-8")
     assert '"answer": "你好"' in written
     found = [json.loads(line) for line in written.splitlines()]
@@ -150,7 +150,7 @@ def test_bad_lines_are_left_out_where_that_is_asked_for(models, tmp_path, capsys
     assert [(row["line"], row["row"]) for row in rejects] == [(2, "not JSON"), (4, '{"question": "?"}')]
     source.write_text("nothing\n", encoding="utf-8")
     assert run(*flags, "--on_bad_row=skip") == 2
-    assert "holds no question that can be used; 1 row was left out" in capsys.readouterr().err
+    assert "holds no questions that can be used; 1 row was left out" in capsys.readouterr().err
     assert run(f"--model={models}/v2_text", "--context=c", "--on_bad_row=skip") == 2
 
 

@@ -1,19 +1,16 @@
 """The job of `python -m bert_tf2.answer_questions`."""
 
 import dataclasses
-import logging
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 from bert_tf2 import cli, file_kinds, files
-from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.errors import UserError
 from bert_tf2.inference.question_answerer import Answer, QuestionAnswerer
-from bert_tf2.jobs.commands.asking import answer_lines, answer_rows, check_one_or_many, json_rows, loading
+from bert_tf2.jobs.commands.asking import Answers, Row, answer_file, answer_lines, check_one_or_many, loading
 from bert_tf2.options import Options, at_least, option, require_given, required
 from bert_tf2.runtime import job
-
-logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,28 +66,7 @@ def answer_questions(options: AnswerQuestionsOptions, questions: TextIO | None =
     """
     _check(options)
     if options.input_file is not None:
-        source, target = files.require_file(options.input_file, "input_file"), files.expand(required(options.output_file))
-        bad_rows = BadRows(options.on_bad_row == "skip", target + files.REJECTS)
-        try:
-            # All of it is looked at before the model is loaded.
-            count = sum(1 for _ in _rows(source, bad_rows.report))
-            if not count:
-                raise UserError(f"--input_file={source} holds no question that can be used; {bad_rows.summary()}")
-            answerer = _load(required(options.model))
-
-            def answers(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-                pairs = ((row["question"], row["context"]) for row in rows)
-                yield from map(_as_json, answerer.answers(pairs, options.batch_size))
-
-            # What is wrong in it is known by now.
-            rows = _rows(source, lambda *_: None)
-            answer_rows(target, rows, answers, doing="answering", count=count, unit="answers")
-            bad_rows.publish()
-        finally:
-            bad_rows.discard()
-        if bad_rows.count:
-            logger.warning("%s", bad_rows.summary())
-        return count
+        return answer_file(options, ["question", "context"], "questions", functools.partial(_answers, options), doing="answering")
     context = required(options.context) if options.context_file is None else _read_text(options.context_file)
     answerer = _load(required(options.model))
     if options.question is not None:
@@ -146,8 +122,14 @@ def _read_text(path: str) -> str:
         raise UserError(f"{path}: byte {error.start} is not UTF-8 (latin-1 or GBK?); save the file as UTF-8") from None
 
 
-def _rows(path: str, report: Callable[[str, str, str], None]) -> Iterator[dict[str, Any]]:
-    return json_rows(path, ("question", "context"), "questions", report=report)
+def _answers(options: AnswerQuestionsOptions) -> Answers:
+    answerer = _load(required(options.model))
+
+    def answers(rows: Iterator[Row]) -> Iterator[Row]:
+        pairs = ((row["question"], row["context"]) for row in rows)
+        return map(_as_json, answerer.answers(pairs, options.batch_size))
+
+    return answers
 
 
 def _as_json(answer: Answer) -> dict[str, Any]:

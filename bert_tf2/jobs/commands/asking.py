@@ -1,6 +1,7 @@
 """What commands share that answer one text, the lines of a stream, or a file of many."""
 
 import contextlib
+import functools
 import io
 import itertools
 import json
@@ -10,9 +11,10 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeAlias
 
 from bert_tf2 import files
+from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.data.sources.text_files import read_jsonl
 from bert_tf2.errors import UserError
 from bert_tf2.memory import keep_freed_memory
@@ -20,6 +22,9 @@ from bert_tf2.options import refuse_given
 from bert_tf2.progress import Progress, silence, track
 
 logger = logging.getLogger(__name__)
+
+Row: TypeAlias = dict[str, Any]
+Answers: TypeAlias = Callable[[Iterator[Row]], Iterator[Mapping[str, Any]]]
 
 # What Python's `surrogateescape` makes of a byte that is no UTF-8.
 _UNDECODED = re.compile("[\udc80-\udcff]")
@@ -109,29 +114,61 @@ def _same_file(one: str, other: str) -> bool:
     return os.path.realpath(files.expand(one)) == os.path.realpath(files.expand(other))
 
 
-def _refuse(where: str, reason: str, row: object) -> None:
-    raise UserError(f"{where}: {reason}")
-
-
-def json_rows(
-    path: str,
+def answer_file(
+    options: Any,
     keys: Sequence[str],
-    what: str,
-    complaint: Callable[[dict[str, Any]], str] = lambda row: "",
-    report: Callable[[str, str, str], None] = _refuse,
-) -> Iterator[dict[str, Any]]:
-    """The objects of a file with one on each line.
+    unit: str,
+    load: Callable[[], Answers],
+    *,
+    doing: str,
+    complaint: Callable[[Row], str] = lambda row: "",
+) -> int:
+    """Answers the objects of `--input_file`, one on each line, in `--output_file`.
 
     Args:
-      path: `--input_file`.
+      options: with these two and, where lines may be left out, `on_bad_row`.
       keys: the texts that each object has to hold.
-      what: what the file holds, in the plural.
+      unit: what the file holds, in the plural.
+      load: loads the model, once all of the file was looked at, and gives what answers: from the objects to what is written for
+        each besides its `id`, in their order and a few at a time.
+      doing: what is shown meanwhile: "answering".
       complaint: what else is wrong with an object; empty where nothing is.
-      report: is told of every line that holds no such object: its place, the reason and the line. Without it that is an error.
+
+    Returns:
+      How many were answered.
 
     Raises:
-      UserError: the file is empty, or a line holds no such object.
+      UserError: the file is empty or a line holds no such object, and lines are not to be left out; nothing was written.
+      JobError: the disk is full or fails; nothing is left of the answers.
     """
+    source, target = files.require_file(options.input_file, "input_file"), files.expand(options.output_file)
+    on_bad_row = getattr(options, "on_bad_row", None)
+    bad_rows = BadRows(on_bad_row == "skip", None if on_bad_row is None else target + files.REJECTS)
+    read = functools.partial(_json_rows, source, keys, unit, complaint)
+    try:
+        count = sum(1 for _ in read(bad_rows.report))
+        if not count:
+            raise UserError(f"--input_file={source} holds no {unit} that can be used; {bad_rows.summary()}")
+        answers = load()
+        # What is wrong in it is known by now.
+        rows, again = itertools.tee(read(lambda *_: None))
+        objects = (
+            ({"id": row["id"]} if "id" in row else {}) | dict(answer)
+            for row, answer in track(zip(rows, answers(again)), doing, count, unit)
+        )
+        with told_when_written(target, count, unit):
+            _write_json_lines(target, objects)
+        bad_rows.publish()
+    finally:
+        bad_rows.discard()
+    if bad_rows.count:
+        logger.warning("%s", bad_rows.summary())
+    return count
+
+
+def _json_rows(
+    path: str, keys: Sequence[str], what: str, complaint: Callable[[Row], str], report: Callable[[str, str, str], None]
+) -> Iterator[Row]:
     empty = True
     for number, row, line in read_jsonl(path):
         empty = False
@@ -150,44 +187,13 @@ def _why_no_object(keys: Sequence[str], line: str) -> str:
     return f"expected a JSON object {{{form}}}; found {found}"
 
 
-def _missing(row: dict[str, Any], keys: Sequence[str]) -> str:
+def _missing(row: Row, keys: Sequence[str]) -> str:
     for key in keys:
         if key not in row:
             return f"the key '{key}' is missing (found {', '.join(row) or 'an empty object'})"
         if not isinstance(row[key], str):
             return f"'{key}' must be a text; got {json.dumps(row[key])[:60]}"
     return ""
-
-
-def answer_rows(
-    target: str,
-    rows: Iterator[dict[str, Any]],
-    answers: Callable[[Iterator[dict[str, Any]]], Iterable[Mapping[str, Any]]],
-    *,
-    doing: str,
-    count: int,
-    unit: str,
-) -> None:
-    """Writes a JSON object for each row, with its `id` where it has one, and says how long it took.
-
-    Args:
-      target: `--output_file`.
-      rows: what is answered.
-      answers: from rows to objects, in their order and a few at a time.
-      doing: what is shown meanwhile: "answering".
-      count: how many rows there are.
-      unit: what they are called.
-
-    Raises:
-      JobError: the disk is full or fails.
-    """
-    rows, again = itertools.tee(rows)
-    objects = (
-        ({"id": row["id"]} if "id" in row else {}) | dict(answer)
-        for row, answer in track(zip(rows, answers(again)), doing, count, unit)
-    )
-    with told_when_written(target, count, unit):
-        write_json_lines(target, objects)
 
 
 @contextlib.contextmanager
@@ -210,12 +216,7 @@ def loading(path: str) -> Iterator[None]:
     logger.info("loaded %s in %.1f s", path, time.monotonic() - start)
 
 
-def write_json_lines(target: str, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Writes a JSON object on each line; the file appears when it is complete.
-
-    Raises:
-      JobError: the disk is full or fails.
-    """
+def _write_json_lines(target: str, rows: Iterable[Mapping[str, Any]]) -> None:
     with files.written_whole(target) as temporary, files.open_to_write(temporary) as file:
         for row in rows:
             # Half a surrogate pair in an id is written as it came: as JSON's escape.

@@ -2,19 +2,14 @@
 
 import dataclasses
 import itertools
-import logging
 from collections.abc import Iterator, Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
-from bert_tf2 import cli, files
-from bert_tf2.data.sources.bad_rows import BadRows
-from bert_tf2.errors import UserError
+from bert_tf2 import cli
 from bert_tf2.inference.entity_tagger import Entity, EntityTagger
-from bert_tf2.jobs.commands.asking import answer_lines, answer_rows, check_one_or_many, json_rows, loading
+from bert_tf2.jobs.commands.asking import Answers, Row, answer_file, answer_lines, check_one_or_many, loading
 from bert_tf2.options import Options, at_least, option, require_given, required
 from bert_tf2.runtime import job
-
-logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,30 +67,19 @@ def find_entities(options: EntitiesOptions, texts: TextIO | None = None) -> int:
             print(shown(tagger.tag(options.text)))
             return 1
         return answer_lines(lambda line: shown(tagger.tag(line)), texts, "text", "text")
-    source, target = files.require_file(options.input_file, "input_file"), files.expand(required(options.output_file))
-    bad_rows = BadRows(options.on_bad_row == "skip", target + files.REJECTS)
-    try:
-        # All of it is looked at before the model is loaded.
-        count = sum(1 for _ in json_rows(source, ("text",), "texts", report=bad_rows.report))
-        if not count:
-            raise UserError(f"--input_file={source} holds no text that can be used; {bad_rows.summary()}")
+
+    def load() -> Answers:
         tagger = _load(required(options.model))
 
-        def answers(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        def answers(rows: Iterator[Row]) -> Iterator[Row]:
             rows, again = itertools.tee(rows)
             found = tagger.tagged((row["text"] for row in again), options.batch_size)
             for row, entities in zip(rows, found):
                 yield {"text": row["text"], "entities": [dataclasses.asdict(entity) for entity in entities]}
 
-        # What is wrong in it is known by now.
-        rows = json_rows(source, ("text",), "texts", report=lambda *_: None)
-        answer_rows(target, rows, answers, doing="tagging", count=count, unit="texts")
-        bad_rows.publish()
-    finally:
-        bad_rows.discard()
-    if bad_rows.count:
-        logger.warning("%s", bad_rows.summary())
-    return count
+        return answers
+
+    return answer_file(options, ["text"], "texts", load, doing="tagging")
 
 
 def shown(entities: Sequence[Entity]) -> str:

@@ -1,14 +1,15 @@
 """The job of `python -m bert_tf2.fill_mask`."""
 
 import dataclasses
+import functools
 import json
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import TextIO
 
 from bert_tf2 import cli, files
 from bert_tf2.errors import UserError
 from bert_tf2.inference.mask_filler import Candidate, MaskFiller
-from bert_tf2.jobs.commands.asking import answer_lines, answer_rows, check_one_or_many, json_rows, loading
+from bert_tf2.jobs.commands.asking import Answers, Row, answer_file, answer_lines, check_one_or_many, loading
 from bert_tf2.options import Options, at_least, option, require_given, required
 from bert_tf2.runtime import job
 from bert_tf2.text.vocabulary import MASK
@@ -76,17 +77,8 @@ def fill_mask(options: FillMaskOptions, texts: TextIO | None = None) -> int:
     """
     _check(options)
     if options.input_file is not None:
-        source, target = files.require_file(options.input_file, "input_file"), files.expand(required(options.output_file))
-        # All of it is looked at before the model is loaded.
-        count = sum(1 for _ in _rows(source))
-        filler = _load(options)
-
-        def fillings(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-            for masks in filler.filled((row["text"] for row in rows), options.top_k, options.batch_size):
-                yield {"masks": [[dataclasses.asdict(candidate) for candidate in mask] for mask in masks]}
-
-        answer_rows(target, _rows(source), fillings, doing="filling", count=count, unit="texts")
-        return count
+        load = functools.partial(_fillings, options)
+        return answer_file(options, ["text"], "texts", load, doing="filling", complaint=_lacks_mask)
     filler = _load(options)
     if options.text is not None:
         print(shown(filler.fill(options.text, options.top_k)))
@@ -124,9 +116,15 @@ def _load(options: FillMaskOptions) -> MaskFiller:
         )
 
 
-def _rows(path: str) -> Iterator[dict[str, Any]]:
-    return json_rows(path, ("text",), "texts", _lacks_mask)
+def _fillings(options: FillMaskOptions) -> Answers:
+    filler = _load(options)
+
+    def fillings(rows: Iterator[Row]) -> Iterator[Row]:
+        for masks in filler.filled((row["text"] for row in rows), options.top_k, options.batch_size):
+            yield {"masks": [[dataclasses.asdict(candidate) for candidate in mask] for mask in masks]}
+
+    return fillings
 
 
-def _lacks_mask(row: dict[str, Any]) -> str:
+def _lacks_mask(row: Row) -> str:
     return "" if MASK in row["text"] else f"the text holds no {MASK}: {json.dumps(row['text'])[:60]}"
