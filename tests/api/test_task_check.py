@@ -76,6 +76,16 @@ def test_the_example_by_its_commands(rows, tmp_path, tiny_vocab_file, capfd):
     assert f"{bad}:2: stars must be from 1 to 5; got 7" in capfd.readouterr().err
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["classification", "regression"])
+def test_our_kinds_on_texts_hold_what_every_kind_must(tmp_path, kind):
+    path = tmp_path / "rows.tsv"
+    labels = [str(row % 3) if kind == "regression" else ("bad", "fair", "good")[row % 3] for row in range(18)]
+    rows = [f"a {WORDS[row % 5]} film {'x' * (row % 7)}\t{label}" for row, label in enumerate(labels)]
+    path.write_text("\n".join(["text\tlabel", *rows]) + "\n")
+    assert check_task(kind, str(path), test_file=str(path))["loss"] > 0
+
+
 BROKEN = {
     "padding": (
         'pooled = encoder(inputs)["pooled_output"]',
