@@ -90,7 +90,8 @@ def _listed(row: Row) -> list[ChoiceRow]:
     if isinstance(question, dict):
         question, choices = question.get("stem"), question.get("choices")
     if isinstance(choices, list) and choices and all(isinstance(choice, dict) for choice in choices):
-        choices = {key: [choice.get(key) for choice in choices] for key in ("text", "label")}
+        objects: list[Row] = choices
+        choices = {key: [choice.get(key) for choice in objects] for key in ("text", "label")}
     answer = row.get("answerKey") if "answerKey" in row else row.get("answer")
     if not isinstance(choices, dict):
         return [_own(row, choices, answer)]
