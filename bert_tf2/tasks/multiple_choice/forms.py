@@ -88,10 +88,9 @@ def _listed(row: Row) -> list[ChoiceRow]:
     (`answerKey`) is one of these; else the answer is a choice's text, its letter or its number from 0."""
     question, choices = row.get("question"), row.get("choices")
     if isinstance(question, dict):
-        question, choices = question.get("stem"), question.get("choices")
+        choices, question = question.get("choices"), question.get("stem")
     if isinstance(choices, list) and choices and all(isinstance(choice, dict) for choice in choices):
-        objects: list[Row] = choices
-        choices = {key: [choice.get(key) for choice in objects] for key in ("text", "label")}
+        choices = {key: [choice.get(key) for choice in choices] for key in ("text", "label")}
     answer = row.get("answerKey") if "answerKey" in row else row.get("answer")
     if not isinstance(choices, dict):
         return [_own(row, choices, answer)]
