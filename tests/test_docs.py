@@ -1,93 +1,121 @@
 """The documents say what the commands do."""
 
+import collections
 import dataclasses
-import json
-import logging
-import pathlib
 import re
 import runpy
 
+import document_pages as pages
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-# The example of architecture.md has flags of its own.
-PAGES = {page.name for page in (ROOT / "docs").glob("*.md")} - {"flags.md", "architecture.md"}
+MOST_LINES_OF_THE_README = 220
 
 
 @pytest.fixture(scope="module")
 def flags_module():
-    return runpy.run_path(str(ROOT / "docs" / "make_flags.py"))
+    return runpy.run_path(str(pages.ROOT / "docs" / "make_flags.py"))
+
+
+@pytest.fixture(scope="module")
+def flags_by_program(flags_module):
+    """The flags of each command, by what runs it."""
+    return {
+        command.removeprefix("python -m "): {field.name for field in dataclasses.fields(options.whole())} | {"help"}
+        for command, options in flags_module["COMMANDS"].items()
+    }
 
 
 def test_the_flags_page_is_current(flags_module):
-    assert (ROOT / "docs" / "flags.md").read_text(encoding="utf-8") == flags_module["flags_page"](), (
+    assert (pages.ROOT / "docs" / "flags.md").read_text(encoding="utf-8") == flags_module["flags_page"](), (
         "run python docs/make_flags.py"
     )
 
 
-@pytest.mark.parametrize("page", ["README.md", *sorted(f"docs/{name}" for name in PAGES)])
-def test_every_flag_that_a_page_names_exists(flags_module, page):
-    known = {field.name for options in flags_module["COMMANDS"].values() for field in dataclasses.fields(options.whole())} | {
-        "help"
-    }
-    # The benchmarks have flags of their own, and so has Beam.
-    known |= {"direct_running_mode", "direct_num_workers"}
-    text = (ROOT / page).read_text(encoding="utf-8")
-    text = re.sub(r"`[^`]*`", lambda code: "" if "benchmark" in code[0] else code[0], text)
-    named = set(re.findall(r"--([a-z][a-z0-9_]+)", text))
-    assert {name for name in named if name not in known and name.removeprefix("no") not in known} == set()
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_every_flag_that_a_page_names_exists(flags_by_program, page):
+    # The benchmarks have flags of their own.
+    known = set().union(*flags_by_program.values())
+    prose = re.sub(r"^ *```.*?^ *```$", "", pages.read(page), flags=re.M | re.S)
+    text = re.sub(r"`[^`]*`", lambda code: "" if "benchmark" in code[0] else code[0], prose)
+    assert {name for name in re.findall(r"--([a-z][a-z0-9_]+)", text) if not _is_in(name, known)} == set()
 
 
-def test_every_file_that_the_readme_names_exists():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"(?:data_prep|docs|benchmarks)/[a-z_]+\.(?:py|md)", text)) | {"run_classifier.py", "Makefile"}
-    assert [name for name in named if not (ROOT / name).is_file()] == []
+def test_every_command_has_the_flags_that_it_is_given(flags_by_program):
+    """A flag in a block of commands is one of that very command; only the kinds of task that outside files register add more."""
+    for command in pages.all_commands():
+        if command.program in flags_by_program and "--module_import=" not in command.text:
+            names = {argument[2:].partition("=")[0] for argument in command.arguments if argument.startswith("--")}
+            unknown = {name for name in names if not _is_in(name, flags_by_program[command.program])}
+            assert unknown == set(), f"{command.where}: {command.program} has no such flags"
 
 
-def test_the_readmes_processor_runs(tmp_path):
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    code = text.split("for rows of a label and a text:")[1].split("(and `get_dev_examples`")[0]
-    (tmp_path / "train.tsv").write_text("game\tnew console\nfashion\tred shoes\n", encoding="utf-8")
-    namespace: dict = {}
-    exec(compile(re.sub(r"^    ", "", code, flags=re.M), "README.md", "exec"), namespace)
-    examples = list(namespace["ShoppingProcessor"]().get_train_examples(str(tmp_path)))
-    assert [(example.label, example.text_a) for example in examples] == [("game", "new console"), ("fashion", "red shoes")]
+def _is_in(name, known):
+    return name in known or name.removeprefix("no") in known
 
 
-@pytest.mark.slow
-def test_the_page_for_python_runs(tmp_path, monkeypatch, capsys, tiny_vocabulary, tiny_config_dict):
-    """Every block of docs/python.md, in order, on a tiny model; what a comment says is printed is printed."""
-    import tensorflow as tf
+def test_every_command_is_run_by_a_test():
+    """`test_docs_commands.py` runs the blocks of `bash`, except what `NOT_RUN` names; so commands stand nowhere else."""
+    for page in pages.PAGES:
+        for block in pages.blocks(page):
+            assert block.language in pages.LANGUAGES, f"{page}:{block.line}: a block is {' or '.join(sorted(pages.LANGUAGES))}"
+            if block.language == "text":
+                assert not re.search(r"^\s*(python|make|pip|bert-tf2-\w+) ", block.text, re.M), f"{page}:{block.line} is bash"
+        prose = re.sub(r"^ *```.*?^ *```$", "", pages.read(page), flags=re.M | re.S)
+        # `python -m NAME` alone is a name; with flags, or set apart, it is a command.
+        assert re.findall(r"^ {4,}(?:python|make|pip) .*", prose, re.M) == [], f"{page}: commands stand in blocks of bash"
+        found = re.findall(r"`((?:python|run_\w+\.py|bert-tf2-[\w-]+) [^`]*--[^`]*)`", prose)
+        assert [command for command in found if "benchmarks/" not in command] == [], f"{page}: commands stand in blocks of bash"
 
-    from bert_tf2.models.config import BertConfig
-    from bert_tf2.models.encoder import build_encoder
-    from bert_tf2.tasks.pretraining.task import PretrainingTask
 
-    (tmp_path / "bert").mkdir()
-    config = tiny_config_dict | {"max_position_embeddings": 128}
-    (tmp_path / "bert" / "bert_config.json").write_text(json.dumps(config))
-    (tmp_path / "bert" / "vocab.txt").write_text("\n".join(tiny_vocabulary) + "\n")
-    model = PretrainingTask(BertConfig.from_dict(config), next_sentence=True).build_model(
-        build_encoder(BertConfig.from_dict(config), for_pretraining=True)
-    )
-    tf.train.Checkpoint(model=model).write(str(tmp_path / "bert" / "bert_model.ckpt"))
-    context = "The book was written by Mary Shelley."
-    question = {"id": "1", "question": "Who wrote it?", "answers": [{"text": "Mary Shelley", "answer_start": 24}]}
-    squad = {"version": "1.1", "data": [{"title": "t", "paragraphs": [{"context": context, "qas": [question]}]}]}
-    (tmp_path / "train-v1.1.json").write_text(json.dumps(squad))
-    monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(encoding="utf-8"), re.S)
-    assert len(blocks) >= 9
-    names: dict = {}
-    logger = logging.getLogger("bert_tf2")
-    try:
-        for block in blocks:
-            exec(compile(block, "docs/python.md", "exec"), names)
-            printed = capsys.readouterr().out
-            for line in re.findall(r"print\(error\)  # (.*)", block):
-                assert line in printed.splitlines()
-        assert logger.level == logging.WARNING
-    finally:
-        logger.setLevel(logging.NOTSET)
-    assert set(names["classifier"].labels) == {"negative", "positive"}
-    assert not (tmp_path / "other").exists()
+def test_what_is_not_run_is_there_and_what_runs_the_like_exists():
+    commands = pages.all_commands()
+    for piece, reason in pages.NOT_RUN.items():
+        assert any(piece in command.text for command in commands), f"{piece} stands on no page"
+        assert (pages.ROOT / reason.rpartition(": ")[2]).is_file(), reason
+
+
+def test_every_page_is_in_the_index():
+    listed = re.findall(r"^\| \[([a-z_]+\.md)\]\(\1\) \|", pages.read("docs/index.md"), re.M)
+    there = [page.name for page in (pages.ROOT / "docs").glob("*.md") if page.name != "index.md"]
+    assert sorted(listed) == sorted(there)
+
+
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_every_link_leads_somewhere(page):
+    folder = (pages.ROOT / page).parent
+    for target in re.findall(r"\]\(([^)\s]+)\)", pages.read(page)):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (folder / path).resolve() if path else pages.ROOT / page
+        assert file.is_file(), f"{page}: {target}"
+        if anchor:
+            assert anchor in _anchors(file.read_text(encoding="utf-8")), f"{page}: {target}"
+
+
+def _anchors(text):
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^ *```.*?^ *```$", "", text, flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_every_file_that_a_page_names_exists(page):
+    named = set(re.findall(r"(?<![\w/])(?:data_prep|docs|benchmarks)/[a-z_/]+\.(?:py|md)|\brun_[a-z]+\.py", pages.read(page)))
+    # Programs of others.
+    named -= {"run_glue.py", "run_race.py", "run_ner.py"}
+    assert [name for name in sorted(named) if not (pages.ROOT / name).is_file()] == []
+
+
+def test_the_readme_is_short():
+    assert pages.read("README.md").count("\n") <= MOST_LINES_OF_THE_README
+
+
+def test_nothing_is_said_twice():
+    """No sentence of prose stands on two pages."""
+    places = collections.defaultdict(set)
+    for page in pages.PAGES:
+        prose = re.sub(r"^ *```.*?^ *```$", "", pages.read(page), flags=re.M | re.S)
+        for sentence in re.split(r"(?<=[.:;])\s+|\n\n+", prose):
+            if len(sentence) > 80:
+                places[" ".join(sentence.split())].add(page)
+    assert {sentence: found for sentence, found in places.items() if len(found) > 1} == {}

@@ -1,0 +1,117 @@
+"""Every command and every block of Python in the documentation runs, in the pages' order, on small files and a tiny model."""
+
+import io
+import logging
+import pathlib
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+
+import document_material as material
+import document_pages as pages
+import pytest
+
+from bert_tf2.tasks.kind import kinds
+
+# What would take long, or needs devices, in a form that does neither.
+REPLACED = [
+    (r"--num_train_steps=\d+", "--num_train_steps=4"),
+    (r"--eval_every_steps=\d+", "--eval_every_steps=2"),
+    (r"--num_warmup_steps=\d+", "--num_warmup_steps=2"),
+    (r"ckpt-\d+", "ckpt-4"),
+    (r"--num_gpus=4", "--num_logical_cpus=2"),
+]
+# What commands without a text read from the terminal.
+TYPED = "the movie was [MASK]\n"
+
+
+class Reader:
+    """Somebody who types what a page says, block by block."""
+
+    def __init__(self, directory: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+        self.directory, self.monkeypatch, self.capsys = directory, monkeypatch, capsys
+        self.names: dict = {}
+        self.flags_above: dict[str, list[str]] = {}
+        self.fresh = 0
+
+    def read(self, block: pages.Block) -> None:
+        """Does what a block says; output in `text` and data in `json` are only looked at."""
+        if block.saved_as:
+            (self.directory / block.saved_as).write_text(block.text, encoding="utf-8")
+        if block.language == "python":
+            exec(compile(block.text, f"{block.page}:{block.line}", "exec"), self.names)
+            printed = self.capsys.readouterr().out.splitlines()
+            for line in re.findall(r"print\(error\)  # (.*)", block.text):
+                assert line in printed
+        for command in pages.commands(block) if block.language == "bash" else ():
+            if command.why_not_run is None:
+                self.run(command)
+
+    def run(self, command: pages.Command) -> None:
+        """Runs a command, which must succeed."""
+        text = command.text
+        for pattern, replacement in REPLACED:
+            text = re.sub(pattern, replacement, text)
+        command = pages.Command(command.where, text)
+        if not text.startswith("python ") or "--module_import=" in text:
+            # What such a module registers stays in its process.
+            text = re.sub(r"^python ", f"{sys.executable} ", text)
+            done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], cwd=self.directory, capture_output=True, text=True)
+            assert done.returncode == 0, f"{command.where}: {text}\n{done.stderr[-3000:]}"
+            return
+        flags = command.arguments
+        if "…" in flags:
+            flags = self._with_those_above(command.program, [flag for flag in flags if flag != "…"])
+        if not any(flag in flags for flag in ("--mode=eval", "--mode=predict", "--mode=export_only")):
+            self.flags_above[command.program] = flags
+        self.monkeypatch.setattr(sys, "argv", [command.program, *flags])
+        self.monkeypatch.setattr(sys, "stdin", io.StringIO(TYPED))
+        with pytest.raises(SystemExit) as ended:
+            _run_program(command.program)
+        assert ended.value.code == 0, f"{command.where}: {shlex.join(sys.argv)}\n{self.capsys.readouterr().err[-3000:]}"
+
+    def _with_those_above(self, program: str, flags: list[str]) -> list[str]:
+        """`…` stands for the flags of the training above, in another directory where these say something else."""
+        above = self.flags_above[program]
+        self.fresh += 1
+        directory = next((flag.split("=")[0] for flag in above if flag.startswith(("--model_dir=", "--output_dir="))), None)
+        elsewhere = [f"{directory}=fresh_{self.fresh}"] if directory else []
+        return [*above, *elsewhere, *flags]
+
+
+def _run_program(program: str) -> None:
+    if program.endswith(".py"):
+        runpy.run_path(str(pages.ROOT / program), run_name="__main__")
+    else:
+        runpy.run_module(program, run_name="__main__")
+
+
+@pytest.fixture
+def directory(tmp_path, monkeypatch, tiny_vocabulary, tiny_config_dict):
+    material.write_material(tmp_path, tiny_vocabulary, tiny_config_dict)
+    (tmp_path / "data_prep").symlink_to(pages.ROOT / "data_prep")
+    (tmp_path / "docs").symlink_to(pages.ROOT / "docs")
+    (tmp_path / "run_classifier.py").symlink_to(pages.ROOT / "run_classifier.py")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(pages.ROOT))
+    kinds.names()
+    known = dict(kinds._plugins)
+    yield tmp_path
+    # Other tests of this process see the package's own kinds, and all messages.
+    kinds._plugins.clear()
+    kinds._plugins.update(known)
+    logging.getLogger("bert_tf2").setLevel(logging.NOTSET)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page", [page for page in pages.PAGES if any(block.language in ("bash", "python") for block in pages.blocks(page))]
+)
+def test_a_page_runs(page, directory, monkeypatch, capsys):
+    if "demo_output/" in pages.read(page):
+        material.write_what_the_demo_leaves(directory)
+    reader = Reader(directory, monkeypatch, capsys)
+    for block in pages.blocks(page):
+        reader.read(block)
