@@ -23,6 +23,8 @@ REPLACED = [
     (r"ckpt-\d+", "ckpt-4"),
     (r"--num_gpus=4", "--num_logical_cpus=2"),
 ]
+# What a module registers stays in its process; devices are divided before TensorFlow is used.
+IN_A_PROCESS = ("--module_import=", "--num_logical_cpus=")
 # What commands without a text read from the terminal.
 TYPED = "the movie was [MASK]\n"
 
@@ -54,23 +56,29 @@ class Reader:
         text = command.text
         for pattern, replacement in REPLACED:
             text = re.sub(pattern, replacement, text)
-        command = pages.Command(command.where, text)
-        if not text.startswith("python ") or "--module_import=" in text:
-            # What such a module registers stays in its process.
-            text = re.sub(r"^python ", f"{sys.executable} ", text)
-            done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], cwd=self.directory, capture_output=True, text=True)
-            assert done.returncode == 0, f"{command.where}: {text}\n{done.stderr[-3000:]}"
+        if not text.startswith("python "):
+            self._run_in_a_process(command.where, ["bash", "-euo", "pipefail", "-c", text])
             return
-        flags = command.arguments
+        program, flags = command.program, pages.Command(command.where, text).arguments
         if "…" in flags:
-            flags = self._with_those_above(command.program, [flag for flag in flags if flag != "…"])
-        if not any(flag in flags for flag in ("--mode=eval", "--mode=predict", "--mode=export_only")):
-            self.flags_above[command.program] = flags
-        self.monkeypatch.setattr(sys, "argv", [command.program, *flags])
+            flags = self._with_those_above(program, [flag for flag in flags if flag != "…"])
+        elif not any(flag in flags for flag in ("--mode=eval", "--mode=predict", "--mode=export_only")):
+            self.flags_above[program] = flags
+        if any(flag.startswith(IN_A_PROCESS) for flag in flags):
+            self._run_in_a_process(command.where, [sys.executable, program, *flags])
+        else:
+            self._run_here(command.where, program, flags)
+
+    def _run_in_a_process(self, where: str, arguments: list[str]) -> None:
+        done = subprocess.run(arguments, cwd=self.directory, capture_output=True, text=True)
+        assert done.returncode == 0, f"{where}: {shlex.join(arguments)}\n{done.stderr[-3000:]}"
+
+    def _run_here(self, where: str, program: str, flags: list[str]) -> None:
+        self.monkeypatch.setattr(sys, "argv", [program, *flags])
         self.monkeypatch.setattr(sys, "stdin", io.StringIO(TYPED))
         with pytest.raises(SystemExit) as ended:
-            _run_program(command.program)
-        assert ended.value.code == 0, f"{command.where}: {shlex.join(sys.argv)}\n{self.capsys.readouterr().err[-3000:]}"
+            _run_program(program)
+        assert ended.value.code == 0, f"{where}: {shlex.join(sys.argv)}\n{self.capsys.readouterr().err[-3000:]}"
 
     def _with_those_above(self, program: str, flags: list[str]) -> list[str]:
         """`…` stands for the flags of the training above, in another directory where these say something else."""
