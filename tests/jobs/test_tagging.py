@@ -230,3 +230,18 @@ def test_a_model_of_hugging_faces_is_evaluated_as_it_is(place, tmp_path):
         scores.append(json.loads((tmp_path / name / "eval_results.json").read_text()))
     assert scores[0]["entity_f1"] == scores[1]["entity_f1"] > 0.8
     assert scores[0]["loss"] == pytest.approx(scores[1]["loss"], rel=1e-5)
+
+
+def test_a_trained_directory_becomes_a_folder_for_transformers(place, tmp_path):
+    from bert_tf2.jobs.commands.convert_checkpoint import ConvertCheckpointOptions, convert_checkpoint
+
+    for number, (source, to) in enumerate(((place.model_dir, "huggingface"), (tmp_path / "0", "tf2"))):
+        target = tmp_path / str(number) / ("bert_model.ckpt" if to == "tf2" else "")
+        flags = [f"--checkpoint_to_convert={source}", f"--converted_checkpoint_path={target}", f"--to={to}"]
+        assert cli.run(convert_checkpoint, ConvertCheckpointOptions, "", ["convert", *flags]) == 0
+    config = json.loads((tmp_path / "0" / "config.json").read_text())
+    assert config["architectures"] == ["BertForTokenClassification"]
+    assert config["id2label"] == {"0": "O", "1": "B-LOC", "2": "I-LOC", "3": "B-PER", "4": "I-PER"}
+    assert "problem_type" not in config
+    meta = json.loads((tmp_path / "1" / "meta_data.json").read_text())
+    assert (meta["task_type"], meta["tag_scheme"]) == ("bert_tagging", "IOB2")

@@ -7,6 +7,7 @@ Hugging Face's (`config.json`, `vocab.txt` or `tokenizer.json`, `tokenizer_confi
 import dataclasses
 import logging
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bert_tf2 import files
@@ -15,6 +16,9 @@ from bert_tf2.errors import UserError
 from bert_tf2.model_directory.model_files import CONFIG_NAMES, HUGGING_FACE_CONFIG, META_DATA
 from bert_tf2.models.checkpoints.hugging_face import labels_in
 from bert_tf2.models.config import BertConfig
+from bert_tf2.tasks.kind import kinds
+from bert_tf2.tasks.tagging.facts import TaggingFacts, facts_of
+from bert_tf2.tasks.tagging.schemes import recognise
 from bert_tf2.text.normalization import Normalization
 from bert_tf2.text.tokenizer import Tokenizer, casing_warning, load_tokenizer
 from bert_tf2.text.tokenizer_config import read_beside
@@ -35,6 +39,7 @@ class ConversionSource:
       tokenizer: the model's; None where no vocabulary is known.
       label_names: of a classifier, in the order of their ids; empty where they are not known.
       problem_type: as Hugging Face's `config.json` gives it; None where it does not.
+      tagging: what the metadata say of tagged words, or what the labels tell of it; None for a model that tags none.
     """
 
     config: BertConfig
@@ -42,6 +47,12 @@ class ConversionSource:
     tokenizer: Tokenizer | None
     label_names: tuple[str, ...]
     problem_type: str | None
+    tagging: TaggingFacts | None = None
+
+    @property
+    def kind(self) -> str | None:
+        """What the model is converted as; None for what its heads say."""
+        return None if self.tagging is None else "tagger"
 
     def files_beside(self, classes: int | None) -> dict[str, bytes]:
         """What to put beside a TensorFlow checkpoint, so that it can be used and converted back: contents by name.
@@ -61,6 +72,16 @@ class ConversionSource:
         facts = {}
         if self.tokenizer is not None:
             facts = facts_of_tokenizer(self.tokenizer)
+        if self.tagging is not None:
+            return MetaData(
+                task_type=kinds.get("tagging").task_type,
+                max_seq_length=self.config.max_position_embeddings,
+                sizes={"train": 0},
+                num_labels=classes,
+                label_list=self.label_names,
+                extra=dataclasses.asdict(self.tagging),
+                **facts,
+            )
         return MetaData(
             task_type=REGRESSION if classes == 1 else CLASSIFICATION,
             max_seq_length=self.config.max_position_embeddings,
@@ -107,7 +128,18 @@ def find_source(
     trained_with = None if is_told else Normalization.of_fact(facts.get("do_lower_case"))
     tokenizer = _tokenizer(directory, vocab_file, do_lower_case, strip_accents, trained_with)
     problem_type = hugging_face.get("problem_type")
-    return ConversionSource(config, config_path, tokenizer, labels, problem_type if isinstance(problem_type, str) else None)
+    problem_type = problem_type if isinstance(problem_type, str) else None
+    return ConversionSource(config, config_path, tokenizer, labels, problem_type, _tagging(meta_path, hugging_face, labels))
+
+
+def _tagging(meta_path: str, hugging_face: Mapping[str, Any], labels: Sequence[str]) -> TaggingFacts | None:
+    """What is known of a model that tags words; None for others."""
+    if files.exists(meta_path) and (meta := read_meta_data(meta_path)).task_type == kinds.get("tagging").task_type:
+        return facts_of(meta)
+    architectures = hugging_face.get("architectures")
+    if isinstance(architectures, list) and any(str(name).endswith("ForTokenClassification") for name in architectures):
+        return TaggingFacts(recognise([label] for label in labels))
+    return None
 
 
 def _config(directory: str, bert_config_file: str | None, run: dict[str, Any]) -> tuple[BertConfig, str]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_OF_CLASSES = ("classifier", "tagger")
+
 
 @dataclasses.dataclass(frozen=True)
 class ConvertCheckpointOptions(Options):
@@ -42,9 +44,9 @@ class ConvertCheckpointOptions(Options):
     )
     converted_model: str | None = option(
         None,
-        "What to keep besides the encoder: pretrainer keeps the masked-LM and next-sentence heads, classifier and span theirs. "
-        "Not given: the heads that the source holds.",
-        choices=("encoder", "pretrainer", "classifier", "span"),
+        "What to keep besides the encoder: pretrainer keeps the masked-LM and next-sentence heads, classifier, span and tagger "
+        "(token classification) theirs. Not given: the heads that the source holds, for what the files beside it say.",
+        choices=("encoder", "pretrainer", "classifier", "span", "tagger"),
     )
     checkpoint_model_name: str = option(
         "encoder", "Name of the encoder in a tf2 checkpoint, as in tf.train.Checkpoint(encoder=model)."
@@ -93,7 +95,7 @@ def convert_checkpoint(options: ConvertCheckpointOptions) -> "Converted":
         known.config,
         path,
         options.to,
-        kind=options.converted_model,
+        kind=options.converted_model or known.kind,
         root_name=options.checkpoint_model_name,
         tokenizer=known.tokenizer,
         label_names=known.label_names,
@@ -103,7 +105,7 @@ def convert_checkpoint(options: ConvertCheckpointOptions) -> "Converted":
         logger.warning("%s: %s", source.path, note)
     if not any(name.startswith("bert/pooler/") for name in converted.weights):
         logger.warning("%s has no pooler, so there is none in %s", source.path, path)
-    if converted.kind == "classifier" and not known.label_names and source.shapes["output_bias"][0] > 1:
+    if converted.kind in _OF_CLASSES and not known.label_names and source.shapes["output_bias"][0] > 1:
         logger.warning("%s: the names of the labels are not known; they are numbers in %s", source.path, path)
     if converted.unused:
         shown = ", ".join(converted.unused[:4]) + (", …" if len(converted.unused) > 4 else "")
@@ -118,7 +120,7 @@ def convert_checkpoint(options: ConvertCheckpointOptions) -> "Converted":
     else:
         if _write_config(path, known.config):
             config_path = _beside(path, "bert_config.json")
-        classes = source.shapes["output_bias"][0] if converted.kind == "classifier" else None
+        classes = source.shapes["output_bias"][0] if converted.kind in _OF_CLASSES else None
         for name, content in known.files_beside(classes).items():
             _write_beside(_beside(path, name), content)
     print(f"use it with: --init_checkpoint={path} --bert_config_file={config_path}")

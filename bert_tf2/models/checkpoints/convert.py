@@ -21,10 +21,12 @@ HEADS_OF = {
     "pretrainer": ("masked_lm", "next_sentence"),
     "classifier": ("classifier",),
     "span": ("span",),
+    "tagger": ("classifier",),
 }
 """What a converted model holds besides the encoder."""
 
-_REQUIRED_HEAD = {"pretrainer": "masked_lm", "classifier": "classifier", "span": "span"}
+# The first whose head is there is taken, unless somebody says which: a tagger's weights are called as a classifier's.
+_REQUIRED_HEAD = {"pretrainer": "masked_lm", "classifier": "classifier", "span": "span", "tagger": "classifier"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +63,7 @@ def convert(
       kind: one of `HEADS_OF`; None for whatever the source holds.
       root_name: what the encoder is called in a `tf2` checkpoint.
       tokenizer: the model's, whose files go into a Hugging Face folder.
-      label_names, problem_type: of a classifier, for a Hugging Face folder; see `hugging_face.write_hugging_face`.
+      label_names, problem_type: of a classifier or tagger, for a Hugging Face folder; see `hugging_face.write_hugging_face`.
 
     Raises:
       UserError: the configuration is not the checkpoint's, the source lacks something, or the target exists.

@@ -125,6 +125,7 @@ _ARCHITECTURES = {
     "pretrainer": "BertForPreTraining",
     "classifier": "BertForSequenceClassification",
     "span": "BertForQuestionAnswering",
+    "tagger": "BertForTokenClassification",
 }
 
 
@@ -143,9 +144,9 @@ def write_hugging_face(
       folder: an existing, empty directory.
       tensors: by the names of `names.Weight`, with an encoder.
       config: shape of the encoder.
-      kind: `encoder`, `pretrainer`, `classifier` or `span`: which of its classes the folder is for.
+      kind: `encoder`, `pretrainer`, `classifier`, `span` or `tagger`: which of its classes the folder is for.
       tokenizer: the model's `WordPieceTokenizer`, whose files go into the folder; without it only the weights can be used there.
-      label_names: of a classifier, in the order of their ids; without them they are called LABEL_0, LABEL_1, …
+      label_names: of a classifier or tagger, in the order of their ids; without them they are called LABEL_0, LABEL_1, …
       problem_type: of a classifier, as `transformers` names it; None for regression with one output, else single labels.
 
     Raises:
@@ -161,8 +162,11 @@ def write_hugging_face(
                 tensor = _transposed(tensor) if weight.transposed else tensor
                 content[prefix + weight.hugging_face] = (tensor.shape, tensor.read)
     values = config.to_hugging_face_dict() | {"architectures": [_architecture(kind, tensors)]}
-    if kind == "classifier":
-        values |= _labels(tensors["output_bias"].shape[0], label_names, problem_type)
+    if kind in ("classifier", "tagger"):
+        classes = tensors["output_bias"].shape[0]
+        values |= _labels(classes, label_names)
+        if kind == "classifier":
+            values["problem_type"] = problem_type or ("regression" if classes == 1 else "single_label_classification")
     safetensors_file.write(os.path.join(folder, WEIGHTS), content)
     files.write_json(os.path.join(folder, CONFIG), values)
     if tokenizer is not None:
@@ -177,8 +181,8 @@ def _architecture(kind: str, tensors: dict[str, StoredTensor]) -> str:
     return _ARCHITECTURES[kind]
 
 
-def _labels(classes: int, label_names: Sequence[str], problem_type: str | None) -> dict[str, Any]:
-    """What the configuration says of a classifier's classes."""
+def _labels(classes: int, label_names: Sequence[str]) -> dict[str, Any]:
+    """The names of classes in the configuration."""
     if label_names and len(label_names) != classes:
         named = f"{len(label_names)} labels are named ({', '.join(label_names[:6])})"
         raise UserError(f"the classifier has {classes} classes, but {named}; the names beside it are another model's")
@@ -186,7 +190,6 @@ def _labels(classes: int, label_names: Sequence[str], problem_type: str | None) 
     return {
         "id2label": {str(index): label for index, label in enumerate(labels)},
         "label2id": {label: index for index, label in enumerate(labels)},
-        "problem_type": problem_type or ("regression" if classes == 1 else "single_label_classification"),
     }
 
 

@@ -17,6 +17,7 @@ from bert_tf2.tasks.classification.task import ClassificationTask
 from bert_tf2.tasks.pretraining.task import PretrainingTask
 from bert_tf2.tasks.question_answering.decoding import DecodingOptions
 from bert_tf2.tasks.question_answering.task import SpanTask
+from bert_tf2.tasks.tagging.task import TaggingTask
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -36,14 +37,14 @@ def config(tiny_config_dict):
     return BertConfig(**tiny_config_dict | {"hidden_act": "gelu_exact"})
 
 
-def _converted(tmp_path, config, vocab_file, kind, heads, lower_case=True, labels=()):
+def _converted(tmp_path, config, vocab_file, kind, heads, lower_case=True, labels=(), wanted=None):
     """A checkpoint of ours with random weights, and the folder made of it."""
     arrays = garden.random_weights(config, heads)
     convert.convert(garden.source_of(arrays), config, str(tmp_path / "ours"), "tf2")
     tokenizer = WordPieceTokenizer(vocab_file, lower_case)
     folder = str(tmp_path / "folder")
     source = open_source(str(tmp_path / "ours"))
-    written = convert.convert(source, config, folder, "huggingface", tokenizer=tokenizer, label_names=labels)
+    written = convert.convert(source, config, folder, "huggingface", tokenizer=tokenizer, label_names=labels, kind=wanted)
     assert written.kind == kind
     return folder, tokenizer
 
@@ -92,6 +93,17 @@ def test_a_classifier(transformers, tmp_path, config, tiny_vocab_file):
     theirs, inputs = _encoded(transformers, folder)
     logits = _ours(tmp_path, config, ClassificationTask(list(LABELS)))(inputs)
     np.testing.assert_allclose(model(theirs).logits, logits, atol=1e-5)
+
+
+def test_a_tagger(transformers, tmp_path, config, tiny_vocab_file):
+    folder, _ = _converted(tmp_path, config, tiny_vocab_file, "tagger", ("classifier",), labels=LABELS, wanted="tagger")
+    model = _theirs(transformers, folder)
+    assert type(model).__name__ == "TFBertForTokenClassification"
+    assert model.config.id2label == dict(enumerate(LABELS))
+    theirs, inputs = _encoded(transformers, folder)
+    logits = _ours(tmp_path, config, TaggingTask(LABELS, "plain"))(inputs)["logits"]
+    mask = inputs["input_mask"].numpy() == 1
+    np.testing.assert_allclose(model(theirs).logits.numpy()[mask], logits.numpy()[mask], atol=1e-5)
 
 
 def test_questions_and_answers(transformers, tmp_path, config, tiny_vocab_file):
