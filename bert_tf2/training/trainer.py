@@ -228,7 +228,7 @@ class _Run:
             metrics = {name: float(value) for name, value in self._evaluate(self._model).items()}
         self._history.add("eval", self._step, metrics)
         self._summaries.write("eval", self._step, metrics)
-        logger.info("evaluation at step %d: %s", self._step, ", ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+        logger.info("evaluation at step %d: %s", self._step, self._task.shown(metrics))
         best_step = self._best()[0]
         if best_step == self._step:
             self._save()

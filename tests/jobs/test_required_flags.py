@@ -12,6 +12,7 @@ from bert_tf2.jobs.commands.answer_questions import AnswerQuestionsOptions, answ
 from bert_tf2.jobs.commands.classify import ClassifyOptions, classify
 from bert_tf2.jobs.commands.convert_checkpoint import ConvertCheckpointOptions, convert_checkpoint
 from bert_tf2.jobs.commands.demo import DemoOptions
+from bert_tf2.jobs.commands.entities import EntitiesOptions, find_entities
 from bert_tf2.jobs.commands.fill_mask import FillMaskOptions, fill_mask
 from bert_tf2.jobs.commands.score_squad import ScoreSquadOptions, score_squad
 from bert_tf2.jobs.fine_tuning.classifier import run_classifier
@@ -81,6 +82,7 @@ COMMANDS = [
     (score_squad, ScoreSquadOptions, "", ["--data_file", "--predictions_file"]),
     (answer_questions, AnswerQuestionsOptions, "", ["--model", "--context (or --context_file, --input_file)"]),
     (answer_questions, AnswerQuestionsOptions, "--input_file=q", ["--model", "--output_file"]),
+    (find_entities, EntitiesOptions, "--input_file=t", ["--model", "--output_file"]),
     (fill_mask, FillMaskOptions, "--input_file=t", ["--init_checkpoint (or --model_dir)", "--output_file"]),
     (classify, ClassifyOptions, "--input_file=t", ["--model_dir", "--output_file"]),
 ]

@@ -45,6 +45,9 @@ class ToyTask:
     def higher_is_better(self, metric):
         return metric != "loss"
 
+    def shown(self, scores):
+        return ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+
 
 def write_records(path, number=50, seed=0, gzip=False, longest=12):
     """Writes toy records of 1 to `longest` tokens."""
