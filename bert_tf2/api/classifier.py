@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
-from bert_tf2.data.records.metadata import CLASSIFICATION, REGRESSION, MetaData, read_meta_data
+from bert_tf2.data.records.metadata import MetaData, read_meta_data
 from bert_tf2.errors import UserError
 from bert_tf2.inference.text_classifier import Prediction, TextClassifier, other_kind
 from bert_tf2.jobs.fine_tuning.classifier import run_classifier
@@ -27,8 +27,10 @@ from bert_tf2.model_directory.model_files import META_DATA, completed
 from bert_tf2.options import refuse_unknown, required
 from bert_tf2.runtime import at_work
 from bert_tf2.tasks.classification.in_memory import FORMS, InMemoryProcessor, texts_of
+from bert_tf2.tasks.classification.kind import TASK_TYPES
 from bert_tf2.tasks.classification.options import refuse_repeated_label
 from bert_tf2.tasks.classification.source import preparation_of, processor_of
+from bert_tf2.tasks.kind import kind_of
 from bert_tf2.tasks.row_options import TextRowOptions
 
 if TYPE_CHECKING:
@@ -37,10 +39,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_FILE_OPTIONS = ("input_meta_data_path", *(field.name for field in dataclasses.fields(TextRowOptions)))
+_FILE_OPTIONS = (
+    "input_meta_data_path", "label_separator", "label_columns", *(field.name for field in dataclasses.fields(TextRowOptions)),
+)  # fmt: skip
 _COLUMNS = ("text_column", "text_b_column", "label_column", "weight_column")
 # Of create_finetuning_data.py, what a call may say besides what run_classifier.py has too.
-_DATA_OPTIONS = ("fine_tuning_task_type", "on_bad_row", *_FILE_OPTIONS)
+_DATA_OPTIONS = ("fine_tuning_task_type", "multi_label", "on_bad_row", *_FILE_OPTIONS)
+_KINDS = ("classification", "multi_label", "regression")
 # What a call says otherwise, or not at all.
 _OWN = frozenset(
     {
@@ -92,7 +97,8 @@ class Classifier:
 
         Args:
           train: a tuple `(texts, labels)` of lists, or `(texts, labels, weights)`; a text may be a pair. Or a `tf.data.Dataset`
-            of such elements or of dictionaries, or the path of a TSV, CSV or JSONL file.
+            of such elements or of dictionaries, or the path of a TSV, CSV or JSONL file. Where a text has any number of labels,
+            each label is a list of names.
           eval: likewise, to evaluate on while training and at its end.
           model_dir: where checkpoints and results go.
           labels: label names in id order; None collects them from the data and sorts them.
@@ -130,15 +136,13 @@ class Classifier:
         if not files.exists(meta_data_path):
             raise UserError(f"--model_dir={directory} holds no {META_DATA}, which a training leaves there; train first")
         meta = read_meta_data(meta_data_path)
-        if meta.task_type not in (CLASSIFICATION, REGRESSION):
-            raise UserError(
-                f"--model_dir={directory} is of {meta.task_type}; a Classifier takes {CLASSIFICATION} and {REGRESSION}"
-            )
+        if meta.task_type not in TASK_TYPES:
+            raise UserError(f"--model_dir={directory} is of {meta.task_type}; a Classifier takes {', '.join(TASK_TYPES)}")
         with at_work():
             run_options = completed(run_options, [directory], needs_metadata=False)
         data_options = dataclasses.replace(
             data_options,
-            fine_tuning_task_type="regression" if meta.is_regression else "classification",
+            fine_tuning_task_type=kind_of(meta.task_type).name,
             vocab_file=run_options.vocab_file,
             sp_model_file=run_options.sp_model_file or "",
             tokenization="SentencePiece" if run_options.sp_model_file else "WordPiece",
@@ -206,7 +210,7 @@ def _split(options: Mapping[str, Any], **own: Any) -> tuple[ClassifierOptions, F
     Raises:
       UserError: one is unknown or belongs to something else, or its value is refused.
     """
-    of_run = {field.name for field in dataclasses.fields(ClassifierOptions)} - {*_OWN, *own, *_DATA_OPTIONS}
+    of_run = {field.name for field in dataclasses.fields(ClassifierOptions.whole())} - {*_OWN, *own, *_DATA_OPTIONS}
     of_data = {field.name for field in dataclasses.fields(FinetuningDataOptions.whole())} & (of_run | {*_DATA_OPTIONS})
     for name in options:
         if name in _OWN:
@@ -215,8 +219,8 @@ def _split(options: Mapping[str, Any], **own: Any) -> tuple[ClassifierOptions, F
     run_options = ClassifierOptions(**own, **{name: value for name, value in options.items() if name in of_run})
     tokenization = "SentencePiece" if run_options.sp_model_file else "WordPiece"
     task = options.get("fine_tuning_task_type") or "classification"
-    if task not in ("classification", "regression"):
-        raise UserError(f"--fine_tuning_task_type={task} is not a Classifier's, which learns classification or regression")
+    if task not in _KINDS:
+        raise UserError(f"--fine_tuning_task_type={task} is not a Classifier's, which learns {', '.join(_KINDS)}")
     for_data = {name: value for name, value in options.items() if name in of_data and value is not None}
     return run_options, FinetuningDataOptions(tokenization=tokenization, **for_data)
 
@@ -271,7 +275,9 @@ def _processor(data: Mapping[str, Any], options: FinetuningDataOptions, labels: 
         if getattr(options, name) != defaults[name] and not (has_dictionaries and name in _COLUMNS):
             raise UserError(f"--{name} tells of a file's columns and can do nothing with data in memory; leave it out")
     is_regression = options.fine_tuning_task_type == "regression"
-    return InMemoryProcessor(data, names, is_regression, {name: getattr(options, name) for name in _COLUMNS})
+    # An option of some kinds, which the class of the common ones does not name.
+    multi_label: bool | None = True if options.fine_tuning_task_type == "multi_label" else vars(options)["multi_label"]
+    return InMemoryProcessor(data, names, is_regression, {name: getattr(options, name) for name in _COLUMNS}, multi_label)
 
 
 def _label_names(labels: Sequence[str] | None) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ class InputExample:
       guid: any text that identifies the example in messages, for example `train-17`.
       text_a: the text, or the first of a pair.
       text_b: the second text; None for tasks on single texts.
-      label: the label's name; a number for regression; None for rows without a label (test sets).
+      label: the label's name; a number for regression; a list of names where there may be any number; None for rows without a
+        label (test sets).
       weight: how much the example counts in training; None means 1.
       example_id: the row's number in its file from 0; None lets data preparation count.
       origin: file and line (or `row 7`) the example was read from, for messages.
@@ -23,7 +24,7 @@ class InputExample:
         guid: str,
         text_a: str,
         text_b: str | None = None,
-        label: str | float | None = None,
+        label: str | float | Sequence[str] | None = None,
         weight: float | None = None,
         example_id: int | None = None,
         origin: tuple[str, int | str] | None = None,

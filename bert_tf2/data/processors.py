@@ -21,7 +21,7 @@ A command takes it with `--module_import=path/to/this/file.py`.
 """
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from bert_tf2 import files
@@ -39,6 +39,7 @@ class DataProcessor:
 
     Attributes (set them in the class or in `__init__`):
       is_regression: labels are numbers and `get_labels` is not asked.
+      is_multi_label: an example has any number of labels: its `label` is a list of their names, which may be empty.
       label_type: `float` for regression; kept from the classic interface.
       weight_key: true when examples carry a `weight`.
       metrics: names of the metrics to report; None takes those of the kind of task.
@@ -49,6 +50,7 @@ class DataProcessor:
     """
 
     is_regression: bool = False
+    is_multi_label: bool = False
     label_type: type | None = None
     weight_key: str | bool | None = None
     metrics: tuple[str, ...] | None = None
@@ -75,6 +77,12 @@ class DataProcessor:
     def get_labels(self) -> list[str] | None:
         """The label names; a label's id is its place."""
         raise UserError(f"{self.name()} does not say its labels (get_labels is not defined)")
+
+    def read_labels(self, label: Any) -> tuple[Sequence[str], str | None]:
+        """With `is_multi_label`, the names that an example's `label` holds, and what is wrong with it or None."""
+        if not isinstance(label, list | tuple):
+            return (), f"the labels must be a list of names; got {str(label)[:60]!r}"
+        return [str(name).strip() for name in label], None
 
     def extra_splits(self, data_dir: str) -> Mapping[str, Callable[[], Iterable[InputExample]]]:
         """Further splits to evaluate or predict, such as `eval_mismatched`: what gives their examples, by name.
@@ -158,7 +166,8 @@ def check_processor(processor: Any, data_dir: str, splits: tuple[str, ...] = ("t
     """
     processor = make(processor)
     labels = None if processor.is_regression else check_labels(processor)
-    kind = "regression" if labels is None else f"{len(labels)} labels: {', '.join(labels)}"
+    of_each = " (any number for an example)" if processor.is_multi_label else ""
+    kind = "regression" if labels is None else f"{len(labels)} labels{of_each}: {', '.join(labels)}"
     print(f"{processor.name()}: {kind}")
     for split in splits:
         if getattr(type(processor), f"get_{split}_examples", None) is getattr(DataProcessor, f"get_{split}_examples"):
@@ -166,18 +175,21 @@ def check_processor(processor: Any, data_dir: str, splits: tuple[str, ...] = ("t
             continue
         examples = getattr(processor, f"get_{split}_examples")(data_dir)
         for name, part in examples.items() if isinstance(examples, Mapping) else [(split, examples)]:
-            _check_split(name, part, labels, labelled=split != "test")
+            _check_split(name, part, labels, split != "test", processor)
 
 
-def _check_split(split: str, examples: Iterable[InputExample], labels: list[str] | None, labelled: bool) -> None:
+def _check_split(
+    split: str, examples: Iterable[InputExample], labels: list[str] | None, labelled: bool, processor: DataProcessor
+) -> None:
     counts: dict[str, int] = {}
     total, unknown = 0, ""
-    for total, example in enumerate(checked(examples, split), 1):
+    for total, example in enumerate(checked(examples, split, processor.is_multi_label), 1):
         label = example.label
-        if labels is not None and str(label).strip() in labels:
-            counts[str(label).strip()] = counts.get(str(label).strip(), 0) + 1
-        elif labels is not None and (labelled or label is not None):
-            unknown = unknown or f"{split}: {example.where()}: unknown label '{label}'; get_labels says {', '.join(labels)}"
+        for one in (() if label is None else processor.read_labels(label)[0]) if processor.is_multi_label else (label,):
+            if labels is not None and str(one).strip() in labels:
+                counts[str(one).strip()] = counts.get(str(one).strip(), 0) + 1
+            elif labels is not None and (labelled or one is not None):
+                unknown = unknown or f"{split}: {example.where()}: unknown label '{one}'; get_labels says {', '.join(labels)}"
         if unknown and (labelled or counts):
             raise UserError(unknown)
         if total <= 2:
@@ -223,8 +235,13 @@ def check_labels(processor: DataProcessor) -> list[str]:
     return labels
 
 
-def checked(examples: Iterable[Any], split: str) -> Iterable[InputExample]:
+def checked(examples: Iterable[Any], split: str, are_sets: bool = False) -> Iterable[InputExample]:
     """Passes examples on, refusing what is no example.
+
+    Args:
+      examples: what a processor gives.
+      split: what they are called.
+      are_sets: an example's label is a list of labels.
 
     Raises:
       UserError: something else than examples with texts.
@@ -235,7 +252,7 @@ def checked(examples: Iterable[Any], split: str) -> Iterable[InputExample]:
         text_b = getattr(example, "text_b", None)
         if not isinstance(getattr(example, "text_a", None), str) or not (text_b is None or isinstance(text_b, str)):
             raise UserError(f"{split} example {number}: expected an InputExample whose texts are str; got {example!r}")
-        if getattr(example, "label", None).__hash__ is None:
+        if getattr(example, "label", None).__hash__ is None and not are_sets:
             raise UserError(f"{split} example {number}: a label must be a name or a number; got {example.label!r}")
         yield example
 

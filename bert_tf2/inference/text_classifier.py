@@ -14,11 +14,13 @@ from bert_tf2.errors import JobError, UserError
 from bert_tf2.model_directory import model_files
 from bert_tf2.model_directory.exported_models import inputs_and_outputs, load_saved_model, not_for_text, saved_model_in
 from bert_tf2.options import Options, option, required
+from bert_tf2.tasks.classification.options import USUAL_THRESHOLD
 
 if TYPE_CHECKING:
     import numpy as np
 
     from bert_tf2.data.records.metadata import MetaData
+    from bert_tf2.tasks.classification.text_task import TextTask
     from bert_tf2.text.tokenizer import Tokenizer
 
 Text = str | tuple[str, str | None]
@@ -34,14 +36,16 @@ class Prediction:
     """What a model says of a text.
 
     Attributes:
-      label: the likeliest class; None for regression.
+      label: the likeliest class; None for regression and where a text has any number of labels.
       probabilities: of every class by its name, in the order of their ids; empty for regression.
       score: the predicted number; None for classification.
+      labels: where a text has any number of labels, those that were chosen; else None.
     """
 
     label: str | None = None
     probabilities: dict[str, float] = dataclasses.field(default_factory=dict)
     score: float | None = None
+    labels: tuple[str, ...] | None = None
 
 
 class Backend(Protocol):
@@ -51,6 +55,8 @@ class Backend(Protocol):
     """Label names in id order; None for regression."""
     has_pairs: bool | None
     """Whether it was trained on pairs of texts; None where that is not known."""
+    thresholds: "np.ndarray | None"
+    """Where a text has any number of labels, from which probability on each is chosen, float [C]; else None."""
 
     def encode(self, text: str, text_b: str | None) -> tuple[int, Any]:
         """A measure of a row's length, and the row as `outputs` takes it."""
@@ -79,6 +85,11 @@ class TextClassifier:
     def is_regression(self) -> bool:
         """Whether it predicts numbers."""
         return self._backend.label_list is None
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether it gives a text any number of labels."""
+        return self._backend.thresholds is not None
 
     @property
     def has_pairs(self) -> bool | None:
@@ -189,7 +200,11 @@ class TextClassifier:
     def _prediction(self, outputs: "np.ndarray") -> Prediction:
         if self.is_regression:
             return Prediction(score=float(outputs[0]))
-        return Prediction(self.labels[int(outputs.argmax())], dict(zip(self.labels, outputs.tolist())))
+        probabilities, thresholds = dict(zip(self.labels, outputs.tolist())), self._backend.thresholds
+        if thresholds is None:
+            return Prediction(self.labels[int(outputs.argmax())], probabilities)
+        chosen = tuple(name for name, is_chosen in zip(self.labels, outputs >= thresholds) if is_chosen)
+        return Prediction(probabilities=probabilities, labels=chosen)
 
 
 def is_empty(text: str, text_b: str | None = None) -> bool:
@@ -230,12 +245,13 @@ class _Files(Options):
 class _RunBackend:
     """A model with its tokenizer, as `run_classifier.py --mode=predict` uses them."""
 
-    def __init__(self, model: Any, tokenizer: "Tokenizer", meta: "MetaData", label_list: Sequence[str] | None):
+    def __init__(self, model: Any, tokenizer: "Tokenizer", meta: "MetaData", task: "TextTask"):
         import tensorflow as tf
 
-        self.has_pairs, max_seq_length = meta.has_pairs, meta.max_seq_length
-        self.label_list: Sequence[str] | None = label_list
-        self._tokenizer, self._longest = tokenizer, max_seq_length
+        self.has_pairs = meta.has_pairs
+        self.label_list: Sequence[str] | None = list(task.label_list) or None
+        self.thresholds = getattr(task, "thresholds", None)
+        self._task, self._tokenizer, self._longest = task, tokenizer, meta.max_seq_length
         # The function alone would not keep the variables alive.
         self._model = model
 
@@ -248,15 +264,15 @@ class _RunBackend:
     @classmethod
     def load(cls, directory: str, load_checkpoint: str) -> "_RunBackend":
         found = _files_in(directory)
-        from bert_tf2.data.records.metadata import CLASSIFICATION, REGRESSION, read_meta_data
+        from bert_tf2.data.records.metadata import CLASSIFICATION, read_meta_data
         from bert_tf2.model_directory.metadata_checks import check_model, check_vocabulary
         from bert_tf2.models.config import BertConfig
-        from bert_tf2.tasks.classification.kind import names_of_labels
+        from bert_tf2.tasks.classification.kind import TASK_TYPES, for_predictions
         from bert_tf2.text.tokenizer import load_tokenizer
 
         meta = read_meta_data(required(found.input_meta_data_path))
         config = BertConfig.from_json_file(required(found.bert_config_file))
-        if meta.task_type not in (CLASSIFICATION, REGRESSION):
+        if meta.task_type not in TASK_TYPES:
             raise UserError(f"--model_dir={directory} is of {meta.task_type}; texts are classified by {CLASSIFICATION} models")
         _require_fit(directory, "the configuration", check_model, meta, config, found.bert_config_file)
         tokenizer = load_tokenizer(
@@ -266,20 +282,22 @@ class _RunBackend:
             normalization=meta.normalization,
         )
         _require_fit(directory, "the vocabulary", check_vocabulary, meta, tokenizer)
-        labels = names_of_labels(meta)
+        from bert_tf2.model_directory import tuned
         from bert_tf2.models.encoder import build_encoder
-        from bert_tf2.tasks.classification.task import ClassificationTask
         from bert_tf2.training import checkpointing, weights
 
         # As in every run: TensorFlow tells of each value in a checkpoint that was let go, which after an error are all.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
-        task = ClassificationTask(labels, initializer_range=config.initializer_range)
-        # The head looks at the pooled output only.
-        model = task.build_model(build_encoder(config, output_range=1))
+        task = for_predictions(meta, config)
+        model = task.build_model(build_encoder(config, output_range=task.output_range))
         step = weights.best_step(directory) if load_checkpoint == "best" else None
         cure = f"if another checkpoint is whole, give --load_checkpoint={'newest' if step else 'best'}; or {_WHICH}"
-        checkpointing.restore_model(model, directory, step, cure)
-        return cls(model, tokenizer, meta, task.label_list)
+        step = checkpointing.restore_model(model, directory, step, cure)
+        if task.tuning is not None and tuned.is_kept(directory, task.tuning, step):
+            tuned.use(task, task.tuning, directory, step)
+        elif task.tuning is not None:
+            task.use_tuned(USUAL_THRESHOLD)
+        return cls(model, tokenizer, meta, task)
 
     def encode(self, text: str, text_b: str | None) -> tuple[int, tuple[list[int], list[int]]]:
         from bert_tf2.data.examples import pack_pair
@@ -292,14 +310,11 @@ class _RunBackend:
     def outputs(self, rows: Sequence[tuple[list[int], list[int]]]) -> "np.ndarray":
         import numpy as np
 
-        from bert_tf2.tasks.classification.outputs import log_softmax
-
         longest = max(len(ids) for ids, _ in rows)
         inputs = np.zeros((3, len(rows), longest), np.int32)
         for row, (ids, segments) in enumerate(rows):
             inputs[0, row, : len(ids)], inputs[1, row, : len(ids)], inputs[2, row, : len(ids)] = ids, 1, segments
-        logits = self._logits(*inputs).numpy()
-        return logits if self.label_list is None else np.exp(log_softmax(logits))
+        return self._task.probabilities(self._logits(*inputs).numpy())
 
 
 def _require_fit(directory: str, part: str, check: Callable[..., None], *compared: Any) -> None:
@@ -313,7 +328,7 @@ def _require_fit(directory: str, part: str, check: Callable[..., None], *compare
 
 
 class _SavedModelBackend:
-    """An exported model that takes text: `ClassificationTask.readable_outputs` in the signatures of `export_text_model`."""
+    """An exported model that takes text: what `TextTask.exports` gives."""
 
     def __init__(self, loaded: Any):
         # The signatures alone do not keep the variables alive.
@@ -326,6 +341,7 @@ class _SavedModelBackend:
         found = self._call([("a", "a" if self.has_pairs else None)])
         if "labels" in found:
             self.label_list = [name.decode() for name in found["labels"].numpy()[0]]
+        self.thresholds = found["thresholds"].numpy()[0] if "thresholds" in found else None
 
     @classmethod
     def load(cls, path: str) -> "_SavedModelBackend":

@@ -36,7 +36,8 @@ def write_eval_results(
     rows: dict[str, float] = {f"{prefix}{name}": value for name, value in metrics.items()}
     rows |= {"global_step": global_step} | ({"loss": metrics["loss"]} if "loss" in metrics else {})
     text_path, json_path = (os.path.join(directory, name) for name in eval_results_files(suffix, file_prefix))
-    write_text(text_path, "".join(f"{key} = {rows[key]}\n" for key in sorted(rows)))
+    # A label's name, which a metric may hold, must not end the line.
+    write_text(text_path, "".join(f"{' '.join(key.split())} = {rows[key]}\n" for key in sorted(rows)))
     write_json(json_path, {"global_step": global_step, **metrics})
 
 
@@ -98,7 +99,7 @@ def write_report(
       directory: where it goes; pictures are linked relative to it.
       title: heading.
       facts: name and value of what was run, in order.
-      scores: name of a data set and its metrics.
+      scores: name of a data set and its metrics; those of a part, as `f1/joy`, are left to the sections.
       pictures: caption and path.
       sections: heading and Markdown text of what else is to be said.
     """
@@ -106,7 +107,7 @@ def write_report(
     lines += [f"| {name} | {value} |" for name, value in facts]
     for name, metrics in scores:
         lines += ["", f"## {name}", "", "| metric | value |", "|---|---|"]
-        lines += [f"| {metric} | {value:.4f} |" for metric, value in metrics.items()]
+        lines += [f"| {metric} | {value:.4f} |" for metric, value in metrics.items() if "/" not in metric]
     for caption, path in pictures:
         lines += ["", f"## {caption}", "", f"![{caption}]({os.path.relpath(path, directory)})"]
     for heading, text in sections:

@@ -78,6 +78,18 @@ def test_check_processor_says_what_is_wrong(processor, message):
         check_processor(processor, "")
 
 
+def test_check_processor_takes_lists_of_labels(capsys):
+    processor = Processor([InputExample("g", "x", None, ["a", "b"]), InputExample("g", "y", None, [])])
+    processor.is_multi_label = True
+    check_processor(processor, "", ("train",))
+    printed = capsys.readouterr().out
+    assert "2 labels (any number for an example): a, b" in printed
+    assert "train: 2 examples (a 1, b 1)" in printed
+    processor._examples[1].label = ["c"]
+    with pytest.raises(UserError, match="unknown label 'c'"):
+        check_processor(processor, "", ("train",))
+
+
 def test_check_processor_takes_hidden_test_labels(capsys):
     class Hidden(Processor):
         def get_test_examples(self, data_dir):

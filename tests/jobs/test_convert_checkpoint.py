@@ -99,8 +99,8 @@ def test_a_hugging_face_folder_takes_the_vocabulary_beside_the_source(source, tm
 
 
 @pytest.fixture
-def published(tmp_path, tiny_config_dict, tiny_vocab_file):
-    """A Hugging Face folder of a cased classifier with named labels."""
+def published(request, tmp_path, tiny_config_dict, tiny_vocab_file):
+    """A Hugging Face folder of a cased classifier with named labels; a parameter is its problem type."""
     from bert_tf2.models.checkpoints.convert import convert
     from bert_tf2.models.checkpoints.source import Source
     from bert_tf2.models.config import BertConfig
@@ -109,16 +109,26 @@ def published(tmp_path, tiny_config_dict, tiny_vocab_file):
     source = Source("tf1", "memory", _tensors(tiny_config_dict, "classifier"))
     folder, tokenizer = tmp_path / "published", WordPieceTokenizer(tiny_vocab_file, False)
     labels = ["neutral", "très bon", "mauvais"]
-    convert(source, BertConfig(**tiny_config_dict), str(folder), "huggingface", tokenizer=tokenizer, label_names=labels)
+    facts = {"tokenizer": tokenizer, "label_names": labels, "problem_type": getattr(request, "param", None)}
+    convert(source, BertConfig(**tiny_config_dict), str(folder), "huggingface", **facts)
     return folder
 
 
-@pytest.mark.parametrize("to", ["tf2", "tf1"])
-def test_labels_and_vocabulary_come_back_from_a_journey(published, tmp_path, to, capsys):
+@pytest.mark.parametrize(
+    ("published", "to", "task_type"),
+    [
+        (None, "tf2", "bert_classification"),
+        (None, "tf1", "bert_classification"),
+        ("multi_label_classification", "tf2", "bert_multi_label"),
+    ],
+    indirect=["published"],
+)
+def test_labels_and_vocabulary_come_back_from_a_journey(published, tmp_path, to, task_type, capsys):
     there = ["--checkpoint_to_convert", str(published), "--converted_checkpoint_path", f"{tmp_path}/ours/bert_model.ckpt"]
     assert _run(*there, f"--to={to}") == 0
     beside = {"bert_config.json", "vocab.txt", "tokenizer_config.json", "meta_data.json"}
     assert {path.name for path in (tmp_path / "ours").iterdir() if not path.name.startswith("bert_model.ckpt")} == beside
+    assert json.loads((tmp_path / "ours" / "meta_data.json").read_text())["task_type"] == task_type
     back = ["--checkpoint_to_convert", f"{tmp_path}/ours/bert_model.ckpt", "--converted_checkpoint_path", f"{tmp_path}/back"]
     assert _run(*back, "--to=huggingface") == 0
     for path in published.iterdir():

@@ -11,7 +11,8 @@ import tensorflow_text  # noqa: F401
 from bert_tf2.errors import JobError
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import INPUT_NAMES, build_encoder
-from bert_tf2.tasks.classification.task import ClassificationTask
+from bert_tf2.tasks.classification.multi_label_task import MultiLabelTask
+from bert_tf2.tasks.classification.task import ClassificationTask, RegressionTask
 from bert_tf2.tasks.exports import text_export, token_ids_export
 from bert_tf2.tasks.question_answering.decoding import DecodingOptions
 from bert_tf2.tasks.question_answering.in_graph import answering_export
@@ -21,14 +22,15 @@ from bert_tf2.text.in_graph import InGraphTokenizer
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 from bert_tf2.training import export
 
+LABELS = ["bad", "good", "so-so"]
+
 
 @pytest.fixture
 def config(tiny_config_dict):
     return BertConfig(**tiny_config_dict)
 
 
-def _exported(config, tmp_path, tokenizer, labels):
-    task = ClassificationTask(labels)
+def _exported(config, tmp_path, tokenizer, task):
     model = task.build_model(build_encoder(config))
     text = text_export(model, InGraphTokenizer(tokenizer, 32), task.readable_outputs)
     for name, made in {"ids": token_ids_export(model, task.serving_outputs), "text": text}.items():
@@ -37,13 +39,15 @@ def _exported(config, tmp_path, tokenizer, labels):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("labels", [["bad", "good", "so-so"], None], ids=["classes", "regression"])
-def test_a_classifier_answers_nothing_with_nothing(config, tmp_path, tiny_vocab_file, labels):
-    ids, text = _exported(config, tmp_path, WordPieceTokenizer(tiny_vocab_file), labels)
+@pytest.mark.parametrize(
+    "task", [ClassificationTask(LABELS), RegressionTask(), MultiLabelTask(LABELS)], ids=lambda task: type(task).__name__
+)
+def test_a_classifier_answers_nothing_with_nothing(config, tmp_path, tiny_vocab_file, task):
+    ids, text = _exported(config, tmp_path, WordPieceTokenizer(tiny_vocab_file), task)
     none = tf.constant([], tf.string)
     for width in (0, 7):
         inputs = {name: tf.zeros([0, width], tf.int32) for name in INPUT_NAMES}
-        assert ids["serving_default"](**inputs)["sentence_prediction"].shape == (0, len(labels or ["score"]))
+        assert ids["serving_default"](**inputs)["sentence_prediction"].shape == (0, task.num_labels)
     some = tf.constant(["the movie", ""])
     for signature, inputs in (("serving_default", ["text"]), ("pairs", ["text", "text_b"])):
         empty = text[signature](**dict.fromkeys(inputs, none))

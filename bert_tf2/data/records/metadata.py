@@ -15,6 +15,7 @@ from bert_tf2.text.normalization import Normalization
 FORMAT_VERSION = 1
 CLASSIFICATION = "bert_classification"
 REGRESSION = "bert_regression"
+MULTI_LABEL = "bert_multi_label"
 SQUAD = "bert_squad"
 PRETRAINING = "bert_pretraining"
 _SIZE = "_data_size"
@@ -35,7 +36,7 @@ class MetaData:
     """What `meta_data.json` holds.
 
     Attributes:
-      task_type: `bert_classification`, `bert_regression`, `bert_squad`, `bert_pretraining`, …
+      task_type: `bert_classification`, `bert_regression`, `bert_multi_label`, `bert_squad`, `bert_pretraining`, …
       max_seq_length: the length at which texts were cut.
       sizes: number of records by split (`train`, `eval`, `test`, further ones such as `eval_mismatched`); written as
         `train_data_size` and so on. `train` is always there, 0 without training data.

@@ -47,12 +47,15 @@ class Columns:
     where: str
     usual: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=lambda: USUAL_NAMES)
 
-    def find_all(self, given: Mapping[str, str | None], optional: Collection[str] = ()) -> dict[str, int | str | None]:
+    def find_all(
+        self, given: Mapping[str, str | None], optional: Collection[str] = (), others: Collection[int | str] = ()
+    ) -> dict[str, int | str | None]:
         """As `find`, for several options. What a flag names plays no other part by its usual name.
 
         Args:
           given: by option the name or place of its column, or None.
           optional: the options whose columns need not be there.
+          others: columns that are something else.
 
         Raises:
           UserError: as `find`; or two flags name the same column.
@@ -60,7 +63,7 @@ class Columns:
         named = {name: value for name, value in given.items() if value is not None}
         found = {name: self.find(name, value, name in optional) for name, value in named.items()}
         check_roles(f"{self.where}: ", {name: (named[name], column) for name, column in found.items()})
-        taken = [column for column in found.values() if column is not None]
+        taken = [*others, *(column for column in found.values() if column is not None)]
         return {name: found[name] if name in found else self.find(name, None, taken=taken) for name in given}
 
     def find(self, option: str, given: str | None, optional: bool = False, taken: Collection[int | str] = ()) -> int | str | None:

@@ -91,13 +91,14 @@ def classify(options: ClassifyOptions, texts: TextIO | None = None) -> int:
 
 
 def shown(prediction: Prediction) -> str:
-    """A prediction as one line for people: the class and the likeliest classes' probabilities, or the number."""
+    """A prediction as one line for people: the class or classes and the likeliest ones' probabilities, or the number."""
     if prediction.score is not None:
         return f"{prediction.score:.6g}"
+    named = prediction.label if prediction.labels is None else ", ".join(prediction.labels) or "no label"
     likeliest = sorted(prediction.probabilities.items(), key=lambda entry: -entry[1])[:_MOST_SHOWN]
     rest = len(prediction.probabilities) - len(likeliest)
     listed = ", ".join(f"{label} {probability:.4f}" for label, probability in likeliest)
-    return f"{prediction.label}  [{listed}{f', {rest} more' if rest else ''}]"
+    return f"{named}  [{listed}{f', {rest} more' if rest else ''}]"
 
 
 def _check_kind(classifier: TextClassifier, is_pair: bool, what: str, by: str) -> None:
@@ -152,7 +153,7 @@ def _classify_file(classifier: TextClassifier, options: ClassifyOptions, source:
     names = _names(classifier)
     cells = (_cells(prediction) for prediction in track(predictions, "classifying", count, "texts"))
     with told_when_written(target, count, "predictions"):
-        write_rows(target, source, names, cells)
+        write_rows(target, source, names, cells, classifier.labels)
     return count
 
 
@@ -163,4 +164,5 @@ def _names(classifier: TextClassifier) -> list[str]:
 def _cells(prediction: Prediction) -> list[Any]:
     if prediction.score is not None:
         return [prediction.score]
-    return [prediction.label, *prediction.probabilities.values()]
+    chosen = prediction.label if prediction.labels is None else list(prediction.labels)
+    return [chosen, *prediction.probabilities.values()]

@@ -11,7 +11,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bert_tf2 import files
-from bert_tf2.data.records.metadata import CLASSIFICATION, REGRESSION, MetaData, facts_of_tokenizer, read_meta_data, to_json
+from bert_tf2.data.records.metadata import (
+    CLASSIFICATION,
+    MULTI_LABEL,
+    REGRESSION,
+    MetaData,
+    facts_of_tokenizer,
+    read_meta_data,
+    to_json,
+)
 from bert_tf2.errors import UserError
 from bert_tf2.model_directory.model_files import CONFIG_NAMES, HUGGING_FACE_CONFIG, META_DATA
 from bert_tf2.models.checkpoints.hugging_face import labels_in
@@ -28,6 +36,9 @@ from bert_tf2.training.run_directory import RUN_CONFIG
 
 logger = logging.getLogger(__name__)
 
+_SEVERAL_LABELS = "multi_label_classification"
+"""What Hugging Face calls it where a text has any number of labels."""
+
 
 @dataclasses.dataclass(frozen=True)
 class ConversionSource:
@@ -38,7 +49,7 @@ class ConversionSource:
       config_path: where that was read.
       tokenizer: the model's; None where no vocabulary is known.
       label_names: of a classifier, in the order of their ids; empty where they are not known.
-      problem_type: as Hugging Face's `config.json` gives it; None where it does not.
+      problem_type: of a classifier, as Hugging Face's `config.json` gives it; None where that goes by the number of classes.
       tagging: what the metadata say of tagged words, or what the labels tell of it; None for a model that tags none.
     """
 
@@ -82,8 +93,9 @@ class ConversionSource:
                 extra=dataclasses.asdict(self.tagging),
                 **facts,
             )
+        of_classes = MULTI_LABEL if self.problem_type == _SEVERAL_LABELS else CLASSIFICATION
         return MetaData(
-            task_type=REGRESSION if classes == 1 else CLASSIFICATION,
+            task_type=REGRESSION if classes == 1 else of_classes,
             max_seq_length=self.config.max_position_embeddings,
             sizes={"train": 0},
             num_labels=None if classes == 1 else classes,
@@ -119,7 +131,7 @@ def find_source(
     if files.exists(meta_path):
         meta = read_meta_data(meta_path)
         lower_case = None if meta.normalization is None else meta.normalization.fact
-        facts = {"labels": list(meta.label_list), "do_lower_case": lower_case} | {
+        facts = {"labels": list(meta.label_list), "do_lower_case": lower_case, "task": meta.task_type} | {
             name: value for name, value in facts.items() if value is not None
         }
     hugging_face = files.read_object(directory, HUGGING_FACE_CONFIG)
@@ -128,7 +140,8 @@ def find_source(
     trained_with = None if is_told else Normalization.of_fact(facts.get("do_lower_case"))
     tokenizer = _tokenizer(directory, vocab_file, do_lower_case, strip_accents, trained_with)
     problem_type = hugging_face.get("problem_type")
-    problem_type = problem_type if isinstance(problem_type, str) else None
+    if not isinstance(problem_type, str):
+        problem_type = _SEVERAL_LABELS if facts.get("task") == MULTI_LABEL else None
     return ConversionSource(config, config_path, tokenizer, labels, problem_type, _tagging(meta_path, hugging_face, labels))
 
 

@@ -15,6 +15,7 @@ from bert_tf2.data.sources.row_files import RowFile, recognise
 from bert_tf2.data.sources.text_files import read_lines
 from bert_tf2.errors import UserError
 from bert_tf2.inference.text_classifier import is_empty
+from bert_tf2.tasks.classification.label_sets import joined
 
 OUTPUT_FORMATS = {".tsv": "tsv", ".tab": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _PLACES = ("text_column", "text_b_column")
@@ -150,14 +151,17 @@ def check_output(path: str, source: InputFile, added: Sequence[str]) -> None:
         raise UserError(f"{source.path} has a column '{taken[0]}' already, as predictions would be called; rename it")
 
 
-def write_rows(path: str, source: InputFile, added: Sequence[str], predictions: Iterable[Sequence[Any]]) -> None:
+def write_rows(
+    path: str, source: InputFile, added: Sequence[str], predictions: Iterable[Sequence[Any]], labels: Sequence[str] = ()
+) -> None:
     """Writes the rows of a file with further columns, as TSV, CSV or JSON lines by the path's name, whole or not at all.
 
     Args:
       path: where to.
       source: gives the rows.
       added: the names of the columns that are added.
-      predictions: their values, row by row.
+      predictions: their values, row by row: a label, a list of labels or a number, then probabilities.
+      labels: all labels.
 
     Raises:
       UserError: see `check_output`; or an object has a key that the first had not, and columns are written.
@@ -165,7 +169,7 @@ def write_rows(path: str, source: InputFile, added: Sequence[str], predictions: 
     """
     check_output(path, source, added)
     form = _format(path)
-    lines = _json_lines(source, added, predictions) if form == "jsonl" else _table_lines(form, source, added, predictions)
+    lines = _json_lines(source, added, predictions) if form == "jsonl" else _table_lines(form, source, added, predictions, labels)
     with files.written_whole(path) as temporary, files.open_to_write(temporary) as file:
         for line in lines:
             # Half a surrogate pair, which only JSON can hold, is written as JSON's escape.
@@ -185,7 +189,9 @@ def _json_lines(source: InputFile, added: Sequence[str], predictions: Iterable[S
         yield json.dumps(known | dict(zip(added, values)), ensure_ascii=False, default=str) + "\n"
 
 
-def _table_lines(form: str, source: InputFile, added: Sequence[str], predictions: Iterable[Sequence[Any]]) -> Iterator[str]:
+def _table_lines(
+    form: str, source: InputFile, added: Sequence[str], predictions: Iterable[Sequence[Any]], labels: Sequence[str]
+) -> Iterator[str]:
     line = _csv_line if form == "csv" else _tsv_line
     yield line([*source.names, *added])
     for row, values in zip(source.rows(), predictions, strict=True):
@@ -197,8 +203,13 @@ def _table_lines(form: str, source: InputFile, added: Sequence[str], predictions
                 raise UserError(f"{row.where}: the key '{further[0]}' is not in the first object; write to a .jsonl file instead")
             known = [_cell(row.values.get(name, "")) for name in source.names]
         first, *probabilities = values
-        label = first if isinstance(first, str) else f"{first:.6g}"
-        yield line([*known, label, *(f"{probability:.6f}" for probability in probabilities)])
+        yield line([*known, _readable(first, labels), *(f"{probability:.6f}" for probability in probabilities)])
+
+
+def _readable(predicted: Any, labels: Sequence[str]) -> str:
+    if isinstance(predicted, list):
+        return joined(predicted, labels)
+    return predicted if isinstance(predicted, str) else f"{predicted:.6g}"
 
 
 def _cell(value: Any) -> str:

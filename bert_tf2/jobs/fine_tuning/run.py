@@ -13,14 +13,13 @@ from bert_tf2.data.batches.pipeline import BatchPlan, check_divisible
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.fine_tuning import tuned
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.fine_tuning.data import RunData
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.training_run import TrainingRun
-from bert_tf2.model_directory import model_files
+from bert_tf2.model_directory import model_files, tuned
 from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
 from bert_tf2.options import info

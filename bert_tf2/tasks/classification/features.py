@@ -1,21 +1,31 @@
-"""The features of records: a text or a pair of texts with one label."""
+"""The features of records: a text or a pair of texts with a label, a number, or any number of labels."""
 
-from bert_tf2.data.records.feature_spec import TOKEN_FEATURES, FeatureSpec
+from typing import Literal
+
+from bert_tf2.data.records.feature_spec import LABELS, TOKEN_FEATURES, FeatureSpec
+
+Labels = Literal["class", "number", "set"]
+_LABEL_IDS = {
+    "class": FeatureSpec("label_ids"),
+    "number": FeatureSpec("label_ids", "float32"),
+    "set": FeatureSpec("label_ids", shape=(LABELS,)),
+}
 
 
-def classification_features(*, regression: bool = False, weighted: bool = False) -> list[FeatureSpec]:
-    """The features of classification and regression records, as the model garden writes them.
+def classification_features(labels: Labels = "class", *, weighted: bool = False) -> list[FeatureSpec]:
+    """The features of records, as the model garden writes them; of sets as google-research/goemotions does.
 
     Args:
-      regression: `label_ids` is a float32 instead of a class id.
+      labels: what `label_ids` holds: the id of a `class`, a `number` (float32), or of a `set` 1 for each label that the text has
+        and 0 for the others.
       weighted: records hold a float32 `weight`.
 
-    Batch: `input_word_ids`, `input_mask`, `input_type_ids` int32 [B, L]; `label_ids` int32 or float32 [B];
+    Batch: `input_word_ids`, `input_mask`, `input_type_ids` int32 [B, L]; `label_ids` int32 or float32 [B], int32 [B, C] of sets;
     `example_id` int64 [B], the row's number in its file from 0; `weight` float32 [B] where `weighted`.
     """
     specs = [
         *TOKEN_FEATURES,
-        FeatureSpec("label_ids", "float32" if regression else "int64"),
+        _LABEL_IDS[labels],
         FeatureSpec("is_real_example", optional=True, default=1, in_batch=False),
         FeatureSpec("example_id", optional=True, default=-1, batch_dtype="int64"),
     ]

@@ -13,6 +13,7 @@ from bert_tf2.tasks.classification.labels import refuse_unique_labels, sorted_la
 
 FORMS = "a tuple (texts, labels) of two lists, a tf.data.Dataset, or the path of a TSV, CSV or JSONL file"
 _TEXT_FORMS = "a list of strings, or of pairs of strings"
+_SETS = (list, tuple, set, frozenset)
 
 
 class InMemoryProcessor(DataProcessor):
@@ -20,11 +21,13 @@ class InMemoryProcessor(DataProcessor):
 
     Args:
       splits: data by split (`train`, `eval`), each `(texts, labels)`, `(texts, labels, weights)` or a `tf.data.Dataset`. A text
-        is a string, or a pair of strings; a label a name or whole number, for regression a number. An element of a data set is
-        `(text, label)`, `((text, second text), label)` or a dictionary; batches are taken apart.
+        is a string, or a pair of strings; a label a name or whole number, for regression a number; where a text has any number
+        of labels, all are lists of those. An element of a data set is `(text, label)`, `((text, second text), label)` or a
+        dictionary; batches are taken apart.
       label_names: in id order; empty collects them from the data and sorts them.
       is_regression: labels are numbers.
       columns: keys of dictionaries by `text_column`, `text_b_column`, `label_column`, `weight_column`; None for the usual ones.
+      multi_label: whether a text has any number of labels; None finds it out.
 
     Raises:
       UserError: an element that cannot be used, with its index.
@@ -39,6 +42,7 @@ class InMemoryProcessor(DataProcessor):
         label_names: Sequence[str] = (),
         is_regression: bool = False,
         columns: Mapping[str, str | None] | None = None,
+        multi_label: bool | None = None,
     ):
         super().__init__()
         self.is_regression = is_regression
@@ -48,13 +52,18 @@ class InMemoryProcessor(DataProcessor):
             texts, labels, weights = _columns_of(name, data, columns or {})
             texts = texts_of(f"{name}: texts", texts)
             labels = _listed(f"{name}: labels", labels, "a list of labels")
-            labels = [_label(f"{name}: labels[{i}]", label, is_regression) for i, label in enumerate(labels)]
             if weights is not None:
                 weights = _listed(f"{name}: weights", weights, "a list of numbers")
             for what, values in (("labels", labels), ("weights", weights)):
                 if values is not None and len(values) != len(texts):
                     raise UserError(f"{name}: {len(texts):,} texts but {len(values):,} {what}; every text needs one")
             self._splits[name] = texts, labels, weights
+        every = [label for _, labels, _ in self._splits.values() for label in labels]
+        if multi_label is None:
+            multi_label = not is_regression and all(isinstance(label, _SETS) for label in every)
+        self.is_multi_label = multi_label
+        for name, (_, labels, _) in self._splits.items():
+            labels[:] = [self._read_label(f"{name}: labels[{i}]", label) for i, label in enumerate(labels)]
         kinds = {
             name: "single texts" if isinstance(texts[0], str) else "pairs of texts" for name, (texts, *_) in self._splits.items()
         }
@@ -64,9 +73,20 @@ class InMemoryProcessor(DataProcessor):
         self.weight_key = any(weights is not None for _, _, weights in self._splits.values())
         self._labels: list[str] = []
         if not is_regression:
-            found = {label for _, labels, _ in self._splits.values() for label in labels}
-            self._labels = list(label_names) or sorted_labels(found)
+            self._labels = list(label_names) or sorted_labels({name for split in self._splits for name in self._names(split)})
             self._check_labels(bool(label_names))
+
+    def _read_label(self, name: str, label: Any) -> Any:
+        if not self.is_multi_label:
+            return _label(name, label, self.is_regression)
+        if not isinstance(label, _SETS):
+            raise UserError(f"{name} must be a list of labels, of which a text has any number; got {_shown(label)}")
+        return tuple(dict.fromkeys(_label(f"{name}[{index}]", one, False) for index, one in enumerate(label)))
+
+    def _names(self, split: str) -> list[str]:
+        """The labels of a split as often as they occur."""
+        labels = self._splits[split][1]
+        return [name for label in labels for name in label] if self.is_multi_label else labels
 
     def get_processor_name(self) -> str:
         return "in memory"
@@ -90,18 +110,20 @@ class InMemoryProcessor(DataProcessor):
         if len(self._labels) < 2:
             raise UserError(f"classification needs at least 2 labels; the data holds {', '.join(map(repr, self._labels))} only")
         if not given:
-            name, (_, labels, _) = next(iter(self._splits.items()))
-            refuse_unique_labels(name, len(labels), sorted_labels(set(labels)))
+            name = next(iter(self._splits))
+            refuse_unique_labels(name, len(self._names(name)), sorted_labels(set(self._names(name))))
             return
         known = set(self._labels)
         for name, (_, labels, _) in self._splits.items():
             for index, label in enumerate(labels):
-                if label not in known:
-                    shown = ", ".join(self._labels[:20]) + (", …" if len(self._labels) > 20 else "")
-                    raise UserError(
-                        f"{name}: labels[{index}] is {label[:60]!r}, which is none of the labels: {shown}."
-                        f"{did_you_mean(label, self._labels[:1000])}"
-                    )
+                for one in label if self.is_multi_label else (label,):
+                    if one not in known:
+                        shown = ", ".join(self._labels[:20]) + (", …" if len(self._labels) > 20 else "")
+                        what = "holds" if self.is_multi_label else "is"
+                        raise UserError(
+                            f"{name}: labels[{index}] {what} {one[:60]!r}, which is none of the labels: {shown}."
+                            f"{did_you_mean(one, self._labels[:1000])}"
+                        )
 
 
 def texts_of(name: str, texts: Any) -> list[str] | list[tuple[str, str]]:
@@ -144,6 +166,9 @@ def _listed(name: str, values: Any, kind: str) -> list:
 
 
 def _label(name: str, label: Any, is_regression: bool) -> str | float:
+    if isinstance(label, _SETS) or (hasattr(label, "ndim") and label.ndim):
+        form = "array" if hasattr(label, "ndim") else "list"
+        raise UserError(f"{name} is one {form}; where texts have any number of labels, each has a list of their names")
     is_number = isinstance(label, numbers.Real) and not isinstance(label, bool)
     if is_regression:
         if not is_number or not math.isfinite(label):
@@ -238,6 +263,8 @@ def _plain(name: str, value: Any) -> Any:
             return value.decode()
         except UnicodeDecodeError as error:
             raise UserError(f"{name}: byte {error.start} of the text is not UTF-8") from None
+    if getattr(value, "ndim", 0) == 1 and value.dtype == object:
+        return [_plain(name, one) for one in value]
     return value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
 
 

@@ -1,24 +1,29 @@
-"""Classes or a number for a text or a pair of texts: the kinds `classification` and `regression`."""
+"""Labels or a number for a text or a pair of texts: the kinds `classification`, `regression` and `multi_label`."""
 
 import logging
+import types
 from typing import TYPE_CHECKING, Any
 
-from bert_tf2.data.records.metadata import CLASSIFICATION, REGRESSION
+from bert_tf2.data.records.metadata import CLASSIFICATION, MULTI_LABEL, REGRESSION
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.classification.options import (
+    PER_LABEL,
     ClassificationDataOptions,
+    MultiLabelRunOptions,
     RegressionDataOptions,
     check_data_options,
     label_names,
+    threshold_of,
 )
 from bert_tf2.tasks.classification.source import preparation_of, processor_of
-from bert_tf2.tasks.kind import Kind, given_files, kinds
+from bert_tf2.tasks.kind import Kind, given_files, kind_of, kinds
 
 if TYPE_CHECKING:
     from bert_tf2.data.records.metadata import MetaData
     from bert_tf2.models.config import BertConfig
     from bert_tf2.tasks.base import Task
     from bert_tf2.tasks.classification.preparation import ClassificationPreparation
+    from bert_tf2.tasks.classification.text_task import TextTask
 
 logger = logging.getLogger(__name__)
 
@@ -63,14 +68,7 @@ class Classification(Kind):
         """See `ClassificationTask`."""
         from bert_tf2.tasks.classification.task import ClassificationTask
 
-        return ClassificationTask(
-            names_of_labels(meta),
-            list(meta.metrics) or None,
-            dropout_rate=config.hidden_dropout_prob,
-            initializer_range=config.initializer_range,
-            has_sample_weights=meta.has_sample_weights,
-            best_metric=options.best_metric,
-        )
+        return ClassificationTask(names_of_labels(meta), meta.metrics, **_settings(meta, config, options))
 
     def check_trained(self, options: Any, meta: "MetaData", named: str) -> dict[str, Any]:
         """The labels of the training, which the rows' are told by."""
@@ -81,6 +79,11 @@ class Classification(Kind):
             )
         if meta.is_regression:
             return {}
+        for flag in ("multi_label", "label_separator", "label_columns"):
+            if getattr(options, flag) and meta.task_type != MULTI_LABEL:
+                raise UserError(
+                    f"--{flag} is for several labels of a row, and the model of {named} gives each text one; leave it out"
+                )
         given = label_names(options)
         if given and meta.label_list and given != meta.label_list:
             raise UserError(
@@ -100,15 +103,63 @@ class Regression(Classification):
     task_type = REGRESSION
     data_options = RegressionDataOptions
 
+    def task(self, meta: "MetaData", config: "BertConfig", options: Any) -> "Task":
+        """See `RegressionTask`."""
+        from bert_tf2.tasks.classification.task import RegressionTask
 
-def names_of_labels(meta: "MetaData") -> list[str] | None:
-    """The label names in id order, the ids themselves where the metadata's writer did not store names; None for regression.
+        return RegressionTask(meta.metrics, **_settings(meta, config, options))
+
+
+@kinds.register("multi_label")
+class MultiLabel(Classification):
+    """Any number of labels for a text or a pair. Rows may say by themselves that they are such: see `--multi_label`."""
+
+    task_type = MULTI_LABEL
+    run_options = MultiLabelRunOptions
+
+    def check(self, options: Any) -> None:
+        """As of one label, without the flag that says so."""
+        if options.multi_label is False:
+            raise UserError(
+                "--nomulti_label and --fine_tuning_task_type=multi_label contradict each other; leave one of them out"
+            )
+        super().check(options)
+
+    def task(self, meta: "MetaData", config: "BertConfig", options: Any) -> "Task":
+        """See `MultiLabelTask`."""
+        from bert_tf2.tasks.classification.multi_label_task import MultiLabelTask
+
+        threshold = threshold_of(options.label_threshold)
+        return MultiLabelTask(names_of_labels(meta), meta.metrics, threshold=threshold, **_settings(meta, config, options))
+
+
+TASK_TYPES = (CLASSIFICATION, REGRESSION, MULTI_LABEL)
+"""What the kinds here are called in metadata: what a text is given is known from the text, or pair, as a whole."""
+
+
+def for_predictions(meta: "MetaData", config: "BertConfig") -> "TextTask":
+    """The task of a trained model, to predict with. Its thresholds, where it has any, are those that were found, if they are
+    (`Task.tuning`)."""
+    options = types.SimpleNamespace(best_metric=None, label_threshold=PER_LABEL)
+    return kind_of(meta.task_type).task(meta, config, options)
+
+
+def _settings(meta: "MetaData", config: "BertConfig", options: Any) -> dict[str, Any]:
+    """What every task here is made with."""
+    return {
+        "dropout_rate": config.hidden_dropout_prob,
+        "initializer_range": config.initializer_range,
+        "has_sample_weights": meta.has_sample_weights,
+        "best_metric": options.best_metric,
+    }
+
+
+def names_of_labels(meta: "MetaData") -> list[str]:
+    """The label names in id order, the ids themselves where the metadata's writer did not store names.
 
     Raises:
       UserError: the metadata do not even say how many there are.
     """
-    if meta.is_regression:
-        return None
     if meta.label_list:
         return list(meta.label_list)
     if not meta.num_labels:

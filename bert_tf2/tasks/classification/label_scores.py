@@ -9,8 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-OF_EACH_LABEL = ("precision", "recall", "f1", "support")
-"""What is told of each label, as `f1/joy`."""
+from bert_tf2.errors import UserError, did_you_mean
+
+MOST_LABELS = 200
+"""Of more labels single ones are not scored unless a metric of one is asked for."""
+
+_METRICS = ("precision", "recall", "f1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,12 +77,48 @@ class LabelCounts:
         Args:
           names: of the labels, in id order.
         """
-        columns = dict(zip(OF_EACH_LABEL, (self.precision(), self.recall(), self.f1(), self.gold)))
+        columns = {"precision": self.precision(), "recall": self.recall(), "f1": self.f1(), "support": self.gold}
         return {
             f"{what}/{name}": float(value)
             for what, values in columns.items()
             for name, value in zip(names, np.nan_to_num(values), strict=True)
         }
+
+
+def chosen_label_metric(wanted: str | None, names: Sequence[str]) -> str | None:
+    """The metric of one label that is to name the best checkpoint, such as `f1/joy`; None where that is none of one label.
+
+    Args:
+      wanted: what the user asked for.
+      names: of the labels.
+
+    Raises:
+      UserError: there is no such label, or no such metric of one.
+    """
+    if wanted is None or "/" not in wanted:
+        return None
+    known = [f"{what}/{name}" for what in _METRICS for name in names]
+    if wanted in known:
+        return wanted
+    labels = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+    raise UserError(
+        f"--best_metric={wanted} is not computed for this task.{did_you_mean(wanted, known)} Of each label there are "
+        f"{', '.join(f'{what}/LABEL' for what in _METRICS)}; the labels are {labels}"
+    )
+
+
+def scores_of_labels(counts: LabelCounts, names: Sequence[str], best_metric: str) -> dict[str, float]:
+    """`LabelCounts.scores`; of more than `MOST_LABELS` labels only the one that `best_metric` is about."""
+    if len(names) <= MOST_LABELS:
+        return counts.scores(names)
+    return {best_metric: counts.scores(names)[best_metric]} if "/" in best_metric else {}
+
+
+def why_not_each_label(names: Sequence[str]) -> list[str]:
+    """A line for the log where single labels are not scored."""
+    if len(names) <= MOST_LABELS:
+        return []
+    return [f"{len(names):,} labels are too many to score each (at most {MOST_LABELS}); report.md shows the most frequent ones"]
 
 
 def average_precision(gold: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 import ast
 import json
 import numbers
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from bert_tf2.errors import UserError
@@ -72,20 +72,21 @@ def is_chosen(value: Any, column: str) -> tuple[bool, str | None]:
     return False, f"the label column '{column}' must be 0 or 1; got {str(value)[:60]!r}"
 
 
-def find_separator(cells: Collection[str]) -> str | None:
+def find_separator(cells: Collection[str], known: Collection[str] = ()) -> str | None:
     """The sign that joins several labels in some cells of a column; None where none surely does.
 
-    It does where every part of each cell that it divides is a label of its own in another cell.
+    It does where every part of each cell that it divides is a label of its own in another cell; of known labels, where it
+    divides a cell into nothing else.
 
     Args:
       cells: the different ones.
+      known: the labels, where they are known.
     """
     stripped = {cell.strip() for cell in cells}
     found = []
     for sign in SEPARATORS.values():
-        joined = [cell for cell in stripped if sign in cell]
-        parts = {part.strip() for cell in joined for part in cell.split(sign)}
-        if parts and parts <= stripped:
+        joined = [{part.strip() for part in cell.split(sign)} for cell in stripped if sign in cell]
+        if any(parts <= set(known) for parts in joined) if known else joined and set().union(*joined) <= stripped:
             found.append(sign)
     return found[0] if len(found) == 1 else None
 
@@ -109,6 +110,17 @@ def require_separator(where: str, cells: Collection[str]) -> str:
         example = next(cell for cell in cells if any(sign in cell for sign in signs))
         raise UserError(f"{where}: which sign separates the labels? Pass {named}; one cell is: {example[:80]}")
     return signs[0] if signs else ""
+
+
+def joined(names: Sequence[str], every: Collection[str]) -> str:
+    """Labels as one cell that `labels_in` reads: with a sign between two that is in no label's name, or as a JSON list.
+
+    Args:
+      names: the labels of a text.
+      every: all labels.
+    """
+    sign = next((sign for sign in SEPARATORS.values() if not any(sign in name for name in every)), None)
+    return json.dumps(list(names), ensure_ascii=False) if sign is None else sign.join(names)
 
 
 def name_of(separator: str) -> str:

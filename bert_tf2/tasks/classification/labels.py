@@ -2,12 +2,15 @@
 
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from bert_tf2.data.examples import InputExample
 from bert_tf2.errors import UserError, did_you_mean
+from bert_tf2.tasks.classification.label_sets import find_separator
 from bert_tf2.tasks.classification.statistics import LabelStatistics
+
+ReadLabels = Callable[[Any], tuple[Sequence[str], str | None]]
 
 _LARGEST_FLOAT32 = 3.4028234e38
 # From so many labels on, so few rows for each are no classes but identifiers, texts or numbers.
@@ -53,6 +56,29 @@ def label_reader(counts: LabelStatistics, is_regression: bool) -> Callable[[Any]
         return counts.label_ids[stripped], None
 
     return _number if is_regression else class_id
+
+
+def set_reader(label_ids: Mapping[str, int], read: ReadLabels) -> Callable[[Any], tuple[bytes, str | None]]:
+    """A function from what stands in a row that has any number of labels to 1 or 0 for each label, and what is wrong with it.
+
+    Args:
+      label_ids: by name.
+      read: see `bert_tf2.data.processors.DataProcessor.read_labels`.
+    """
+    names, none = list(label_ids), bytes(len(label_ids))
+
+    def label_set(label: Any) -> tuple[bytes, str | None]:
+        found, complaint = read(label)
+        if complaint:
+            return none, complaint
+        chosen = bytearray(len(names))
+        for name in found:
+            if name not in label_ids:
+                return none, _unknown_label(name, names)
+            chosen[label_ids[name]] = 1
+        return bytes(chosen), None
+
+    return label_set
 
 
 def _number(label: Any) -> tuple[float, str | None]:
@@ -108,11 +134,25 @@ def why_unlabelled(
     return f"no label is {'a number' if is_regression else 'one of the classes'}; the first is {place}" if place else ""
 
 
+def why_no_sets(examples: Iterable[InputExample], label_names: Collection[str], read: ReadLabels) -> str | None:
+    """As `why_unlabelled`, of rows that have any number of labels: they are read if one row has a label that is known."""
+    known, place = set(label_names), ""
+    for example in examples:
+        names, complaint = ((), None) if example.label is None else read(example.label)
+        if names and not complaint and known.issuperset(names):
+            return None
+        if (names or complaint) and not place:
+            shown = example.label if isinstance(example.label, str) else ",".join(map(str, example.label or ()))
+            place = f"'{shown[:60]}' ({example.where()})"
+    return f"no row has labels of the model; the first that has something is {place}" if place else ""
+
+
 def _unknown_label(label: str, known: Sequence[str]) -> str:
     if not label:
         return "the label is missing"
     shown = ", ".join(known[:20]) + (f", … ({len(known)} in all)" if len(known) > 20 else "")
-    return f"unknown label {label[:60]!r}.{did_you_mean(label, known[:1000])} Known labels: {shown}"
+    advice = "" if find_separator([label], known) is None else "; for several labels of a row pass --multi_label"
+    return f"unknown label {label[:60]!r}.{did_you_mean(label, known[:1000])} Known labels: {shown}{advice}"
 
 
 def read_weight(weight: Any, complaint: str | None) -> tuple[float, str | None]:

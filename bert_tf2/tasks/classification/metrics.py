@@ -5,7 +5,7 @@ value is what SciPy (nan for correlations) and scikit-learn (0 for the others) g
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -25,6 +25,12 @@ def f1(gold: np.ndarray, predicted: np.ndarray) -> float:
 def macro_f1(gold: np.ndarray, predicted: np.ndarray) -> float:
     """Mean of the F1 of each label id that occurs in either array."""
     return float(np.mean([_f1_of(label, gold, predicted) for label in np.union1d(gold, predicted)]))
+
+
+def weighted_f1(gold: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean of the F1 of each label id, each as often as it is gold."""
+    labels, counts = np.unique(gold, return_counts=True)
+    return float(np.average([_f1_of(label, gold, predicted) for label in labels], weights=counts))
 
 
 def matthews_corrcoef(gold: np.ndarray, predicted: np.ndarray) -> float:
@@ -57,13 +63,16 @@ def mean_squared_error(gold: np.ndarray, predicted: np.ndarray) -> float:
     return float(np.mean(np.square(np.asarray(gold, np.float64) - np.asarray(predicted, np.float64))))
 
 
-CLASSIFICATION: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+Metric = Callable[[np.ndarray, np.ndarray], float]
+
+CLASSIFICATION: dict[str, Metric] = {
     "accuracy": accuracy,
     "f1": f1,
     "macro_f1": macro_f1,
+    "weighted_f1": weighted_f1,
     "matthews_corrcoef": matthews_corrcoef,
 }
-REGRESSION: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+REGRESSION: dict[str, Metric] = {
     "pearson": pearson,
     "spearman": spearman,
     "mean_squared_error": mean_squared_error,
@@ -71,16 +80,20 @@ REGRESSION: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 LOWER_IS_BETTER = frozenset({"loss", "mean_squared_error"})
 
 
-def select(names: list[str], is_regression: bool) -> dict[str, Callable[[np.ndarray, np.ndarray], float]]:
+def select(names: Iterable[str], known: Mapping[str, Metric]) -> dict[str, Metric]:
     """The metric functions of the given names.
+
+    Args:
+      names: of metrics.
+      known: `CLASSIFICATION` or `REGRESSION`.
 
     Raises:
       UserError: a name is unknown or belongs to the other kind of task.
     """
-    known = REGRESSION if is_regression else CLASSIFICATION
+    names = list(names)
     for name in names:
         if name not in known:
-            kind = "regression" if is_regression else "classification"
+            kind = "regression" if known is REGRESSION else "classification"
             raise UserError(f"unknown {kind} metric '{name}'.{did_you_mean(name, known)} Known: {', '.join(known)}")
     return {name: known[name] for name in names}
 

@@ -1,4 +1,4 @@
-"""The options that classification and regression add to data preparation, and what they must agree in."""
+"""The options that the kinds of classification add to data preparation, and what they must agree in."""
 
 import collections
 import dataclasses
@@ -7,8 +7,14 @@ from typing import Any
 
 from bert_tf2.data.sources.row_files import delimiter_of
 from bert_tf2.errors import UserError
-from bert_tf2.options import option, refuse_given
-from bert_tf2.tasks.row_options import PUBLISHED_TASK, DataDirOptions, TextRowOptions
+from bert_tf2.options import Options, option, refuse_given
+from bert_tf2.tasks.classification.label_sets import separator_of
+from bert_tf2.tasks.row_options import PUBLISHED_TASK, DataDirOptions, LabelOptions, TextRowOptions
+
+USUAL_THRESHOLD = 0.5
+AUTOMATIC, PER_LABEL = "auto", "per_label"
+"""Rules by which thresholds are found: one for all labels, or one for each."""
+CLASSES = "Classes"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,18 +42,58 @@ class RegressionDataOptions(TextRowOptions, PublishedTaskOptions):
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassificationDataOptions(TextRowOptions, PublishedTaskOptions):
+class ClassificationDataOptions(LabelOptions, TextRowOptions, PublishedTaskOptions):
     """Where texts and labels come from."""
 
-    labels: str | None = option(
+    multi_label: bool | None = option(
         None,
-        "Label names in id order, comma-separated [default: collected from --train_file and --eval_file, sorted].",
-        section="Classes",
+        "A row has any number of labels, in one cell or as a list [default: found from the rows, unless --labels is given].",
+        section=CLASSES,
+    )
+    label_separator: str = option(
+        "",
+        "Character between the labels of a cell, or comma, semicolon, pipe, space [default: found from the rows].",
+        section=CLASSES,
+    )
+    label_columns: str | None = option(
+        None, "Instead of --label_column: columns of 0 and 1, one for each label, comma-separated.", section=CLASSES
     )
 
 
+def _is_threshold(value: str | float) -> str | None:
+    if value in (AUTOMATIC, PER_LABEL):
+        return None
+    try:
+        return None if 0 < float(value) < 1 else "must be between 0 and 1, auto or per_label"
+    except ValueError:
+        return "must be a number between 0 and 1, auto or per_label"
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiLabelRunOptions(Options):
+    """When a label is chosen."""
+
+    label_threshold: str | float = option(
+        str(USUAL_THRESHOLD),
+        "Probability from which on a label is chosen. auto: the one of the best micro F1 on the evaluation data; per_label: for "
+        "each label that of its best F1 there. They are kept with the model; predict and export with the same flag.",
+        check=_is_threshold,
+        section=CLASSES,
+        may_change=True,
+    )
+
+
+def threshold_of(given: str | float) -> str | float:
+    """What `--label_threshold` says: a number, or a rule by which thresholds are found."""
+    return given if given in (AUTOMATIC, PER_LABEL) else float(given)
+
+
 _TASK_FLAGS = tuple(field.name for field in dataclasses.fields(PublishedTaskOptions) if field.name != "classification_task_name")
-_ROW_FLAGS = (*(field.name for field in dataclasses.fields(TextRowOptions)), "labels")
+_ROW_FLAGS = tuple(
+    field.name
+    for field in dataclasses.fields(ClassificationDataOptions)
+    if field.name not in (*_TASK_FLAGS, "classification_task_name")
+)
 
 
 def check_data_options(options: Any, own: Sequence[str]) -> None:
@@ -71,11 +117,21 @@ def check_data_options(options: Any, own: Sequence[str]) -> None:
     if len(options.quotechar) > 1:
         raise UserError(f"--quotechar must be one character; got '{options.quotechar}'")
     delimiter_of(options.delimiter)
+    if not all(label_columns(options)):
+        raise UserError(
+            f"--label_columns must be names with one comma between two; got '{options.label_columns}', where a name is empty"
+        )
+    separator_of(options.label_separator)
 
 
 def label_names(options: Any) -> tuple[str, ...]:
     """The names that `--labels` gives."""
     return tuple(name.strip() for name in options.labels.split(",")) if options.labels else ()
+
+
+def label_columns(options: Any) -> tuple[str, ...]:
+    """The names that `--label_columns` gives."""
+    return tuple(name.strip() for name in options.label_columns.split(",")) if options.label_columns else ()
 
 
 def refuse_repeated_label(what: str, names: Sequence[str]) -> None:

@@ -1,57 +1,87 @@
-"""What can be seen in a classifier's predictions: a confusion matrix, or gold against predicted values."""
+"""What can be seen in a classifier's predictions: a confusion matrix, each label's scores, gold against predicted values."""
 
 import logging
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from bert_tf2.files import written_whole
+from bert_tf2.tasks.classification.label_scores import LabelCounts
 from bert_tf2.tasks.classification.metrics import confusion_matrix
-from bert_tf2.tasks.classification.outputs import Labelling
 
 logger = logging.getLogger(__name__)
 
 MOST_DRAWN = 25
-"""Labels of a confusion matrix that can still be read; of more, those with most errors are drawn."""
+"""Labels of a picture that can still be read; of more, those with most errors or examples are drawn."""
 
-CONFUSION, AGAINST_GOLD = "confusion_matrix.png", "predicted_against_gold.png"
-
+CONFUSION, DIFFERENCES, LABEL_SCORES = "confusion_matrix.png", "predicted_against_gold.png", "label_scores.png"
 _LONGEST_NAME = 20
 
 
-def draw_evaluation(directory: str, task: Labelling, logits: np.ndarray, gold: np.ndarray) -> str | None:
-    """Draws the confusion matrix, or gold against predicted values for regression, as a PNG.
+def draw_confusion(directory: str, names: Sequence[str], gold: np.ndarray, predicted: np.ndarray) -> str | None:
+    """Draws `confusion_matrix.png` of gold and predicted label ids [N].
 
-    Returns:
+    Returns (here and below):
       Its path; None where it could not be drawn, for which no run must end.
     """
+    return _drawn(directory, CONFUSION, lambda: _confusion(confusion_matrix(gold, predicted, len(names)), names))
+
+
+def draw_differences(directory: str, gold: np.ndarray, predicted: np.ndarray) -> str | None:
+    """Draws `predicted_against_gold.png` of numbers [N]."""
+    return _drawn(directory, DIFFERENCES, lambda: _differences(gold, predicted))
+
+
+def draw_label_scores(directory: str, names: Sequence[str], counts: LabelCounts) -> str | None:
+    """Draws `label_scores.png`: precision, recall and F1 of the labels that most examples have."""
+    return _drawn(directory, LABEL_SCORES, lambda: _label_scores(names, counts))
+
+
+def _drawn(directory: str, name: str, draw: Callable[[], Any]) -> str | None:
+    path = os.path.join(directory, name)
     try:
-        return _draw_evaluation(directory, task, logits, gold)
+        with written_whole(path) as temporary:
+            draw().savefig(temporary, format="png", dpi=120)
     except Exception as error:
         logger.warning("no picture of the predictions in %s: %s", directory, error)
         return None
+    return path
 
 
-def _draw_evaluation(directory: str, task: Labelling, logits: np.ndarray, gold: np.ndarray) -> str:
+def _differences(gold: np.ndarray, predicted: np.ndarray) -> Any:
     from matplotlib.figure import Figure
 
-    predicted = task.predicted_values(logits)
-    if task.is_regression:
-        figure = Figure(figsize=(6, 5), layout="constrained")
-        axes = figure.subplots()
-        axes.scatter(gold, predicted, s=8, alpha=0.4)
-        low, high = float(min(gold.min(), predicted.min())), float(max(gold.max(), predicted.max()))
-        axes.plot([low, high], [low, high], color="grey", linewidth=1)
-        axes.set(xlabel="gold value", ylabel="predicted value", title=f"{len(gold):,} examples")
-        path = os.path.join(directory, AGAINST_GOLD)
-    else:
-        figure = _confusion(confusion_matrix(gold, predicted, task.num_labels), task.label_list)
-        path = os.path.join(directory, CONFUSION)
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=120)
-    return path
+    figure = Figure(figsize=(6, 5), layout="constrained")
+    axes = figure.subplots()
+    axes.scatter(gold, predicted, s=8, alpha=0.4)
+    low, high = float(min(gold.min(), predicted.min())), float(max(gold.max(), predicted.max()))
+    axes.plot([low, high], [low, high], color="grey", linewidth=1)
+    axes.set(xlabel="gold value", ylabel="predicted value", title=f"{len(gold):,} examples")
+    return figure
+
+
+def _label_scores(names: Sequence[str], counts: LabelCounts) -> Any:
+    from matplotlib.figure import Figure
+
+    chosen = np.argsort(-counts.gold, kind="stable")[:MOST_DRAWN]
+    number, rows = len(chosen), np.arange(len(chosen))
+    figure = Figure(figsize=(7, 1.2 + 0.3 * number), layout="constrained")
+    axes = figure.subplots()
+    axes.barh(rows, np.nan_to_num(counts.f1())[chosen], color="tab:blue", alpha=0.6, label="F1")
+    for what, sign in (("precision", "|"), ("recall", "x")):
+        axes.scatter(np.nan_to_num(getattr(counts, what)())[chosen], rows, marker=sign, color="black", zorder=3, label=what)
+    short, fonts = _drawable([names[label] for label in chosen], chosen)
+    ticks = [f"{name} ({counts.gold[label]:,})" for name, label in zip(short, chosen)]
+    axes.set_yticks(rows, ticks, fontfamily=fonts, parse_math=False)
+    title = "" if number == len(names) else f"the {number} of {len(names)} labels that most examples have"
+    axes.set(xlim=(0, 1), title=title)
+    axes.invert_yaxis()
+    axes.grid(axis="x", alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
 
 
 def most_confused(matrix: np.ndarray, number: int) -> np.ndarray:
@@ -60,7 +90,7 @@ def most_confused(matrix: np.ndarray, number: int) -> np.ndarray:
     return np.sort(np.argsort(-wrong, kind="stable")[:number])
 
 
-def _confusion(matrix: np.ndarray, names: list[str]):
+def _confusion(matrix: np.ndarray, names: Sequence[str]) -> Any:
     """A picture of the counts [C, C], gold label by row."""
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""A processor's examples -> records of classification and regression."""
+"""A processor's examples -> records of one label, a number, or any number of labels."""
 
 import functools
 import itertools
@@ -11,18 +11,18 @@ from bert_tf2.data.processors import DataProcessor, check_labels, checked
 from bert_tf2.data.records import metadata
 from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.errors import UserError
-from bert_tf2.tasks.classification.features import classification_features
-from bert_tf2.tasks.classification.labels import why_unlabelled
+from bert_tf2.tasks.classification.features import Labels, classification_features
+from bert_tf2.tasks.classification.labels import why_no_sets, why_unlabelled
 from bert_tf2.tasks.classification.split_encoding import SplitEncoder
-from bert_tf2.tasks.classification.statistics import LabelStatistics, comparison_warnings
+from bert_tf2.tasks.classification.statistics import LabelSetStatistics, LabelStatistics, comparison_warnings
 from bert_tf2.tasks.preparation import Preparation, Read, Split, left_out
 
-_DEFAULT_METRICS = {True: ("pearson", "spearman"), False: ("accuracy", "macro_f1")}
-_MOST_SHOWN = 20
+_TASK_TYPES = {"class": metadata.CLASSIFICATION, "number": metadata.REGRESSION, "set": metadata.MULTI_LABEL}
+_DEFAULT_METRICS = {"class": ("accuracy", "macro_f1"), "number": ("pearson", "spearman"), "set": ("micro_f1", "macro_f1")}
 
 
 class ClassificationPreparation(Preparation):
-    """Texts, or pairs of texts, with classes or numbers.
+    """Texts, or pairs of texts, with classes, numbers or sets of labels.
 
     Args:
       processor: gives the examples; what its `bad_rows` are told while labels are collected will be told again.
@@ -38,9 +38,10 @@ class ClassificationPreparation(Preparation):
         self.processor, self.data_dir, self.tokenizer, self.max_seq_length = processor, data_dir, tokenizer, max_seq_length
         self.is_regression, self.weighted = processor.is_regression, bool(processor.weight_key)
         self.labels = [] if self.is_regression else check_labels(processor)
-        self.task_type = metadata.REGRESSION if self.is_regression else metadata.CLASSIFICATION
+        self.form: Labels = "number" if self.is_regression else "set" if processor.is_multi_label else "class"
+        self.task_type = _TASK_TYPES[self.form]
         self.name = processor.name()
-        self.features = classification_features(regression=self.is_regression, weighted=self.weighted)
+        self.features = classification_features(self.form, weighted=self.weighted)
         self._encode = input_encoder(tokenizer, max_seq_length)
         self._encoders: dict[str, SplitEncoder] = {}
 
@@ -88,7 +89,9 @@ class ClassificationPreparation(Preparation):
         def read(bad_rows: BadRows) -> Iterator[InputExample]:
             self.processor.bad_rows = bad_rows
             given = give()
-            return self._told(iter(given if self.processor.examples_are_checked else checked(given, split)), bad_rows)
+            return self._told(
+                iter(given if self.processor.examples_are_checked else checked(given, split, self.form == "set")), bad_rows
+            )
 
         return read
 
@@ -103,23 +106,28 @@ class ClassificationPreparation(Preparation):
 
     def begin(self, split: Split) -> None:
         """Of a split for prediction as many examples are read as tell whether it has labels."""
-        split.statistics = counts = LabelStatistics(self.max_seq_length, self.labels)
+        kind = LabelSetStatistics if self.form == "set" else LabelStatistics
+        split.statistics = counts = kind(self.max_seq_length, self.labels)
         if split.is_test:
             # What is wrong with a row is told when it is written.
             examples, hidden = split.read(BadRows(skip=True)), self.processor.test_labels_may_be_placeholders
-            counts.unlabelled = why_unlabelled(examples, self.labels, self.is_regression, hidden)
+            if self.form == "set":
+                counts.unlabelled = why_no_sets(examples, self.labels, self.processor.read_labels)
+            else:
+                counts.unlabelled = why_unlabelled(examples, self.labels, self.is_regression, hidden)
 
     def encode(self, examples: Sequence[InputExample], split: Split) -> list[bytes]:
         """See `SplitEncoder`."""
         encoder = self._encoders.get(split.name)
         if encoder is None:
-            encoder = SplitEncoder(split, self.tokenizer, self._encode, self.max_seq_length, self.is_regression, self.weighted)
+            settings = self.tokenizer, self._encode, self.max_seq_length, self.form, self.weighted, self.processor.read_labels
+            encoder = SplitEncoder(split, *settings)
             self._encoders[split.name] = encoder
         return encoder(examples)
 
     def facts(self, splits: Sequence[Split]) -> dict[str, Any]:
         """Labels, metrics, and what the rows turned out to be."""
-        metrics = tuple(self.processor.metrics or _DEFAULT_METRICS[self.is_regression])
+        metrics = tuple(self.processor.metrics or _DEFAULT_METRICS[self.form])
         tests = [split.statistics.labelled for split in splits if split.is_test]
         return {
             "num_labels": len(self.labels) or None,
@@ -147,7 +155,7 @@ class ClassificationPreparation(Preparation):
         if not counts.labelled:
             lines.append("  no labels: to predict")
         elif counts.label_names:
-            lines.append(f"  labels: {_histogram(counts)}")
+            lines.append(f"  labels: {counts.histogram()}")
         return lines
 
 
@@ -165,9 +173,3 @@ def _has_pairs(splits: Sequence[Split]) -> bool | None:
     found = {split.statistics.has_pairs for split in splits if split.name == "train"}
     found = found or {split.statistics.has_pairs for split in splits}
     return found.pop() if len(found) == 1 else None
-
-
-def _histogram(counts: LabelStatistics) -> str:
-    pairs = list(zip(counts.label_names, counts.label_counts))
-    shown = ", ".join(f"{name} {count:,} ({count / max(counts.rows, 1):.1%})" for name, count in pairs[:_MOST_SHOWN])
-    return shown + (f", … ({len(pairs)} labels)" if len(pairs) > _MOST_SHOWN else "")

@@ -4,89 +4,90 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bert_tf2.tasks.classification.metrics import confusion_matrix
-from bert_tf2.tasks.classification.outputs import Labelling, log_softmax
-from bert_tf2.tasks.classification.pictures import most_confused
+from bert_tf2.tasks.classification.label_scores import LabelCounts
 
 _MOST_LABELS = 200
-_MOST_ERRORS = 20
+MOST_ERRORS = 20
 _LONGEST_TEXT = 300
 
 Text = tuple[str, str | None]
 
 
-def report_sections(
-    task: Labelling,
-    logits: np.ndarray,
+def label_sections(
+    names: Sequence[str],
     gold: np.ndarray,
+    probabilities: np.ndarray,
     example_ids: Sequence[object],
     texts: Sequence[Text] | None = None,
 ) -> list[tuple[str, str]]:
-    """Headings and Markdown for `bert_tf2.training.report.write_report`.
+    """Headings and Markdown for `bert_tf2.training.report.write_report`, where each text has one label.
 
     Args:
-      task: gives the label names.
-      logits: float32 [N, C].
-      gold: label ids or numbers [N].
-      example_ids: what identifies each example, in the order of the logits.
+      names: of the labels, in id order.
+      gold: label ids [N].
+      probabilities: float64 [N, C].
+      example_ids: what identifies each example.
       texts: text and second text (or None) of each example; None when only records are at hand.
     """
-    predicted = task.predicted_values(logits)
-    if task.is_regression:
-        residuals = np.asarray(predicted, np.float64) - np.asarray(gold, np.float64)
-        worst = np.argsort(-np.abs(residuals), kind="stable")[:_MOST_ERRORS]
-        rows = [(f"{gold[row]:.4g}", f"{predicted[row]:.4g}", f"{residuals[row]:+.4g}") for row in worst]
-        table = _examples(worst, ("gold", "predicted", "difference"), rows, example_ids, texts)
-        return [("Largest differences", table)]
-    matrix = confusion_matrix(gold, predicted, task.num_labels)
-    sections = [("Labels", _labels(matrix, task.label_list))]
-    wrong = np.flatnonzero(np.asarray(gold) != predicted)
+    predicted, gold = np.argmax(probabilities, axis=1), np.asarray(gold)
+    sections = [("Labels", table_of_labels(names, LabelCounts.of_labels(gold, predicted, len(names))))]
+    wrong = np.flatnonzero(gold != predicted)
     if len(wrong):
-        certain = np.exp(log_softmax(logits)).max(axis=1)
-        worst = wrong[np.argsort(-certain[wrong], kind="stable")[:_MOST_ERRORS]]
-        names = [_escaped(name) for name in task.label_list]
-        rows = [(names[int(gold[row])], names[int(predicted[row])], f"{certain[row]:.3f}") for row in worst]
+        certain = probabilities.max(axis=1)
+        worst = wrong[np.argsort(-certain[wrong], kind="stable")[:MOST_ERRORS]]
+        shown = [escaped(name) for name in names]
+        rows = [(shown[int(gold[row])], shown[int(predicted[row])], f"{certain[row]:.3f}") for row in worst]
         said = f"{len(wrong):,} of {len(gold):,} examples are wrong; the most certain of them:\n\n"
-        table = _examples(worst, ("gold", "predicted", "probability"), rows, example_ids, texts)
+        table = table_of_examples(worst, ("gold", "predicted", "probability"), rows, example_ids, texts)
         sections.append(("Worst errors", said + table))
     return sections
 
 
-def label_scores(matrix: np.ndarray) -> np.ndarray:
-    """Precision, recall and F1 of each label, and how often it is gold: float64 [C, 4]; nan where there is nothing to divide by.
+def difference_sections(
+    gold: np.ndarray, predicted: np.ndarray, example_ids: Sequence[object], texts: Sequence[Text] | None = None
+) -> list[tuple[str, str]]:
+    """As `label_sections`, where each text has a number: gold and predicted ones [N]."""
+    residuals = np.asarray(predicted, np.float64) - np.asarray(gold, np.float64)
+    worst = np.argsort(-np.abs(residuals), kind="stable")[:MOST_ERRORS]
+    rows = [(f"{gold[row]:.4g}", f"{predicted[row]:.4g}", f"{residuals[row]:+.4g}") for row in worst]
+    table = table_of_examples(worst, ("gold", "predicted", "difference"), rows, example_ids, texts)
+    return [("Largest differences", table)]
+
+
+def table_of_labels(names: Sequence[str], counts: LabelCounts, **further: np.ndarray) -> str:
+    """Precision, recall, F1 and number of examples of each label, those that most examples have first.
 
     Args:
-      matrix: counts [C, C], gold label by row.
+      names: in id order.
+      counts: how often they are right and wrong.
+      further: more columns float64 [C], by heading with _ for blanks.
     """
-    right, gold, predicted = matrix.diagonal().astype(np.float64), matrix.sum(axis=1), matrix.sum(axis=0)
-    with np.errstate(invalid="ignore"):
-        return np.stack([right / predicted, right / gold, 2 * right / (gold + predicted), gold], axis=1)
-
-
-def _labels(matrix: np.ndarray, names: Sequence[str]) -> str:
-    shown, scores = most_confused(matrix, _MOST_LABELS), label_scores(matrix)
-    lines = ["| number | label | precision | recall | F1 | examples |", "|---|---|---|---|---|---|"]
+    columns = {"precision": counts.precision(), "recall": counts.recall(), "F1": counts.f1(), **further}
+    shown = np.argsort(-counts.gold, kind="stable")[:_MOST_LABELS]
+    header = ["number", "label", *(heading.replace("_", " ") for heading in columns), "examples"]
+    lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
     for label in shown:
-        cells = " | ".join("–" if np.isnan(value) else f"{value:.4f}" for value in scores[label, :3])
-        lines.append(f"| {label} | {_escaped(names[label])} | {cells} | {int(scores[label, 3]):,} |")
+        cells = " | ".join("–" if np.isnan(column[label]) else f"{column[label]:.4f}" for column in columns.values())
+        lines.append(f"| {label} | {escaped(names[label])} | {cells} | {counts.gold[label]:,} |")
     if len(shown) < len(names):
-        lines = [f"The {len(shown)} of {len(names):,} labels with most errors:", "", *lines]
+        lines = [f"The {len(shown)} of {len(names):,} labels that most examples have:", "", *lines]
     return "\n".join(lines)
 
 
-def _examples(
+def table_of_examples(
     chosen: np.ndarray,
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],
     example_ids: Sequence[object],
     texts: Sequence[Text] | None,
 ) -> str:
+    """A row for each of the chosen examples: its id, cells and text."""
     header = ["id", *columns, *(["text"] if texts is not None else [])]
     lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
     for row, cells in zip(chosen, rows):
         shown = [str(example_ids[row]), *cells]
         if texts is not None:
-            shown.append(" ⟂ ".join(_escaped(_cut(text)) for text in texts[row] if text is not None))
+            shown.append(" ⟂ ".join(escaped(_cut(text)) for text in texts[row] if text is not None))
         lines.append(f"| {' | '.join(shown)} |")
     return "\n".join(lines)
 
@@ -95,7 +96,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """The text as Markdown that shows it as it is, on one line of a table."""
     text = " ".join(text.split())
     return "".join(f"\\{sign}" if sign in r"\`*_[]<>|$#" else sign for sign in text)

@@ -4,7 +4,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2.errors import UserError
-from bert_tf2.tasks.classification.options import label_names
+from bert_tf2.tasks.classification.options import label_columns, label_names
 
 if TYPE_CHECKING:
     from bert_tf2.data.processors import DataProcessor
@@ -43,10 +43,16 @@ def processor_of(options: Any, names: tuple[str, ...] = ()) -> "DataProcessor":
         )
         if is_regression and not processor.is_regression:
             raise UserError(f"{processor.name()} has classes, not numbers; leave --fine_tuning_task_type=regression out")
+        if options.fine_tuning_task_type == "multi_label" and not processor.is_multi_label:
+            raise UserError(f"{processor.name()} gives each text one label; leave --fine_tuning_task_type=multi_label out")
         return processor
-    from bert_tf2.tasks.classification.tabular import TabularOptions, TabularProcessor
+    from bert_tf2.tasks.classification.tabular import TabularProcessor
+    from bert_tf2.tasks.classification.tabular_options import TabularOptions
 
     given = {
         field.name: getattr(options, field.name) for field in dataclasses.fields(TabularOptions) if hasattr(options, field.name)
     }
-    return TabularProcessor(TabularOptions(**given | {"labels": names or label_names(options), "is_regression": is_regression}))
+    given |= {"labels": names or label_names(options), "label_columns": label_columns(options), "is_regression": is_regression}
+    if options.fine_tuning_task_type == "multi_label":
+        given["multi_label"] = True
+    return TabularProcessor(TabularOptions(**given))

@@ -9,7 +9,8 @@ from bert_tf2.data.encoding import Encoded, unknown_counter
 from bert_tf2.data.examples import InputExample
 from bert_tf2.data.records.wire_format import ExampleEncoder
 from bert_tf2.errors import UserError
-from bert_tf2.tasks.classification.labels import label_reader, read_weight
+from bert_tf2.tasks.classification.features import Labels
+from bert_tf2.tasks.classification.labels import ReadLabels, label_reader, read_weight, set_reader
 from bert_tf2.tasks.classification.statistics import LabelStatistics
 from bert_tf2.tasks.preparation import Split
 from bert_tf2.tasks.statistics import MOST_COMPARED
@@ -28,8 +29,9 @@ class SplitEncoder:
       tokenizer: what `encode` works with.
       encode: from `bert_tf2.data.encoding.input_encoder`.
       max_seq_length: the most ids of an input.
-      is_regression: labels are numbers.
+      labels: what a record holds as label; see `classification_features`.
       weighted: examples have weights.
+      read_sets: of sets, reads the labels of an example; see `bert_tf2.data.processors.DataProcessor.read_labels`.
     """
 
     def __init__(
@@ -38,18 +40,23 @@ class SplitEncoder:
         tokenizer: Any,
         encode: Callable[[Sequence[str], Sequence[str | None]], list[Encoded]],
         max_seq_length: int,
-        is_regression: bool,
+        labels: Labels,
         weighted: bool,
+        read_sets: ReadLabels,
     ):
         self._counts: LabelStatistics = split.statistics
         self._bad_rows, self._encode, self._max_seq_length = split.bad_rows, encode, max_seq_length
         self._weighted, self._row = weighted, -1
         self._count_unknown = unknown_counter(tokenizer)
-        self._serialize = _serializer(split.encoder, max_seq_length, is_regression, weighted)
+        self._serialize = _serializer(split.encoder, max_seq_length, labels == "number", weighted)
         self._known_label = self._counts.label_ids.get
-        self._read_label = label_reader(self._counts, is_regression)
+        if labels == "set":
+            self._known_label, self._read_label = _not_known, set_reader(self._counts.label_ids, read_sets)
+        else:
+            self._read_label = label_reader(self._counts, labels == "number")
         if not self._counts.labelled:
-            self._known_label, self._read_label = {}.get, _no_label
+            nothing = bytes(len(self._counts.label_names)) if labels == "set" else 0
+            self._known_label, self._read_label = _not_known, lambda label: (nothing, None)
 
     def __call__(self, examples: Sequence[InputExample]) -> list[bytes]:
         """The records of some examples.
@@ -59,8 +66,8 @@ class SplitEncoder:
         """
         counts, row, weighted, max_seq_length = self._counts, self._row, self._weighted, self._max_seq_length
         known_label, read_label, serialize = self._known_label, self._read_label, self._serialize
-        label_counts = counts.label_counts if counts.labelled else []
-        lengths, hashes, hashed_labels = counts.length_counts, counts.text_hashes, counts.text_labels
+        lengths, hashes = counts.length_counts, counts.text_hashes
+        compared = len(hashes)
         encoded = self._encode([example.text_a for example in examples], [example.text_b for example in examples])
         payloads, rows, truncated, pairs = [], [], 0, 0
         for example, (payload, length, first, cut) in zip(examples, encoded):
@@ -84,12 +91,10 @@ class SplitEncoder:
             lengths[length] += 1
             pairs += text_b is not None
             truncated += cut
-            if label_counts:
-                label_counts[label] += 1
             if len(hashes) < MOST_COMPARED:
                 hashes.append(hash(text_a if text_b is None else (text_a, text_b)))
-                hashed_labels.append(label if label_counts else 0)
         self._row = row
+        counts.count_labels([label for _, _, label, _, _ in rows], len(hashes) - compared)
         counts.rows += len(rows)
         counts.truncated += truncated
         counts.pairs += pairs
@@ -97,9 +102,9 @@ class SplitEncoder:
         return serialize(payloads, rows)
 
 
-def _no_label(label: object) -> tuple[int, None]:
+def _not_known(label: object) -> None:
+    """What a dictionary says of labels that are in none, also of lists, which no dictionary takes."""
     del label
-    return 0, None
 
 
 def _check_pair(counts: LabelStatistics, length: int, first: int, max_seq_length: int) -> None:
@@ -122,12 +127,12 @@ def _serializer(
     segments = bytes(max_seq_length) + ones
 
     @functools.lru_cache(_MOST_KEPT)
-    def without_ids(length: int, first: int, label: int | None) -> bytes:
+    def without_ids(length: int, first: int, label: int | bytes | None) -> bytes:
         begin = max_seq_length - first
         return encoder.entries({"segment_ids": segments[begin : begin + length]}) + without_tokens(length, label)
 
     @functools.lru_cache(_MOST_KEPT)
-    def without_tokens(length: int, label: int | None) -> bytes:
+    def without_tokens(length: int, label: int | bytes | None) -> bytes:
         fixed = {"input_mask": ones[:length], "is_real_example": 1}
         return encoder.entries(fixed if is_regression else fixed | {"label_ids": label})
 

@@ -7,6 +7,8 @@ import numpy as np
 
 from bert_tf2.tasks.statistics import SplitStatistics, overlap_warning
 
+_MOST_SHOWN = 20
+
 
 class LabelStatistics(SplitStatistics):
     """Counts over the examples of one split.
@@ -41,6 +43,21 @@ class LabelStatistics(SplitStatistics):
         """Whether the inputs are pairs; None where some are."""
         return bool(self.pairs) if self.pairs in (0, self.rows) else None
 
+    def count_labels(self, labels: Sequence[int], compared: int) -> None:
+        """Counts what records hold as labels.
+
+        Args:
+          labels: ids of classes; numbers, of which nothing is counted, where there are no names.
+          compared: of how many of them, the first, the texts are compared.
+        """
+        if not self.labelled or not self.label_names:
+            self.text_labels.extend([0] * compared)
+            return
+        label_counts = self.label_counts
+        for label in labels:
+            label_counts[label] += 1
+        self.text_labels.extend(labels[:compared])
+
     def present_labels(self) -> list[str]:
         """The labels that occur."""
         return [name for name, count in zip(self.label_names, self.label_counts) if count]
@@ -67,10 +84,54 @@ class LabelStatistics(SplitStatistics):
             contradictory = self.contradictions()
             if contradictory:
                 found.append(f"{name}: {contradictory} texts occur with different labels{self.compared}")
-            present = self.present_labels()
-            if len(present) == 1 and name == "train":
-                found.append(f"{name}: only the label '{present[0]}' occurs; a classifier cannot learn from one class")
+            if name == "train":
+                found += self._lacking()
         return found
+
+    def _lacking(self) -> list[str]:
+        """What cannot be learned from such training data."""
+        present = self.present_labels()
+        if len(present) > 1:
+            return []
+        return [f"train: only the label '{present[0]}' occurs; a classifier cannot learn from one class"]
+
+    def histogram(self) -> str:
+        """How often each label occurs."""
+        pairs = list(zip(self.label_names, self.label_counts))
+        shown = ", ".join(f"{name} {count:,} ({count / max(self.rows, 1):.1%})" for name, count in pairs[:_MOST_SHOWN])
+        return shown + (f", … ({len(pairs)} labels)" if len(pairs) > _MOST_SHOWN else "")
+
+
+class LabelSetStatistics(LabelStatistics):
+    """As `LabelStatistics`, where a text has any number of labels.
+
+    Attributes:
+      without: rows without any label.
+    """
+
+    def __init__(self, max_seq_length: int, label_names: Sequence[str]):
+        super().__init__(max_seq_length, label_names)
+        self.without = 0
+
+    def count_labels(self, labels: Sequence[bytes], compared: int) -> None:
+        """As there; a label is 1 or 0 for each name."""
+        self.text_labels.extend(hash(label) & 0x7FFFFFFF for label in labels[:compared])
+        if not self.labelled or not labels:
+            return
+        chosen = np.frombuffer(b"".join(labels), np.uint8).reshape(len(labels), -1)
+        self.label_counts = [count + int(more) for count, more in zip(self.label_counts, chosen.sum(axis=0, dtype=np.int64))]
+        self.without += int((~chosen.any(axis=1)).sum())
+
+    def _lacking(self) -> list[str]:
+        absent = [name for name, count in zip(self.label_names, self.label_counts) if not count]
+        always = [name for name, count in zip(self.label_names, self.label_counts) if count == self.rows]
+        found = [f"train: no row has the label '{absent[0]}'{_more(absent)}, which cannot be learned"] if absent else []
+        return [*found, *([f"train: every row has the label '{always[0]}'{_more(always)}, so it says nothing"] if always else [])]
+
+    def histogram(self) -> str:
+        """How often each label occurs, and how many a row has."""
+        mean = sum(self.label_counts) / max(self.rows, 1)
+        return f"{super().histogram()}; {mean:.2f} in a row, {self.without:,} rows without any"
 
 
 def comparison_warnings(statistics: dict[str, LabelStatistics]) -> list[str]:

@@ -3,8 +3,7 @@
 import numpy as np
 
 from bert_tf2.tasks.classification.label_scores import accepted_above
-
-USUAL = 0.5
+from bert_tf2.tasks.classification.options import USUAL_THRESHOLD
 
 
 def best_common_threshold(gold: np.ndarray, probabilities: np.ndarray) -> float:
@@ -34,11 +33,12 @@ def _best(gold: np.ndarray, probabilities: np.ndarray) -> float:
     """The threshold of the best F1; of equally good ones that which is nearest to 0.5."""
     lowest, both, accepted = accepted_above(gold, np.asarray(probabilities, np.float64))
     if not both[-1]:
-        return USUAL
+        return USUAL_THRESHOLD
     f1 = 2 * both / (accepted + both[-1])
     # Between two probabilities, so that another device's rounding does not turn a choice.
     next_lower = np.append(lowest[1:], 0.0)
     middle = (lowest + next_lower) / 2
-    thresholds = np.where((next_lower < USUAL) & (lowest >= USUAL), USUAL, np.where(middle > next_lower, middle, lowest))
+    thresholds = np.where(middle > next_lower, middle, lowest)
+    thresholds[(next_lower < USUAL_THRESHOLD) & (lowest >= USUAL_THRESHOLD)] = USUAL_THRESHOLD
     best = np.flatnonzero(f1 == f1.max())
-    return float(thresholds[best[np.argmin(np.abs(thresholds[best] - USUAL))]])
+    return float(thresholds[best[np.argmin(np.abs(thresholds[best] - USUAL_THRESHOLD))]])

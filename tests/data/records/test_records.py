@@ -128,7 +128,7 @@ def test_the_second_feature_naming_is_read():
 
 
 def test_regression_labels_and_weights():
-    specs = classification_features(regression=True, weighted=True)
+    specs = classification_features("number", weighted=True)
     values = record([1, 2], 2.5) | {"weight": 0.25}
     batch = parse_records(tf.constant([ExampleEncoder(specs).encode(values)]), specs)
     assert batch["label_ids"].dtype == tf.float32

@@ -7,7 +7,7 @@ import pytest
 
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.classification.files import write_predictions, write_test_results
-from bert_tf2.tasks.classification.task import ClassificationTask
+from bert_tf2.tasks.classification.outputs import softmax
 
 LOGITS = np.array([[2.0, 0.0], [-1.0, 3.0]], np.float32)
 
@@ -19,17 +19,18 @@ def read(path):
 
 def test_results_hold_one_row_of_probabilities_per_example(tmp_path):
     path = tmp_path / "test_results.tsv"
-    write_test_results(str(path), ClassificationTask(["no", "yes"]), LOGITS)
+    write_test_results(str(path), softmax(LOGITS))
     rows = [[float(cell) for cell in row] for row in read(path)]
     np.testing.assert_allclose(rows, np.exp(LOGITS) / np.exp(LOGITS).sum(1, keepdims=True), rtol=1e-6)
-    write_test_results(str(path), ClassificationTask(None), LOGITS[:, :1])
+    write_test_results(str(path), LOGITS[:, :1])
     assert [[float(cell) for cell in row] for row in read(path)] == [[2.0], [-1.0]]
 
 
 def test_predictions_name_everything(tmp_path):
     path = tmp_path / "predictions.tsv"
-    task = ClassificationTask(["no", "yes"])
-    write_predictions(str(path), task, LOGITS, example_ids=[10, 11], gold=np.array([0, 0]), texts=[("a\tb", "c\nd"), ("e", None)])
+    texts = [("a\tb", "c\nd"), ("e", None)]
+    of_labels = {"probabilities": softmax(LOGITS), "label_names": ["no", "yes"], "gold": ["no", "no"]}
+    write_predictions(str(path), ["no", "yes"], example_ids=[10, 11], texts=texts, **of_labels)
     rows = read(path)
     assert rows[0] == ["id", "text_a", "text_b", "label", "prediction", "probability_no", "probability_yes"]
     assert rows[1][:5] == ["10", "a b", "c d", "no", "no"]
@@ -39,12 +40,12 @@ def test_predictions_name_everything(tmp_path):
 
 def test_predictions_without_gold_and_text(tmp_path):
     path = tmp_path / "predictions.tsv"
-    write_predictions(str(path), ClassificationTask(None), LOGITS[:, :1], example_ids=[0, 1])
+    write_predictions(str(path), ["2", "-1"], example_ids=[0, 1])
     assert read(path) == [["id", "prediction"], ["0", "2"], ["1", "-1"]]
 
 
 def test_texts_that_are_not_the_records_are_refused(tmp_path):
     path = tmp_path / "predictions.tsv"
     with pytest.raises(UserError, match="2 records but 1 texts"):
-        write_predictions(str(path), ClassificationTask(["no", "yes"]), LOGITS, example_ids=[0, 1], texts=[("a", None)])
+        write_predictions(str(path), ["no", "yes"], example_ids=[0, 1], texts=[("a", None)])
     assert not path.exists()

@@ -3,8 +3,16 @@
 import numpy as np
 import pytest
 
-from bert_tf2.tasks.classification.pictures import MOST_DRAWN, _confusion, _drawable, draw_evaluation, most_confused
-from bert_tf2.tasks.classification.task import ClassificationTask
+from bert_tf2.tasks.classification.label_scores import LabelCounts
+from bert_tf2.tasks.classification.pictures import (
+    MOST_DRAWN,
+    _confusion,
+    _drawable,
+    draw_confusion,
+    draw_differences,
+    draw_label_scores,
+    most_confused,
+)
 
 
 def test_labels_that_no_font_holds_are_numbered_and_others_named():
@@ -45,24 +53,29 @@ def test_of_many_labels_the_most_confused_are_drawn():
 
 
 def test_any_label_can_be_drawn(tmp_path, caplog):
-    task = ClassificationTask([r"$\frac$", "好", "a_b^c"])
-    logits = np.eye(3, dtype=np.float32)
-    assert draw_evaluation(str(tmp_path), task, logits, np.arange(3)).endswith("confusion_matrix.png")
+    names, labels = [r"$\frac$", "好", "a_b^c"], np.arange(3)
+    assert draw_confusion(str(tmp_path), names, labels, labels).endswith("confusion_matrix.png")
+    assert draw_label_scores(str(tmp_path), names, LabelCounts.of_labels(labels, labels, 3)).endswith("label_scores.png")
     assert not caplog.records
 
 
 def test_a_picture_ends_no_run(tmp_path, caplog):
-    task = ClassificationTask(["no", "yes"])
     (tmp_path / "file").write_text("")
-    assert draw_evaluation(str(tmp_path / "file"), task, np.eye(2, dtype=np.float32), np.array([0, 1])) is None
+    assert draw_confusion(str(tmp_path / "file"), ["no", "yes"], np.array([0, 1]), np.array([0, 1])) is None
     assert "no picture of the predictions" in caplog.text
 
 
-@pytest.mark.parametrize("num_labels", [1, 2, 30])
+@pytest.mark.parametrize("num_labels", [2, 30])
 def test_pictures_are_written(tmp_path, num_labels):
     rng = np.random.default_rng(0)
-    task = ClassificationTask(None if num_labels == 1 else [f"label {i}" for i in range(num_labels)])
-    gold = rng.random(40).astype(np.float32) if num_labels == 1 else rng.integers(0, num_labels, 40)
-    path = draw_evaluation(str(tmp_path), task, rng.normal(size=(40, num_labels)), gold)
-    with open(path, "rb") as file:
-        assert file.read(8) == b"\x89PNG\r\n\x1a\n"
+    names = [f"label {i}" for i in range(num_labels)]
+    gold, predicted = rng.integers(0, num_labels, (2, 40))
+    values = rng.random(40).astype(np.float32)
+    paths = [
+        draw_confusion(str(tmp_path), names, gold, predicted),
+        draw_label_scores(str(tmp_path), names, LabelCounts.of_labels(gold, predicted, num_labels)),
+        draw_differences(str(tmp_path), values, rng.normal(size=40)),
+    ]
+    for path in paths:
+        with open(path, "rb") as file:
+            assert file.read(8) == b"\x89PNG\r\n\x1a\n"

@@ -148,3 +148,43 @@ def test_a_key_has_one_role_and_labels_more_than_one_row():
     with pytest.raises(UserError, match="train: 20 different labels in 20 rows, such as 'row 0'"):
         examples((["a"] * 20, names))
     assert examples((["a"] * 20, names), label_names=names)[1] == names
+
+
+SETS = [["joy", "love"], (), {"joy"}]
+
+
+def test_any_number_of_labels():
+    processor = InMemoryProcessor({"train": (TEXTS, SETS), "eval": (["odd"], [[" love ", "love"]])})
+    assert processor.is_multi_label
+    assert processor.get_labels() == ["joy", "love"]
+    assert [one.label for one in processor.get_train_examples()] == [("joy", "love"), (), ("joy",)]
+    assert [one.label for one in processor.get_dev_examples()] == [("love",)]
+    assert not InMemoryProcessor({"train": (TEXTS, LABELS)}).is_multi_label
+    assert InMemoryProcessor({"train": (TEXTS, [[3], [10, 3], []])}).get_labels() == ["3", "10"]
+    ragged = tf.data.Dataset.from_generator(
+        lambda: zip(TEXTS, map(list, SETS)), output_signature=(tf.TensorSpec((), tf.string), tf.TensorSpec((None,), tf.string))
+    )
+    assert examples(ragged)[0][0][2] == ("joy", "love")
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "message"),
+    [
+        (["joy", ["joy"], []], [], "train: labels[1] is one list; where texts have any number of labels, each has a list of"),
+        (np.eye(3), [], "train: labels[0] is one array; where texts"),
+        ([["joy"], [""], ["love"]], [], "train: labels[1][0] is empty"),
+        ([["joy"], [0.5], ["love"]], [], "train: labels[1][0] must be a name or a whole number; got 0.5"),
+        ([["joy"], [["joy"]], []], [], "train: labels[1][0] is one list"),
+        ([["joy"], [], []], [], "classification needs at least 2 labels; the data holds 'joy' only"),
+        ([[], [], []], [], "classification needs at least 2 labels"),
+        (
+            [["joy"], ["lov"], []],
+            ["joy", "love"],
+            "train: labels[1] holds 'lov', which is none of the labels: joy, love. Did you",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_list_of_labels_is_said_with_its_index(labels, names, message):
+    with pytest.raises(UserError) as caught:
+        InMemoryProcessor({"train": (TEXTS, labels)}, names)
+    assert message in str(caught.value)

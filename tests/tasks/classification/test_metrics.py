@@ -17,6 +17,7 @@ def test_classification_metrics_equal_scikit_learn(num_labels, seed):
     predicted = np.where(rng.random(200) < 0.6, gold, rng.integers(0, num_labels, 200))
     assert metrics.accuracy(gold, predicted) == pytest.approx(sklearn.metrics.accuracy_score(gold, predicted))
     assert metrics.macro_f1(gold, predicted) == pytest.approx(sklearn.metrics.f1_score(gold, predicted, average="macro"))
+    assert metrics.weighted_f1(gold, predicted) == pytest.approx(sklearn.metrics.f1_score(gold, predicted, average="weighted"))
     assert metrics.matthews_corrcoef(gold, predicted) == pytest.approx(sklearn.metrics.matthews_corrcoef(gold, predicted))
     assert np.array_equal(
         metrics.confusion_matrix(gold, predicted, num_labels), sklearn.metrics.confusion_matrix(gold, predicted)
@@ -86,6 +87,6 @@ def test_what_says_nothing_is_told_with_the_reason():
 
 def test_unknown_metric_suggests_the_nearest():
     with pytest.raises(UserError, match="Did you mean 'accuracy'"):
-        metrics.select(["acuracy"], is_regression=False)
+        metrics.select(["acuracy"], metrics.CLASSIFICATION)
     with pytest.raises(UserError, match="unknown regression metric 'accuracy'"):
-        metrics.select(["accuracy"], is_regression=True)
+        metrics.select(["accuracy"], metrics.REGRESSION)

@@ -62,9 +62,9 @@ def run(tmp_path, tiny_vocab_file):
     return run
 
 
-def batch_of(path, regression=False, weighted=False, compression=""):
+def batch_of(path, labels="class", weighted=False, compression=""):
     rows = list(tf.data.TFRecordDataset(path, compression).as_numpy_iterator())
-    parsed = parse_records(tf.constant(rows), classification_features(regression=regression, weighted=weighted))
+    parsed = parse_records(tf.constant(rows), classification_features(labels, weighted=weighted))
     return {name: value.numpy().tolist() for name, value in parsed.items()}
 
 
@@ -104,12 +104,53 @@ def test_padded_and_compressed_records(run, tmp_path, gzip):
 def test_regression_and_weights(run, tmp_path):
     processor = Processor([example("a", "2.5", weight=0.5), example("b", -1)], is_regression=True, weight_key="w", labels=None)
     prepared = run(processor)
-    train = batch_of(tmp_path / "out" / "train.tf_record", regression=True, weighted=True)
+    train = batch_of(tmp_path / "out" / "train.tf_record", "number", weighted=True)
     assert (train["label_ids"], train["weight"]) == ([2.5, -1], [0.5, 1])
     meta_data = prepared.meta_data
     assert (meta_data.task_type, meta_data.label_type, meta_data.num_labels) == ("bert_regression", "float", None)
     assert meta_data.has_sample_weights
     assert meta_data.metrics == ("pearson", "spearman")
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_any_number_of_labels(run, tmp_path, padded):
+    rows = [example("a", ["yes", "no"]), example("b", [], weight=0.5), example("c", ("so-so ",)), example("a", ["no"])]
+    labels = {"labels": ("no", "yes", "so-so"), "is_multi_label": True, "weight_key": "w"}
+    hidden = [example("d", None), example("e", None)]
+    prepared = run(Processor(rows, test=hidden, **labels), ("train", "test"), pad_to_max_length=padded)
+    train = batch_of(tmp_path / "out" / "train.tf_record", "set", weighted=True)
+    assert train["label_ids"] == [[1, 1, 0], [0, 0, 0], [0, 0, 1], [1, 0, 0]]
+    assert train["weight"] == [1, 0.5, 1, 1]
+    assert batch_of(tmp_path / "out" / "test.tf_record", "set", weighted=True)["label_ids"] == [[0, 0, 0]] * 2
+    meta_data = prepared.meta_data
+    assert (meta_data.task_type, meta_data.num_labels, meta_data.extra) == ("bert_multi_label", 3, {"test_has_labels": False})
+    assert "train: 1 texts occur with different labels" in prepared.warnings
+    counts = prepared.splits[0].statistics
+    assert counts.label_counts == [2, 1, 1]
+    assert counts.histogram() == "no 2 (50.0%), yes 1 (25.0%), so-so 1 (25.0%); 1.00 in a row, 1 rows without any"
+    # The features of google-research/goemotions: as many values as there are labels.
+    (first, *_) = tf.data.TFRecordDataset(str(tmp_path / "out" / "train.tf_record")).as_numpy_iterator()
+    assert list(tf.train.Example.FromString(first).features.feature["label_ids"].int64_list.value) == [1, 1, 0]
+
+
+def test_labels_of_a_set_that_are_none_are_bad_rows(run):
+    labels = {"labels": ("no", "yes"), "is_multi_label": True}
+    for wrong, message in ((["maybe"], "unknown label 'maybe'"), ("yes", "the labels must be a list of names; got 'yes'")):
+        rows = [example("a", ["yes"]), example("b", wrong, origin=("t.tsv", 2)), example("c", ["no"])]
+        with pytest.raises(UserError, match=rf"t\.tsv:2: {message}"):
+            run(Processor(rows, **labels))
+        prepared = run(Processor(rows, **labels), skip_bad_rows=True)
+        assert prepared.meta_data.sizes["train"] == 2
+        assert prepared.splits[0].statistics.label_counts == [1, 1]
+
+
+def test_labels_that_say_nothing_are_told_of(run):
+    rows = [example("a", ["yes"]), example("b", ["yes", "no"])]
+    labels = {"labels": ("no", "yes", "maybe"), "is_multi_label": True}
+    warnings = run(Processor(rows, [example("c", ["maybe"])], **labels), ("train", "eval")).warnings
+    assert "train: no row has the label 'maybe', which cannot be learned" in warnings
+    assert "train: every row has the label 'yes', so it says nothing" in warnings
+    assert "eval: the label 'maybe' never occurs in train" in warnings
 
 
 def test_mnli_writes_the_mismatched_sets_beside_the_matched(run, tmp_path):
@@ -277,7 +318,7 @@ def test_hidden_numbers_of_a_test_set(run, tmp_path, labels, has_labels):
     train = [example("a", 1), example("b", 2)]
     prepared = run(Processor(train, test=test, is_regression=True, labels=None), ("train", "test"))
     assert prepared.meta_data.extra["test_has_labels"] is has_labels
-    written = batch_of(tmp_path / "out" / "test.tf_record", regression=True)["label_ids"]
+    written = batch_of(tmp_path / "out" / "test.tf_record", "number")["label_ids"]
     assert written == ([float(label) for label in labels] if has_labels else [0, 0])
     with pytest.raises(UserError, match="label 'n/a' is not a number"):
         run(Processor(train, test=[example("c", 1), example("d", "n/a")], is_regression=True, labels=None), ("train", "test"))

@@ -1,0 +1,190 @@
+"""What the kinds of classification share at the model's end: a head on the pooled output, files of predictions, exports."""
+
+import abc
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from bert_tf2.data.records.metadata import MetaData
+from bert_tf2.data.records.parsing import parse_records
+from bert_tf2.data.records.record_set import RecordSet
+from bert_tf2.errors import UserError
+from bert_tf2.models.encoder import INPUT_NAMES
+from bert_tf2.progress import during
+from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Export, Task
+from bert_tf2.tasks.classification.features import Labels, classification_features
+from bert_tf2.tasks.classification.files import write_predictions, write_test_results
+from bert_tf2.tasks.exports import text_export, token_ids_export
+from bert_tf2.tasks.pooled_head import classification_head
+
+logger = logging.getLogger(__name__)
+
+
+class TextTask(Task):
+    """Logits for a text or a pair of texts, and what they say.
+
+    Args:
+      num_labels: number of logits C.
+      labels: what records hold; see `classification_features`.
+      dropout_rate: dropout on the pooled output while training.
+      initializer_range: standard deviation of the truncated normal that the head's kernel starts from.
+      has_sample_weights: records carry a `weight`.
+
+    Attributes:
+      label_list: label names in id order; empty for numbers.
+    """
+
+    heads = ("classifier",)
+    on_pooler = True
+    # The head looks at the pooled output only.
+    output_range = 1
+    label_list: Sequence[str] = ()
+
+    def __init__(
+        self,
+        num_labels: int,
+        labels: Labels,
+        dropout_rate: float,
+        initializer_range: float,
+        has_sample_weights: bool,
+    ):
+        self.num_labels = num_labels
+        self.features = classification_features(labels, weighted=has_sample_weights)
+        self._dropout_rate = dropout_rate
+        self._initializer_range = initializer_range
+        self._told: set[str] = set()
+
+    def build_model(self, encoder: tf_keras.Model) -> tf_keras.Model:
+        """Puts dropout and the head on the encoder's pooled output; the model maps the encoder's inputs to logits [B, C]."""
+        inputs = {name: tf_keras.Input((None,), dtype=tf.int32, name=name) for name in INPUT_NAMES}
+        pooled_output = encoder(inputs)["pooled_output"]
+        logits = classification_head(pooled_output, self.num_labels, self._dropout_rate, self._initializer_range)
+        return tf_keras.Model(inputs=inputs, outputs=logits, name="bert_classifier")
+
+    def loss(self, outputs: tf.Tensor, batch: Batch, denominators: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Weighted mean of the examples' losses; see `bert_tf2.tasks.base.Task.loss`."""
+        losses = self.losses(outputs, batch["label_ids"])
+        return tf.math.divide_no_nan(tf.reduce_sum(losses * batch["example_weight"]), denominators["example_weight"])
+
+    @abc.abstractmethod
+    def losses(self, logits: tf.Tensor, label_ids: tf.Tensor) -> tf.Tensor:
+        """The loss of each example float32 [B], from logits [B, C] and what the records hold as labels."""
+
+    def predictions(self, outputs: tf.Tensor, batch: Batch) -> Batch:
+        """Logits [B, C] float32, the gold `label_ids` and `example_id` int64 [B], -1 where the records have none."""
+        return {"logits": outputs, "label_ids": batch["label_ids"], "example_id": batch["example_id"]}
+
+    def check_records(self, records: RecordSet) -> None:
+        """Checks that every label is one the model has an output for, or a finite number.
+
+        Raises:
+          UserError: a label is not.
+        """
+        _check_labels(records, self)
+
+    @abc.abstractmethod
+    def wrong_labels(self, label_ids: np.ndarray) -> np.ndarray:
+        """Which records' labels the model has no output for: bool [N]."""
+
+    @property
+    @abc.abstractmethod
+    def rule_of_labels(self) -> str:
+        """What a label must be, for messages."""
+
+    @abc.abstractmethod
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """What the logits [N, C] say: probabilities, or numbers, float64 [N, C]."""
+
+    @abc.abstractmethod
+    def readable_predictions(self, logits: np.ndarray) -> list[str]:
+        """What is predicted, as people read it."""
+
+    @abc.abstractmethod
+    def readable_labels(self, label_ids: np.ndarray) -> list[str]:
+        """Gold labels in the same words."""
+
+    def evaluation_files(self, examples: ExampleSet) -> list[str]:
+        """Predictions with gold labels."""
+        return [examples.named("eval_predictions.tsv")]
+
+    def write_evaluation(self, directory: str, outcome: Collected, examples: ExampleSet) -> None:
+        """Writes `eval_predictions.tsv`."""
+        (name,) = self.evaluation_files(examples)
+        self._write_predictions(os.path.join(directory, name), outcome, True, None)
+
+    def prediction_files(self, examples: ExampleSet) -> list[str]:
+        """Google's file, and ours with names."""
+        return [examples.named("test_results.tsv"), examples.named("predictions.tsv")]
+
+    def write_predictions(self, directory: str, outcome: Collected, examples: ExampleSet) -> None:
+        """Writes `test_results.tsv` as google-research/bert does, and `predictions.tsv`."""
+        results, predictions = (os.path.join(directory, name) for name in self.prediction_files(examples))
+        write_test_results(results, self.probabilities(outcome["logits"]))
+        # Evaluation data that is predicted is at hand; of test data people look at the texts.
+        has_texts = examples.texts is not None and examples.name.startswith("test")
+        self._write_predictions(
+            predictions, outcome, examples.is_labelled, examples.texts(outcome["example_id"]) if has_texts else None
+        )
+
+    def _write_predictions(self, path: str, outcome: Collected, is_labelled: bool, texts: Any) -> None:
+        write_predictions(
+            path,
+            self.readable_predictions(outcome["logits"]),
+            example_ids=outcome["example_id"],
+            probabilities=self.probabilities(outcome["logits"]) if self.label_list else None,
+            label_names=self.label_list,
+            gold=self.readable_labels(outcome["label_ids"]) if is_labelled else None,
+            texts=texts,
+        )
+
+    def exports(self, model: tf_keras.Model, tokenizer: Any, meta: MetaData) -> dict[str, Export]:
+        """Token ids in, logits out; where a tokenizer is at hand also text in, labels and probabilities out."""
+        found = {"": token_ids_export(model, self.serving_outputs)}
+        if tokenizer is None:
+            return found
+        from bert_tf2.text.in_graph import InGraphTokenizer
+
+        tokenize = InGraphTokenizer(tokenizer, meta.max_seq_length)
+        return found | {"_text": text_export(model, tokenize, self.readable_outputs, meta.has_pairs)}
+
+    def serving_outputs(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The model garden's signature: the logits [B, C] under `sentence_prediction`."""
+        return {"sentence_prediction": outputs}
+
+    @abc.abstractmethod
+    def readable_outputs(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What the raw-text export answers."""
+
+    def shown(self, scores: dict[str, float]) -> str:
+        """Scores in one line for the log, without those of single labels."""
+        return super().shown({name: value for name, value in scores.items() if "/" not in name})
+
+    def _tell_once(self, doubts: Iterable[str]) -> None:
+        for doubt in doubts:
+            if doubt not in self._told:
+                logger.warning("%s", doubt)
+                self._told.add(doubt)
+
+
+def tiled_names(label_list: Sequence[str], outputs: tf.Tensor) -> tf.Tensor:
+    """The label names string [B, C] that outputs [B, C] belong to."""
+    return tf.tile(tf.constant(list(label_list))[tf.newaxis, :], [tf.shape(outputs)[0], 1])
+
+
+@during("checking records")
+def _check_labels(records: RecordSet, task: TextTask) -> None:
+    spec = [spec for spec in records.specs if spec.name == "label_ids"]
+    serialized = [records.read(row) for row in range(len(records))]
+    labels = parse_records(tf.constant(serialized), spec)["label_ids"].numpy()
+    wrong = task.wrong_labels(labels)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise UserError(
+            f"{records.location(row)}: label_ids {task.rule_of_labels}; got {labels[row]} ({int(wrong.sum())} of {len(labels)} "
+            "records); prepare the data again"
+        )
