@@ -39,7 +39,7 @@ class ExampleSet:
     records: RecordSet
     is_labelled: bool = True
     source: Any = None
-    texts: Callable[[Sequence[int]], list[tuple[str, str | None]]] | None = None
+    texts: Callable[[Sequence[int] | np.ndarray], list[tuple[str, str | None]]] | None = None
     origin: str = ""
     prefix: str = ""
     suffix: str = ""

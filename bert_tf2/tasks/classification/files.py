@@ -17,7 +17,7 @@ def write_predictions(
     path: str,
     predicted: Sequence[str],
     *,
-    example_ids: Sequence[object],
+    example_ids: Sequence[object] | np.ndarray,
     probabilities: np.ndarray | None = None,
     label_names: Sequence[str] = (),
     gold: Sequence[str] | None = None,

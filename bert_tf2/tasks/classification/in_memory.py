@@ -88,7 +88,7 @@ class InMemoryProcessor(DataProcessor):
         labels = self._splits[split][1]
         return [name for label in labels for name in label] if self.is_multi_label else labels
 
-    def get_processor_name(self) -> str:
+    def name(self) -> str:
         return "in memory"
 
     def get_labels(self) -> list[str]:
@@ -204,8 +204,8 @@ def _dataset_columns(name: str, data: Any, columns: Mapping[str, str | None]) ->
         data = data.unbatch()
         spec = data.element_spec
     take = _reader(name, spec, columns)
-    rows = [take(row) for row in data.as_numpy_iterator()]
-    rows = [[_plain(f"{name}[{i}]", value) for value in row] for i, row in enumerate(rows)]
+    taken = enumerate(map(take, data.as_numpy_iterator()))
+    rows = [[_plain(f"{name}[{i}]", value) for value in row] for i, row in taken]
     texts = [first if second is None else (first, second) for first, second, _, _ in rows]
     weights = [weight for *_, weight in rows]
     return texts, [row[2] for row in rows], None if all(weight is None for weight in weights) else weights
@@ -238,7 +238,7 @@ def _reader(name: str, spec: Any, columns: Mapping[str, str | None]) -> Callable
 
 def _keys(name: str, options: Sequence[str], columns: Mapping[str, str | None], spec: Mapping[str, Any]) -> list[str | None]:
     """The keys that options name, or usual ones of those that are nothing else."""
-    given = {option: columns[option] for option in options if columns.get(option) is not None}
+    given = {option: key for option in options if (key := columns.get(option)) is not None}
     check_roles(f"{name}: ", {option: (key, key) for option, key in given.items()})
     others = {key: value for key, value in spec.items() if key not in given.values()}
     return [_key(name, option, given.get(option), spec if option in given else others) for option in options]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bert_tf2.data.records.metadata import CLASSIFICATION, MULTI_LABEL, REGRESSION
 from bert_tf2.errors import UserError
+from bert_tf2.options import Options
 from bert_tf2.tasks.classification.options import (
     PER_LABEL,
     ClassificationDataOptions,
@@ -33,7 +34,7 @@ class Classification(Kind):
     """One label of several for a text or a pair."""
 
     task_type = CLASSIFICATION
-    data_options = ClassificationDataOptions
+    data_options: type[Options] = ClassificationDataOptions
 
     def needed(self, options: Any) -> dict[str, str]:
         """Own files with their outputs, or a task with its directory."""
@@ -61,7 +62,7 @@ class Classification(Kind):
         """See `ClassificationPreparation`."""
         processor = processor_of(options, () if trained is None else trained.label_list)
         if trained is not None:
-            processor.metrics = list(trained.metrics) or None
+            processor.metrics = trained.metrics or None
         return preparation_of(processor, options, tokenizer)
 
     def task(self, meta: "MetaData", config: "BertConfig", options: Any) -> "Task":
@@ -141,7 +142,8 @@ def for_predictions(meta: "MetaData", config: "BertConfig") -> "TextTask":
     """The task of a trained model, to predict with. Its thresholds, where it has any, are those that were found, if they are
     (`Task.tuning`)."""
     options = types.SimpleNamespace(best_metric=None, label_threshold=PER_LABEL)
-    return kind_of(meta.task_type).task(meta, config, options)
+    task: Any = kind_of(meta.task_type).task(meta, config, options)
+    return task
 
 
 def _settings(meta: "MetaData", config: "BertConfig", options: Any) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class LabelCounts:
     @classmethod
     def of_sets(cls, gold: np.ndarray, predicted: np.ndarray) -> "LabelCounts":
         """Of any number of labels for each text: bool [N, C]."""
-        return cls(*(np.sum(chosen, axis=0, dtype=np.int64) for chosen in (gold & predicted, predicted, gold)))
+        return cls(*(np.asarray(chosen.sum(axis=0, dtype=np.int64)) for chosen in (gold & predicted, predicted, gold)))
 
     def present(self) -> "LabelCounts":
         """The labels that are gold or predicted at least once."""

@@ -13,7 +13,7 @@ def label_set_sections(
     gold: np.ndarray,
     probabilities: np.ndarray,
     thresholds: np.ndarray,
-    example_ids: Sequence[object],
+    example_ids: Sequence[object] | np.ndarray,
     texts: Sequence[Text] | None = None,
 ) -> list[tuple[str, str]]:
     """Headings and Markdown for `bert_tf2.training.report.write_report`.
@@ -64,4 +64,4 @@ def _furthest(names: Sequence[str], gold: np.ndarray, probabilities: np.ndarray,
 
 
 def _listed(names: Sequence[str], labels: np.ndarray) -> str:
-    return ", ".join(escaped(names[label]) for label in np.flatnonzero(labels)) or "–"
+    return ", ".join(escaped(names[label]) for label in np.flatnonzero(labels).tolist()) or "–"

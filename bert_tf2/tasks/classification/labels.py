@@ -111,7 +111,8 @@ def why_unlabelled(
     Returns:
       The reason, empty where no row has a label.
     """
-    known, place, values, any_known, rows = set(label_names), "", [], False, 0
+    known, place, any_known, rows = set(label_names), "", False, 0
+    values: list[Any] = []
     for example in examples:
         rows += 1
         value: Any = None if example.label is None else str(example.label).strip()
@@ -142,7 +143,7 @@ def why_no_sets(examples: Iterable[InputExample], label_names: Collection[str], 
         if names and not complaint and known.issuperset(names):
             return None
         if (names or complaint) and not place:
-            shown = example.label if isinstance(example.label, str) else ",".join(map(str, example.label or ()))
+            shown = example.label if isinstance(example.label, str) else ",".join(map(str, example.label or ()))  # type: ignore[arg-type]  # a set of labels is no number
             place = f"'{shown[:60]}' ({example.where()})"
     return f"no row has labels of the model; the first that has something is {place}" if place else ""
 

@@ -167,7 +167,7 @@ class MultiLabelTask(TextTask):
         return self.readable_labels(self.probabilities(logits) >= self.thresholds)
 
     def readable_labels(self, label_ids: np.ndarray) -> list[str]:
-        return [joined([self.label_list[label] for label in np.flatnonzero(row)], self.label_list) for row in label_ids]
+        return [joined([self.label_list[label] for label in np.flatnonzero(row).tolist()], self.label_list) for row in label_ids]
 
     def readable_outputs(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """What the raw-text export answers: `chosen` bool [B, C], whether `probabilities` float32 [B, C] reach `thresholds`, and

@@ -109,7 +109,7 @@ def _confusion(matrix: np.ndarray, names: Sequence[str]) -> Any:
     what = "label" if any(text != str(label) for text, label in zip(short, chosen)) else "label's number (report.md names them)"
     axes.set(xlabel=f"predicted {what}", ylabel=f"gold {what}", title=title)
     # A label is not mathematics, whatever dollar signs it holds.
-    text = {"parse_math": False, "fontfamily": fonts, "fontsize": 10 if number <= 12 else 8}
+    text: dict[str, Any] = {"parse_math": False, "fontfamily": fonts, "fontsize": 10 if number <= 12 else 8}
     slanted = number > 4 and any(len(name) > 2 for name in short)
     axes.set_xticks(ticks, short, rotation=45 if slanted else 0, ha="right" if slanted else "center", **text)
     axes.set_yticks(ticks, short, **text)
@@ -122,7 +122,7 @@ def _confusion(matrix: np.ndarray, names: Sequence[str]) -> Any:
     return figure
 
 
-def _drawable(names: Sequence[str], ids: Sequence[int]) -> tuple[list[str], list[str]]:
+def _drawable(names: Sequence[str], ids: Sequence[int] | np.ndarray) -> tuple[list[str], list[str]]:
     """What stands for the names, and the font families it is drawn with.
 
     A name whose signs are in no installed font would be a row of boxes: its id stands for it.

@@ -35,7 +35,9 @@ class ClassificationPreparation(Preparation):
     """
 
     def __init__(self, processor: DataProcessor, data_dir: str | None, tokenizer: Any, max_seq_length: int = 128):
-        self.processor, self.data_dir, self.tokenizer, self.max_seq_length = processor, data_dir, tokenizer, max_seq_length
+        self.processor, self.tokenizer, self.max_seq_length = processor, tokenizer, max_seq_length
+        # A processor of one's own files is handed none.
+        self.data_dir: Any = data_dir
         self.is_regression, self.weighted = processor.is_regression, bool(processor.weight_key)
         self.labels = [] if self.is_regression else check_labels(processor)
         self.form: Labels = "number" if self.is_regression else "set" if processor.is_multi_label else "class"
@@ -64,7 +66,7 @@ class ClassificationPreparation(Preparation):
             if isinstance(given, dict):
                 found |= self._by_language(given, wanted[name])
             else:
-                again = functools.partial(method, data_dir)
+                again: Callable[[], Any] = functools.partial(method, data_dir)
                 found[name] = self._read(name, again if given is None else _readable_again(given, again))
             found |= {further: self._read(further, read) for further, read in extra.items() if further.startswith(f"{name}_")}
         return found
@@ -78,7 +80,8 @@ class ClassificationPreparation(Preparation):
             )
 
         def again(language: str) -> Iterable[InputExample]:
-            return self.processor.get_test_examples(self.data_dir)[language]
+            by_language: Any = self.processor.get_test_examples(self.data_dir)
+            return by_language[language]
 
         return {
             f"test_{language}": self._read(f"test_{language}", _readable_again(examples, functools.partial(again, language)))

@@ -17,7 +17,7 @@ def label_sections(
     names: Sequence[str],
     gold: np.ndarray,
     probabilities: np.ndarray,
-    example_ids: Sequence[object],
+    example_ids: Sequence[object] | np.ndarray,
     texts: Sequence[Text] | None = None,
 ) -> list[tuple[str, str]]:
     """Headings and Markdown for `bert_tf2.training.report.write_report`, where each text has one label.
@@ -44,7 +44,7 @@ def label_sections(
 
 
 def difference_sections(
-    gold: np.ndarray, predicted: np.ndarray, example_ids: Sequence[object], texts: Sequence[Text] | None = None
+    gold: np.ndarray, predicted: np.ndarray, example_ids: Sequence[object] | np.ndarray, texts: Sequence[Text] | None = None
 ) -> list[tuple[str, str]]:
     """As `label_sections`, where each text has a number: gold and predicted ones [N]."""
     residuals = np.asarray(predicted, np.float64) - np.asarray(gold, np.float64)
@@ -78,7 +78,7 @@ def table_of_examples(
     chosen: np.ndarray,
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],
-    example_ids: Sequence[object],
+    example_ids: Sequence[object] | np.ndarray,
     texts: Sequence[Text] | None,
 ) -> str:
     """A row for each of the chosen examples: its id, cells and text."""

@@ -50,12 +50,13 @@ class SplitEncoder:
         self._count_unknown = unknown_counter(tokenizer)
         self._serialize = _serializer(split.encoder, max_seq_length, labels == "number", weighted)
         self._known_label = self._counts.label_ids.get
+        self._read_label: Callable[[Any], tuple[Any, str | None]]
         if labels == "set":
             self._known_label, self._read_label = _not_known, set_reader(self._counts.label_ids, read_sets)
         else:
             self._read_label = label_reader(self._counts, labels == "number")
         if not self._counts.labelled:
-            nothing = bytes(len(self._counts.label_names)) if labels == "set" else 0
+            nothing: bytes | int = bytes(len(self._counts.label_names)) if labels == "set" else 0
             self._known_label, self._read_label = _not_known, lambda label: (nothing, None)
 
     def __call__(self, examples: Sequence[InputExample]) -> list[bytes]:
@@ -73,7 +74,8 @@ class SplitEncoder:
         for example, (payload, length, first, cut) in zip(examples, encoded):
             row += 1
             text_a, text_b, name = example.text_a, example.text_b, example.label
-            label, complaint, weight = known_label(name), None, 1
+            label, complaint = known_label(name), None
+            weight: float = 1
             if label is None:
                 label, complaint = read_label(name)
             if weighted:
@@ -133,7 +135,7 @@ def _serializer(
 
     @functools.lru_cache(_MOST_KEPT)
     def without_tokens(length: int, label: int | bytes | None) -> bytes:
-        fixed = {"input_mask": ones[:length], "is_real_example": 1}
+        fixed: dict[str, Any] = {"input_mask": ones[:length], "is_real_example": 1}
         return encoder.entries(fixed if is_regression else fixed | {"label_ids": label})
 
     def serialize(payloads: Sequence[bytes], rows: Sequence[tuple]) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class LabelStatistics(SplitStatistics):
         """Whether the inputs are pairs; None where some are."""
         return bool(self.pairs) if self.pairs in (0, self.rows) else None
 
-    def count_labels(self, labels: Sequence[int], compared: int) -> None:
+    def count_labels(self, labels: Sequence[Any], compared: int) -> None:
         """Counts what records hold as labels.
 
         Args:
@@ -113,7 +114,7 @@ class LabelSetStatistics(LabelStatistics):
         super().__init__(max_seq_length, label_names)
         self.without = 0
 
-    def count_labels(self, labels: Sequence[bytes], compared: int) -> None:
+    def count_labels(self, labels: Sequence[Any], compared: int) -> None:
         """As there; a label is 1 or 0 for each name."""
         self.text_labels.extend(hash(label) & 0x7FFFFFFF for label in labels[:compared])
         if not self.labelled or not labels:
@@ -146,7 +147,9 @@ def comparison_warnings(statistics: dict[str, LabelStatistics]) -> list[str]:
         found += overlap_warning(name, other, train)
         kinds = {False: "single texts", True: "pairs of texts"}
         if None not in (train.has_pairs, other.has_pairs) and train.has_pairs != other.has_pairs:
-            found.append(f"{name}: {kinds[other.has_pairs]}, but train holds {kinds[train.has_pairs]}; give both alike")
+            found.append(
+                f"{name}: {kinds[bool(other.has_pairs)]}, but train holds {kinds[bool(train.has_pairs)]}; give both alike"
+            )
         unseen = [label for label in other.present_labels() if label not in train.present_labels()] if other.labelled else []
         if unseen:
             found.append(f"{name}: the label '{unseen[0]}'{_more(unseen)} never occurs in train")

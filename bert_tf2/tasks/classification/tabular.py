@@ -53,13 +53,13 @@ class TabularProcessor(DataProcessor):
         self.notices = [source.file.notice for source in self._sources.values() if source.file.notice]
 
     @property
-    def is_multi_label(self) -> bool:
+    def is_multi_label(self) -> bool:  # type: ignore[override]  # rows are read when it is asked, not before
         """Whether a row has any number of labels; where that is not said, or not what is between them, all rows are read."""
         if not self._collected.is_settled and not self.options.label_columns:
             self._labels = self._collect_labels()
         return bool(self._collected.is_multi_label)
 
-    def get_processor_name(self) -> str:
+    def name(self) -> str:
         source = next(iter(self._sources.values()), None)
         return os.path.splitext(os.path.basename(source.path))[0] if source else "tabular"
 
@@ -103,9 +103,9 @@ class TabularProcessor(DataProcessor):
         optional = _optional(split)
         label_columns = self._find_label_columns(columns, split)
         found = columns.find_all(given, optional, label_columns)
-        for place, name in zip(label_columns, options.label_columns):
-            roles = {option: (given[option], found[option]) for option in given if given[option] is not None}
-            check_roles(f"{where}: ", {**roles, "label_columns": (name, place)})
+        for place, label in zip(label_columns, options.label_columns):
+            roles = {option: (name, found[option]) for option, name in given.items() if name is not None}
+            check_roles(f"{where}: ", {**roles, "label_columns": (label, place)})
         for option, what in (("text_column", "text"), ("label_column", "label")):
             if option in found and found[option] is None and option not in optional:
                 raise UserError(
@@ -136,7 +136,7 @@ class TabularProcessor(DataProcessor):
                     f"{columns.where}: --label_columns takes names of the header, by which the labels are called; got the place "
                     f"{name}"
                 )
-        return () if missing else tuple(found)
+        return () if missing else tuple(place for place in found if place is not None)
 
     def _fits(self, split: str, rows: list[list[str]]) -> bool | None:
         """Whether rows of cells, the first ones of a file, hold the columns; None where only some are missing that may be."""
@@ -225,7 +225,7 @@ class TabularProcessor(DataProcessor):
             if not number and not is_known:
                 found.refuse_unique(source.path)
         if is_known:
-            return self._labels
+            return self._labels or []
         if found.notice:
             self.notices.append(found.notice)
         path = next(iter(self._sources.values())).path

@@ -3,7 +3,7 @@
 import abc
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -126,10 +126,9 @@ class TextTask(Task):
         results, predictions = (os.path.join(directory, name) for name in self.prediction_files(examples))
         write_test_results(results, self.probabilities(outcome["logits"]))
         # Evaluation data that is predicted is at hand; of test data people look at the texts.
-        has_texts = examples.texts is not None and examples.name.startswith("test")
-        self._write_predictions(
-            predictions, outcome, examples.is_labelled, examples.texts(outcome["example_id"]) if has_texts else None
-        )
+        texts = examples.texts if examples.name.startswith("test") else None
+        of_examples = None if texts is None else texts(outcome["example_id"])
+        self._write_predictions(predictions, outcome, examples.is_labelled, of_examples)
 
     def _write_predictions(self, path: str, outcome: Collected, is_labelled: bool, texts: Any) -> None:
         write_predictions(
@@ -160,7 +159,7 @@ class TextTask(Task):
     def readable_outputs(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """What the raw-text export answers."""
 
-    def shown(self, scores: dict[str, float]) -> str:
+    def shown(self, scores: Mapping[str, float]) -> str:
         """Scores in one line for the log, without those of single labels."""
         return super().shown({name: value for name, value in scores.items() if "/" not in name})
 
