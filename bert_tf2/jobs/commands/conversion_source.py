@@ -25,6 +25,7 @@ from bert_tf2.model_directory.model_files import CONFIG_NAMES, HUGGING_FACE_CONF
 from bert_tf2.models.checkpoints.hugging_face import labels_in
 from bert_tf2.models.config import BertConfig
 from bert_tf2.tasks.kind import kinds
+from bert_tf2.tasks.multiple_choice.facts import ChoiceFacts
 from bert_tf2.tasks.tagging.facts import TaggingFacts, facts_of
 from bert_tf2.tasks.tagging.schemes import recognise
 from bert_tf2.text.normalization import Normalization
@@ -51,6 +52,7 @@ class ConversionSource:
       label_names: of a classifier, in the order of their ids; empty where they are not known.
       problem_type: of a classifier, as Hugging Face's `config.json` gives it; None where that goes by the number of classes.
       tagging: what the metadata say of tagged words, or what the labels tell of it; None for a model that tags none.
+      choices: what the metadata say of questions with choices; None for a model that answers none.
     """
 
     config: BertConfig
@@ -59,11 +61,12 @@ class ConversionSource:
     label_names: tuple[str, ...]
     problem_type: str | None
     tagging: TaggingFacts | None = None
+    choices: ChoiceFacts | None = None
 
     @property
     def kind(self) -> str | None:
         """What the model is converted as; None for what its heads say."""
-        return None if self.tagging is None else "tagger"
+        return "tagger" if self.tagging is not None else None if self.choices is None else "multiple_choice"
 
     def files_beside(self, classes: int | None) -> dict[str, bytes]:
         """What to put beside a TensorFlow checkpoint, so that it can be used and converted back: contents by name.
@@ -93,6 +96,9 @@ class ConversionSource:
                 extra=dataclasses.asdict(self.tagging),
                 **facts,
             )
+        if self.choices is not None:
+            length, extra = self.config.max_position_embeddings, self.choices.to_json()
+            return MetaData(kinds.get("multiple_choice").task_type, length, {"train": 0}, extra=extra, **facts)
         of_classes = MULTI_LABEL if self.problem_type == _SEVERAL_LABELS else CLASSIFICATION
         return MetaData(
             task_type=REGRESSION if classes == 1 else of_classes,
@@ -142,17 +148,27 @@ def find_source(
     problem_type = hugging_face.get("problem_type")
     if not isinstance(problem_type, str):
         problem_type = _SEVERAL_LABELS if facts.get("task") == MULTI_LABEL else None
-    return ConversionSource(config, config_path, tokenizer, labels, problem_type, _tagging(meta_path, hugging_face, labels))
+    tagging, choices = _tagging(meta_path, hugging_face, labels), _choices(meta_path, hugging_face)
+    return ConversionSource(config, config_path, tokenizer, labels, problem_type, tagging, choices)
+
+
+def _choices(meta_path: str, hugging_face: Mapping[str, Any]) -> ChoiceFacts | None:
+    """What is known of a model that chooses among answers; None for others."""
+    if files.exists(meta_path) and (meta := read_meta_data(meta_path)).task_type == kinds.get("multiple_choice").task_type:
+        return ChoiceFacts.of(meta)
+    return ChoiceFacts() if _is_class(hugging_face, "ForMultipleChoice") else None
+
+
+def _is_class(hugging_face: Mapping[str, Any], ending: str) -> bool:
+    architectures = hugging_face.get("architectures")
+    return isinstance(architectures, list) and any(str(name).endswith(ending) for name in architectures)
 
 
 def _tagging(meta_path: str, hugging_face: Mapping[str, Any], labels: Sequence[str]) -> TaggingFacts | None:
     """What is known of a model that tags words; None for others."""
     if files.exists(meta_path) and (meta := read_meta_data(meta_path)).task_type == kinds.get("tagging").task_type:
         return facts_of(meta)
-    architectures = hugging_face.get("architectures")
-    if isinstance(architectures, list) and any(str(name).endswith("ForTokenClassification") for name in architectures):
-        return TaggingFacts(recognise([label] for label in labels))
-    return None
+    return TaggingFacts(recognise([label] for label in labels)) if _is_class(hugging_face, "ForTokenClassification") else None
 
 
 def _config(directory: str, bert_config_file: str | None, run: dict[str, Any]) -> tuple[BertConfig, str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_OF_CLASSES = ("classifier", "tagger")
+_OF_CLASSES = ("classifier", "tagger", "multiple_choice")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,9 +44,10 @@ class ConvertCheckpointOptions(Options):
     )
     converted_model: str | None = option(
         None,
-        "What to keep besides the encoder: pretrainer keeps the masked-LM and next-sentence heads, classifier, span and tagger "
-        "(token classification) theirs. Not given: the heads that the source holds, for what the files beside it say.",
-        choices=("encoder", "pretrainer", "classifier", "span", "tagger"),
+        "What to keep besides the encoder: pretrainer keeps the masked-LM and next-sentence heads, classifier, span, tagger "
+        "(token classification) and multiple_choice theirs. Not given: the heads that the source holds, for what the files "
+        "beside it say.",
+        choices=("encoder", "pretrainer", "classifier", "span", "tagger", "multiple_choice"),
     )
     checkpoint_model_name: str = option(
         "encoder", "Name of the encoder in a tf2 checkpoint, as in tf.train.Checkpoint(encoder=model)."

@@ -22,11 +22,18 @@ HEADS_OF = {
     "classifier": ("classifier",),
     "span": ("span",),
     "tagger": ("classifier",),
+    "multiple_choice": ("classifier",),
 }
 """What a converted model holds besides the encoder."""
 
-# The first whose head is there is taken, unless somebody says which: a tagger's weights are called as a classifier's.
-_REQUIRED_HEAD = {"pretrainer": "masked_lm", "classifier": "classifier", "span": "span", "tagger": "classifier"}
+# The first whose head is there is taken, unless somebody says which: some call their weights as a classifier does.
+_REQUIRED_HEAD = {
+    "pretrainer": "masked_lm",
+    "classifier": "classifier",
+    "span": "span",
+    "tagger": "classifier",
+    "multiple_choice": "classifier",
+}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -126,6 +126,7 @@ _ARCHITECTURES = {
     "classifier": "BertForSequenceClassification",
     "span": "BertForQuestionAnswering",
     "tagger": "BertForTokenClassification",
+    "multiple_choice": "BertForMultipleChoice",
 }
 
 
@@ -144,7 +145,7 @@ def write_hugging_face(
       folder: an existing, empty directory.
       tensors: by the names of `names.Weight`, with an encoder.
       config: shape of the encoder.
-      kind: `encoder`, `pretrainer`, `classifier`, `span` or `tagger`: which of its classes the folder is for.
+      kind: `encoder`, `pretrainer`, `classifier`, `span`, `tagger` or `multiple_choice`: which of its classes the folder is for.
       tokenizer: the model's `WordPieceTokenizer`, whose files go into the folder; without it only the weights can be used there.
       label_names: of a classifier or tagger, in the order of their ids; without them they are called LABEL_0, LABEL_1, …
       problem_type: of a classifier, as `transformers` names it; None for regression with one output, else single labels.

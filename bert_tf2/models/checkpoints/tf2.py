@@ -103,14 +103,15 @@ def write_tf2(
       prefix: path without `.index`; overwritten.
       tensors: by the names of `names.Weight`, with an encoder.
       num_attention_heads: the garden gives the heads an axis of their own.
-      kind: `encoder` (also `Checkpoint(model=encoder)`), `pretrainer` (the items of `BertPretrainerV2`), `classifier`,
-        `span` or `tagger` (`Checkpoint(model=…)` of the garden's run_classifier, run_squad and BertTokenClassifier).
+      kind: `encoder` (also `Checkpoint(model=encoder)`), `pretrainer` (the items of `BertPretrainerV2`), `classifier` or
+        `multiple_choice`, `span` or `tagger` (`Checkpoint(model=…)` of the garden's run_classifier, run_squad and
+        BertTokenClassifier).
       root_name: name of the encoder in the checkpoint, for `encoder` and `pretrainer`.
     """
     builder = _Builder(tensors, num_attention_heads)
     encoder = builder.encoder()
     root = tf.train.Checkpoint()
-    if kind in ("classifier", "span", "tagger"):
+    if kind in ("classifier", "span", "tagger", "multiple_choice"):
         root.model = builder.model_with_head(encoder, kind)
     else:
         setattr(root, root_name, encoder)
@@ -172,7 +173,7 @@ class _Builder:
         )
 
     def model_with_head(self, encoder: tf.Module, kind: str) -> tf.Module:
-        if kind == "classifier":
+        if kind in ("classifier", "multiple_choice"):
             head = _node(dropout=_node(), out_proj=self._logits(""))
             return _functional([None, None, None, encoder, None, head], classifier=head)
         if kind == "tagger":

@@ -8,9 +8,11 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from bert_tf2 import cli
 from bert_tf2.inference.choice_selector import ChoiceSelector
+from bert_tf2.jobs.commands.convert_checkpoint import ConvertCheckpointOptions, convert_checkpoint
 from bert_tf2.jobs.fine_tuning.classifier import run_classifier
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.preparation.finetuning_data import create_finetuning_data
@@ -100,6 +102,40 @@ def test_train_evaluate_predict_and_export(place):
     chosen = selector.choose_all((row["context"], row["question"], row["choices"]) for row in place.rows["test"])
     for choice, row in zip(chosen, results):
         np.testing.assert_allclose(choice.probabilities, row, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_transformers_answers_the_same_from_the_converted_folder(place):
+    transformers = pytest.importorskip("transformers")
+    from safetensors.numpy import load_file
+    from transformers.modeling_tf_pytorch_utils import load_pytorch_state_dict_in_tf2_model
+
+    assert place.run("--mode=train_and_eval", "--num_train_epochs=1") == 0
+    folder = str(place.directory / "folder")
+    convert = ["convert", f"--checkpoint_to_convert={place.model_dir}", f"--converted_checkpoint_path={folder}"]
+    assert cli.run(convert_checkpoint, ConvertCheckpointOptions, "", [*convert, "--to=huggingface"]) == 0
+    config = transformers.AutoConfig.from_pretrained(folder)
+    assert config.architectures == ["BertForMultipleChoice"]
+    model = transformers.TFBertForMultipleChoice(config)
+    load_pytorch_state_dict_in_tf2_model(model, load_file(f"{folder}/model.safetensors"), allow_missing_keys=True)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    for row, question in zip(place.table("eval_predictions.tsv"), place.rows["eval"]):
+        choices, asked, context = question["choices"], question["question"], question["context"]
+        seconds = [f"{asked} {choice}" if context else choice for choice in choices]
+        encoded = tokenizer([context or asked] * len(choices), seconds, padding=True, return_tensors="tf")
+        logits = model({name: values[tf.newaxis] for name, values in encoded.items()}).logits
+        found = [float(row[f"probability_{name}"]) for name in "ABCD"[: len(choices)]]
+        np.testing.assert_allclose(tf.nn.softmax(logits)[0], found, atol=2e-6)
+
+    # And back: the folder is a model that needs no training.
+    named = [f"--init_checkpoint={folder}", f"--model_dir={place.directory / 'other'}"]
+    assert place.run("--mode=predict", *named) == 0
+    ours = [line.split("\t") for line in (place.directory / "other" / "test_results.tsv").read_text().splitlines()]
+    assert place.run("--mode=predict") == 0
+    expected = [line.split("\t") for line in (place.model_dir / "test_results.tsv").read_text().splitlines()]
+    for one, other in zip(ours, expected, strict=True):
+        np.testing.assert_allclose(np.array(one, float), np.array(other, float), atol=1e-6)
 
 
 @pytest.mark.slow
