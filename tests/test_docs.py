@@ -8,6 +8,8 @@ import runpy
 import document_pages as pages
 import pytest
 
+from bert_tf2.tasks.kind import kinds
+
 MOST_LINES_OF_THE_README = 220
 
 
@@ -43,10 +45,23 @@ def test_every_flag_that_a_page_names_exists(flags_by_program, page):
 def test_every_command_has_the_flags_that_it_is_given(flags_by_program):
     """A flag in a block of commands is one of that very command; only the kinds of task that outside files register add more."""
     for command in pages.all_commands():
-        if command.program in flags_by_program and "--module_import=" not in command.text:
+        if command.text.startswith("python ") and "--module_import=" not in command.text:
             names = {argument[2:].partition("=")[0] for argument in command.arguments if argument.startswith("--")}
             unknown = {name for name in names if not _is_in(name, flags_by_program[command.program])}
             assert unknown == set(), f"{command.where}: {command.program} has no such flags"
+
+
+def test_the_readme_lists_every_command(flags_by_program):
+    listed = re.findall(r"^\| `(?:python -m )?([\w./]+)` \|", pages.read("README.md"), re.M)
+    assert sorted(listed) == sorted(flags_by_program)
+
+
+def test_every_kind_of_task_is_on_a_page():
+    # The kind that is meant where none is named.
+    kinds_named = {"classification"}
+    for page in pages.PAGES:
+        kinds_named |= set(re.findall(r"--fine_tuning_task_type=(\w+)", pages.read(page)))
+    assert set(kinds.names()) - kinds_named == set()
 
 
 def _is_in(name, known):

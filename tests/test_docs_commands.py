@@ -123,3 +123,7 @@ def test_a_page_runs(page, directory, monkeypatch, capsys):
     reader = Reader(directory, monkeypatch, capsys)
     for block in pages.blocks(page):
         reader.read(block)
+    # `model/predictions.tsv` in the prose: where the folder is there now, so is the file.
+    named = re.findall(r"`(\w+)/([\w./-]+\.(?:conll|json|jsonl|md|png|tsv|txt))`", pages.read(page))
+    made = [(folder, file) for folder, file in named if (directory / folder).is_dir() and folder != "docs"]
+    assert [f"{folder}/{file}" for folder, file in made if not (directory / folder / file).is_file()] == []

@@ -53,6 +53,9 @@ FORMS = {
                       '{"id": 2, "text": " It\\train\\ns", "label": []}', {}),
     "array.json": ('[{"text": "New York", "entities": [{"start_offset": 0, "end_offset": 8, "label": "LOC"}]},'
                    ' {"text": "It rains", "entities": []}]', {}),
+    # What is written of predictions.
+    "entities.jsonl": ('{"text": "New York", "entities": [{"type": "LOC", "text": "New York", "start": 0, "end": 8, '
+                       '"probability": 0.9}]}\n{"text": "It rains", "entities": []}', {}),
 }  # fmt: skip
 
 
