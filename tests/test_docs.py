@@ -78,7 +78,7 @@ def test_every_command_is_run_by_a_test():
         prose = re.sub(r"^ *```.*?^ *```$", "", pages.read(page), flags=re.M | re.S)
         # `python -m NAME` alone is a name; with flags, or set apart, it is a command.
         assert re.findall(r"^ {4,}(?:python|make|pip) .*", prose, re.M) == [], f"{page}: commands stand in blocks of bash"
-        found = re.findall(r"`((?:python|run_\w+\.py|bert-tf2-[\w-]+) [^`]*--[^`]*)`", prose)
+        found = re.findall(r"`((?:python|[\w/]+\.py|bert-tf2-[\w-]+) [^`]*--[^`]*)`", prose)
         assert [command for command in found if "benchmarks/" not in command] == [], f"{page}: commands stand in blocks of bash"
 
 
