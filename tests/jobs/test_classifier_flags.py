@@ -157,8 +157,9 @@ def test_mnli_is_evaluated_and_predicted_matched_and_mismatched(workplace, tmp_p
     }
     flags = [f"--{name}={value}" for name, value in arguments.items()]
     assert cli.run(run_classifier, ClassifierOptions, "", ["run_classifier.py", *flags, "--do_train", "--do_eval"]) == 0
-    assert set(scores(output_dir)) == {"global_step", "accuracy", "loss"}
-    assert set(scores(output_dir, "_mismatched")) == {"global_step", "accuracy", "loss"}
+    each = {f"{what}/{label}" for what in ("precision", "recall", "f1", "support") for label in labels}
+    assert set(scores(output_dir)) == {"global_step", "accuracy", "loss"} | each
+    assert set(scores(output_dir, "_mismatched")) == {"global_step", "accuracy", "loss"} | each
     assert len((output_dir / "eval_predictions_mismatched.tsv").read_text().splitlines()) == 8
 
     # Both test sets are predicted as well, in both dialects: there the second lies beside the first.
