@@ -153,9 +153,12 @@ def test_bad_rows(place):
         (("--train_file=x.tsv",), "--train_file is for labels; SQuAD data come from --squad_data_file"),
         (
             ("--classification_task_name=MRPC",),
-            "--classification_task_name belongs to --fine_tuning_task_type=classification or regression",
+            "--classification_task_name belongs to --fine_tuning_task_type=classification or multi_label or regression",
         ),
-        (("--labels=a,b",), "--labels belongs to --fine_tuning_task_type=classification; it can do nothing for squad"),
+        (
+            ("--labels=a,b",),
+            "--labels belongs to --fine_tuning_task_type=classification or multi_label or tagging; it can do nothing for",
+        ),
         (("--tokenization=SentencePiece", "--sp_model_file=x"), "--tokenization=SentencePiece cannot be used for squad"),
         (("--xlnet_format",), "--xlnet_format=True is refused"),
         (("--doc_stride=0",), "--doc_stride must be at least 1; got 0"),
