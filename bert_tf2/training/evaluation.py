@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.data.batches.pipeline import LengthSortedPlan, Padding, bad_record, check_divisible, distributed_batches, next_batch
+from bert_tf2.data.batches.pipeline import Padding, bad_record, check_divisible, distributed_batches, next_batch
+from bert_tf2.data.batches.plans import LengthSortedPlan
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import JobError
 from bert_tf2.progress import Progress

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from bert_tf2.data.batches.pipeline import Plan, Records
+from bert_tf2.data.batches.pipeline import Records
+from bert_tf2.data.batches.plans import Plan
 from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.errors import NonFiniteLossError
 from bert_tf2.tasks.base import Task

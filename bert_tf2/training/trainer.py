@@ -7,7 +7,8 @@ from collections.abc import Callable
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.data.batches.pipeline import Padding, Plan, Records, bad_record, check_divisible, distributed_batches
+from bert_tf2.data.batches.pipeline import Padding, Records, bad_record, check_divisible, distributed_batches
+from bert_tf2.data.batches.plans import Plan
 from bert_tf2.errors import Interrupted, JobError
 from bert_tf2.files import write_json
 from bert_tf2.tasks.base import Task

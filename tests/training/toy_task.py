@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.data.batches.pipeline import BatchPlan
+from bert_tf2.data.batches.plans import BatchPlan
 from bert_tf2.data.records.feature_spec import FeatureSpec
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.data.records.record_writer import RecordWriter

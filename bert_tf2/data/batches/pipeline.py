@@ -1,9 +1,4 @@
-"""Batches: which rows each step trains on, and the tensors of those rows.
-
-The order of the rows is a function of (seed, epoch) and of nothing else, so a step's batch is known from the step's number:
-a restored trainer continues at the right row without reading what came before, and every number of workers sees the same
-global batches.
-"""
+"""Batches: the tensors of the rows that a plan gives each step, divided among workers and replicas."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,110 +7,15 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
+from bert_tf2.data.batches.plans import Plan
 from bert_tf2.data.records.feature_spec import TOKENS, FeatureSpec, counted_axes
 from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.errors import UserError
 
-# Rows are sorted by length inside windows of this many batches: long enough that a batch's rows are of nearly one length,
-# short enough that which rows meet in a batch stays random.
-_WINDOW_BATCHES = 64
 # More steps than the pipeline is ever ahead of those that ran.
 _READ_AHEAD = 64
 
 EXAMPLE_WEIGHT = "example_weight"
-
-
-class BatchPlan:
-    """Which rows each training step takes; every row exactly once in an epoch.
-
-    Rows are shuffled, sorted by length inside windows, cut into batches, and the full batches shuffled. When the batch size
-    does not divide the number of rows, the last batch of an epoch holds the rest, drawn at random like every other row.
-
-    Args:
-      lengths: number of tokens of each row, int32 [N].
-      batch_size: rows of a global batch.
-      seed: with the epoch's number it decides the order.
-      sort_by_length: False leaves the rows as they were shuffled (fixed lengths).
-    """
-
-    interleaved = False
-
-    def __init__(self, lengths: np.ndarray, batch_size: int, seed: int, sort_by_length: bool = True):
-        self._lengths = lengths
-        self.batch_size = batch_size
-        self._seed = seed
-        self._sort_by_length = sort_by_length
-        self._epoch: tuple[int, np.ndarray] = (-1, np.zeros(0, np.int64))
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps in which every row is seen once, the partial batch included."""
-        return -(-len(self._lengths) // self.batch_size)
-
-    def rows(self, step: int) -> np.ndarray:
-        """Row numbers of the global batch of a step, counted from 0: int64 [at most batch_size]."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        known, order = self._epoch
-        if known != epoch:
-            order = self.order(epoch)
-            self._epoch = (epoch, order)
-        return order[position * self.batch_size : (position + 1) * self.batch_size]
-
-    def sample_ids(self, step: int) -> np.ndarray:
-        """Numbers of the batch's samples, which no other sample of the training has: int64, one for each row."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        return epoch * len(self._lengths) + position * self.batch_size + np.arange(len(self.rows(step)), dtype=np.int64)
-
-    def order(self, epoch: int) -> np.ndarray:
-        """All row numbers in the order of an epoch: int64 [N]."""
-        random = np.random.Generator(np.random.Philox(key=[self._seed & 0xFFFFFFFFFFFFFFFF, epoch]))
-        order = random.permutation(len(self._lengths))
-        if not self._sort_by_length:
-            return order
-        full = len(order) - len(order) % self.batch_size
-        window = _WINDOW_BATCHES * self.batch_size
-        for first in range(0, full, window):
-            part = order[first : min(first + window, full)]
-            order[first : first + len(part)] = part[np.argsort(self._lengths[part], kind="stable")]
-        batches = order[:full].reshape(-1, self.batch_size)
-        order[:full] = batches[random.permutation(len(batches))].reshape(-1)
-        return order
-
-
-class LengthSortedPlan:
-    """The batches of one evaluation: all rows once, longest first, so that too large a batch fails at once.
-
-    Args and methods as for `BatchPlan`; there is one epoch.
-    """
-
-    interleaved = False
-
-    def __init__(self, lengths: np.ndarray, batch_size: int):
-        self.batch_size = batch_size
-        self._order = np.argsort(-lengths.astype(np.int64), kind="stable")
-        self.steps = -(-len(lengths) // batch_size)
-
-    def rows(self, step: int) -> np.ndarray:
-        """Row numbers of a batch: int64 [at most batch_size]."""
-        return self._order[step * self.batch_size : (step + 1) * self.batch_size]
-
-    def sample_ids(self, step: int) -> np.ndarray:
-        """The rows themselves: what is drawn for a row is the same in every evaluation."""
-        return self.rows(step).astype(np.int64)
-
-
-class Plan(Protocol):
-    """Which rows each step takes: `BatchPlan`, `LengthSortedPlan`, `striped_plan.StripedPlan`."""
-
-    batch_size: int
-    interleaved: bool
-    """Worker w of W takes the places w, w + W, … of every batch; otherwise places that stand together."""
-
-    def rows(self, step: int) -> np.ndarray:
-        """Row numbers of the global batch of a step: int64 [at most batch_size]."""
-
-    def sample_ids(self, step: int) -> np.ndarray:
-        """Numbers by which the same row is told apart in different steps: int64, one for each row."""
 
 
 class Records(Protocol):

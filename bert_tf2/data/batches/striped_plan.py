@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-# As in `pipeline`: rows are sorted by length inside windows of this many batches.
+# As in `plans`: rows are sorted by length inside windows of this many batches.
 _WINDOW_BATCHES = 64
 _ROUNDS = 6
 

@@ -15,7 +15,6 @@ from bert_tf2.data.records.feature_spec import CHOICE_LENGTHS, CHOICES, FeatureS
 Values = float | bytes | str | Sequence[float] | Sequence[str] | Sequence[Sequence[float]]
 """The values of a feature of one record: one, or as many as its axes say; integers below 128 may stand as `bytes`."""
 
-_LONGEST_VARINT = 10
 # Seven bits with the mark that more follow.
 _WITH_MORE = [bytes((bits | 128,)) for bits in range(128)]
 
@@ -95,11 +94,23 @@ def integer_lists(values: np.ndarray, counts: np.ndarray) -> list[bytes]:
 _KINDS = {"string": b"\x0a", "float32": b"\x12", "int64": b"\x1a"}
 
 
-class _FeatureEncoder:
-    """Encodes one feature as an entry of the map in `tf.train.Features`.
+class _Heads(dict):
+    """What stands before the encoded values of a feature, by their length in bytes, on which alone it depends."""
 
-    Everything before the values depends on their encoded length alone and is kept.
-    """
+    def __init__(self, tags: Sequence[bytes]):
+        super().__init__()
+        self._tags = tags
+
+    def __missing__(self, length: int) -> bytes:
+        head = b""
+        for tag in self._tags:
+            head = tag + varint(length + len(head)) + head
+        self[length] = head = b"\x0a" + varint(length + len(head)) + head
+        return head
+
+
+class _FeatureEncoder:
+    """Encodes one feature as an entry of the map in `tf.train.Features`."""
 
     def __init__(self, spec: FeatureSpec, pad_to: int | None):
         self.spec = spec
@@ -107,8 +118,7 @@ class _FeatureEncoder:
         name = spec.name.encode()
         before_value, kind = b"\x0a" + varint(len(name)) + name + b"\x12", _KINDS[spec.dtype]
         # Both lists of numbers hold packed values in field 1; a list of strings is as many fields 1.
-        self._tags = (kind, before_value) if spec.dtype == "string" else (b"\x0a", kind, before_value)
-        self.heads: dict[int, bytes] = {}
+        self.heads = _Heads((kind, before_value) if spec.dtype == "string" else (b"\x0a", kind, before_value))
         self._padding = b"" if spec.dtype == "string" else self._list([spec.pad])
 
     def encode(self, values: Any) -> bytes:
@@ -134,12 +144,14 @@ class _FeatureEncoder:
         return b"".join([b"\x0a" + kept_varint(len(text)) + text for text in texts])
 
     def _choices(self, values: Sequence[Sequence[float]]) -> bytes:
-        lists = [self._list(list(choice)) + self._missing(len(choice)) for choice in values]
-        return self._entry(b"".join(lists))
+        payload = b"".join([self._list(list(choice)) + self._missing(len(choice)) for choice in values])
+        return self.heads[len(payload)] + payload
 
     def packed(self, payload: bytes, count: int) -> bytes:
         """The entry's bytes, from its values in the form they have in a packed list."""
-        return self._entry(payload if self.pad_to is None else payload + self._missing(count))
+        if self.pad_to is not None:
+            payload += self._missing(count)
+        return self.heads[len(payload)] + payload
 
     def _missing(self, count: int) -> bytes:
         """What fills up so many values."""
@@ -148,18 +160,6 @@ class _FeatureEncoder:
         if count > self.pad_to:
             raise ValueError(f"feature {self.spec.name} has {count} values; the padded length is {self.pad_to}")
         return self._padding * (self.pad_to - count)
-
-    def _entry(self, payload: bytes) -> bytes:
-        head = self.heads.get(len(payload))
-        return (self.head(len(payload)) if head is None else head) + payload
-
-    def head(self, length: int) -> bytes:
-        """What stands before encoded values of this length."""
-        head = b""
-        for tag in self._tags:
-            head = tag + varint(length + len(head)) + head
-        self.heads[length] = head = b"\x0a" + varint(length + len(head)) + head
-        return head
 
 
 class ExampleEncoder:
@@ -230,12 +230,12 @@ class ExampleEncoder:
         assert not encoder.spec.by_choice, "choices are padded one by one"
         if encoder.pad_to is not None:
             return list(map(encoder.packed, payloads, counts))
-        heads, head = encoder.heads, encoder.head
-        return [(heads.get(len(payload)) or head(len(payload))) + payload for payload in payloads]
+        heads = encoder.heads
+        return [heads[len(payload)] + payload for payload in payloads]
 
     def integer_column(self, name: str, values: Iterable[int]) -> list[bytes]:
         """The entries of a feature with one integer for each record that is seldom the same."""
-        heads = [self._encoders[name].head(length) for length in range(_LONGEST_VARINT + 1)]
+        heads = self._encoders[name].heads
         # Many numbers differ only in their last bits, which come first; what follows is kept.
         encoded = [
             _WITH_MORE[value & 127] + kept_varint(value >> 7) if 127 < value < 1 << 21 else varint(value) for value in values

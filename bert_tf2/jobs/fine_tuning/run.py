@@ -9,7 +9,8 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2 import files
-from bert_tf2.data.batches.pipeline import BatchPlan, check_divisible
+from bert_tf2.data.batches.pipeline import check_divisible
+from bert_tf2.data.batches.plans import BatchPlan
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError

@@ -12,7 +12,8 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2 import files
-from bert_tf2.data.batches.pipeline import BatchPlan, Records, check_divisible
+from bert_tf2.data.batches.pipeline import Records, check_divisible
+from bert_tf2.data.batches.plans import BatchPlan
 from bert_tf2.data.batches.striped_plan import StripedPlan
 from bert_tf2.data.records.feature_spec import TOKENS
 from bert_tf2.data.records.metadata import MetaData

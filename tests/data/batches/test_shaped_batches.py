@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf2.data.batches.pipeline import BatchPlan, Padding, bad_record, distributed_batches, next_batch
+from bert_tf2.data.batches.pipeline import Padding, bad_record, distributed_batches, next_batch
+from bert_tf2.data.batches.plans import BatchPlan
 from bert_tf2.data.records.feature_spec import CHOICES, TOKEN_FEATURES, TOKENS, FeatureSpec
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.data.records.record_writer import RecordWriter
