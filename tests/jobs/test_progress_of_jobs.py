@@ -39,11 +39,11 @@ def test_records_training_and_prediction_of_the_classifier(workplace, capsys, sl
 def test_records_and_answers_of_squad(tmp_path, tiny_vocab_file, tiny_config_dict, capsys, slow_clock):
     place = SquadWorkplace(tmp_path, tiny_vocab_file, tiny_config_dict)
     assert place.prepare() == 0
-    assert "writing records: 1 paragraphs" in lines(capsys)
+    assert "writing train records: 1 paragraphs" in lines(capsys)
     assert place.run("--mode=train_and_eval", "--num_train_epochs=1") == 0
     told = lines(capsys)
     assert "reading questions: 1 paragraphs" in told
-    assert "answering: " in told
+    assert "predicting eval: " in told
     assert "decoding answers: 47/47 questions" in told
 
 
