@@ -6,8 +6,11 @@ entity of one word S.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
+
 
 IOB1, IOB2, IOBES, PLAIN = "IOB1", "IOB2", "IOBES", "plain"
 SCHEMES = (IOB1, IOB2, IOBES, PLAIN)
@@ -100,7 +103,9 @@ def labels_of(tags: Iterable[str], scheme: str) -> list[str]:
     return [OUTSIDE, *(prefix + rest for rest in types for prefix in PREFIXES[scheme])]
 
 
-def transitions(labels: Sequence[str], scheme: str) -> np.ndarray:
+def transitions(labels: Sequence[str], scheme: str) -> "np.ndarray":
     """Which label may follow which: bool [C + 1, C + 1] by the one before; the last row and column are the sentence's ends."""
     parts = [*map(divided, labels), _BEFORE_THE_FIRST]
+    import numpy as np
+
     return np.array([[_may_follow(before, here, scheme) for here in parts] for before in parts])
