@@ -122,6 +122,62 @@ def test_wrong_input_is_told_in_one_line_and_nothing_is_written(place, train, ev
     place.fails(message, *flags)
 
 
+SPANNED = {"text": "bob was new york", "spans": [[0, 3, "PER"], [8, 16, "LOC"]]}
+WRONG_OBJECTS = [
+    (
+        {"text": "bob was", "spans": [[0, 3, "PER"], [0, 7, "LOC"]]},
+        [],
+        "train.jsonl:1: the span 0 to 7 ('bob was') overlaps another",
+    ),
+    ({"text": "bob was", "spans": [[0, 9, "PER"]]}, [], "train.jsonl:1: a span must lie in the text, which has 7 characters"),
+    (
+        {"text": "bo\u0301b was", "spans": [[0, 2, "PER"]]},
+        [],
+        "train.jsonl:1: the span 0 to 2 ('bo') splits the character 'o\u0301'",
+    ),
+    (
+        {"tokens": ["bob", "was"], "tags": ["B-PER"]},
+        [],
+        "train.jsonl:1: 'tags' must be a list with a tag for each of the 2 words",
+    ),
+    ({"tokens": ["bob", "was"], "tags": [1, 0]}, [], "train.jsonl:1: the tag 1 is a number without a name; name the tags with"),
+    (
+        {"text": "bob was", "spans": []},
+        [],
+        "train.jsonl: only the tag 'O' occurs; at least 2 are needed. Is it the right column (--span_",
+    ),
+    (
+        SPANNED,
+        ["--tag_scheme=plain"],
+        "train.jsonl: the tags of spans are IOB2, so --tag_scheme=plain can do nothing; leave it out",
+    ),
+]
+
+
+@pytest.mark.parametrize(("row", "flags", "message"), WRONG_OBJECTS)
+def test_what_is_wrong_with_an_only_object_is_told(place, row, flags, message):
+    path = place.write("train.jsonl", json.dumps(row) + "\n")
+    place.fails(message, f"--train_file={path}", *flags, splits=("train",))
+
+
+def test_an_only_sentence_with_a_wrong_row_is_told(place):
+    place.write("train.conll", "ann X B-PER\nwas O\n")
+    place.fails("train.conll:2: 2 columns, expected 3, as in the first row (in the sentences that can be", splits=("train",))
+
+
+def test_objects_under_the_name_of_columns_are_refused(place):
+    place.write("train.conll", '{"tokens": ["ann"], "tags": ["B-PER"]}\n{"tokens": ["was"], "tags": ["O"]}\n')
+    place.fails("train.conll:1: an object of JSON, not a word with its tag; name the file .jsonl", splits=("train",))
+
+
+def test_a_header_of_usual_names_makes_tabs_a_table(place):
+    path = place.write("train.tsv", "token\ttag\n" + TRAIN.replace(" ", "\t"))
+    test = place.write("test.tsv", "token\nann\n")
+    assert place.run(f"--train_file={path}", f"--test_file={test}", splits=("train", "test"))[0] == 0
+    assert [sentence.words for sentence in sentences_of(place.records("train"))] == [["ann", "was", "bad"], ["new", "york"]]
+    assert [sentence.words for sentence in sentences_of(place.records("test"))] == [["ann"]]
+
+
 def test_every_tag_absent_from_training_is_told(place):
     place.write("eval.conll", "bob B-ORG\n")
     code, _, errors = place.run()

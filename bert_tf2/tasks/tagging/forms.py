@@ -1,5 +1,6 @@
 """Which form a file of sentences has, and where its words and tags are."""
 
+import json
 import os
 from typing import Any
 
@@ -8,6 +9,7 @@ from bert_tf2.data.sources.columns import Columns
 from bert_tf2.data.sources.conll import read_conll
 from bert_tf2.data.sources.contents import TEXT, content_of
 from bert_tf2.data.sources.row_files import RowFile, recognise
+from bert_tf2.data.sources.text_files import read_lines
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.tagging.reading import SentenceFile
 from bert_tf2.text.normalization import Normalization
@@ -72,6 +74,7 @@ def _rows(path: str, given: dict[str, str | None], options: Any, is_test: bool) 
     extension = os.path.splitext(path)[1].lower()
     if options.data_format == "auto" and (extension in _ALWAYS_CONLL or content_of(path) == TEXT):
         has_names = options.header == "yes" or any(value and not value.isdecimal() for value in given.values())
+        has_names = has_names or (options.header == "auto" and not any(given.values()) and _names_columns(path, is_test))
         if extension not in (".json", ".jsonl", ".ndjson", ".csv") and not (has_names and extension in _TABLES):
             return None
 
@@ -84,6 +87,13 @@ def _rows(path: str, given: dict[str, str | None], options: Any, is_test: bool) 
         return found["token_column"] is not None and (is_test or found["tag_column"] is not None)
 
     return recognise(path, options.data_format, options.delimiter, options.quotechar, lambda cells: bool(cells) and fits(cells))
+
+
+def _names_columns(path: str, is_test: bool) -> bool:
+    """Whether the first row, divided by tabs, names a column of words and one of tags, which a test file need not have."""
+    cells = [cell.strip().lower() for cell in next(read_lines(path), (1, ""))[1].split("\t")]
+    words, tags = (any(cell in _USUAL_NAMES[name] for cell in cells) for name in ("token_column", "tag_column"))
+    return words and (tags or (is_test and len(cells) == 1))
 
 
 def _has_header(given: dict[str, str | None], options: Any) -> bool:
@@ -129,6 +139,10 @@ def _places(path: str, given: dict[str, str | None]) -> tuple[dict[str, Any], in
     if first is None:
         raise UserError(f"{path}: the file holds no words")
     line, cells = first[0]
+    if _is_object(" ".join(cells)):
+        raise UserError(
+            f"{path}:{line}: an object of JSON, not a word with its tag; name the file .jsonl, or pass --data_format=jsonl"
+        )
     of_conllu = path.lower().endswith(".conllu")
     token = int(given["token_column"] or (1 if of_conllu else 0))
     tag = given["tag_column"] if given["tag_column"] is None else int(given["tag_column"])
@@ -140,6 +154,14 @@ def _places(path: str, given: dict[str, str | None]) -> tuple[dict[str, Any], in
     if tag == token:
         raise UserError(f"{path}:{line}: the word and its tag are both in column {token}; pass --token_column and --tag_column")
     return dict.fromkeys(COLUMNS) | {"token_column": token, "tag_column": tag}, len(cells)
+
+
+def _is_object(text: str) -> bool:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and bool(value)
 
 
 def _count(cells: list[str]) -> str:

@@ -55,6 +55,7 @@ class TaggingPreparation(Preparation):
         self._sources, self.tokenizer = dict(sources), tokenizer
         texts = any(source.has_texts for some in sources.values() for source in some)
         self._labels = list(labels)
+        self._unusable = BadRows(skip=True)
         self._tags_of_test = functools.cache(self._look_at_test)
         if facts is None:
             found, scheme = self._collected(scheme)
@@ -96,7 +97,7 @@ class TaggingPreparation(Preparation):
             if split.name == "train" and len(tags) == 1:
                 raise UserError(
                     f"{self._sources['train'][0].path}: all {split.statistics.words:,} words have the tag '{next(iter(tags))}'; "
-                    "there is nothing to learn. Is it the right column (--tag_column)?"
+                    f"there is nothing to learn. {self._right_column}"
                 )
 
     def facts(self, splits: Sequence[Split]) -> dict[str, Any]:
@@ -177,7 +178,7 @@ class TaggingPreparation(Preparation):
 
         def seen() -> Iterator[Sequence[str]]:
             for split in splits:
-                for sentence in self._sentences(split, BadRows(skip=True)):
+                for sentence in self._sentences(split, self._unusable):
                     if sentence.tags is not None:
                         tags.update(sentence.tags)
                         first.setdefault(sentence.path, sentence)
@@ -187,12 +188,19 @@ class TaggingPreparation(Preparation):
                             f"{sentence.path}: more than {_MOST_LABELS:,} different tags; is --tag_column the column of tags?"
                         )
 
+        of_texts = next((source for split in splits for source in self._sources[split] if source.has_texts), None)
+        if of_texts is not None and scheme not in (None, IOB2):
+            raise UserError(f"{of_texts.path}: the tags of spans are IOB2, so --tag_scheme={scheme} can do nothing; leave it out")
         found = recognise(seen())
         if scheme is None:
-            scheme = IOB2 if any(source.has_texts for split in splits for source in self._sources[split]) else found
+            scheme = found if of_texts is None else IOB2
         if scheme == PLAIN and not self._labels:
             _refuse_header(first.values(), tags)
         return labels_of(tags, scheme), scheme
+
+    @property
+    def _right_column(self) -> str:
+        return f"Is it the right column (--{'span_column' if next(iter(self._sources.values()))[0].has_texts else 'tag_column'})?"
 
     @property
     def _path(self) -> str:
@@ -202,7 +210,9 @@ class TaggingPreparation(Preparation):
     def _check_labels(self) -> None:
         if len(self._labels) < 2:
             named = f"only the tag '{self._labels[0]}' occurs" if self._labels else "no tag occurs"
-            raise UserError(f"{self._path}: {named}; at least 2 are needed. Is it the right column (--tag_column)?")
+            if self._unusable.count:
+                raise UserError(f"{self._unusable.first} (in the sentences that can be used {named}; at least 2 are needed)")
+            raise UserError(f"{self._path}: {named}; at least 2 are needed. {self._right_column}")
 
 
 def _refuse_header(first: Iterable[Sentence], tags: Mapping[str, int]) -> None:
