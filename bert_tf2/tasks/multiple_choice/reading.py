@@ -133,6 +133,9 @@ def open_choices(path: str, flag: str, level: str | None = None, said: TableForm
     elif not paths:
         raise UserError(f"--{flag}: the folder {path} holds no files of RACE (.txt or .json){' of that school' if level else ''}")
     opened = tuple(_recognised(one, said or TableForm()) for one in paths)
+    alien = next((file for file in opened if file.is_table), None) if paths[0] != path else None
+    if alien is not None:
+        raise UserError(f"{alien.path}:1: not an article of RACE, which is a JSON object; take the file out of the folder")
     form = _form(opened[0])
     if level is not None and form is not RACE:
         raise UserError(f"--{level}_only belongs to RACE, but {path} holds {form.title}; leave the flag out")

@@ -89,6 +89,15 @@ def test_race_folders_and_schools(tmp_path):
         open_choices(str(tmp_path / "empty"), "train_file")
 
 
+def test_a_file_of_another_kind_in_a_folder_of_race_is_told(tmp_path):
+    (tmp_path / "1.txt").write_text(json.dumps(ARTICLE))
+    (tmp_path / "2.txt").write_text("{")
+    with pytest.raises(
+        UserError, match=r"2\.txt:1: not an article of RACE, which is a JSON object; take the file out of the folder"
+    ):
+        open_choices(str(tmp_path), "train_file")
+
+
 def test_the_school_must_be_known(read):
     assert len(read([ARTICLE], level="high")) == 2
     assert read([ARTICLE], level="middle") == []
