@@ -232,6 +232,12 @@ def test_columns_of_0_and_1_and_hidden_labels(trained, tmp_path):
         ("text\tglad\tsad\na\t1\t2\n", ["--label_columns=glad,sad"], ":2: the label column 'sad' must be 0 or 1; got '2'"),
         ("text\tglad\tsad\na\t1\t\n", ["--label_columns=glad,sad"], ":2: the label column 'sad' is empty; it must be 0 or 1"),
         ("text\tglad\tsad\na\t1\t0\n", ["--label_columns=glad,,sad"], "--label_columns must be names with one comma between two"),
+        (
+            "text\tglad\tsad\na\t0\t0\n",
+            ["--label_columns=glad,sad"],
+            "train: none of the 1 rows has a label; there is nothing to",
+        ),
+        ("text\tglad\tsad\na\t1\t0\n", ["--label_columns=glad,sad", "--label_separator=,"], "--label_separator=, can do nothing"),
         ("text\tlabels\na\tglad\n", ["--label_separator=::"], "--label_separator must be one character"),
         ("text\tlabels\na\tglad,sad\n", ["--nomulti_label", "--label_separator=,"], "--nomulti_label says that each has one"),
         (b"text\tlabels\na\tgl\xe4d,sad\n", [], "not UTF-8"),

@@ -107,6 +107,16 @@ class ClassificationPreparation(Preparation):
                 return
             yield from some
 
+    def check(self, splits: Sequence[Split]) -> None:
+        """Refuses training texts of which none has a label, where they may have any number."""
+        for split in splits:
+            counts = split.statistics
+            if self.form == "set" and split.name == "train" and counts.rows and not any(counts.label_counts):
+                raise UserError(
+                    f"train: none of the {counts.rows:,} rows has a label; there is nothing to learn. Are they the right "
+                    "columns (--label_column, or --label_columns of 0 and 1)?"
+                )
+
     def begin(self, split: Split) -> None:
         """Of a split for prediction as many examples are read as tell whether it has labels."""
         kind = LabelSetStatistics if self.form == "set" else LabelStatistics

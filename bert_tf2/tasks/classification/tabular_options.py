@@ -79,6 +79,10 @@ class TabularOptions:
             raise UserError(
                 "--label_column and --label_columns exclude each other; give one column of labels, or one for each label"
             )
+        if columns and self.label_separator:
+            raise UserError(
+                f"--label_columns has one each, so --label_separator={self.label_separator} can do nothing; leave it out"
+            )
         if len(set(columns)) < len(columns):
             twice = next(name for name in columns if columns.count(name) > 1)
             raise UserError(f"--label_columns names '{twice}' twice; name each column once")
