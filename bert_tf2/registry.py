@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Generic, TypeVar
@@ -86,8 +87,28 @@ def import_module(path_or_name: str) -> ModuleType:
     """Imports a user's module, given as a file (`path/to/file.py`) or a dotted name (`package.module`).
 
     Raises:
-      UserError: there is no such file or module.
+      UserError: there is no such file or module, or it fails while it is imported.
     """
+    try:
+        return _imported(path_or_name)
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise UserError(f"--module_import: {path_or_name} fails at {_place(error)}: {what}; mend it there") from error
+
+
+def _place(error: BaseException) -> str:
+    """File and line where a module failed."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    # Of Python's import system nobody wants to know.
+    last = ([frame for frame in frames if not frame.filename.startswith(("<", __file__))] or frames)[-1]
+    return f"{last.filename}:{last.lineno}"
+
+
+def _imported(path_or_name: str) -> ModuleType:
     if path_or_name.endswith(".py") or os.sep in path_or_name:
         path = os.path.abspath(os.path.expanduser(path_or_name))
         if not os.path.isfile(path):
@@ -106,6 +127,10 @@ def import_module(path_or_name: str) -> ModuleType:
             del sys.modules[name]
             raise
         return module
+    if path_or_name.startswith("."):
+        raise UserError(
+            f"--module_import must be a file, path/to/file.py, or a dotted name, package.module; got '{path_or_name}'"
+        )
     try:
         return importlib.import_module(path_or_name)
     except ModuleNotFoundError as error:

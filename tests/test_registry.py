@@ -42,3 +42,24 @@ def test_a_module_is_imported_once_by_path(tmp_path):
 def test_a_missing_module_is_a_users_mistake(name):
     with pytest.raises(UserError, match="--module_import: no"):
         import_module(name)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("x = 1\ndef f(:\n", r"module\.py:2: SyntaxError: "),
+        ("x = 1\n1 / 0\n", r"module\.py:2: ZeroDivisionError: division by zero; mend it there"),
+        ("import no_such_module_at_all\n", r"module\.py:1: ModuleNotFoundError: No module named 'no_such_module_at_all'"),
+        ("import sys\nsys.exit(3)\n", r"module\.py:2: SystemExit: 3"),
+    ],
+)
+def test_a_module_that_fails_is_told_with_its_line(tmp_path, content, message):
+    path = tmp_path / "module.py"
+    path.write_text(content)
+    with pytest.raises(UserError, match=message):
+        import_module(str(path))
+
+
+def test_a_relative_name_is_refused():
+    with pytest.raises(UserError, match=r"--module_import must be a file, path/to/file\.py, or a dotted name, .*; got '\.'"):
+        import_module(".")
