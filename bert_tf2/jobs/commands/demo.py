@@ -9,14 +9,14 @@ import subprocess
 import sys
 import time
 
-from bert_tf2 import cli, files
+from bert_tf2 import ROOT, cli, files
 from bert_tf2.errors import JobError, UserError
 from bert_tf2.jobs.commands import demo_material as material
 from bert_tf2.options import Options, at_least, option, positive
 from bert_tf2.progress import silence
 from bert_tf2.runtime import job
 
-CHECKOUT = pathlib.Path(__file__).resolve().parent.parent.parent
+CHECKOUT = pathlib.Path(ROOT)
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,6 @@ gone ends at once.
 import contextlib
 import json
 import os
-import pathlib
 import queue
 import signal
 import subprocess
@@ -16,10 +15,10 @@ import sys
 import threading
 from collections.abc import Generator, Sequence
 
+from bert_tf2 import ROOT
 from bert_tf2.errors import JobError, UserError
 from bert_tf2.tasks.pretraining.shards import Shard, ShardJob, ShardMaker, ShardResult, remove_unfinished
 
-_ROOT = str(pathlib.Path(__file__).resolve().parent.parent.parent)
 _PROGRAM = "from bert_tf2.tasks.pretraining.workers import serve; serve()"
 
 
@@ -81,7 +80,7 @@ class _Worker:
     def __init__(self, job: ShardJob):
         # Side by side every process has one thread; linear algebra is not used.
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
