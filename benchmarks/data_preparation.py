@@ -27,10 +27,10 @@ from official.nlp.tools import tokenization
 from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.data.records.record_writer import RecordWriter
 from bert_tf2.tasks.classification.features import classification_features
-from bert_tf2.tasks.classification.glue import create_processor
 from bert_tf2.tasks.classification.preparation import ClassificationPreparation
-from bert_tf2.tasks.classification.tabular import TabularProcessor
-from bert_tf2.tasks.classification.tabular_options import TabularOptions
+from bert_tf2.tasks.classification.reading.glue import create_processor
+from bert_tf2.tasks.classification.reading.tabular import TabularProcessor
+from bert_tf2.tasks.classification.reading.tabular_options import TabularOptions
 from bert_tf2.tasks.preparation import Split
 from bert_tf2.tasks.record_making import RecordOptions, prepare, write
 from bert_tf2.text.tokenizer import load_tokenizer

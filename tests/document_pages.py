@@ -11,13 +11,13 @@ LANGUAGES = {"bash", "python", "json", "text", "conll", "tsv", "csv"}
 
 # A piece of the command: why it is not run from the page, and what runs the like of it.
 NOT_RUN = {
-    "make demo": "downloads real weights: tests/jobs/test_demo.py",
+    "make demo": "downloads real weights: tests/jobs/commands/test_demo.py",
     "make test": "this is it: Makefile",
     "source .venv/bin/activate": "of the shell: Makefile",
     "pip install": "needs a package index: tests/test_packaging.py",
     "--tpu=": "needs a TPU: tests/training/test_distribution.py",
-    "--worker_hosts=": "several processes: tests/jobs/test_classifier_distributed.py",
-    "--runner=": "needs Apache Beam: tests/jobs/test_pretraining_data_beam.py",
+    "--worker_hosts=": "several processes: tests/jobs/fine_tuning/test_classifier_distributed.py",
+    "--runner=": "needs Apache Beam: tests/jobs/pretraining/test_pretraining_data_beam.py",
     "--word_segmenter=jieba": "needs jieba: tests/tasks/pretraining/test_masking.py",
 }
 

@@ -26,10 +26,10 @@ from bert_tf2.model_directory.metadata_checks import flags_of
 from bert_tf2.model_directory.model_files import META_DATA, completed
 from bert_tf2.options import refuse_unknown, required
 from bert_tf2.runtime import at_work
-from bert_tf2.tasks.classification.in_memory import FORMS, InMemoryProcessor, texts_of
 from bert_tf2.tasks.classification.kind import TASK_TYPES
 from bert_tf2.tasks.classification.options import refuse_repeated_label
-from bert_tf2.tasks.classification.source import preparation_of, processor_of
+from bert_tf2.tasks.classification.reading.in_memory import FORMS, InMemoryProcessor, texts_of
+from bert_tf2.tasks.classification.reading.source import preparation_of, processor_of
 from bert_tf2.tasks.kind import kind_of
 from bert_tf2.tasks.row_options import TextRowOptions
 

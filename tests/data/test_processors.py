@@ -5,7 +5,7 @@ import pytest
 from bert_tf2.data.processors import DataProcessor, InputExample, check_processor, make
 from bert_tf2.errors import UserError
 from bert_tf2.registry import import_module
-from bert_tf2.tasks.classification.glue import create_processor
+from bert_tf2.tasks.classification.reading.glue import create_processor
 
 # As in the Chinese tutorials on fine-tuning BERT: the label first, three classes.
 USERS_FILE = """

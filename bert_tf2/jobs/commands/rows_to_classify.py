@@ -15,7 +15,7 @@ from bert_tf2.data.sources.row_files import RowFile, recognise
 from bert_tf2.data.sources.text_files import read_lines
 from bert_tf2.errors import UserError
 from bert_tf2.inference.text_classifier import is_empty
-from bert_tf2.tasks.classification.label_sets import joined
+from bert_tf2.tasks.classification.reading.label_sets import joined
 
 OUTPUT_FORMATS = {".tsv": "tsv", ".tab": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _PLACES = ("text_column", "text_b_column")

@@ -14,7 +14,7 @@ from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, chec
 from bert_tf2.jobs.fine_tuning.raw_data import made_records
 from bert_tf2.jobs.fine_tuning.record_data import check_labelled, given_records
 from bert_tf2.jobs.training import training_setup
-from bert_tf2.jobs.training.opening import opened, read_config
+from bert_tf2.jobs.training.opening import opened, read_config, require_directory
 from bert_tf2.model_directory import model_files
 from bert_tf2.options import info, required
 from bert_tf2.runtime import job
@@ -44,6 +44,7 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
       UserError: options or input files that cannot be used.
       JobError: training failed, or was interrupted after saving its state.
     """
+    require_directory(options, options.trains)
     options = _completed(options)
     check_combination(options)
     training_setup.check_training_options(options)

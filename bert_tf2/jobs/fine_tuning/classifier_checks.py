@@ -95,7 +95,7 @@ def other_task(directory: str, meta: MetaData) -> str | None:
     Only names of known tasks are compared: metadata of one's own files call the task after a file.
     """
     from bert_tf2.data.processors import processors
-    from bert_tf2.tasks.classification import glue  # noqa: F401 (registers the published tasks)
+    from bert_tf2.tasks.classification.reading import glue  # noqa: F401 (registers the published tasks)
 
     path = os.path.join(directory, META_DATA)
     there = read_meta_data(path).processor_type if files.exists(path) else ""

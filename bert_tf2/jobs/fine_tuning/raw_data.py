@@ -38,8 +38,8 @@ def made_records(options: ClassifierOptions, config: "BertConfig", run_directory
     """
     from bert_tf2.jobs.fine_tuning.own_files import own_files
     from bert_tf2.registry import import_module
-    from bert_tf2.tasks.classification.glue import create_processor
     from bert_tf2.tasks.classification.preparation import ClassificationPreparation
+    from bert_tf2.tasks.classification.reading.glue import create_processor
     from bert_tf2.tasks.record_making import RecordOptions, described, prepare
 
     task_name = required(options.task_name)

@@ -7,7 +7,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.question_files import question_files
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions, check_combination, phases_of
 from bert_tf2.jobs.training import training_setup
-from bert_tf2.jobs.training.opening import opened, read_config
+from bert_tf2.jobs.training.opening import opened, read_config, require_directory
 from bert_tf2.model_directory import model_files
 from bert_tf2.runtime import job
 
@@ -34,6 +34,7 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
       JobError: training failed, or was interrupted after saving its state.
     """
     phases = phases_of(options)
+    require_directory(options, phases.train)
     places = () if phases.train else (options.predict_checkpoint_path, options.directory, options.init_checkpoint)
     options = model_files.completed(options, places, needs_metadata=not options.is_tf1_dialect)
     check_combination(options)
@@ -41,7 +42,7 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
     question_paths = question_files(options, phases)
     config = read_config(options)
     training_setup.configure_tensorflow(options)
-    from bert_tf2.jobs.fine_tuning.question_data import given_records, made_records
+    from bert_tf2.jobs.fine_tuning.question_sources import given_records, made_records
 
     data = None if options.is_tf1_dialect else given_records(options, config, question_paths, phases.train)
     with opened(options, config, phases.train) as (strategy, directory):

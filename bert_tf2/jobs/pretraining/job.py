@@ -5,7 +5,7 @@ from typing import Any
 from bert_tf2 import cli
 from bert_tf2.jobs.pretraining.options import PretrainingOptions, settled
 from bert_tf2.jobs.training import training_setup
-from bert_tf2.jobs.training.opening import opened, read_config
+from bert_tf2.jobs.training.opening import opened, read_config, require_directory
 from bert_tf2.model_directory import model_files
 from bert_tf2.runtime import job
 
@@ -30,6 +30,7 @@ def run_pretraining(options: PretrainingOptions) -> dict[str, Any]:
       UserError: options or input files that cannot be used.
       JobError: training failed, or was interrupted after saving its state.
     """
+    require_directory(options, options.trains)
     places = () if options.trains else (options.predict_checkpoint_path, options.directory, options.init_checkpoint)
     options = settled(model_files.completed(options, places, needs_metadata=False))
     training_setup.check_training_options(options)

@@ -1,10 +1,12 @@
 """How every job that trains begins: devices, the directory, and who else works in it."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
+from bert_tf2.errors import UserError
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.training_options import TrainingOptions
 from bert_tf2.options import required
@@ -23,6 +25,23 @@ def read_config(options: TrainingOptions) -> "BertConfig":
     from bert_tf2.models.config import BertConfig
 
     return BertConfig.from_json_file(files.require_file(required(options.bert_config_file), "bert_config_file"))
+
+
+def require_directory(options: TrainingOptions, trains: bool) -> None:
+    """Refuses a directory of a trained model that is not there, before what it would hold is asked for.
+
+    Raises:
+      UserError: nothing is to be trained, configuration and model are left to the directory, and it does not exist.
+    """
+    # A command that does not say what to do lacks more than the directory.
+    says = any(getattr(options, flag, None) for flag in ("mode", "do_eval", "do_predict"))
+    named = options.predict_checkpoint_path or options.init_checkpoint or options.bert_config_file
+    if trains or not says or named or not options.directory:
+        return
+    path = files.expand(options.directory)
+    if not files.is_remote(path) and not os.path.isdir(path):
+        flag = "model_dir" if options.model_dir else "output_dir"
+        raise UserError(f"--{flag}={path} does not exist; train first, or name a trained model with --init_checkpoint")
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import numpy as np
 
 from bert_tf2.errors import UserError
 from bert_tf2.files import write_text
+from bert_tf2.tasks.written_tables import cell
 
 
 def write_test_results(path: str, values: np.ndarray) -> None:
@@ -47,20 +48,15 @@ def write_predictions(
     if texts is not None:
         header += ["text_a", "text_b"] if has_pairs else ["text"]
     header += (["label"] if gold is not None else []) + ["prediction"]
-    header += [f"probability_{_cell(name)}" for name in label_names]
+    header += [f"probability_{cell(name)}" for name in label_names]
     lines = ["\t".join(header)]
     for row, value in enumerate(predicted):
-        cells = [_cell(example_ids[row])]
+        cells = [cell(example_ids[row])]
         if texts is not None:
             text_a, text_b = texts[row]
-            cells += [_cell(text_a), _cell(text_b or "")] if has_pairs else [_cell(text_a)]
-        cells += [_cell(one) for one in ([] if gold is None else [gold[row]]) + [value]]
+            cells += [cell(text_a), cell(text_b or "")] if has_pairs else [cell(text_a)]
+        cells += [cell(one) for one in ([] if gold is None else [gold[row]]) + [value]]
         if probabilities is not None:
             cells += [f"{probability:.6f}" for probability in probabilities[row]]
         lines.append("\t".join(cells))
     write_text(path, "\n".join(lines) + "\n")
-
-
-def _cell(value: object) -> str:
-    """A value as one cell: what would break a row of the table becomes a space."""
-    return " ".join(str(value).replace("\0", " ").split("\t")).replace("\r", " ").replace("\n", " ")

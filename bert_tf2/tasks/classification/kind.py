@@ -16,7 +16,7 @@ from bert_tf2.tasks.classification.options import (
     label_names,
     threshold_of,
 )
-from bert_tf2.tasks.classification.source import preparation_of, processor_of
+from bert_tf2.tasks.classification.reading.source import preparation_of, processor_of
 from bert_tf2.tasks.kind import Kind, given_files, kind_of, kinds
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Classification(Kind):
 
     def needed(self, options: Any) -> dict[str, str]:
         """Own files with their outputs, or a task with its directory."""
-        from bert_tf2.tasks.classification.glue import PUBLISHED
+        from bert_tf2.tasks.classification.reading.glue import PUBLISHED
 
         own = given_files(options)
         if own and options.classification_task_name:

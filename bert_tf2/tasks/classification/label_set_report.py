@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bert_tf2.tasks.classification.label_scores import LabelCounts, average_precision
-from bert_tf2.tasks.classification.report import MOST_ERRORS, Text, escaped, table_of_examples, table_of_labels
+from bert_tf2.tasks.classification.report import MOST_ERRORS, Text, table_of_examples, table_of_labels
+from bert_tf2.tasks.written_tables import escaped
 
 
 def label_set_sections(

@@ -16,10 +16,10 @@ from bert_tf2.tasks.classification.label_scores import (
     why_not_each_label,
 )
 from bert_tf2.tasks.classification.label_set_report import label_set_sections
-from bert_tf2.tasks.classification.label_sets import joined
 from bert_tf2.tasks.classification.options import AUTOMATIC, PER_LABEL, USUAL_THRESHOLD
 from bert_tf2.tasks.classification.outputs import sigmoid
 from bert_tf2.tasks.classification.pictures import LABEL_SCORES, draw_label_scores
+from bert_tf2.tasks.classification.reading.label_sets import joined
 from bert_tf2.tasks.classification.task import require_labels
 from bert_tf2.tasks.classification.text_task import TextTask, tiled_names
 from bert_tf2.tasks.classification.thresholds import best_common_threshold, best_thresholds

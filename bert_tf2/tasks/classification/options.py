@@ -8,7 +8,7 @@ from typing import Any
 from bert_tf2.data.sources.row_files import delimiter_of
 from bert_tf2.errors import UserError
 from bert_tf2.options import Options, option, refuse_given
-from bert_tf2.tasks.classification.label_sets import separator_of
+from bert_tf2.tasks.classification.reading.label_sets import separator_of
 from bert_tf2.tasks.row_options import PUBLISHED_TASK, DataDirOptions, LabelOptions, TextRowOptions
 
 USUAL_THRESHOLD = 0.5

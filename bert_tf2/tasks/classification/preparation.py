@@ -12,7 +12,7 @@ from bert_tf2.data.records import metadata
 from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.classification.features import Labels, classification_features
-from bert_tf2.tasks.classification.labels import why_no_sets, why_unlabelled
+from bert_tf2.tasks.classification.reading.labels import why_no_sets, why_unlabelled
 from bert_tf2.tasks.classification.split_encoding import SplitEncoder
 from bert_tf2.tasks.classification.statistics import LabelSetStatistics, LabelStatistics, comparison_warnings
 from bert_tf2.tasks.preparation import Preparation, Read, Split, left_out

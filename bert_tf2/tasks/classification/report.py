@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from bert_tf2.tasks.classification.label_scores import LabelCounts
+from bert_tf2.tasks.written_tables import escaped, markdown_table, shortened
 
 _MOST_LABELS = 200
 MOST_ERRORS = 20
-_LONGEST_TEXT = 300
 
 Text = tuple[str, str | None]
 
@@ -83,20 +83,10 @@ def table_of_examples(
 ) -> str:
     """A row for each of the chosen examples: its id, cells and text."""
     header = ["id", *columns, *(["text"] if texts is not None else [])]
-    lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}"]
+    lines = []
     for row, cells in zip(chosen, rows):
         shown = [str(example_ids[row]), *cells]
         if texts is not None:
-            shown.append(" ⟂ ".join(escaped(_cut(text)) for text in texts[row] if text is not None))
-        lines.append(f"| {' | '.join(shown)} |")
-    return "\n".join(lines)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
-
-
-def escaped(text: str) -> str:
-    """The text as Markdown that shows it as it is, on one line of a table."""
-    text = " ".join(text.split())
-    return "".join(f"\\{sign}" if sign in r"\`*_[]<>|$#" else sign for sign in text)
+            shown.append(" ⟂ ".join(escaped(shortened(text)) for text in texts[row] if text is not None))
+        lines.append(shown)
+    return markdown_table(header, lines)

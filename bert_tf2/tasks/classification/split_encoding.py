@@ -10,7 +10,7 @@ from bert_tf2.data.examples import InputExample
 from bert_tf2.data.records.wire_format import ExampleEncoder
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.classification.features import Labels
-from bert_tf2.tasks.classification.labels import ReadLabels, label_reader, read_weight, set_reader
+from bert_tf2.tasks.classification.reading.labels import ReadLabels, label_reader, read_weight, set_reader
 from bert_tf2.tasks.classification.statistics import LabelStatistics
 from bert_tf2.tasks.preparation import Split
 from bert_tf2.tasks.statistics import MOST_COMPARED

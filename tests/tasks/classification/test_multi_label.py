@@ -11,8 +11,8 @@ import tf_keras
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.base import ExampleSet
-from bert_tf2.tasks.classification.label_sets import labels_in
 from bert_tf2.tasks.classification.multi_label_task import METRICS, MultiLabelTask
+from bert_tf2.tasks.classification.reading.label_sets import labels_in
 
 NAMES = ["joy", "love", "fear", "sad, very"]
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning", "ignore:No positive class found")

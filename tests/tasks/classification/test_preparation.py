@@ -11,8 +11,8 @@ from bert_tf2.data.records.metadata import read_meta_data
 from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.classification.features import classification_features
-from bert_tf2.tasks.classification.glue import create_processor
 from bert_tf2.tasks.classification.preparation import ClassificationPreparation
+from bert_tf2.tasks.classification.reading.glue import create_processor
 from bert_tf2.tasks.record_making import RecordOptions, prepare
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 

@@ -122,7 +122,7 @@ def test_saved_modules_answer_the_same(tokenizer, model, tmp_path):
         with pytest.raises(ValueError, match="a question needs choices, none of them blank"):
             selector.choose("was", choices)
     for path, message in (
-        ("ids", "does not take questions with choices"),
+        ("ids", "takes token ids .*, not text; give"),
         (".", "is not a SavedModel"),
         ("x", "no such directory"),
     ):

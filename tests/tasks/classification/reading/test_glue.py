@@ -4,8 +4,8 @@ import pytest
 
 from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.errors import UserError
-from bert_tf2.tasks.classification.glue import MNLI, NOT_HERE, TABLE, create_processor
-from bert_tf2.tasks.classification.table import TableProcessor
+from bert_tf2.tasks.classification.reading.glue import MNLI, NOT_HERE, TABLE, create_processor
+from bert_tf2.tasks.classification.reading.table import TableProcessor
 
 MNLI_HEADER = "index\tpromptID\tpairID\tgenre\ts1_bp\ts2_bp\ts1_p\ts2_p\tsentence1\tsentence2"
 MNLI_TEST = MNLI_HEADER + "\n0\t1\t2\tg\tx\tx\tx\tx\tpremise\thypothesis\n"

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from bert_tf2.errors import UserError
-from bert_tf2.tasks.classification.tabular import TabularProcessor
-from bert_tf2.tasks.classification.tabular_options import TabularOptions
+from bert_tf2.tasks.classification.reading.tabular import TabularProcessor
+from bert_tf2.tasks.classification.reading.tabular_options import TabularOptions
 
 
 @pytest.fixture

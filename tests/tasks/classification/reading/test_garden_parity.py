@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf2.tasks.classification.glue import create_processor
 from bert_tf2.tasks.classification.preparation import ClassificationPreparation
+from bert_tf2.tasks.classification.reading.glue import create_processor
 from bert_tf2.tasks.record_making import RecordOptions, prepare
 from bert_tf2.text.tokenizer import load_tokenizer
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from bert_tf2.errors import UserError
-from bert_tf2.tasks.classification.in_memory import InMemoryProcessor
+from bert_tf2.tasks.classification.reading.in_memory import InMemoryProcessor
 
 TEXTS, LABELS = ["good", "bad", "very good"], ["pos", "neg", "pos"]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bert_tf2.errors import UserError
-from bert_tf2.tasks.classification.label_sets import (
+from bert_tf2.tasks.classification.reading.label_sets import (
     find_separator,
     is_chosen,
     is_list,

@@ -66,6 +66,8 @@ def test_wrong_commands(workplace, capsys, flags, message):
 def test_nothing_is_predicted_from_random_weights(workplace, capsys, mode):
     flags = [f"--mode={mode}", f"--model_export_path={workplace.directory / 'export'}"]
     fails(workplace, capsys, flags, "does not exist; train first")
+    # Before anything is asked for that the directory would hold.
+    fails(workplace, capsys, [*flags, "--bert_config_file="], "does not exist; train first")
     workplace.model_dir.mkdir()
     fails(workplace, capsys, flags, "is empty; train first")
     assert os.listdir(workplace.model_dir) == []

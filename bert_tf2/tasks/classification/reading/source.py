@@ -33,7 +33,7 @@ def processor_of(options: Any, names: tuple[str, ...] = ()) -> "DataProcessor":
     """
     is_regression = options.fine_tuning_task_type == "regression"
     if options.classification_task_name:
-        from bert_tf2.tasks.classification.glue import create_processor
+        from bert_tf2.tasks.classification.reading.glue import create_processor
 
         processor = create_processor(
             options.classification_task_name,
@@ -46,8 +46,8 @@ def processor_of(options: Any, names: tuple[str, ...] = ()) -> "DataProcessor":
         if options.fine_tuning_task_type == "multi_label" and not processor.is_multi_label:
             raise UserError(f"{processor.name()} gives each text one label; leave --fine_tuning_task_type=multi_label out")
         return processor
-    from bert_tf2.tasks.classification.tabular import TabularProcessor
-    from bert_tf2.tasks.classification.tabular_options import TabularOptions
+    from bert_tf2.tasks.classification.reading.tabular import TabularProcessor
+    from bert_tf2.tasks.classification.reading.tabular_options import TabularOptions
 
     given = {
         field.name: getattr(options, field.name) for field in dataclasses.fields(TabularOptions) if hasattr(options, field.name)

@@ -7,7 +7,7 @@ from typing import Any
 
 from bert_tf2.data.examples import InputExample
 from bert_tf2.errors import UserError, did_you_mean
-from bert_tf2.tasks.classification.label_sets import find_separator
+from bert_tf2.tasks.classification.reading.label_sets import find_separator
 from bert_tf2.tasks.classification.statistics import LabelStatistics
 
 ReadLabels = Callable[[Any], tuple[Sequence[str], str | None]]

@@ -143,6 +143,10 @@ def test_the_majority_is_the_commoner_class_of_the_training_part():
     assert demo._majority(counts | {"train_positive": 4}) == 5 / 8
 
 
+def test_the_checkout_is_found():
+    assert (demo.CHECKOUT / "run_classifier.py").is_file()
+
+
 def test_without_a_checkout_the_demo_says_what_it_needs(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "CHECKOUT", tmp_path)
     with pytest.raises(UserError, match="of a checkout; clone the project"):

@@ -9,7 +9,7 @@ from bert_tf2.data.examples import InputExample
 from bert_tf2.data.processors import DataProcessor
 from bert_tf2.data.sources.columns import USUAL_NAMES, check_roles
 from bert_tf2.errors import UserError, did_you_mean
-from bert_tf2.tasks.classification.labels import refuse_unique_labels, sorted_labels
+from bert_tf2.tasks.classification.reading.labels import refuse_unique_labels, sorted_labels
 
 FORMS = "a tuple (texts, labels) of two lists, a tf.data.Dataset, or the path of a TSV, CSV or JSONL file"
 _TEXT_FORMS = "a list of strings, or of pairs of strings"

@@ -1,4 +1,4 @@
-"""Reading published data sets that are described by rows of a table (`bert_tf2.tasks.classification.glue`)."""
+"""Reading published data sets that are described by rows of a table (`bert_tf2.tasks.classification.reading.glue`)."""
 
 import dataclasses
 import functools

@@ -13,10 +13,10 @@ from bert_tf2.data.sources.named_rows import wrong_count
 from bert_tf2.data.sources.row_files import recognise
 from bert_tf2.errors import UserError
 from bert_tf2.progress import during
-from bert_tf2.tasks.classification.collected_labels import CollectedLabels
-from bert_tf2.tasks.classification.label_sets import is_chosen, labels_in, separator_of
-from bert_tf2.tasks.classification.tabular_options import TabularOptions
-from bert_tf2.tasks.classification.tabular_source import TabularSource, json_label, value_of, why_unusable
+from bert_tf2.tasks.classification.reading.collected_labels import CollectedLabels
+from bert_tf2.tasks.classification.reading.label_sets import is_chosen, labels_in, separator_of
+from bert_tf2.tasks.classification.reading.tabular_options import TabularOptions
+from bert_tf2.tasks.classification.reading.tabular_source import TabularSource, json_label, value_of, why_unusable
 
 _FILE_FLAGS = {"train": "train_file", "eval": "eval_file", "test": "test_file"}
 

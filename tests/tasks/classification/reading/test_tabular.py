@@ -8,8 +8,8 @@ import pytest
 
 from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.errors import UserError
-from bert_tf2.tasks.classification.tabular import TabularProcessor
-from bert_tf2.tasks.classification.tabular_options import TabularOptions
+from bert_tf2.tasks.classification.reading.tabular import TabularProcessor
+from bert_tf2.tasks.classification.reading.tabular_options import TabularOptions
 
 
 @pytest.fixture

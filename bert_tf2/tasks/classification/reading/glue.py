@@ -12,7 +12,7 @@ from typing import Any
 from bert_tf2.data.examples import InputExample
 from bert_tf2.data.processors import DataProcessor, data_path, make, processors
 from bert_tf2.errors import UserError
-from bert_tf2.tasks.classification.table import Dataset, Layout, TableProcessor
+from bert_tf2.tasks.classification.reading.table import Dataset, Layout, TableProcessor
 
 
 def _pairs(

@@ -13,7 +13,7 @@ from finetuning_workplace import GOOD_ROWS, Place
 
 from bert_tf2.text.normalization import Normalization
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 COMMAND = ROOT / "data_prep" / "create_finetuning_data.py"
 
 

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from typing import Any
 
 from bert_tf2.errors import UserError
-from bert_tf2.tasks.classification.label_sets import find_separator, is_list, labels_in, name_of, require_separator
-from bert_tf2.tasks.classification.labels import refuse_unique_labels, sorted_labels
+from bert_tf2.tasks.classification.reading.label_sets import find_separator, is_list, labels_in, name_of, require_separator
+from bert_tf2.tasks.classification.reading.labels import refuse_unique_labels, sorted_labels
 
 MOST_LABELS = 20_000
 
