@@ -20,6 +20,11 @@ INSTALLED := .venv/installed
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 # Every process loads TensorFlow, which takes 2 GB and more.
 IN_PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
+# Of the benchmarks, that all names of the package which they use are there, and are called as they are to be called.
+NAMES_ONLY := --explicit-package-bases --ignore-missing-imports --disable-error-code=no-untyped-def --disable-error-code=misc \
+    --disable-error-code=arg-type --disable-error-code=assignment --disable-error-code=index \
+    --disable-error-code=method-assign --disable-error-code=func-returns-value \
+    --no-warn-unused-ignores
 RIGHT_VERSION := import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13))
 
 help:
@@ -55,6 +60,8 @@ check: environment
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m ruff format --check .
 	@$(BIN)/python -m mypy
+	@MYPYPATH=benchmarks $(BIN)/python -m mypy $(NAMES_ONLY) benchmarks/*.py
+	@MYPYPATH=benchmarks/peers $(BIN)/python -m mypy $(NAMES_ONLY) benchmarks/peers/*.py
 
 benchmark: environment
 	@$(BIN)/python benchmarks/classifier.py $(ARGS)

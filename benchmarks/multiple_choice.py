@@ -15,6 +15,7 @@ import pathlib
 import statistics
 import sys
 import time
+from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
@@ -61,7 +62,7 @@ def main(options: BenchmarkOptions) -> None:
     for split, count in (("train", options.train_questions), ("eval", options.eval_questions)):
         with sources[split].open(encoding="utf-8") as file:
             rows[split].write_text("".join(itertools.islice(file, count)), encoding="utf-8")
-    results = []
+    results: list[dict[str, Any]] = []
     for seed in map(int, options.seeds.split(",")):
         for side in sides:
             began = time.monotonic()

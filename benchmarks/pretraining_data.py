@@ -179,7 +179,7 @@ def main() -> None:
     job = {name: getattr(arguments, name) for name in ("vocab_file", "max_seq_length", "dupe_factor", "whole_words")}
     with tempfile.TemporaryDirectory(dir=arguments.directory) as directory:
         for scale in map(int, arguments.scales.split(",")):
-            sides = {"garden": (_GARDEN, {})} if scale <= arguments.garden_until else {}
+            sides: dict[str, tuple[str, dict]] = {"garden": (_GARDEN, {})} if scale <= arguments.garden_until else {}
             for workers in map(int, arguments.workers.split(",")):
                 sides[f"ours, {workers} worker{'s' if workers > 1 else ''}"] = (_OURS, {"workers": workers})
             text = {"inputs": repeated(inputs, scale, directory), "output": os.path.join(directory, "records")}

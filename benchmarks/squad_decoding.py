@@ -13,6 +13,7 @@ import statistics
 import sys
 import time
 import types
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
@@ -117,7 +118,7 @@ def measure(questions: QuestionSet, length: int, rounds: int = 3) -> dict[str, f
     }
     seconds: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(rounds):
-        results = {}
+        results: dict[str, Any] = {}
         for side, run in sides.items():
             begin = time.perf_counter()
             results[side] = run()

@@ -9,20 +9,24 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 import measure
+import numpy as np
 
 from bert_tf2.data.batches.pipeline import Padding
+from bert_tf2.data.records.feature_spec import TOKENS
 from bert_tf2.training.train_step import LoopResult, TrainStep
 
 
 def watch_lengths() -> list[int]:
     """The lengths of all batches from now on, in order; the list grows as they are made."""
-    lengths, length = [], Padding.length
+    lengths, size = [], Padding.size
 
-    def watched_length(self: Padding, of_rows: object) -> int:
-        lengths.append(length(self, of_rows))
-        return lengths[-1]
+    def watched_size(self: Padding, axis: str, sizes: np.ndarray) -> int:
+        padded = size(self, axis, sizes)
+        if axis == TOKENS:
+            lengths.append(padded)
+        return padded
 
-    Padding.length = watched_length
+    Padding.size = watched_size
     return lengths
 
 

@@ -1,5 +1,6 @@
 """Texts as they stand in the tables that a job writes: tab-separated files, and Markdown."""
 
+import re
 from collections.abc import Sequence
 
 _LONGEST_TEXT = 300
@@ -15,10 +16,15 @@ def shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
 
 
-def escaped(text: str) -> str:
-    """The text as Markdown that shows it as it is, on one line of a table."""
-    text = " ".join(text.split())
-    return "".join(f"\\{sign}" if sign in r"\`*_[]<>|$#" else sign for sign in text)
+def escaped(text: str, strip: bool = True) -> str:
+    """The text as Markdown that shows it as it is, on one line of a table.
+
+    Args:
+      text: any.
+      strip: without the blanks around it.
+    """
+    text = re.sub(r"\s+", " ", text)
+    return re.sub(r"([\\`*_\[\]<>|$#~])", r"\\\1", text.strip() if strip else text)
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

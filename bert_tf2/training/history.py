@@ -55,7 +55,7 @@ class History:
             return
         try:
             with open(self._path, "a", encoding="utf-8") as file:
-                file.writelines(map(_line, entries))
+                file.write("".join(map(_line, entries)))  # at once, so that a reader sees whole lines
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:

@@ -1,8 +1,8 @@
 """Jobs as processes of their own: started, waited for, killed."""
 
+import json
 import os
 import pathlib
-import signal
 import socket
 import subprocess
 import sys
@@ -40,14 +40,23 @@ def worker_flags(number: int) -> list[list[str]]:
     return [[*cluster, f"--task_index={index}"] for index in range(number)]
 
 
+def history(model_dir: pathlib.Path, kind: str) -> list[dict]:
+    """The entries of a training's history, which may still be written to."""
+    path = model_dir / "training_history.jsonl"
+    written = path.read_text() if path.exists() else ""
+    whole = written[: written.rfind("\n") + 1]  # the rest is being written
+    return [entry for entry in map(json.loads, whole.splitlines()) if entry["kind"] == kind]
+
+
 def kill_when(process: subprocess.Popen, is_reached: Callable[[], bool]) -> bool:
-    """Kills a process at the moment a condition holds; whether it lived until then."""
+    """Kills a process at the moment a condition holds; whether it lived until then, and the condition was reached."""
     deadline = time.monotonic() + 200
-    killed = False
-    while not killed and process.poll() is None and time.monotonic() < deadline:
-        if is_reached():
-            process.send_signal(signal.SIGKILL)
-            killed = True
-        time.sleep(0.01)
-    process.communicate()
-    return killed
+    reached = False
+    try:
+        while not reached and process.poll() is None and time.monotonic() < deadline:
+            reached = is_reached()
+            time.sleep(0 if reached else 0.01)
+    finally:
+        process.kill()
+        process.communicate()
+    return reached

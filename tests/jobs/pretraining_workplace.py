@@ -4,6 +4,8 @@ import json
 import pathlib
 import random
 
+import job_processes
+
 from bert_tf2 import cli
 from bert_tf2.data.records.metadata import PRETRAINING, MetaData, write_meta_data
 from bert_tf2.data.records.record_writer import RecordWriter
@@ -112,5 +114,4 @@ class PretrainingWorkplace:
 
     def history(self, kind: str, model_dir: pathlib.Path | None = None) -> list[dict]:
         """The entries of the training's history."""
-        lines = ((model_dir or self.model_dir) / "training_history.jsonl").read_text().splitlines()
-        return [entry for entry in map(json.loads, lines) if entry["kind"] == kind]
+        return job_processes.history(model_dir or self.model_dir, kind)

@@ -22,7 +22,8 @@ def read_lines(path: str) -> Iterator[tuple[int, str]]:
     only: U+2028, U+0085 and the like are text.
 
     Raises:
-      UserError: the file cannot be read, is not UTF-8, holds a NUL byte or a line that no text has.
+      UserError: the file cannot be read, is not UTF-8, ends its lines with `\\r` alone, or holds a NUL byte or a line that
+        no text has.
     """
     number, blank = 0, 0
     for block in _whole_lines(path):
@@ -52,6 +53,8 @@ def _whole_lines(path: str) -> Iterator[bytes]:
             if first:
                 if block.startswith(_UTF16):
                     raise UserError(f"{path}:1: the file is UTF-16; save it as UTF-8")
+                if b"\n" not in block and b"\r" in block.rstrip(b"\r"):
+                    raise UserError(f"{path}: its lines end with a carriage return alone; save it with line feeds (Unix) or both")
                 block, first = block.removeprefix(_BOM), False
             block = rest + block
             end = block.rfind(b"\n") + 1

@@ -49,9 +49,9 @@ class ChoiceFile:
           answer_needed: a row without an answer is one of them.
 
         Raises:
-          UserError: a file cannot be read, or holds articles of which `level` cannot be told.
+          UserError: a file cannot be read, or holds articles of which `level` cannot be told; none is of that level.
         """
-        number = 0
+        number, is_wanted = 0, self.level is None
         for file in self.files:
             for line, row, shown in _rows(file):
                 where = f"{file.path}:{line}"
@@ -60,12 +60,15 @@ class ChoiceFile:
                     continue
                 if self.level is not None and self._level(where, file.path, row) != self.level:
                     continue
+                is_wanted = True
                 for question in self._questions(where, row, shown, bad_rows):
                     try:
                         yield checked(question, number, where, answer_needed)
                     except UnusableRow as reason:
                         bad_rows.report(where, str(reason), shown)
                     number += 1
+        if not is_wanted:
+            raise UserError(f"--{self.level}_only: no article of {self.path} is of that school; leave the flag out")
 
     def _questions(self, where: str, row: dict[str, Any], shown: Any, bad_rows: BadRows) -> list:
         if not self.form.fits(row):

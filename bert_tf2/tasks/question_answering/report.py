@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bert_tf2.tasks.question_answering.character_scores import WORDS, scorer
 from bert_tf2.tasks.question_answering.scores import QuestionScore, question_scores
 from bert_tf2.tasks.question_answering.squad import Question
+from bert_tf2.tasks.written_tables import escaped
 
 _QUESTION_WORDS = {"whom": "who", "whose": "who"} | {
     word: word for word in ("who", "what", "when", "where", "which", "why", "how")
@@ -125,21 +126,21 @@ def excerpt(context: str, text: str, start: int) -> str:
     if start < 0 or not context.startswith(text, start):
         start = context.find(text) if text else -1
     if start < 0:
-        return _escaped(context[: 2 * _AROUND]) + (" …" if len(context) > 2 * _AROUND else "")
+        return escaped(context[: 2 * _AROUND]) + (" …" if len(context) > 2 * _AROUND else "")
     begin, end = max(start - _AROUND, 0), start + len(text)
-    before, after = _escaped(context[begin:start], strip=False), _escaped(context[end : end + _AROUND], strip=False)
+    before, after = escaped(context[begin:start], strip=False), escaped(context[end : end + _AROUND], strip=False)
     front, back = "… " if begin else "", " …" if end + _AROUND < len(context) else ""
-    return f"{front}{before.lstrip()}**{_escaped(text)}**{after.rstrip()}{back}"
+    return f"{front}{before.lstrip()}**{escaped(text)}**{after.rstrip()}{back}"
 
 
 def _wrong_answer(question: Question, context: str, predicted: str | None, scores: Mapping[str, QuestionScore]) -> str:
     golds = list(dict.fromkeys(answer.text for answer in question.answers))
-    gold = " / ".join(map(_escaped, golds)) if golds else "(no answer)"
-    answer = "(no prediction)" if predicted is None else _escaped(predicted) or "(no answer)"
+    gold = " / ".join(map(escaped, golds)) if golds else "(no answer)"
+    answer = "(no prediction)" if predicted is None else escaped(predicted) or "(no answer)"
     first = question.answers[0] if question.answers else None
     shown = excerpt(context, first.text, first.start) if first else excerpt(context, predicted or "", -1)
     return (
-        f"- **{_escaped(question.text)}** (`{question.id}`)\n"
+        f"- **{escaped(question.text)}** (`{question.id}`)\n"
         f"    - gold: {gold}\n"
         f"    - predicted: {answer} (F1 {100 * scores[question.id].f1:.1f})\n"
         f"    - context: {shown}"
@@ -150,9 +151,3 @@ def _table(name: str, rows: Sequence[Row]) -> str:
     lines = [f"| {name} | questions | exact match | F1 |", "|---|---:|---:|---:|"]
     lines += [f"| {kind} | {count:,} | {exact:.2f} | {f1:.2f} |" for kind, count, exact, f1 in rows]
     return "\n".join(lines)
-
-
-def _escaped(text: str, strip: bool = True) -> str:
-    """A text on one line in which Markdown means nothing."""
-    text = re.sub(r"\s+", " ", text)
-    return re.sub(r"([\\`*_\[\]<>|#~])", r"\\\1", text.strip() if strip else text)

@@ -48,7 +48,8 @@ def recognise(sentences: Iterable[Sequence[str]]) -> str:
             if here[1] != before[1]:
                 begins_with.add(here[0])
             before = here
-    typed = {tag for tag in found if has_prefix(tag, "BIES")}
+    # `B-` lacks its type: no tag of the scheme, and no plain one either.
+    typed = {tag for tag in found if has_prefix(tag.removesuffix("-") if len(tag) == 2 else tag, "BIES")}
     if (not any(len(tag) > 1 for tag in typed) and typed != found) or not typed:
         return PLAIN
     if any(tag[0] in "ES" for tag in typed):

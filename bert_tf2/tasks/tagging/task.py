@@ -181,7 +181,7 @@ class TaggingTask(Task):
             total, types = entity_scores(gold, predicted, self._strict)
             found = {f"entity_{name}": getattr(total, name) for name in ("f1", "precision", "recall")} | found
             for kind, score in types.items():
-                found |= {f"entity_{name}_{kind}": getattr(score, name) for name in ("f1", "precision", "recall")}
+                found |= {f"entity_{name}/{kind}": getattr(score, name) for name in ("f1", "precision", "recall")}
         return found | {"loss": mean_loss(outcome, None if self._crf is None else self._crf.transitions)}
 
     def shown(self, scores: Mapping[str, float]) -> str:

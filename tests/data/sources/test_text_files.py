@@ -46,6 +46,7 @@ def test_blocks_do_not_show(write, monkeypatch):
         (b"ok\t1\nab\0c\t1\n", ":2: NUL byte at byte 3"),
         (b"ok\nok\ncaf\xe9\t1\n", ":3: byte 4 (0xE9) is not UTF-8"),
         ("a\t1\n".encode("utf-16"), ":1: the file is UTF-16"),
+        (b"a\t1\rb\t0\r", ": its lines end with a carriage return alone; save it with line feeds"),
     ],
 )
 def test_bytes_that_are_no_text(write, content, message):

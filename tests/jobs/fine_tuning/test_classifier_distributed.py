@@ -21,8 +21,7 @@ def start(workplace, model_dir, *flags) -> subprocess.Popen:
 
 
 def history(model_dir, kind: str, name: str) -> list[float]:
-    entries = [json.loads(line) for line in (model_dir / "training_history.jsonl").read_text().splitlines()]
-    return [entry[name] for entry in entries if entry["kind"] == kind]
+    return [entry[name] for entry in job_processes.history(model_dir, kind)]
 
 
 def weights(model_dir) -> dict[str, np.ndarray]:
@@ -58,9 +57,7 @@ def test_killed_at_any_moment_and_run_again_ends_with_the_same_bits(workplace, d
     for wanted in (1, 20, 60):
         assert kill_when(
             start(workplace, killed, *flags),
-            lambda wanted=wanted: (
-                (killed / "training_history.jsonl").exists() and len(history(killed, "train", "loss")) >= wanted
-            ),
+            lambda wanted=wanted: len(history(killed, "train", "loss")) >= wanted,
         )
     assert "continuing from step" in finish(start(workplace, killed, *flags))[0]
     left, right = weights(whole), weights(killed)

@@ -91,7 +91,7 @@ def read_conll(path):
 def test_scores_are_written_in_total_and_for_each_type(place):
     scores = json.loads((place.model_dir / "eval_results.json").read_text())
     assert scores["entity_f1"] > 0.9
-    assert {"entity_precision", "entity_recall", "token_accuracy", "entity_f1_LOC", "entity_recall_PER", "loss"} <= scores.keys()
+    assert {"entity_precision", "entity_recall", "token_accuracy", "entity_f1/LOC", "entity_recall/PER", "loss"} <= scores.keys()
     report = (place.model_dir / "report.md").read_text()
     assert "## Entities" in report
     assert "| LOC |" in report

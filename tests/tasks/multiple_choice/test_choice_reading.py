@@ -100,7 +100,8 @@ def test_a_file_of_another_kind_in_a_folder_of_race_is_told(tmp_path):
 
 def test_the_school_must_be_known(read):
     assert len(read([ARTICLE], level="high")) == 2
-    assert read([ARTICLE], level="middle") == []
+    with pytest.raises(UserError, match=r"--middle_only: no article of .*train\.jsonl is of that school; leave the flag out"):
+        read([ARTICLE], level="middle")
     with pytest.raises(UserError, match=r"train\.jsonl:1: --high_only needs to know the school of an article"):
         read([ARTICLE | {"id": "x"}], level="high")
     with pytest.raises(UserError, match=r"--high_only belongs to RACE, but .* holds SocialIQA; leave the flag out"):

@@ -17,6 +17,7 @@ RECOGNISED = [
     (["DET NOUN VERB", "INTJ SYM"], PLAIN),
     (["O O"], PLAIN),
     (["X S I"], PLAIN),
+    (["B- I- O"], IOB2),
     # A header or another slip among tags with prefixes is told of later, with its line.
     (["tag O B-PER I-PER"], IOB2),
 ]

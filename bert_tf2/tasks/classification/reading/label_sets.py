@@ -10,6 +10,7 @@ from bert_tf2.errors import UserError
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "pipe": "|"}
 _NAMES = {sign: name for name, sign in SEPARATORS.items()} | {" ": "space"}
+_BEGINS, _ENDS = ('["', "['"), ('"]', "']")
 _YES = frozenset({"1", "1.0", "true"})
 _NO = frozenset({"0", "0.0", "false"})
 
@@ -27,10 +28,10 @@ def separator_of(given: str) -> str:
 
 
 def is_list(value: Any) -> bool:
-    """Whether a value is a list of labels, or the text of one as JSON and Python write it."""
+    """Whether a value is a list of labels, or the text of one as JSON and Python write it, be it cut at one end."""
     if isinstance(value, str):
         text = value.strip()
-        return text.startswith("[") and text.endswith("]")
+        return (text.startswith("[") and text.endswith("]")) or text.startswith(_BEGINS) or text.endswith(_ENDS)
     return isinstance(value, list | tuple)
 
 

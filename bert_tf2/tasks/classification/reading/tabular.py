@@ -169,7 +169,7 @@ class TabularProcessor(DataProcessor):
         source = self._sources[split]
         for index, (line, row, shown) in enumerate(source.rows()):
             if source.count is None:
-                complaint = why_unusable(row, source, self._collected.is_multi_label is False)
+                complaint = why_unusable(row, source, self._collected.is_multi_label, has_labels=split != "test")
             else:
                 complaint = wrong_count(row, source.count)
             if complaint:

@@ -36,21 +36,24 @@ class TabularSource:
         return itertools.islice(self.file.rows(keys), int(self.skip_first), None)
 
 
-def why_unusable(row: dict | None, columns: TabularSource, has_one_label: bool) -> str | None:
+def why_unusable(row: dict | None, columns: TabularSource, is_multi_label: bool | None, has_labels: bool) -> str | None:
     """What is wrong with a JSON object, or None.
 
     Args:
       row: the object; None for what is none.
       columns: what it must hold.
-      has_one_label: a row cannot have a list of labels.
+      is_multi_label: whether a row may have several labels or none; None while that is not known.
+      has_labels: the rows of its file have labels.
     """
     if row is None:
         return "not a JSON object"
     missing = [key for key in (columns.text, columns.text_b) if key is not None and key not in row]
     if missing:
         return f"no '{missing[0]}' in the object"
+    if is_multi_label and has_labels and columns.label is not None and columns.label not in row:
+        return f"no '{columns.label}' in the object; a text without any label says so with []"
     label = row.get(columns.label)
-    if isinstance(label, dict) or (isinstance(label, list) and has_one_label):
+    if isinstance(label, dict) or (isinstance(label, list) and is_multi_label is False):
         what = "a list; for several labels of a row pass --multi_label" if isinstance(label, list) else "an object"
         return f"the label must be one string or number, not {what}"
     return None

@@ -45,6 +45,7 @@ def test_labels_of_every_form(value, separator, expected):
         ("a,,b", "a label between separators is empty"),
         ("a,b,", "a label between separators is empty"),
         (["a", ""], "a label between separators is empty"),
+        ('["a", "b"', 'the labels \'["a", "b"\' are no list, as ["a", "b"]'),
         ("[a, b]", 'the labels \'[a, b]\' are no list, as ["a", "b"]'),
         ("[" * 50 + "]", None),
         (["a", None], "a label must be a name or a whole number; got 'None'"),

@@ -143,3 +143,9 @@ def test_many_combinations_of_few_labels(processor):
     data = processor("text\tlabels\n" + "".join(f"text {index}\t{row}\n" for index, row in enumerate(rows)))
     assert data.is_multi_label
     assert sorted(data.get_labels()) == sorted(names)
+
+
+def test_an_object_without_the_key_is_not_one_without_labels(processor):
+    made = processor("\n".join(map(json.dumps, [*OBJECTS, {"text": "g"}])), "a.jsonl")
+    with pytest.raises(UserError, match=r"a\.jsonl:7: no 'labels' in the object; a text without any label says so with \[\]"):
+        read(made)
