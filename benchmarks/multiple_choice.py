@@ -100,7 +100,7 @@ def _ours(options: BenchmarkOptions, work: pathlib.Path, weights: pathlib.Path, 
     train += [f"--input_meta_data_path={records / 'meta_data.json'}", f"--model_dir={model_dir}"]
     train += [f"--bert_config_file={weights / 'config.json'}", f"--init_checkpoint={weights}"]
     train += [f"--num_train_epochs={options.epochs}", f"--train_batch_size={options.batch_size}", f"--seed={seed}"]
-    turns.run_quietly([*train, f"--learning_rate={options.learning_rate}", "--load_checkpoint=latest"])
+    turns.run_quietly([*train, f"--learning_rate={options.learning_rate}", "--load_checkpoint=newest"])
     return json.loads((model_dir / "eval_results.json").read_text(encoding="utf-8"))["accuracy"]
 
 

@@ -121,14 +121,14 @@ def _ours(
 ) -> dict:
     shutil.rmtree(model_dir, ignore_errors=True)
     program, data = [sys.executable, str(ROOT / "run_classifier.py")], f"--input_meta_data_path={records / 'meta_data.json'}"
-    train = [*program, "--mode=train_and_eval", data, f"--model_dir={model_dir}", f"--seed={seed}", "--load_checkpoint=latest"]
+    train = [*program, "--mode=train_and_eval", data, f"--model_dir={model_dir}", f"--seed={seed}", "--load_checkpoint=newest"]
     train += [f"--{split}_data_path={records / split}.tf_record" for split in ("train", "eval")]
     train += [f"--bert_config_file={weights / 'config.json'}", f"--init_checkpoint={weights}"]
     train += [f"--num_train_epochs={options.epochs}", f"--train_batch_size={options.batch_size}"]
     turns.run_quietly([*train, f"--learning_rate={options.learning_rate}", *["--use_crf"] * use_crf])
     found = {"eval": _f1(model_dir)}
     test = [*program, "--mode=eval", data, f"--model_dir={model_dir}", f"--eval_data_path={records / 'test'}.tf_record"]
-    turns.run_quietly([*test, "--load_checkpoint=latest"])
+    turns.run_quietly([*test, "--load_checkpoint=newest"])
     return found | {"test": _f1(model_dir)}
 
 
