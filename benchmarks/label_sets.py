@@ -125,7 +125,7 @@ class LabelSets:
                 f"--vocab_file={self._weights / 'vocab.txt'}",
                 f"--train_batch_size={options.batch_size}",
                 f"--num_train_epochs={options.epochs}",
-                f"--learning_rate={options.learning_rate / (1 - options.warmup_proportion):.5g}",
+                f"--learning_rate={turns.googles_rate(options.learning_rate, options.warmup_proportion):.6g}",
                 f"--warmup_proportion={options.warmup_proportion}",
                 f"--seed={seed}",
             ]

@@ -42,7 +42,7 @@ class BenchmarkOptions(Options):
     eval_questions: int = option(1954, "Questions to evaluate on, from the beginning of dev.", check=at_least(1))
     epochs: int = option(3, "Epochs.", check=at_least(1))
     batch_size: int = option(16, "Questions per step.", check=at_least(1))
-    learning_rate: float = option(5e-5, "Highest learning rate; a tenth of the steps warm up, then decay to 0.", check=positive)
+    learning_rate: float = option(5e-5, "Rate after the warm-up, a tenth of the steps; then it decays to 0.", check=positive)
     max_seq_length: int = option(80, "Longest input in tokens.", check=at_least(8))
 
 
@@ -100,7 +100,7 @@ def _ours(options: BenchmarkOptions, work: pathlib.Path, weights: pathlib.Path, 
     train += [f"--input_meta_data_path={records / 'meta_data.json'}", f"--model_dir={model_dir}"]
     train += [f"--bert_config_file={weights / 'config.json'}", f"--init_checkpoint={weights}"]
     train += [f"--num_train_epochs={options.epochs}", f"--train_batch_size={options.batch_size}", f"--seed={seed}"]
-    turns.run_quietly([*train, f"--learning_rate={options.learning_rate}", "--load_checkpoint=newest"])
+    turns.run_quietly([*train, f"--learning_rate={turns.googles_rate(options.learning_rate):.6g}", "--load_checkpoint=newest"])
     return json.loads((model_dir / "eval_results.json").read_text(encoding="utf-8"))["accuracy"]
 
 

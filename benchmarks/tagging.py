@@ -46,7 +46,7 @@ class BenchmarkOptions(Options):
     seeds: str = option("1,2,3", "Seeds, comma-separated.")
     epochs: int = option(3, "Epochs.", check=at_least(1))
     batch_size: int = option(16, "Sentences per step.", check=at_least(1))
-    learning_rate: float = option(1e-4, "Highest learning rate; a tenth of the steps warm up, then decay to 0.", check=positive)
+    learning_rate: float = option(1e-4, "Rate after the warm-up, a tenth of the steps; then it decays to 0.", check=positive)
     max_seq_length: int = option(128, "Longest input in tokens.", check=at_least(8))
     rounds: int = option(3, "Turns of each side for the speed.", check=at_least(1))
     steps: int = option(40, "Steps of a turn, those that warm up among them.", check=at_least(8))
@@ -125,7 +125,7 @@ def _ours(
     train += [f"--{split}_data_path={records / split}.tf_record" for split in ("train", "eval")]
     train += [f"--bert_config_file={weights / 'config.json'}", f"--init_checkpoint={weights}"]
     train += [f"--num_train_epochs={options.epochs}", f"--train_batch_size={options.batch_size}"]
-    turns.run_quietly([*train, f"--learning_rate={options.learning_rate}", *["--use_crf"] * use_crf])
+    turns.run_quietly([*train, f"--learning_rate={turns.googles_rate(options.learning_rate):.6g}", *["--use_crf"] * use_crf])
     found = {"eval": _f1(model_dir)}
     test = [*program, "--mode=eval", data, f"--model_dir={model_dir}", f"--eval_data_path={records / 'test'}.tf_record"]
     turns.run_quietly([*test, "--load_checkpoint=newest"])

@@ -17,6 +17,11 @@ class NativeCrash(Exception):
     """The child process was ended by a signal: TensorFlow 2.20 can corrupt its heap in the garden's model."""
 
 
+def googles_rate(rate: float, warmup: float = 0.1) -> float:
+    """The rate whose decay from step 0, as Google's, is from the warm-up on that of `rate` with a decay that begins there."""
+    return rate / (1 - warmup)
+
+
 def chosen(flag: str, text: str, known: tuple[str, ...]) -> list[str]:
     """The names in a flag's comma-separated value.
 
