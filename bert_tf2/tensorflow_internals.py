@@ -10,12 +10,68 @@ import tensorflow as tf
 import tf_keras
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
-__all__ = ["AdjustedCoefficients", "FormerParts", "TrackableObjectGraph", "create_slots", "write_method"]
+__all__ = [
+    "AdjustedCoefficients",
+    "FormerParts",
+    "TrackableObjectGraph",
+    "coefficients",
+    "create_slots",
+    "free",
+    "is_decayed",
+    "outputs_read",
+    "write",
+    "write_method",
+]
 
 
 def create_slots(optimizer: tf_keras.optimizers.legacy.Optimizer, variables: Sequence[tf.Variable]) -> None:
     """Makes an optimizer's variables now, which else appear at its first step."""
     optimizer._create_all_weights(variables)
+
+
+def coefficients(optimizer: tf_keras.optimizers.legacy.Optimizer, variable: tf.Variable) -> dict[str, tf.Tensor]:
+    """What an optimizer's next update of a variable will use: scalars such as `lr_t` and `beta_1_power`, by name."""
+    return next(iter(optimizer._prepare([variable]).values()))
+
+
+def is_decayed(optimizer: tf_keras.optimizers.legacy.Optimizer, variable: tf.Variable) -> bool:
+    """Whether the garden's AdamW or LAMB decays a variable."""
+    return optimizer._do_use_weight_decay(variable.name.removesuffix(":0"))
+
+
+def outputs_read(model: tf_keras.Model, part: tf_keras.Model) -> set[int] | None:
+    """Which outputs of a functional model, by their places among all, the functional models around it read.
+
+    Args:
+      model: the outermost of them.
+      part: the one that is read.
+
+    Returns:
+      The places; None where something else than a functional model may read any of them.
+    """
+    if model is part or not hasattr(model, "_nodes_by_depth"):
+        return None
+    models = [one for one in (model, *model.submodules) if hasattr(one, "_nodes_by_depth") and one is not part]
+    nodes = [node for one in models for nodes in one._nodes_by_depth.values() for node in nodes]
+    read = [*(one.outputs for one in models), *(node.keras_inputs for node in nodes)]
+    histories = (tensor._keras_history for tensors in read for tensor in tensors)
+    return {history.tensor_index for history in histories if history.layer is part}
+
+
+def write(variable: tf.Variable, tensor: tf.Tensor) -> None:
+    """Writes a replica's own copy of a variable, inside what the replica runs.
+
+    TensorFlow's `assign` would want to agree with the other replicas, which do the same.
+    """
+    tf.raw_ops.AssignVariableOp(resource=variable.handle, value=tensor)
+
+
+def free(variable: tf.Variable) -> None:
+    """Gives a variable's memory back, inside what a replica runs; it must be written before it is read again."""
+    nothing = tf.zeros([0], variable.dtype)
+    # A shape that is not known is not compared with the variable's.
+    unknown = tf.raw_ops.PlaceholderWithDefault(input=nothing, shape=None)
+    tf.raw_ops.AssignVariableOp(resource=variable.handle, value=unknown, validate_shape=False)
 
 
 def write_method(writer: tf.io.TFRecordWriter) -> Callable[[bytes], None]:

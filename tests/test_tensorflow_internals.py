@@ -7,7 +7,18 @@ import tf_keras
 from official.modeling.optimization.lamb import LAMB
 from official.modeling.optimization.legacy_adamw import AdamWeightDecay
 
-from bert_tf2.tensorflow_internals import AdjustedCoefficients, FormerParts, TrackableObjectGraph, create_slots, write_method
+from bert_tf2.tensorflow_internals import (
+    AdjustedCoefficients,
+    FormerParts,
+    TrackableObjectGraph,
+    coefficients,
+    create_slots,
+    free,
+    is_decayed,
+    outputs_read,
+    write,
+    write_method,
+)
 
 GONE = "this release has no {} any more; find what replaces it for bert_tf2/tensorflow_internals.py"
 
@@ -86,3 +97,37 @@ def test_records_are_written_by_the_base_class(tmp_path):
         write(b"one")
         write(b"two")
     assert [record.numpy() for record in tf.data.TFRecordDataset(path)] == [b"one", b"two"]
+
+
+@pytest.mark.parametrize("kind", [AdamWeightDecay, LAMB], ids=lambda kind: kind.__name__)
+def test_what_an_update_will_use(kind):
+    assert hasattr(kind, "_prepare"), GONE.format(f"{kind.__name__}._prepare")
+    assert hasattr(kind, "_do_use_weight_decay"), GONE.format(f"{kind.__name__}._do_use_weight_decay")
+    optimizer = kind(learning_rate=0.5, weight_decay_rate=0.25, exclude_from_weight_decay=["bias"])
+    variable, bias = tf.Variable([1.0], name="kernel"), tf.Variable([1.0], name="bias")
+    create_slots(optimizer, [variable, bias])
+    found = {name: float(value) for name, value in coefficients(optimizer, variable).items()}
+    assert found["lr_t"] == 0.5
+    assert found["weight_decay_rate"] == 0.25
+    assert found["one_minus_beta_1_t"] == pytest.approx(0.1)
+    assert {"beta_1_power", "beta_2_power", "one_minus_beta_2_t", "epsilon"} <= found.keys()
+    assert is_decayed(optimizer, variable)
+    assert not is_decayed(optimizer, bias)
+
+
+def test_memory_of_a_variable_is_given_back():
+    variable = tf.Variable([[1.0, 2.0]])
+    tf.function(free)(variable)
+    assert tf.raw_ops.ReadVariableOp(resource=variable.handle, dtype=tf.float32).shape == [0]
+    tf.function(write)(variable, tf.constant([[3.0, 4.0]]))
+    assert variable.numpy().tolist() == [[3.0, 4.0]]
+
+
+def test_which_outputs_are_read():
+    inputs = tf_keras.Input([2])
+    part = tf_keras.Model(inputs, {"a": inputs + 1, "b": inputs * 2, "c": inputs - 1})
+    assert hasattr(part, "_nodes_by_depth"), GONE.format("Model._nodes_by_depth")
+    given = part(inputs)
+    assert outputs_read(tf_keras.Model(inputs, tf_keras.layers.Dense(1)(given["b"])), part) == {1}
+    assert outputs_read(tf_keras.Model(inputs, [given["a"], given["c"]]), part) == {0, 2}
+    assert outputs_read(part, part) is None

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from bert_tf2.models.own_weights import keeps_little
+
 # gelu(x) = x * sigmoid(x * (_SLOPE + _CUBIC x^2)) is the tanh approximation of https://arxiv.org/abs/1606.08415, written
 # with tanh(z) = 2 sigmoid(2z) - 1.
 _SLOPE = 2 * math.sqrt(2 / math.pi)
@@ -33,27 +35,38 @@ def gelu_exact(x: tf.Tensor) -> tf.Tensor:
     return _in_float32(x, _gelu_exact)
 
 
-def _in_float32(x: tf.Tensor, function: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
-    return tf.cast(function(tf.cast(x, tf.float32)), x.dtype)
+def _in_float32(x: tf.Tensor, function: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]) -> tf.Tensor:
+    """The value of a function that gives its derivative too, both in float32.
+
+    This makes fewer passes over memory than automatic differentiation of the formulas: the activation is the largest tensor of a
+    block, and these passes cost as much as a tenth of the products. What the gradient needs is one tensor, the derivative, made
+    where its parts are at hand; without training nobody asks for it and the graph leaves it out.
+    """
+    makes_again = keeps_little()
+
+    @tf.custom_gradient
+    def apply(x):
+        value, derivative = function(tf.cast(x, tf.float32))
+
+        def gradient(upstream):
+            slope = function(tf.cast(x, tf.float32))[1] if makes_again else derivative
+            return tf.cast(tf.cast(upstream, tf.float32) * slope, x.dtype)
+
+        return tf.cast(value, x.dtype), gradient
+
+    return apply(x)
 
 
-# Both make fewer passes over memory than automatic differentiation of the formulas: the activation is the largest tensor of a
-# block, and these passes cost as much as a tenth of the products. What the gradient needs is one tensor, the derivative, made
-# where its parts are at hand; without training nobody asks for it and the graph leaves it out.
-@tf.custom_gradient
-def _gelu(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+def _gelu(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     slope = tf.square(x) * _CUBIC + _SLOPE
     gate = tf.sigmoid(x * slope)
     y = x * gate
-    derivative = gate + y * (1 - gate) * (slope * 3 - 2 * _SLOPE)
-    return y, lambda upstream: upstream * derivative
+    return y, gate + y * (1 - gate) * (slope * 3 - 2 * _SLOPE)
 
 
-@tf.custom_gradient
-def _gelu_exact(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+def _gelu_exact(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     gate = _normal_distribution(x)
-    derivative = gate + x * tf.exp(tf.square(x) * -0.5) * (1 / math.sqrt(2 * math.pi))
-    return x * gate, lambda upstream: upstream * derivative
+    return x * gate, gate + x * tf.exp(tf.square(x) * -0.5) * (1 / math.sqrt(2 * math.pi))
 
 
 def _normal_distribution(x: tf.Tensor) -> tf.Tensor:

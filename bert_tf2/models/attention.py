@@ -7,8 +7,9 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2.models.config import BertConfig
-from bert_tf2.models.dropout import Dropout, kept
+from bert_tf2.models.dropout import Draws, Dropout, kept
 from bert_tf2.models.layers import Projection, build_under_name, chosen_tokens, initializer
+from bert_tf2.models.own_weights import keeps_little
 
 
 class AttentionMask(tf_keras.layers.Layer):
@@ -74,7 +75,6 @@ class SelfAttention(tf_keras.layers.Layer):
         """
         if isinstance(outputs, int):
             return self._attend_from_few(hidden, adder, outputs, training)
-        rows, length = tf.shape(hidden)[0], tf.shape(hidden)[1]
         # The scale of the scores and that of the dropout are put into the kernels, which are smaller than what they produce.
         query_layer = (self._query_dense, self._query_scale)
         others = [(self._key_dense, 1.0), (self._value_dense, self._value_scale(training))]
@@ -83,7 +83,7 @@ class SelfAttention(tf_keras.layers.Layer):
         else:
             (query,) = self._project(chosen_tokens(hidden, outputs), [query_layer])
             key, value = self._project(hidden, others)
-        draws = self._dropout_layer.draws(tf.stack([rows, self._heads, tf.shape(query)[2], length]), training)
+        draws = self._dropout_layer.draws(training)
         context = attend(query, key, value, adder, draws, self._dropout_layer.lowest_kept)
         return self._output_dense(tf.reshape(tf.transpose(context, [0, 2, 1, 3]), [-1, self._width]))
 
@@ -104,7 +104,7 @@ class SelfAttention(tf_keras.layers.Layer):
         keys = tf.reshape(self._key_dense.matrix(dtype), [width, heads, self._head_size])
         query = tf.matmul(of_heads(query, self._head_size), tf.transpose(keys, [1, 2, 0]))
         query = tf.transpose(tf.reshape(query, [heads, rows, -1, width]), [1, 0, 2, 3])
-        draws = self._dropout_layer.draws(tf.stack([rows, heads * outputs_per_row, length]), training)
+        draws = self._dropout_layer.draws(training)
         context = attend(
             tf.reshape(query, [rows, -1, width]),
             hidden,
@@ -136,7 +136,12 @@ class SelfAttention(tf_keras.layers.Layer):
 
 
 def attend(
-    query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, adder: tf.Tensor, draws: tf.Tensor | None, lowest_kept: int
+    query: tf.Tensor,
+    key: tf.Tensor,
+    value: tf.Tensor,
+    adder: tf.Tensor,
+    draws: Draws | None,
+    lowest_kept: int,
 ) -> tf.Tensor:
     """Dropout(softmax(query key^T + adder)) value, the softmax in float32.
 
@@ -145,22 +150,30 @@ def attend(
       key: [B, N, L, D].
       value: [B, N, L, E], scaled by the dropout's factor.
       adder: float32 [B, 1, 1, L].
-      draws: int16 [B, N, F, L] that decide what is dropped, or None.
+      draws: gives int16 [B, N, F, L] that decide what is dropped; None where nothing is.
       lowest_kept: the threshold of `draws`.
 
     Returns:
       [B, N, F, E].
     """
 
+    makes_again = keeps_little()
+
     @tf.custom_gradient
     def apply(query, key, value):
         dtype = query.dtype
-        scores = tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32) + adder
-        probabilities = tf.nn.softmax(scores)
-        dropped = probabilities if draws is None else probabilities * kept(draws, lowest_kept, tf.float32)
-        context = tf.matmul(tf.cast(dropped, dtype), value)
+
+        def probabilities_and_dropped():
+            probabilities = tf.nn.softmax(tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32) + adder)
+            if draws is None:
+                return probabilities, probabilities
+            return probabilities, probabilities * kept(draws(tf.shape(probabilities)), lowest_kept, tf.float32)
+
+        known = probabilities_and_dropped()
+        context = tf.matmul(tf.cast(known[1], dtype), value)
 
         def gradient(upstream):
+            probabilities, dropped = probabilities_and_dropped() if makes_again else known
             # The softmax's gradient needs each row's sum of probability times its gradient, which is also the sum of output
             # times its gradient (https://arxiv.org/abs/2205.14135, appendix B) and that is the smaller tensor.
             total = tf.reduce_sum(tf.cast(upstream, tf.float32) * tf.cast(context, tf.float32), axis=-1, keepdims=True)

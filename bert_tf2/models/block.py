@@ -11,6 +11,7 @@ import tf_keras
 
 from bert_tf2.models.activations import get_activation
 from bert_tf2.models.attention import SelfAttention
+from bert_tf2.models.block_loop import BlockLoop
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.dropout import Dropout
 from bert_tf2.models.layers import Projection, build_under_name, chosen_tokens, initializer
@@ -32,6 +33,7 @@ class TransformerBlock(FormerParts, tf_keras.layers.Layer):
         self._config = config
         self._product_dtype = compute_dtype
         self._activation = get_activation(config.hidden_act)
+        self.loop: BlockLoop | None = None
         width, inner = config.hidden_size, config.intermediate_size
         self._attention_layer = SelfAttention(config, salt, name="self_attention")
         self._attention_dropout = Dropout(config.hidden_dropout_prob, salt + 1, name="attention_dropout")
@@ -67,6 +69,12 @@ class TransformerBlock(FormerParts, tf_keras.layers.Layer):
         Returns:
           float32 [B, L, H], or [B, F, H].
         """
+        if self.loop is None or not self.loop.is_used:
+            return self.computed(hidden, adder, outputs, training)
+        return self.loop.run(hidden, adder, training) if self is self.loop.blocks[0] else hidden
+
+    def computed(self, hidden: tf.Tensor, adder: tf.Tensor, outputs: int | tf.Tensor | None, training: bool | None) -> tf.Tensor:
+        """As `call`, of this block alone."""
         dtype = self._product_dtype
         attended = self._attention_layer(tf.cast(hidden, dtype), adder, outputs, training=training)
         kept = chosen_tokens(hidden, outputs)

@@ -6,17 +6,32 @@ traces its step, so a restored step repeats its decisions exactly.
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
 
+from bert_tf2.models.own_weights import keeps_little
+
 _context = threading.local()
+
+Draws = Callable[[tf.Tensor], tf.Tensor]
 
 # A decision takes 16 random bits: half the random numbers of 32 bits, and every rate is met to 1/131072. With 8 bits a rate of
 # 0.1 would be 0.1016.
 _LEVELS = 1 << 16
+
+
+@contextlib.contextmanager
+def salted(offset: tf.Tensor) -> Iterator[None]:
+    """Adds a number, int32, to the salt of every `Dropout` called in this thread: one layer stands for many."""
+    previous = getattr(_context, "offset", 0)
+    _context.offset = offset
+    try:
+        yield
+    finally:
+        _context.offset = previous
 
 
 @contextlib.contextmanager
@@ -35,6 +50,15 @@ def dropout_seed(seed: tf.Tensor) -> Iterator[None]:
         yield
     finally:
         _context.seed = previous
+
+
+def fold(seed: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
+    """Another seed for every number: int32 [2] -> int32 [2].
+
+    Equal to `tf.random.experimental.stateless_fold_in`, whose numbers are others in code that XLA compiled.
+    """
+    number = tf.cast(number, tf.int32)
+    return tf.stack([tf.random.stateless_uniform([], seed, minval=None, maxval=None, dtype=tf.int32, alg="philox"), number])
 
 
 class Dropout(tf_keras.layers.Layer):
@@ -61,25 +85,36 @@ class Dropout(tf_keras.layers.Layer):
         """An element stays when its draw is at least this."""
         return self._threshold - _LEVELS // 2
 
-    def draws(self, shape: tf.Tensor, training: bool | None) -> tf.Tensor | None:
-        """Random numbers that decide over the elements of `shape`, int16 and uniform, or None where nothing is dropped."""
+    def draws(self, training: bool | None) -> Draws | None:
+        """What draws the random numbers that decide over the elements of a shape: int16 and uniform, the same ones every time for
+        a shape. None where nothing is dropped."""
         if not training or self._threshold == 0:
             return None
         seed = getattr(_context, "seed", None)
         if seed is None:
             seed = tf.random.uniform([2], minval=tf.int32.min, maxval=tf.int32.max, dtype=tf.int32)
         # Distinct salts give the counter-based generator distinct keys; their streams are independent by design.
-        seed = tf.random.experimental.stateless_fold_in(tf.cast(seed, tf.int32), self._salt)
-        size = tf.reduce_prod(shape)
-        words = tf.random.stateless_uniform([(size + 1) // 2], seed, minval=None, maxval=None, dtype=tf.int32, alg="philox")
-        return tf.reshape(tf.reshape(tf.bitcast(words, tf.int16), [-1])[:size], shape)
+        seed = fold(tf.cast(seed, tf.int32), self._salt + getattr(_context, "offset", 0))
+
+        def drawn(shape: tf.Tensor) -> tf.Tensor:
+            size = tf.reduce_prod(shape)
+            words = tf.random.stateless_uniform([(size + 1) // 2], seed, minval=None, maxval=None, dtype=tf.int32, alg="philox")
+            return tf.reshape(tf.reshape(tf.bitcast(words, tf.int16), [-1])[:size], shape)
+
+        return drawn
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Returns `inputs` (any floating shape), dropped out when `training`."""
-        draws = self.draws(tf.shape(inputs), training)
+        draws = self.draws(training)
         if draws is None:
             return inputs
-        return inputs * (kept(draws, self.lowest_kept, inputs.dtype) * tf.cast(self.scale, inputs.dtype))
+
+        def scaled(values: tf.Tensor) -> tf.Tensor:
+            return values * (kept(draws(tf.shape(values)), self.lowest_kept, values.dtype) * tf.cast(self.scale, values.dtype))
+
+        if not keeps_little():
+            return scaled(inputs)
+        return tf.custom_gradient(lambda values: (scaled(values), scaled))(inputs)
 
     def get_config(self) -> dict:
         """The arguments of the constructor."""

@@ -5,6 +5,7 @@ import tf_keras
 
 from bert_tf2.models.attention import AttentionMask
 from bert_tf2.models.block import TransformerBlock
+from bert_tf2.models.block_loop import SALTS, BlockLoop
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.dropout import Dropout
 from bert_tf2.models.layers import Embedding, PositionEmbedding, TiedEmbedding, TypeEmbedding, initializer
@@ -69,7 +70,7 @@ def build_encoder(
     blocks, encoder_outputs = [], []
     for index in range(config.num_hidden_layers):
         block = TransformerBlock(
-            config, salt=1 + 3 * index, compute_dtype=COMPUTE_DTYPES[policy], name=f"transformer/layer_{index}"
+            config, salt=1 + SALTS * index, compute_dtype=COMPUTE_DTYPES[policy], name=f"transformer/layer_{index}"
         )
         last = index == config.num_hidden_layers - 1
         hidden = block(hidden, adder, outputs=output_range if last else None)
@@ -85,6 +86,11 @@ def build_encoder(
         outputs={"sequence_output": hidden, "pooled_output": pooled, "encoder_outputs": encoder_outputs, **extra},
         name=name,
     )
+    equal = blocks if output_range is None else blocks[:-1]
+    if len(equal) > 1:
+        model.block_loop = BlockLoop(equal)
+        for block in equal:
+            block.loop = model.block_loop
     # The garden's names for the parts: edges by which checkpoints of `BertEncoderV2` restore here, and ours there.
     model._embedding_layer = word_layer
     model._position_embedding_layer = position_layer

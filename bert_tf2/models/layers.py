@@ -6,9 +6,10 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2.models.config import BertConfig
+from bert_tf2.models.own_weights import OwnWeights, value
 
 
-class Embedding(tf_keras.layers.Layer):
+class Embedding(OwnWeights):
     """A table of vectors looked up by id.
 
     Args:
@@ -29,7 +30,7 @@ class Embedding(tf_keras.layers.Layer):
 
     def call(self, ids: tf.Tensor) -> tf.Tensor:
         """int32 [B, L] -> float32 [B, L, width]."""
-        return tf.gather(self.embeddings, ids)
+        return tf.gather(value(self.embeddings), ids)
 
 
 class TiedEmbedding(Embedding):
@@ -50,7 +51,7 @@ class TiedEmbedding(Embedding):
 
             return (tf.gather(table, ids), tf.identity(table)), gradient
 
-        return apply(tf.convert_to_tensor(self.embeddings))
+        return apply(tf.convert_to_tensor(value(self.embeddings)))
 
 
 class TypeEmbedding(Embedding):
@@ -59,7 +60,7 @@ class TypeEmbedding(Embedding):
     def call(self, ids: tf.Tensor) -> tf.Tensor:
         """int32 [B, L] -> float32 [B, L, width]."""
         one_hot = tf.one_hot(tf.reshape(ids, [-1]), self._shape[0], dtype=tf.float32)
-        return tf.reshape(tf.matmul(one_hot, self.embeddings), tf.concat([tf.shape(ids), [self._shape[1]]], axis=0))
+        return tf.reshape(tf.matmul(one_hot, value(self.embeddings)), tf.concat([tf.shape(ids), [self._shape[1]]], axis=0))
 
 
 class PositionEmbedding(Embedding):
@@ -67,10 +68,10 @@ class PositionEmbedding(Embedding):
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
         """float32 [B, L, width] -> float32 [1, L, width]; only the length of the input matters."""
-        return self.embeddings[tf.newaxis, : tf.shape(embeddings)[1]]
+        return value(self.embeddings)[tf.newaxis, : tf.shape(embeddings)[1]]
 
 
-class Projection(tf_keras.layers.Layer):
+class Projection(OwnWeights):
     """A kernel and a bias; the kernel may be stored with the heads as axes of their own and is used as a matrix.
 
     Args:
@@ -102,11 +103,11 @@ class Projection(tf_keras.layers.Layer):
 
     def matrix(self, dtype: tf.DType, scale: float = 1.0) -> tf.Tensor:
         """The kernel as a matrix [inputs, outputs], times `scale`."""
-        return _scaled(tf.reshape(self.kernel, self._matrix_shape), dtype, scale)
+        return _scaled(tf.reshape(value(self.kernel), self._matrix_shape), dtype, scale)
 
     def vector(self, dtype: tf.DType, scale: float = 1.0) -> tf.Tensor:
         """The bias [outputs], times `scale`."""
-        return _scaled(tf.reshape(self.bias, [self._matrix_shape[1]]), dtype, scale)
+        return _scaled(tf.reshape(value(self.bias), [self._matrix_shape[1]]), dtype, scale)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """[T, inputs] -> [T, outputs]."""

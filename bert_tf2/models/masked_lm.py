@@ -3,15 +3,15 @@
 from typing import Any
 
 import tensorflow as tf
-import tf_keras
 
 from bert_tf2.models.activations import get_activation
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.layers import Embedding, Projection, build_under_name, initializer
 from bert_tf2.models.normalization import LayerNormalization
+from bert_tf2.models.own_weights import OwnWeights, value
 
 
-class MaskedLM(tf_keras.layers.Layer):
+class MaskedLM(OwnWeights):
     """Dense layer, activation, layer normalisation, product with the word embeddings, bias (Devlin et al. 2018, section 3.1).
 
     The names of its variables and references are those of the model garden's `MaskedLM`, whose checkpoints restore here and
@@ -53,15 +53,15 @@ class MaskedLM(tf_keras.layers.Layer):
         Returns:
           The cross-entropy of each place, float32 [N]; and 1 where the most likely token is the right one, float32 [N].
         """
-        bias = tf.convert_to_tensor(self.bias)
+        bias = tf.convert_to_tensor(value(self.bias))
         table = tf.cast(word_table, self._product_dtype)
         return tied_cross_entropy(self._transformed(sequence_output, places), table, bias, label_ids)
 
     def logits(self, sequence_output: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
         """The unnormalised log-probabilities of all tokens, from arguments as those of `call`: float32 [N, V]."""
-        table = tf.cast(self.embedding_table, self._product_dtype)
+        table = tf.cast(value(self.embedding_table), self._product_dtype)
         product = tf.matmul(self._transformed(sequence_output, places), table, transpose_b=True)
-        return tf.nn.bias_add(tf.cast(product, tf.float32), self.bias)
+        return tf.nn.bias_add(tf.cast(product, tf.float32), value(self.bias))
 
     def _transformed(self, sequence_output: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
         tokens = tf.gather(tf.reshape(sequence_output, [-1, self._width]), places)

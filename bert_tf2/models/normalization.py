@@ -3,10 +3,11 @@
 from typing import Any
 
 import tensorflow as tf
-import tf_keras
+
+from bert_tf2.models.own_weights import OwnWeights, value
 
 
-class LayerNormalization(tf_keras.layers.Layer):
+class LayerNormalization(OwnWeights):
     """Layer normalisation over the last axis, in float32.
 
     Args:
@@ -27,7 +28,8 @@ class LayerNormalization(tf_keras.layers.Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """[..., width] -> float32 [..., width]."""
         flat = tf.reshape(tf.cast(inputs, tf.float32), [-1, inputs.shape[-1]])
-        result = normalize(flat, tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta), self._epsilon)
+        gamma, beta = (tf.convert_to_tensor(value(variable)) for variable in (self.gamma, self.beta))
+        result = normalize(flat, gamma, beta, self._epsilon)
         return tf.reshape(result, tf.shape(inputs))
 
 

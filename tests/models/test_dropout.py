@@ -35,14 +35,15 @@ def test_same_seed_same_decisions_and_otherwise_others():
         assert 0.005 < both < 0.015
 
 
-def test_same_decisions_in_graph_and_compiled():
-    layer = Dropout(0.1, 5)
+@pytest.mark.parametrize("seed", [(1, 2), (-1533435876, 0), (2**31 - 1, -(2**31)), (418412661, 7)])
+def test_same_decisions_in_graph_and_compiled(seed):
+    layer = Dropout(0.5, 1_000_003)
 
     def function(seed):
         with dropout_seed(seed):
             return layer(tf.ones([5, 33]), training=True)
 
-    seed = tf.constant([1, 2])
+    seed = tf.constant(seed)
     eager = function(seed)
     assert np.array_equal(eager, tf.function(function)(seed))
     assert np.array_equal(eager, tf.function(function, jit_compile=True)(seed))
