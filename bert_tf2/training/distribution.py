@@ -108,6 +108,11 @@ def describe(strategy: tf.distribute.Strategy) -> str:
     return f"{type(strategy).__name__.lstrip('_')}, {strategy.num_replicas_in_sync} replica(s)"
 
 
+def on_gpus(strategy: tf.distribute.Strategy) -> bool:
+    """Whether the model lives on GPUs."""
+    return any("GPU" in device for device in strategy.extended.worker_devices)
+
+
 def _has_chief(resolver: tf.distribute.cluster_resolver.ClusterResolver) -> bool:
     return "chief" in resolver.cluster_spec().jobs
 

@@ -14,8 +14,9 @@ from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import JobError
 from bert_tf2.progress import Progress
 from bert_tf2.tasks.base import Batch, Task
+from bert_tf2.training.compiled.errors import why_not_compiled
 from bert_tf2.training.distribution import is_chief, is_multi_worker
-from bert_tf2.training.train_step import model_inputs
+from bert_tf2.training.gradients import model_inputs
 
 # The last traced function and what it was traced for: an evaluation in every epoch must not trace the model every time.
 _latest: list[tuple[tuple, Callable]] = []
@@ -42,7 +43,7 @@ def predict_all(
       records: the records.
       batch_size: rows of a global batch.
       padding: the lengths of batches.
-      enable_xla: compile the model.
+      enable_xla: compile the model for each of a few lengths.
       what: what its progress calls it.
 
     Returns:
@@ -54,7 +55,7 @@ def predict_all(
       JobError: the batches do not fit into memory, or a record cannot be used.
     """
     check_divisible(batch_size, strategy.num_replicas_in_sync, flag="eval_batch_size")
-    plan, padding = LengthSortedPlan(records.lengths, batch_size), padding or Padding()
+    plan, padding = LengthSortedPlan(records.lengths, batch_size), (padding or Padding()).fitted(records)
     iterator = iter(distributed_batches(strategy, records, plan, 0, padding))
     predict = _predict_function(task, model, strategy, enable_xla)
     collected: dict[str, list[np.ndarray]] = {}
@@ -66,6 +67,8 @@ def predict_all(
             except tf.errors.ResourceExhaustedError as error:
                 raise JobError(f"out of memory with a batch of {batch_size}: use a smaller --eval_batch_size") from error
             except (tf.errors.InvalidArgumentError, tf.errors.UnknownError) as error:
+                if (reason := why_not_compiled(error)) is not None:
+                    raise JobError(reason) from error
                 bad = bad_record(records, plan, step, padding)
                 if bad is None:
                     raise
@@ -90,7 +93,8 @@ def _predict_function(task: Task, model: tf_keras.Model, strategy: tf.distribute
 
     @tf.function(autograph=False)
     def predict(iterator: Iterator[Batch]) -> Batch:
-        per_replica = strategy.run(compiled, args=(next_batch(strategy, iterator),))
+        # A function of TensorFlow's itself would be compiled for all replicas together.
+        per_replica = strategy.run(lambda batch: compiled(batch), args=(next_batch(strategy, iterator),))
         return {name: _joined(strategy, value) for name, value in per_replica.items()}
 
     _latest[:] = [(wanted, predict)]

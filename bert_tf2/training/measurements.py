@@ -12,10 +12,11 @@ from bert_tf2.data.batches.plans import Plan
 from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.errors import NonFiniteLossError
 from bert_tf2.tasks.base import Task
+from bert_tf2.training.gradients import measure_names
 from bert_tf2.training.history import POINT, History
 from bert_tf2.training.optimization import Optimizer
 from bert_tf2.training.progress import Summaries, TrainingProgress
-from bert_tf2.training.train_step import LoopResult, measure_names
+from bert_tf2.training.train_step import LoopResult
 
 _SHOWN_EXAMPLES, _SHOWN_PLACES = 16, 2
 CURVE_POINTS = 100

@@ -109,6 +109,11 @@ def is_dynamically_scaled(optimizer: Optimizer) -> bool:
     return isinstance(optimizer, tf_keras.mixed_precision.LossScaleOptimizer) and optimizer.dynamic
 
 
+def is_lamb(optimizer: Optimizer) -> bool:
+    """Whether the optimizer's updates are scaled to the norms of what they change."""
+    return isinstance(optimizer, LAMB)
+
+
 def dense(gradient: tf.Tensor | tf.IndexedSlices | None) -> tf.Tensor | None:
     """The dense gradient: repeated rows summed.
 

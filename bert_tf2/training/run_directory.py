@@ -122,6 +122,10 @@ class RunDirectory:
             if there != now
         ]
 
+    def noted(self, option: str) -> Any:
+        """What the training here was given for an option; None where there was none, or the option was not."""
+        return self._known()["run"].get(option) if files.exists(os.path.join(self.path, RUN_CONFIG)) else None
+
     def _known(self) -> dict[str, dict[str, Any]]:
         """What `identify` wrote; empty where it never did."""
         path = os.path.join(self.path, RUN_CONFIG)

@@ -9,12 +9,14 @@ import tf_keras
 
 from bert_tf2.data.batches.pipeline import Padding, Records, bad_record, check_divisible, distributed_batches
 from bert_tf2.data.batches.plans import Plan
+from bert_tf2.data.records.feature_spec import TOKENS
 from bert_tf2.errors import Interrupted, JobError
 from bert_tf2.files import write_json
 from bert_tf2.tasks.base import Task
 from bert_tf2.tensorflow_internals import create_slots
 from bert_tf2.training.agreement import Agreement
 from bert_tf2.training.checkpointing import CheckpointDirectory
+from bert_tf2.training.compiled.errors import why_not_compiled
 from bert_tf2.training.distribution import is_chief
 from bert_tf2.training.history import History
 from bert_tf2.training.interruption import StoppedNow, StopRequest
@@ -101,13 +103,14 @@ class _Run:
         self._model, self._optimizer, self._task = trainer._model, trainer._optimizer, trainer._task
         self._checkpoint, self._global_step = trainer._checkpoint, trainer._global_step
         self._agreement = trainer._agreement
-        self._directory, self._records, self._plan, self._padding = directory, records, plan, padding
+        self._directory, self._records, self._plan, self._padding = directory, records, plan, padding.fitted(records)
         self._evaluate = evaluate
         self._checkpoints = CheckpointDirectory(directory, self._config.keep_checkpoint_max, self._chief)
         self._history = History(directory, self._chief)
         self._summaries = Summaries(directory, self._chief, ("train", "eval") if self._config.train_summaries else ("eval",))
         self._step = 0
         self._saved_step: int | None = None
+        self._train_step: TrainStep | None = None
 
     def complete(self) -> TrainingResult:
         """Restores, trains to the end and returns the result."""
@@ -134,6 +137,8 @@ class _Run:
                     "--gradient_accumulation_steps=2 or more for the same result in parts, or --dtype=bf16"
                 ) from error
             except (tf.errors.InvalidArgumentError, tf.errors.UnknownError) as error:
+                if (reason := why_not_compiled(error)) is not None:
+                    raise JobError(reason) from error
                 # The input pipeline is ahead of the steps; what it failed at is looked for among the rows to come.
                 bad = bad_record(self._records, self._plan, self._step, self._padding, self._config.steps_per_loop)
                 if bad is None:
@@ -163,7 +168,7 @@ class _Run:
 
     def _loop(self) -> None:
         config = self._config
-        train_step = TrainStep(
+        self._train_step = train_step = TrainStep(
             self._task,
             self._model,
             self._optimizer,
@@ -179,21 +184,24 @@ class _Run:
             self._strategy, self._records, self._plan, self._step, self._padding, config.gradient_accumulation_steps
         )
         iterator = iter(batches)
-        first_loop = True
+        compiled: set[int] = set()
         while not self._is_finished():
             steps = self._next_stop() - self._step
-            with self._progress.doing("compiling the training step") if first_loop else contextlib.nullcontext():
+            anew = self._lengths(steps) - compiled
+            with self._progress.doing(self._told(anew, compiled)) if anew else contextlib.nullcontext():
                 result = train_step.run(iterator, self._step, steps)
+                if anew:
+                    # Looking at the loss waits for the device; so the compilation stays out of the rate.
+                    float(result.loss_sum)
+            compiled |= anew
             self._step += steps
             self._measurements.add(self._step, result)
             self._progress.advance(steps)
             report = self._step % config.log_steps < steps or self._step == config.train_steps
-            if first_loop or report or self._is_boundary():
-                # Looking at the loss waits for the device; the first look keeps the compilation out of the rate.
+            if anew or report or self._is_boundary():
                 self._check_finite()
-            if first_loop:
+            if anew:
                 self._progress.restart_clock(self._step)
-                first_loop = False
             if report:
                 self._measurements.report(self._step)
             elif self._progress.is_due():
@@ -204,6 +212,20 @@ class _Run:
                 self._at_boundary()
                 self._progress.restart_clock(self._step)
         self._save()
+
+    def _lengths(self, steps: int) -> set[int]:
+        """For which numbers of tokens the next steps are compiled; one, whatever it is, where a step takes any number."""
+        if not self._padding.lengths:
+            return {0}
+        rows = (self._plan.rows(step) for step in range(self._step, self._step + steps))
+        return {self._padding.size(TOKENS, self._records.sizes_of(some)[TOKENS]) for some in rows}
+
+    def _told(self, anew: set[int], compiled: set[int]) -> str:
+        if not self._padding.lengths:
+            return "compiling the training step"
+        numbers = ", ".join(map(str, sorted(anew)))
+        so_far = f"{len(compiled) + len(anew)} of {len(self._padding.lengths)} lengths"
+        return f"compiling the training step for {numbers} tokens ({so_far})"
 
     def _next_stop(self) -> int:
         """The step at which the next call of the graph ends."""
@@ -225,6 +247,7 @@ class _Run:
             self._save()
         if self._evaluate is None or not self._is_due(self._config.eval_every_steps) or self._history.has_evaluation(self._step):
             return
+        self._bring_up_to_date(moments=False)
         with self._stop.immediate():
             metrics = {name: float(value) for name, value in self._evaluate(self._model).items()}
         self._history.add("eval", self._step, metrics)
@@ -259,6 +282,7 @@ class _Run:
         if self._saved_step == self._step:
             return
         self._check_finite()
+        self._bring_up_to_date(moments=True)
         self._global_step.assign(self._step)
         self._checkpoints.save(self._checkpoint, self._step, self._best()[0])
         self._saved_step = self._step
@@ -271,6 +295,10 @@ class _Run:
             f"{self._checkpoints.prefix(self._step)}; run the same command again to go on",
             128 + number,
         )
+
+    def _bring_up_to_date(self, moments: bool) -> None:
+        if self._train_step is not None:
+            self._train_step.give(moments)
 
     def _check_finite(self) -> None:
         self._measurements.check_finite(self._checkpoints.newest)

@@ -97,9 +97,9 @@ def test_accumulation_equals_the_large_batch(tmp_path, records):
 
 
 def test_xla_equals_no_xla(tmp_path, records):
-    _, expected = train(tmp_path / "plain", records, dropout=0.0)
-    padding = Padding(most={"tokens": 12}, multiple_of=8, full_batches=True)
-    _, weights = train(tmp_path / "xla", records, dropout=0.0, enable_xla=True, padding=padding)
+    _, expected = train(tmp_path / "plain", records)
+    padding = Padding(most={"tokens": 12}, full_batches=True)
+    _, weights = train(tmp_path / "xla", records, enable_xla=True, padding=padding)
     for one, other in zip(weights, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
 

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
+from bert_tf2.data.batches.few_lengths import few_lengths
 from bert_tf2.data.batches.plans import Plan
 from bert_tf2.data.records.feature_spec import TOKENS, FeatureSpec, counted_axes
 from bert_tf2.data.records.parsing import parse_records
@@ -14,6 +15,8 @@ from bert_tf2.errors import UserError
 
 # More steps than the pipeline is ever ahead of those that ran.
 _READ_AHEAD = 64
+# Rows whose lengths stand for all.
+_SAMPLE = 100_000
 
 EXAMPLE_WEIGHT = "example_weight"
 
@@ -45,13 +48,13 @@ class Padding:
       fixed: axes on which every batch has the same size (TPU, XLA with one shape). On others a batch is padded to the longest row
         of the global batch.
       most: no row has more on these axes, such as `{"tokens": max_seq_length}`.
-      multiple_of: numbers of tokens are rounded up to a multiple, but not above the most; this bounds the number of shapes.
+      lengths: the numbers of tokens that a batch may have, ascending, for code that is compiled for each; none where any will do.
       full_batches: partial batches are filled to the full batch size with rows of weight 0, so that the shape is the same.
     """
 
     fixed: Mapping[str, int] = dataclasses.field(default_factory=dict)
     most: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    multiple_of: int = 1
+    lengths: tuple[int, ...] = ()
     full_batches: bool = False
 
     def size(self, axis: str, sizes: np.ndarray) -> int:
@@ -59,8 +62,16 @@ class Padding:
         longest = int(sizes.max(initial=1))
         if axis != TOKENS:
             return longest
-        rounded = -(-longest // self.multiple_of) * self.multiple_of
-        return min(rounded, self.most.get(axis, rounded))
+        return next((length for length in self.lengths if length >= longest), longest)
+
+    def fitted(self, records: Records) -> "Padding":
+        """Where shapes are to be few and a batch may have any number of tokens: with the few lengths that fit the records."""
+        if not self.full_batches or TOKENS in self.fixed or not len(records):
+            return self
+        sample = np.linspace(0, len(records) - 1, min(len(records), _SAMPLE)).astype(np.int64)
+        lengths = records.sizes_of(sample)[TOKENS]
+        longest = int(lengths.max()) if len(sample) == len(records) else self.most.get(TOKENS, int(lengths.max()))
+        return dataclasses.replace(self, lengths=few_lengths(lengths, max(longest, 1)))
 
     def rows(self, real: int, batch_size: int, parts: int) -> int:
         """The number of rows of a batch with `real` real rows that is divided into `parts` equal parts."""

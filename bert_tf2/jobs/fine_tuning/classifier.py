@@ -57,7 +57,7 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
         data = given_records(options, meta, config)
         check_labelled(data, phases)
     training_setup.configure_tensorflow(options)
-    with opened(options, config, phases.train) as (strategy, directory):
+    with opened(options, config, phases.train) as (options, strategy, directory):
         from bert_tf2.jobs.fine_tuning.run import FineTuningRun
         from bert_tf2.training.distribution import is_multi_worker
 

@@ -214,6 +214,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
                 examples.records,
                 self._batch_size(predicts),
                 self._padding,
+                enable_xla=bool(self._options.enable_xla),
                 what=f"predicting {examples.name}",
             )
         return self._task.outcome(collected, examples)

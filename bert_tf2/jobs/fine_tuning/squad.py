@@ -45,7 +45,7 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
     from bert_tf2.jobs.fine_tuning.question_sources import given_records, made_records
 
     data = None if options.is_tf1_dialect else given_records(options, config, question_paths, phases.train)
-    with opened(options, config, phases.train) as (strategy, directory):
+    with opened(options, config, phases.train) as (options, strategy, directory):
         from bert_tf2.jobs.fine_tuning.run import FineTuningRun
         from bert_tf2.training.distribution import is_multi_worker
 

@@ -40,7 +40,7 @@ def run_pretraining(options: PretrainingOptions) -> dict[str, Any]:
     data = find_inputs(options, config)
     check_exports(options, data)
     training_setup.configure_tensorflow(options)
-    with opened(options, config, options.trains) as (strategy, directory):
+    with opened(options, config, options.trains) as (options, strategy, directory):
         from bert_tf2.jobs.pretraining.run import PretrainingRun
 
         return PretrainingRun(options, config, data, strategy, directory).complete()

@@ -152,7 +152,9 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
     def _collect_evaluation(self, model: tf_keras.Model) -> dict[str, np.ndarray]:
         size = self._options.eval_batch_size
         assert self._held_out is not None, "what is evaluated is opened beforehand"
-        return predict_all(self._task, model, self._strategy, self._held_out, size, self._padding, what="evaluating")
+        return predict_all(
+            self._task, model, self._strategy, self._held_out, size, self._padding, bool(self._options.enable_xla), "evaluating"
+        )
 
     def _scores(self, collected: dict[str, np.ndarray]) -> dict[str, float]:
         return self._task.metrics(collected)

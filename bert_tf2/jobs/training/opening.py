@@ -1,9 +1,10 @@
 """How every job that trains begins: devices, the directory, and who else works in it."""
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError
@@ -14,6 +15,8 @@ from bert_tf2.options import required
 if TYPE_CHECKING:
     from bert_tf2.models.config import BertConfig
     from bert_tf2.training.run_directory import RunDirectory
+
+JobOptions = TypeVar("JobOptions", bound=TrainingOptions)
 
 
 def read_config(options: TrainingOptions) -> "BertConfig":
@@ -45,8 +48,9 @@ def require_directory(options: TrainingOptions, trains: bool) -> None:
 
 
 @contextlib.contextmanager
-def opened(options: TrainingOptions, config: "BertConfig", trains: bool) -> Iterator[tuple[Any, "RunDirectory"]]:
-    """The strategy and the model's directory; while a training holds it no other may.
+def opened(options: JobOptions, config: "BertConfig", trains: bool) -> Iterator[tuple[JobOptions, Any, "RunDirectory"]]:
+    """The options, with what they left to the devices; the strategy; and the model's directory, which while a training holds it
+    no other may.
 
     `training_setup.configure_tensorflow` has been called. The checkpoint that the command names is looked at before anything is
     written; a worker that is lost meanwhile ends the job in one line.
@@ -67,4 +71,5 @@ def opened(options: TrainingOptions, config: "BertConfig", trains: bool) -> Iter
     directory = RunDirectory(model_dir)
     lock = directory.locked() if trains and is_chief(strategy) else contextlib.nullcontext()
     with lock, training_setup.lost_workers_named(strategy, model_dir):
-        yield strategy, directory
+        compiles = training_setup.compiles(options, strategy, directory.noted("enable_xla"))
+        yield dataclasses.replace(options, enable_xla=compiles), strategy, directory

@@ -160,7 +160,9 @@ class TrainingOptions(Options):
     loss_scale: str | float | None = option(
         None, "fp16: a fixed loss scale, or dynamic [default with fp16].", short_name="ls", section=DEVICES
     )
-    enable_xla: bool = option(False, "Compile the training step with XLA.", section=DEVICES)
+    enable_xla: bool | None = option(
+        None, "Compile steps with XLA; unset means on GPUs, or as the run in --model_dir began.", section=DEVICES
+    )
     steps_per_loop: int | None = option(
         None,
         "Training steps run on the device between two visits of the host.",

@@ -240,7 +240,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             )
         size = sum(int(np.prod(variable.shape)) for variable in self._model.trainable_variables)
         logger.info(
-            "training: %s, %d steps of %d examples, %d steps an epoch; %s weights, %s, %s",
+            "training: %s, %d steps of %d examples, %d steps an epoch; %s weights, %s, %s%s",
             self._described(records),
             steps,
             plan.batch_size,
@@ -248,6 +248,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             f"{size:,}",
             self._options.dtype,
             describe(self._strategy),
+            ", compiled" if self._options.enable_xla else "",
         )
 
     @abc.abstractmethod

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 POLICIES = {"fp32": "float32", "bf16": "mixed_bfloat16", "fp16": "mixed_float16"}
-# Lengths of a bucket under XLA: each length is compiled once.
-_XLA_LENGTH_MULTIPLE = 32
 
 
 def check_training_options(options: TrainingOptions) -> None:
@@ -134,9 +132,26 @@ def is_tpu(options: TrainingOptions) -> bool:
     return options.use_tpu or options.distribution_strategy == "tpu"
 
 
+def compiles(options: TrainingOptions, strategy: "tf.distribute.Strategy", as_before: bool | None) -> bool:
+    """Whether steps are compiled: as was said, else as the training in the directory began, else on GPUs. A TPU compiles anyway.
+
+    Args:
+      options: say it, or leave it open.
+      strategy: where the model lives.
+      as_before: what was decided for the training that goes on; None where there is none.
+    """
+    from bert_tf2.training import distribution
+
+    if options.run_eagerly:
+        return False
+    if options.enable_xla is not None or as_before is not None:
+        return bool(as_before if options.enable_xla is None else options.enable_xla)
+    return distribution.on_gpus(strategy)
+
+
 def has_static_shapes(options: TrainingOptions) -> bool:
     """Whether shapes are known before a step runs."""
-    return is_tpu(options) or options.enable_xla
+    return is_tpu(options) or bool(options.enable_xla)
 
 
 def padding(options: TrainingOptions, most: Mapping[str, int], fixed_length: bool = False) -> "Padding":
@@ -153,7 +168,7 @@ def padding(options: TrainingOptions, most: Mapping[str, int], fixed_length: boo
     static = has_static_shapes(options)
     one_length = is_tpu(options) or fixed_length or not options.bucket_by_length
     fixed = {axis: size for axis, size in most.items() if (one_length if axis == TOKENS else static)}
-    return Padding(fixed, most, _XLA_LENGTH_MULTIPLE if options.enable_xla else 1, full_batches=static)
+    return Padding(fixed, most, full_batches=static)
 
 
 def create_optimizer(options: TrainingOptions, train_steps: int) -> "Optimizer":
@@ -212,7 +227,7 @@ def trainer_config(
         early_stopping_patience=options.early_stopping_patience,
         gradient_accumulation_steps=options.gradient_accumulation_steps,
         clip_norm=options.clip_norm,
-        enable_xla=options.enable_xla,
+        enable_xla=bool(options.enable_xla),
         allreduce_bytes_per_pack=options.allreduce_bytes_per_pack,
         on_corrupt_checkpoint=options.on_corrupt_checkpoint,
     )

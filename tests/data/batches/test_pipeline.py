@@ -65,13 +65,17 @@ def test_fixed_shapes_and_filler_rows(records):
     assert (batch["example_weight"] > 0).tolist() == [True] * 5 + [False] * 3
 
 
-def test_rounded_lengths(records):
-    assert Padding(most={"tokens": 12}, multiple_of=8).size("tokens", np.array([3, 9])) == 12
-    assert Padding(multiple_of=8).size("tokens", np.array([3, 9])) == 16
-    assert Padding().size("tokens", np.array([3, 9])) == Padding(multiple_of=8).size("choices", np.array([3, 9])) == 9
+def test_few_lengths(records):
+    few = Padding(lengths=(8, 12))
+    assert [few.size("tokens", np.array([3, longest])) for longest in (4, 8, 9, 12, 13)] == [8, 8, 12, 12, 13]
+    assert Padding().size("tokens", np.array([3, 9])) == few.size("choices", np.array([3, 9])) == 9
+    fitted = Padding(most={"tokens": 16}, full_batches=True).fitted(records)
+    assert set(fitted.lengths) <= {8, int(records.lengths.max())}
+    assert Padding(most={"tokens": 16}).fitted(records).lengths == ()
+    assert Padding({"tokens": 16}, full_batches=True).fitted(records).lengths == ()
     plan = BatchPlan(records.lengths, 8, seed=1)
-    batches = take(distributed_batches(tf.distribute.get_strategy(), records, plan, 0, Padding(multiple_of=4)), 3)
-    assert {batch["input_word_ids"].shape[1] % 4 for batch in batches} == {0}
+    batches = take(distributed_batches(tf.distribute.get_strategy(), records, plan, 0, fitted), 3)
+    assert {batch["input_word_ids"].shape[1] for batch in batches} <= set(fitted.lengths)
 
 
 class FakeWorker:

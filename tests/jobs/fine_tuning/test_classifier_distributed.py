@@ -35,23 +35,25 @@ def weights(model_dir) -> dict[str, np.ndarray]:
 
 def test_two_devices_and_two_processes_train_as_one(workplace):
     # Dropout differs by replica, as it must; without it the sums are the same.
-    config = json.loads(workplace.config_file.read_text()) | {"attention_probs_dropout_prob": 0.0}
+    config = json.loads(workplace.config_file.read_text()) | {"attention_probs_dropout_prob": 0.0, "num_hidden_layers": 3}
     workplace.config_file.write_text(json.dumps(config))
-    one, two, workers = (workplace.directory / name for name in ("one", "two", "workers"))
+    one, two, workers, compiled, apart = (workplace.directory / name for name in ("one", "two", "workers", "compiled", "apart"))
     finish(start(workplace, one))
     finish(start(workplace, two, "--num_logical_cpus=2"))
+    finish(start(workplace, compiled, "--num_logical_cpus=2", "--enable_xla"))
     finish(*(start(workplace, workers, *cluster) for cluster in worker_flags(2)))
+    finish(*(start(workplace, apart, *cluster, "--enable_xla") for cluster in worker_flags(2)))
     expected = history(one, "train", "loss")
     assert len(expected) == 30
-    for model_dir in (two, workers):
+    for model_dir in (two, workers, compiled, apart):
         np.testing.assert_allclose(history(model_dir, "train", "loss"), expected, rtol=1e-3)
         assert history(model_dir, "eval", "accuracy") == history(one, "eval", "accuracy")
         np.testing.assert_allclose(history(model_dir, "eval", "loss"), history(one, "eval", "loss"), rtol=1e-3)
 
 
-@pytest.mark.parametrize("devices", [1, 2])
-def test_killed_at_any_moment_and_run_again_ends_with_the_same_bits(workplace, devices):
-    flags = ["--deterministic", "--save_checkpoints_steps=3", f"--num_logical_cpus={devices}", "--num_train_epochs=12"]
+@pytest.mark.parametrize("circumstances", [["--num_logical_cpus=1"], ["--num_logical_cpus=2"], ["--enable_xla"]], ids="".join)
+def test_killed_at_any_moment_and_run_again_ends_with_the_same_bits(workplace, circumstances):
+    flags = ["--deterministic", "--save_checkpoints_steps=3", "--num_train_epochs=12", *circumstances]
     whole, killed = workplace.directory / "whole", workplace.directory / "killed"
     finish(start(workplace, whole, *flags))
     for wanted in (1, 20, 60):

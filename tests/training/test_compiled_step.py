@@ -1,0 +1,129 @@
+"""A step that is compiled as a whole: the same losses, weights and moments as operation by operation."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from bert_tf2.models.config import BertConfig
+from bert_tf2.models.encoder import build_encoder
+from bert_tf2.tasks.classification.task import ClassificationTask
+from bert_tf2.tensorflow_internals import create_slots
+from bert_tf2.training.optimization import create_optimizer
+from bert_tf2.training.schedules import WarmUpThenDecay
+from bert_tf2.training.train_step import TrainStep
+
+CONFIG = BertConfig(
+    vocab_size=50, hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32, max_position_embeddings=16
+)
+ROWS, LENGTH = 4, 8
+
+
+def batches():
+    random = np.random.default_rng(3)
+    while True:
+        mask = (np.arange(LENGTH) < random.integers(3, LENGTH + 1, (ROWS, 1))).astype(np.int32)
+        yield {
+            "input_word_ids": tf.constant(random.integers(1, 50, (ROWS, LENGTH)) * mask, tf.int32),
+            "input_mask": tf.constant(mask),
+            "input_type_ids": tf.zeros([ROWS, LENGTH], tf.int32),
+            "label_ids": tf.constant(random.integers(0, 2, ROWS), tf.int32),
+            "example_weight": tf.constant([1.0, 1.0, 1.0, 0.0]),
+        }
+
+
+class Trained:
+    """Some steps of a small BERT, and what they left."""
+
+    def __init__(self, steps=3, strategy=None, untouched=False, frozen=None, optimizer=None, policy="float32", **options):
+        strategy = strategy or tf.distribute.get_strategy()
+        tf_keras.utils.set_random_seed(1)
+        with strategy.scope():
+            task = ClassificationTask(["no", "yes"])
+            encoder = build_encoder(CONFIG, policy, output_range=1)
+            model = task.build_model(encoder)
+            made = create_optimizer(WarmUpThenDecay(0.01, 20, warmup_steps=2), **(optimizer or {}))
+            if frozen:
+                encoder.get_layer(frozen).trainable = False
+            if untouched:
+                # Of the blocks only the first is read.
+                first = encoder.output["encoder_outputs"][0]
+                model = tf_keras.Model(encoder.input, {"logits": first[:, 0, :2], "all": encoder.output["sequence_output"]})
+                task.loss = lambda outputs, batch, denominators: tf.reduce_mean(tf.square(outputs["logits"]))
+            create_slots(made, model.trainable_variables)
+        self.step = TrainStep(task, model, made, strategy, seed=5, **options)
+        one = next(batches())
+        specs = {name: tf.TensorSpec(value.shape, value.dtype) for name, value in one.items()}
+        data = tf.data.Dataset.from_generator(batches, output_signature=specs)
+        iterator = iter(data if strategy.num_replicas_in_sync == 1 else strategy.experimental_distribute_dataset(data))
+        self._iterator = iterator
+        results = [self.step.run(iterator, number, 1) for number in range(steps)]
+        self.losses = [float(result.loss_sum) for result in results]
+        self.norms = [float(result.gradient_norm) for result in results]
+        self.step.give(moments=True)
+        self.weights = {variable.name: variable.numpy() for variable in model.trainable_variables}
+        self.moments = {
+            (name, variable.name): made.get_slot(variable, name).numpy()
+            for variable in model.trainable_variables
+            for name in ("m", "v")
+        }
+        self.iterations = int(made.iterations.numpy())
+
+    def graph(self):
+        """That of a step, as it was traced."""
+        return self.step._loop.get_concrete_function(self._iterator, tf.constant(0, tf.int64), tf.constant(1, tf.int64)).graph
+
+
+def require_equal(one, other, tolerance=2e-6):
+    np.testing.assert_allclose(one.losses, other.losses, rtol=tolerance * 10)
+    np.testing.assert_allclose(one.norms, other.norms, rtol=tolerance * 100)
+    assert one.iterations == other.iterations
+    for found, expected in ((one.weights, other.weights), (one.moments, other.moments)):
+        assert found.keys() == expected.keys()
+        for name in expected:
+            assert found[name].shape == expected[name].shape, name
+            np.testing.assert_allclose(found[name], expected[name], atol=tolerance * 20, err_msg=str(name))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "options"),
+    [
+        ({}, {}),
+        ({"bias_correction": False}, {"clip_norm": 0.0}),
+        ({"optimizer_type": "lamb"}, {"clip_norm": 0.1}),
+        ({"optimizer_type": "lamb", "bias_correction": False}, {}),
+        ({"weight_decay_rate": 0.0}, {"accumulation_steps": 2}),
+        ({}, {"single_steps": False}),
+    ],
+)
+def test_compiled_equals_plain(optimizer, options):
+    plain = Trained(optimizer=optimizer, **options)
+    compiled = Trained(optimizer=optimizer, enable_xla=True, **options)
+    require_equal(compiled, plain)
+
+
+def test_variables_that_the_loss_does_not_touch_stay_as_they_are():
+    plain, compiled = (Trained(untouched=True, enable_xla=compiles) for compiles in (False, True))
+    require_equal(compiled, plain)
+    fresh = Trained(steps=0)
+    same = [name for name in compiled.weights if np.array_equal(fresh.weights[name], compiled.weights[name])]
+    assert any("layer_2" in name for name in same)
+    assert not any("layer_0" in name for name in same)
+
+
+def test_frozen_layers():
+    plain, compiled = (Trained(frozen="transformer/layer_1", enable_xla=compiles) for compiles in (False, True))
+    require_equal(compiled, plain)
+
+
+def test_sixteen_bits():
+    plain, compiled = (Trained(policy="mixed_bfloat16", enable_xla=compiles) for compiles in (False, True))
+    np.testing.assert_allclose(compiled.losses, plain.losses, rtol=2e-3)
+
+
+def test_the_blocks_are_one_loop_and_the_step_one_operation():
+    trained = Trained(steps=1, enable_xla=True)
+    graph = trained.graph()
+    outside = [operation for operation in graph.get_operations() if operation.type not in ("Const", "Placeholder", "NoOp")]
+    assert len(outside) < 60, sorted(operation.type for operation in outside)
+    assert not any(operation.type in ("MatMul", "AssignVariableOp", "ResourceApplyAdam") for operation in outside)
