@@ -180,7 +180,7 @@ def test_windows_of_a_sentence_are_put_together():
     assert task.names(outcome.gold) == [["B-X", "I-X", "O"], ["O"]]
     scores = task.scores(outcome, None)
     assert scores["token_accuracy"] == 0.5
-    assert (scores["entity_f1"], scores["entity_recall_X"]) == (0.0, 0.0)
+    assert (scores["entity_f1"], scores["entity_recall/X"]) == (0.0, 0.0)
 
 
 def test_scores_of_plain_tags_are_of_words():

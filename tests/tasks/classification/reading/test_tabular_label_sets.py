@@ -147,5 +147,6 @@ def test_many_combinations_of_few_labels(processor):
 
 def test_an_object_without_the_key_is_not_one_without_labels(processor):
     made = processor("\n".join(map(json.dumps, [*OBJECTS, {"text": "g"}])), "a.jsonl")
+    made.get_labels()
     with pytest.raises(UserError, match=r"a\.jsonl:7: no 'labels' in the object; a text without any label says so with \[\]"):
         read(made)
