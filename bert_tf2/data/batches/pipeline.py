@@ -62,7 +62,8 @@ class Padding:
         longest = int(sizes.max(initial=1))
         if axis != TOKENS:
             return longest
-        return next((length for length in self.lengths if length >= longest), longest)
+        padded = next((length for length in self.lengths if length >= longest), longest)
+        return min(padded, self.most.get(axis, padded))
 
     def fitted(self, records: Records) -> "Padding":
         """Where shapes are to be few and a batch may have any number of tokens: with the few lengths that fit the records."""
