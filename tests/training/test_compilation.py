@@ -20,9 +20,7 @@ class Uncompilable(ToyTask):
 def test_a_step_that_needs_python(tmp_path):
     records = open_records(write_records(tmp_path / "records"))
     trainer, _ = make_trainer(tmp_path / "run", task=Uncompilable(), enable_xla=True)
-    with pytest.raises(
-        JobError, match=r"^a step cannot be compiled \(the operation PyFunc cannot\); --noenable_xla runs"
-    ):
+    with pytest.raises(JobError, match=r"^a step cannot be compiled \(the operation PyFunc cannot\); --noenable_xla runs"):
         trainer.train(records, make_plan(records), padding=Padding(most={"tokens": 12}, full_batches=True))
 
 
