@@ -110,6 +110,9 @@ def describe(strategy: tf.distribute.Strategy) -> str:
 
 def on_gpus(strategy: tf.distribute.Strategy) -> bool:
     """Whether the model lives on GPUs."""
+    if strategy is tf.distribute.get_strategy() and not tf.distribute.has_strategy():
+        # Without a strategy TensorFlow takes a GPU where it sees one.
+        return bool(tf.config.list_logical_devices("GPU"))
     return any("GPU" in device for device in strategy.extended.worker_devices)
 
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from bert_tf2.errors import UserError
-from bert_tf2.training.distribution import create_strategy, is_chief, is_multi_worker
+from bert_tf2.training.distribution import create_strategy, is_chief, is_multi_worker, on_gpus
 
 pytestmark = pytest.mark.skipif(bool(tf.config.list_physical_devices("GPU")), reason="asks for GPUs that are not there")
 
@@ -22,6 +22,8 @@ def test_one_device_and_off(caplog):
     assert "no GPU was found: using the CPU" in caplog.text
     assert is_chief(strategy)
     assert not is_multi_worker(strategy)
+    for name in ("off", "one_device", "mirrored"):
+        assert not on_gpus(create_strategy(name, num_gpus=0))
     assert create_strategy("mirrored", num_gpus=-1).num_replicas_in_sync == 1
 
 
