@@ -16,7 +16,7 @@ from bert_tf2.errors import UserError
 # More steps than the pipeline is ever ahead of those that ran.
 _READ_AHEAD = 64
 # Rows whose lengths stand for all.
-_SAMPLE = 100_000
+_SAMPLE = 20_000
 
 EXAMPLE_WEIGHT = "example_weight"
 
@@ -35,6 +35,9 @@ class Records(Protocol):
 
     def sizes_of(self, rows: np.ndarray) -> Mapping[str, np.ndarray]:
         """Sizes of some rows on the axes of `counted_axes`."""
+
+    def spread(self, number: int) -> np.ndarray:
+        """Rows evenly spread over all, at most about `number`: int64."""
 
     def location(self, row: int) -> str:
         """Where a row comes from, for messages."""
@@ -69,7 +72,7 @@ class Padding:
         """Where shapes are to be few and a batch may have any number of tokens: with the few lengths that fit the records."""
         if not self.full_batches or TOKENS in self.fixed or not len(records):
             return self
-        sample = np.linspace(0, len(records) - 1, min(len(records), _SAMPLE)).astype(np.int64)
+        sample = records.spread(_SAMPLE)
         lengths = records.sizes_of(sample)[TOKENS]
         longest = int(lengths.max()) if len(sample) == len(records) else self.most.get(TOKENS, int(lengths.max()))
         return dataclasses.replace(self, lengths=few_lengths(lengths, max(longest, 1)))

@@ -165,6 +165,10 @@ class RecordSet:
                 raise UserError(f"{self.location(row)}: {error}; write the records again") from None
         return found
 
+    def spread(self, number: int) -> np.ndarray:
+        """Rows evenly spread over all, at most `number`: int64."""
+        return np.unique(np.linspace(0, len(self) - 1, min(number, len(self))).astype(np.int64))
+
     def sizes_of(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Sizes of some rows without padding, on the axes that `row_sizes` counts: int32, as many as rows."""
         return {axis: sizes[rows] for axis, sizes in self._counted().items()}
