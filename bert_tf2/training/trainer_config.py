@@ -22,7 +22,7 @@ class TrainerConfig:
       early_stopping_patience: training ends after so many evaluations in a row without a new best; 0 never.
       gradient_accumulation_steps: parts in which a batch goes through the model.
       clip_norm: joint L2 norm that gradients are clipped to; 0 for none.
-      enable_xla: compile forward and backward pass.
+      enable_xla: compile the step.
       allreduce_bytes_per_pack: gradients are summed over replicas in packs of this size; 0 for one pack.
       on_corrupt_checkpoint: `fail`, or `previous` to go back to the checkpoint before.
     """

@@ -36,11 +36,6 @@ def few_lengths(lengths: np.ndarray, longest: int, most: int = 6, padding: float
     return chosen[-1]
 
 
-def slots(lengths: np.ndarray, chosen: Sequence[int]) -> int:
-    """How many tokens are computed when every row is padded to the next of the lengths."""
-    return int(np.sum(np.asarray(chosen)[np.searchsorted(chosen, lengths)], dtype=np.int64))
-
-
 def _with_one_more(
     ends: Sequence[int], below: np.ndarray, cost: Sequence[int], chosen: Sequence[tuple[int, ...]]
 ) -> tuple[list[int], list[tuple[int, ...]]]:

@@ -2,7 +2,7 @@
 
 import itertools
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bert_tf2.data.records.metadata import SQUAD, MetaData, RecordFile
 from bert_tf2.data.records.record_set import RecordSet
@@ -10,9 +10,7 @@ from bert_tf2.jobs.fine_tuning.data import RunData
 from bert_tf2.jobs.fine_tuning.question_files import answer_prefixes, check_answers
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 from bert_tf2.jobs.training import training_setup
-from bert_tf2.model_directory.metadata_checks import (
-    facts_of,
-)
+from bert_tf2.model_directory.metadata_checks import facts_of
 from bert_tf2.models.config import BertConfig
 from bert_tf2.options import required
 from bert_tf2.tasks.base import ExampleSet, Task
@@ -24,9 +22,6 @@ from bert_tf2.tasks.question_answering.task import SpanTask
 from bert_tf2.tasks.question_answering.windows import QuestionSet, WindowOptions, read_questions
 from bert_tf2.text.normalization import Normalization
 from bert_tf2.training.result_files import ResultInput
-
-if TYPE_CHECKING:
-    pass
 
 logger = logging.getLogger(__name__)
 

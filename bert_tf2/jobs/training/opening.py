@@ -71,5 +71,6 @@ def opened(options: JobOptions, config: "BertConfig", trains: bool) -> Iterator[
     directory = RunDirectory(model_dir)
     lock = directory.locked() if trains and is_chief(strategy) else contextlib.nullcontext()
     with lock, training_setup.lost_workers_named(strategy, model_dir):
-        compiles = training_setup.compiles(options, strategy, directory.noted("enable_xla"))
+        as_before = directory.noted("enable_xla") if trains else None
+        compiles = training_setup.compiles(options, strategy, as_before)
         yield dataclasses.replace(options, enable_xla=compiles), strategy, directory
