@@ -20,7 +20,7 @@ setup(
     long_description=README.read_text(encoding="utf-8") if README.exists() else "",
     long_description_content_type="text/markdown",
     packages=find_packages(include=["bert_tf2", "bert_tf2.*"]),
-    package_data={"bert_tf2": ["py.typed"]},
+    package_data={"bert_tf2": ["py.typed", "jobs/serve/page.html", "jobs/vectors/attention_page.html"]},
     python_requires=">=3.10,<3.13",
     install_requires=[
         "absl-py>=1.4,<3",
@@ -38,6 +38,7 @@ setup(
         "tensorflow-text>=2.20,<2.21",
         "tf-keras>=2.20,<2.21",
         "tf-models-official>=2.20,<2.21",
+        "tokenizers>=0.21,<1",
         "tqdm>=4.66,<5",
     ],
     extras_require={
@@ -45,9 +46,14 @@ setup(
         "beam": ["apache-beam[tfrecord]>=2.72,<2.78"],
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.21"],
         "parquet": ["pyarrow>=14"],
+        "search": ["faiss-cpu>=1.8,<2"],
+        "serve": ["fastapi>=0.110,<1", "uvicorn>=0.29,<1"],
         # The last transformers with TensorFlow classes: the other side of the tests of Hugging Face folders.
         "test": [
+            "faiss-cpu>=1.8,<2",
+            "fastapi>=0.110,<1",
             "mypy>=2.4,<3",
+            "pyarrow>=14",
             "pytest>=8,<10",
             "pytest-xdist>=3.5,<4",
             "ruff>=0.12,<1",
@@ -55,6 +61,7 @@ setup(
             "scikit-learn>=1.5,<2",
             "seqeval==1.2.2",
             "transformers==4.57.6",
+            "uvicorn>=0.29,<1",
         ],
         "zh": ["jieba>=0.42,<0.43"],
     },
@@ -68,10 +75,15 @@ setup(
             "bert-tf2-create-pretraining-data = bert_tf2.jobs.pretraining.data:command",
             "bert-tf2-entities = bert_tf2.jobs.commands.entities:command",
             "bert-tf2-demo = bert_tf2.jobs.commands.demo:command",
+            "bert-tf2-evaluate-vectors = bert_tf2.jobs.vectors.evaluate_vectors:command",
+            "bert-tf2-extract-features = bert_tf2.jobs.vectors.extract_features:command",
             "bert-tf2-fill-mask = bert_tf2.jobs.commands.fill_mask:command",
             "bert-tf2-pretraining = bert_tf2.jobs.pretraining.job:command",
+            "bert-tf2-search = bert_tf2.jobs.search.job:command",
+            "bert-tf2-serve = bert_tf2.jobs.serve.job:command",
             "bert-tf2-squad = bert_tf2.jobs.fine_tuning.squad:command",
             "bert-tf2-score-squad = bert_tf2.jobs.commands.score_squad:command",
+            "bert-tf2-vocabulary = bert_tf2.jobs.vocabulary.job:command",
         ]
     },
     classifiers=[

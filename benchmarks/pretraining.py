@@ -24,12 +24,18 @@ from bert_tf2.options import Options, at_least, option
 MODELS = {
     "minilm": {"num_hidden_layers": 6, "hidden_size": 384, "num_attention_heads": 12, "intermediate_size": 1536},
     "small": {"num_hidden_layers": 4, "hidden_size": 256, "num_attention_heads": 4, "intermediate_size": 1024},
+    "wide": {"num_hidden_layers": 4, "hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072},
 }
 # Batch size and most predictions of a row by length: Google's numbers of predictions, and about as many tokens in a batch.
 LENGTHS = {"128": (32, 20), "512": (8, 77)}
 # Paragraphs of a document.
 DOCUMENTS = {"sections": 20, "paragraphs": 1}
-SIDES = {"garden": "model garden", "ours": "bert_tf2", "ours_fixed": "bert_tf2, every row of full length"}
+SIDES = {
+    "garden": "model garden",
+    "ours": "bert_tf2",
+    "ours_fixed": "bert_tf2, every row of full length",
+    "ours_recomputed": "the same with --recompute",
+}
 DTYPES = ("fp32", "bf16")
 
 
@@ -45,7 +51,7 @@ class BenchmarkOptions(Options):
         "format takes the blank lines of a book, which leaves a third of 128 tokens to padding and three quarters of 512.",
     )
     work_dir: str = option("benchmark_output/pretraining", "Directory for records, checkpoints and results.json.")
-    models: str = option(",".join(MODELS), "Sizes, comma-separated.")
+    models: str = option("minilm,small", f"Sizes, of {', '.join(MODELS)}, comma-separated.")
     lengths: str = option(",".join(LENGTHS), "Tokens of a full row, comma-separated.")
     dtypes: str = option("fp32", "fp32, bf16 or both.")
     sides: str = option("garden,ours", f"Who trains, comma-separated, of {', '.join(SIDES)}.")
@@ -105,7 +111,7 @@ def _in_turn(
     for number in range(1, options.rounds + 1):
         for side in sides:
             name = side.split("_")[0]
-            of_side = {"records": paths[name], "bucket_by_length": side == "ours"}
+            of_side = {"records": paths[name], "bucket_by_length": side == "ours", "recompute": side == "ours_recomputed"}
             turn = f"{model} {length} {document} {dtype} round {number}: {SIDES[side]}"
             try:
                 result = turns.run_until_it_lives(sys.executable, f"{name}_pretraining", job | of_side)

@@ -153,7 +153,8 @@ def _help_rank(field: dataclasses.Field, options_class: type[Options]) -> int:
 
 
 def _flag_help(field: dataclasses.Field, declared: OptionInfo, options_class: type[Options]) -> str:
-    name = f"--{field.name}" + (f", -{declared.short_name}" if declared.short_name else "")
+    others = [*(f"-{name}" for name in [declared.short_name] if name), *(f"--{name}" for name in declared.other_names)]
+    name = ", ".join([f"--{field.name}", *others])
     if declared.refused_because is not None:
         return f"  {name}: {declared.refused_because}"
     if declared.ignored_because is not None:
@@ -179,3 +180,5 @@ def _define(field: dataclasses.Field, value_type: type, values: flags.FlagValues
         (str, True): flags.DEFINE_multi_string,
     }[value_type, declared.multiple]
     define(field.name, default, declared.help, short_name=declared.short_name, flag_values=values)
+    for name in declared.other_names:
+        flags.DEFINE_alias(name, field.name, flag_values=values)

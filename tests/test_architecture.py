@@ -19,13 +19,15 @@ FLOORS = {
     "bert_tf2.errors": 0,
     "bert_tf2.file_kinds": 0,
     "bert_tf2.files": 0,
+    "bert_tf2.folders": 0,
     "bert_tf2.locks": 0,
     "bert_tf2.memory": 0,
     "bert_tf2.progress": 0,
+    "bert_tf2.saved_models": 0,
+    "bert_tf2.tensorflow_internals": 0,
     "bert_tf2.options": 1,
     "bert_tf2.registry": 1,
     "bert_tf2.runtime": 1,
-    "bert_tf2.tensorflow_internals": 1,
     "bert_tf2.text": 1,
     "bert_tf2.data": 2,
     "bert_tf2.models": 2,
@@ -41,8 +43,13 @@ FLOORS = {
     "bert_tf2.convert_checkpoint": 8,
     "bert_tf2.demo": 8,
     "bert_tf2.entities": 8,
+    "bert_tf2.evaluate_vectors": 8,
+    "bert_tf2.extract_features": 8,
     "bert_tf2.fill_mask": 8,
     "bert_tf2.score_squad": 8,
+    "bert_tf2.search": 8,
+    "bert_tf2.serve": 8,
+    "bert_tf2.vocabulary": 8,
 }
 NEIGHBOURS = {"bert_tf2.data": "bert_tf2.models", "bert_tf2.models": "bert_tf2.data"}
 
@@ -56,8 +63,13 @@ COMMANDS = sorted(
         PACKAGE / "convert_checkpoint.py",
         PACKAGE / "demo.py",
         PACKAGE / "entities.py",
+        PACKAGE / "evaluate_vectors.py",
+        PACKAGE / "extract_features.py",
         PACKAGE / "fill_mask.py",
         PACKAGE / "score_squad.py",
+        PACKAGE / "search.py",
+        PACKAGE / "serve.py",
+        PACKAGE / "vocabulary.py",
     ]
 )
 SOURCES = sorted([*MODULES, *ROOT.glob("run_*.py"), *(ROOT / "data_prep").glob("*.py"), *(ROOT / "benchmarks").rglob("*.py")])
@@ -262,6 +274,10 @@ WITHOUT_TENSORFLOW = [
     "bert_tf2.jobs.pretraining.data",
     "bert_tf2.jobs.pretraining.job",
     "bert_tf2.jobs.pretraining.options",
+    "bert_tf2.jobs.search.job",
+    "bert_tf2.jobs.serve.job",
+    "bert_tf2.jobs.vectors.evaluate_vectors",
+    "bert_tf2.jobs.vectors.extract_features",
     "bert_tf2.tasks.classification.kind",
     "bert_tf2.tasks.classification.preparation",
     "bert_tf2.tasks.file_preparation",
@@ -271,6 +287,7 @@ WITHOUT_TENSORFLOW = [
     "bert_tf2.tasks.question_answering.preparation",
     "bert_tf2.jobs.fine_tuning.squad",
     "bert_tf2.jobs.commands.score_squad",
+    "bert_tf2.jobs.vocabulary.job",
     "bert_tf2.progress",
     "bert_tf2.registry",
     "bert_tf2.tasks.question_answering.report",
@@ -300,13 +317,14 @@ def test_requirements_name_what_is_imported():
     names = {
         "absl": "absl-py",
         "apache_beam": "apache-beam",
+        "faiss": "faiss-cpu",
         "google": "protobuf",
         "google_crc32c": "google-crc32c",
         "official": "tf-models-official",
         "tensorflow_text": "tensorflow-text",
         "tf_keras": "tf-keras",
     }
-    extras = {"apache-beam", "jieba"}
+    extras = {"apache-beam", "faiss-cpu", "fastapi", "jieba", "uvicorn"}
     required = set(re.findall(r'"([A-Za-z0-9_-]+)(?:\[\w+\])?[<>=]', (ROOT / "setup.py").read_text(encoding="utf-8")))
     for path in MODULES:
         for line, name in imports(path):

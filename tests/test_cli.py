@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 class CommandOptions(Options):
     size: int = option(3, "A size.", check=at_least(2), section="Sizes")
     rate: float | None = option(None, "A rate.", check=fraction)
-    name: str = option("adamw", "A choice.", choices=("adamw", "lamb"), short_name="nm")
+    name: str = option("adamw", "A choice.", choices=("adamw", "lamb"), short_name="nm", other_names=("algorithm",))
     fast: bool = option(True, "A switch.")
     files: tuple[str, ...] = option((), "Repeated.", multiple=True)
     scale: float = option(1.0, "A scale.", check=positive)
@@ -35,6 +35,14 @@ def test_flags_become_fields():
     got = []
     assert run("--size=5", "--rate=0.5", "-nm=LAMB", "--nofast", "--files=a", "--files=b", "--harmless", job=got.append) == 0
     assert got == [CommandOptions(size=5, rate=0.5, name="lamb", fast=False, files=("a", "b"), harmless=True)]
+
+
+def test_a_flag_has_the_names_of_other_originals(capsys):
+    got = []
+    assert run("--algorithm=LAMB", job=got.append) == 0
+    assert got == [CommandOptions(name="lamb")]
+    assert run("--help") == 0
+    assert "--name, -nm, --algorithm <adamw|lamb>" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import runpy
 import document_pages as pages
 import pytest
 
+from bert_tf2.options import info
 from bert_tf2.tasks.kind import kinds
 
 MOST_LINES_OF_THE_README = 220
@@ -22,7 +23,9 @@ def flags_module():
 def flags_by_program(flags_module):
     """The flags of each command, by what runs it."""
     return {
-        command.removeprefix("python -m "): {field.name for field in dataclasses.fields(options.whole())} | {"help"}
+        command.removeprefix("python -m "): {"help"}.union(
+            *((field.name, *info(field).other_names) for field in dataclasses.fields(options.whole()))
+        )
         for command, options in flags_module["COMMANDS"].items()
     }
 

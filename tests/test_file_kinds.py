@@ -179,13 +179,16 @@ def test_a_checkpoint_whose_values_are_a_git_lfs_pointer(tmp_path):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"task_type": "bert_squad", "max_seq_length": 384}, "is metadata of records (meta_data.json), not a BERT configuration"),
+        (
+            {"task_type": "bert_squad", "max_seq_length": 384},
+            "(meta_data.json), not the configuration of an encoder",
+        ),
         (
             {"tokenizer_class": "BertTokenizer"},
-            "is the settings of a tokenizer (tokenizer_config.json), not a BERT configuration",
+            "is the settings of a tokenizer (tokenizer_config.json), not the configuration of an encoder",
         ),
-        ({"version": "1.0", "added_tokens": [], "pre_tokenizer": {}}, "is a tokenizer (tokenizer.json), not a BERT config"),
-        ({"version": "1.1", "data": []}, "is a file of questions (SQuAD), not a BERT configuration"),
+        ({"version": "1.0", "added_tokens": [], "pre_tokenizer": {}}, "is a tokenizer (tokenizer.json), not the configuration"),
+        ({"version": "1.1", "data": []}, "is a file of questions (SQuAD), not the configuration of an encoder"),
     ],
 )
 def test_other_json_files_given_as_a_configuration(tmp_path, value, message):

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PROCESSES = 20
+PROCESSES = 12
 AT_ONCE = 2
 EXAMPLES = 40
 

@@ -1,5 +1,10 @@
 """The names that TensorFlow and Keras promise nobody are there and do what they did; a failure names the one that is not."""
 
+import gc
+import subprocess
+import sys
+import weakref
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,6 +18,7 @@ from bert_tf2.tensorflow_internals import (
     TrackableObjectGraph,
     coefficients,
     create_slots,
+    custom_gradients_forgotten,
     free,
     is_decayed,
     outputs_read,
@@ -131,3 +137,33 @@ def test_which_outputs_are_read():
     assert outputs_read(tf_keras.Model(inputs, tf_keras.layers.Dense(1)(given["b"])), part) == {1}
     assert outputs_read(tf_keras.Model(inputs, [given["a"], given["c"]]), part) == {0, 2}
     assert outputs_read(part, part) is None
+
+
+def test_whether_operations_must_be_deterministic():
+    """In a process of its own: it cannot be taken back."""
+    program = (
+        "import tensorflow as tf; from bert_tf2.tensorflow_internals import is_op_determinism_enabled as told; before = told(); "
+        "tf.keras.utils.set_random_seed(1); tf.config.experimental.enable_op_determinism(); print(before, told())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
+
+
+def test_the_graph_of_a_custom_gradient_goes():
+    @tf.custom_gradient
+    def doubled(x):
+        return 2 * x, lambda upstream: 2 * upstream
+
+    def traced():
+        function = tf.function(lambda x: doubled(x), autograph=False)
+        assert function(tf.constant(3.0)) == 6
+        return weakref.ref(function.get_concrete_function(tf.TensorSpec([])).graph)
+
+    kept = traced()
+    with custom_gradients_forgotten():
+        graph = traced()
+        gc.collect()
+        assert graph() is not None, "TensorFlow gives it up by itself now: custom_gradients_forgotten is not needed any more"
+    gc.collect()
+    assert graph() is None, GONE.format("gradient_registry._registry")
+    assert kept() is not None

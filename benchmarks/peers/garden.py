@@ -8,6 +8,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
+import device_memory
 import measure
 import tf_keras
 from absl import flags
@@ -29,13 +30,13 @@ def main() -> None:
     }
     flags.FLAGS(["garden", *(f"--{name}={value}" for name, value in arguments.items())])
     performance.set_mixed_precision_policy(run_classifier.common_flags.dtype())
-    steps = measure.Steps()
+    steps, num_gpus = measure.Steps(), job.get("num_gpus", 0)
     on_end = tf_keras.callbacks.LambdaCallback(
         # Reading the loss waits for the step.
         on_batch_end=lambda _, logs: (float(logs["loss"]), steps.ended(job["batch_size"] * job["max_seq_length"]))
     )
     run_classifier.run_bert_classifier(
-        distribute_utils.get_distribution_strategy("one_device", num_gpus=0),
+        distribute_utils.get_distribution_strategy("one_device", num_gpus=num_gpus),
         configs.BertConfig.from_json_file(job["config"]),
         {"max_seq_length": job["max_seq_length"], "num_labels": 2},
         job["model_dir"],
@@ -57,7 +58,7 @@ def main() -> None:
         training_callbacks=False,
         custom_callbacks=[on_end],
     )
-    steps.report(job["warm_up"], job["batch_size"])
+    steps.report(job["warm_up"], job["batch_size"], **({"peak_mb": device_memory.peak_mb()} if num_gpus else {}))
 
 
 if __name__ == "__main__":

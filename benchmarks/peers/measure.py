@@ -26,8 +26,8 @@ class Steps:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         self._cpu.append(usage.ru_utime + usage.ru_stime)
 
-    def report(self, warm_up: int, batch_size: int) -> None:
-        """Prints the result; the time from one step's end to the next holds the input pipeline too."""
+    def report(self, warm_up: int, batch_size: int, **more: object) -> None:
+        """Prints the result, and more results; the time from one step's end to the next holds the input pipeline too."""
         measured = self._ends[warm_up - 1 :]
         seconds = [after - before for before, after in itertools.pairwise(measured)]
         result = {
@@ -36,6 +36,7 @@ class Steps:
             "cpu_seconds_per_example": (self._cpu[-1] - self._cpu[warm_up - 1]) / (batch_size * len(seconds)),
             "tokens_per_step": sum(self._tokens[warm_up:]) / len(seconds),
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            **more,
         }
         print("RESULT " + json.dumps(result), flush=True)
 

@@ -8,26 +8,30 @@ from bert_tf2.jobs.fine_tuning.squad import run_squad
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 
 
-def train(job: dict) -> None:
-    """Trains for `steps` steps, one epoch of the records, and prints their times; each step is waited for."""
+def train(job: dict, **options: object) -> None:
+    """Trains for one epoch of the records, or as the options say."""
+    defaults = {
+        "mode": "train",
+        "input_meta_data_path": job["meta_data"],
+        "train_data_path": job["records"],
+        "bert_config_file": job["config"],
+        "init_checkpoint": job["weights"] or None,
+        "model_dir": job["model_dir"],
+        "train_batch_size": job["batch_size"],
+        "learning_rate": 3e-5,
+        "num_train_epochs": 1.0,
+        "dtype": job["dtype"],
+        "num_gpus": 0,
+        "steps_per_loop": 1,
+        "seed": 1,
+    }
+    run_squad(SquadOptions(**defaults | options))
+
+
+def measure_training(job: dict) -> None:
+    """Trains for `steps` steps and prints their times; each step is waited for."""
     steps = watched.watch_steps(job["batch_size"])
-    run_squad(
-        SquadOptions(
-            mode="train",
-            input_meta_data_path=job["meta_data"],
-            train_data_path=job["records"],
-            bert_config_file=job["config"],
-            init_checkpoint=job["weights"],
-            model_dir=job["model_dir"],
-            train_batch_size=job["batch_size"],
-            learning_rate=3e-5,
-            num_train_epochs=1.0,
-            dtype=job["dtype"],
-            num_gpus=0,
-            steps_per_loop=1,
-            seed=1,
-        )
-    )
+    train(job)
     steps.report(job["warm_up"], job["batch_size"])
 
 
@@ -61,4 +65,4 @@ def predict(job: dict) -> None:
 
 if __name__ == "__main__":
     asked = measure.job()
-    {"training": train, "prediction": predict}[asked["part"]](asked)
+    {"training": measure_training, "prediction": predict}[asked["part"]](asked)

@@ -3,11 +3,11 @@
 import dataclasses
 import pathlib
 import random
-import re
 
 import tensorflow as tf
 from official.nlp.data import create_pretraining_data
 from official.nlp.tools import tokenization
+from peers import book
 
 from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.data.records.record_writer import RecordWriter
@@ -44,7 +44,7 @@ def make(material: Material, work: pathlib.Path) -> dict[str, str]:
         return paths
     sentences = work / "sentences.txt"
     text = pathlib.Path(material.text_file).read_text(encoding="utf-8-sig")
-    sentences.write_text(_sentences(text, material.paragraphs), encoding="utf-8")
+    sentences.write_text(book.sentences(text, material.paragraphs), encoding="utf-8")
     tokenizer = tokenization.FullTokenizer(vocab_file=material.vocab_file, do_lower_case=True)
     instances = create_pretraining_data.create_training_instances(
         [str(sentences)],
@@ -62,15 +62,6 @@ def make(material: Material, work: pathlib.Path) -> dict[str, str]:
     )
     _write_unpadded(paths["garden"], paths["ours"])
     return paths
-
-
-def _sentences(text: str, of_document: int) -> str:
-    """One sentence on each line, a blank line after the paragraphs of a document."""
-    paragraphs = [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
-    lines = []
-    for number, paragraph in enumerate(paragraphs, 1):
-        lines += [*re.split(r"(?<=[.!?]) ", paragraph), *([""] if number % of_document == 0 else [])]
-    return "\n".join(lines) + "\n"
 
 
 def _write_unpadded(source: str, target: str) -> None:

@@ -1,8 +1,11 @@
 """Turns of the benchmarks' sides, each in a child process of its own, and the table of what they gave."""
 
+import contextlib
 import json
+import os
 import pathlib
 import shutil
+import signal
 import statistics
 import subprocess
 from collections.abc import Mapping
@@ -15,6 +18,10 @@ NATIVE_CRASHES_TOLERATED = 5
 
 class NativeCrash(Exception):
     """The child process was ended by a signal: TensorFlow 2.20 can corrupt its heap in the garden's model."""
+
+
+class OutOfTime(JobError):
+    """The child process was ended for want of time before it told anything."""
 
 
 def googles_rate(rate: float, warmup: float = 0.1) -> float:
@@ -35,12 +42,13 @@ def chosen(flag: str, text: str, known: tuple[str, ...]) -> list[str]:
     return names
 
 
-def has_torch(python: str | None) -> bool:
-    """Whether a Python was named that has torch and transformers."""
+def has_torch(python: str | None, environment: Mapping[str, str] | None = None) -> bool:
+    """Whether a Python was named that has torch and transformers; `environment` as for `run_once`."""
     if python is None:
         return False
+    command = [python, "-c", "import torch, transformers"]
     try:
-        return subprocess.run([python, "-c", "import torch, transformers"], capture_output=True, check=False).returncode == 0
+        return subprocess.run(command, capture_output=True, check=False, env=environment).returncode == 0
     except OSError:
         return False
 
@@ -71,24 +79,69 @@ def run_until_it_lives(python: str, name: str, job: dict) -> dict:
       JobError: it failed, or died too often.
     """
     for crashes in range(NATIVE_CRASHES_TOLERATED + 1):
+        shutil.rmtree(job["model_dir"], ignore_errors=True)
         try:
-            return {**_run_once(python, name, job), "native_crashes": crashes}
+            return {**run_once(python, name, job), "native_crashes": crashes}
         except NativeCrash as crash:
             print(f"{name} died ({crash}); its turn is repeated", flush=True)
+        finally:
+            shutil.rmtree(job["model_dir"], ignore_errors=True)
     raise JobError(f"{name} died natively {NATIVE_CRASHES_TOLERATED + 1} times in a row")
 
 
-def _run_once(python: str, name: str, job: dict) -> dict:
-    shutil.rmtree(job["model_dir"], ignore_errors=True)
+def run_once(
+    python: str, name: str, job: dict, *, seconds: float | None = None, environment: Mapping[str, str] | None = None
+) -> dict:
+    """The last result that `peers/<name>.py` told.
+
+    Args:
+      python, name, job: see `run_until_it_lives`.
+      seconds: after which it is ended, with `cut` in its result.
+      environment: its variables; None for this process's.
+
+    Raises:
+      JobError: it failed.
+      OutOfTime: it told nothing in that time.
+      NativeCrash: it was ended by a signal.
+    """
     script = str(ROOT / "benchmarks" / "peers" / f"{name}.py")
-    done = subprocess.run([python, script, json.dumps(job)], capture_output=True, text=True, check=False)
-    shutil.rmtree(job["model_dir"], ignore_errors=True)
-    if done.returncode < 0:
-        raise NativeCrash(f"signal {-done.returncode}")
-    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
-    if done.returncode != 0 or not lines:
-        raise JobError(f"{name} ended with exit code {done.returncode}: {done.stderr.strip()[-800:]}")
-    return json.loads(lines[-1].removeprefix("RESULT "))
+    code, output, errors = _ended([python, script, json.dumps(job)], seconds, environment)
+    if code is not None and code < 0:
+        raise NativeCrash(f"signal {-code}")
+    lines = [line for line in output.splitlines() if line.startswith("RESULT ")]
+    if code is None and not lines:
+        raise OutOfTime(f"{name} told nothing in {seconds:.0f} s")
+    if code or not lines:
+        raise JobError(f"{name} ended with exit code {code}: {errors.strip()[-800:]}")
+    return json.loads(lines[-1].removeprefix("RESULT ")) | ({"cut": True} if code is None else {})
+
+
+def _ended(command: list[str], seconds: float | None, environment: Mapping[str, str] | None) -> tuple[int | None, str, str]:
+    """Exit code (None where time was up), standard output and error of a command.
+
+    With a limit it has a process group of its own, of which nothing outlives it.
+    """
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=seconds is not None
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=seconds)
+            return process.returncode, output, errors
+        except subprocess.TimeoutExpired:
+            _end(process)
+            output, errors = process.communicate()
+            return None, output, errors
+        except BaseException:
+            _end(process)
+            raise
+
+
+def _end(process: subprocess.Popen) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if os.getpgid(process.pid) == process.pid:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
 
 
 def table(title: str, runs: list[dict], sides: Mapping[str, str], unit: str = "examples") -> str:

@@ -30,14 +30,19 @@ def watch_lengths() -> list[int]:
     return lengths
 
 
-def watch_steps(batch_size: int) -> measure.Steps:
-    """The training steps from now on; each is waited for, as Keras, the garden's loop and PyTorch do in these benchmarks."""
+def watch_steps(batch_size: int, length: int | None = None) -> measure.Steps:
+    """The training steps from now on; each is waited for, as Keras, the garden's loop and PyTorch do in these benchmarks.
+
+    Args:
+      batch_size: rows of a step.
+      length: of all rows; None where every batch has its own.
+    """
     steps, lengths, run = measure.Steps(), watch_lengths(), TrainStep.run
 
     def watched_run(self: TrainStep, *arguments: object) -> LoopResult:
         result = run(self, *arguments)
         float(result.loss_sum)
-        steps.ended(batch_size * lengths.pop(0))
+        steps.ended(batch_size * (lengths.pop(0) if length is None else length))
         return result
 
     TrainStep.run = watched_run

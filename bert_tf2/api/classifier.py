@@ -22,16 +22,16 @@ from bert_tf2.jobs.preparation.finetuning_data import (
 )
 from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 from bert_tf2.jobs.training import training_setup
+from bert_tf2.jobs.training.opening import read_config, with_hub_module
 from bert_tf2.model_directory.metadata_checks import flags_of
 from bert_tf2.model_directory.model_files import META_DATA, completed
 from bert_tf2.options import refuse_unknown, required
 from bert_tf2.runtime import at_work
 from bert_tf2.tasks.classification.kind import TASK_TYPES
-from bert_tf2.tasks.classification.options import refuse_repeated_label
 from bert_tf2.tasks.classification.reading.in_memory import FORMS, InMemoryProcessor, texts_of
 from bert_tf2.tasks.classification.reading.source import preparation_of, processor_of
 from bert_tf2.tasks.kind import kind_of
-from bert_tf2.tasks.row_options import TextRowOptions
+from bert_tf2.tasks.row_options import TextRowOptions, refuse_repeated_name
 
 if TYPE_CHECKING:
     from bert_tf2.data.processors import DataProcessor
@@ -102,9 +102,10 @@ class Classifier:
           eval: likewise, to evaluate on while training and at its end.
           model_dir: where checkpoints and results go.
           labels: label names in id order; None collects them from the data and sorts them.
-          options: of `run_classifier.py` (`ClassifierOptions`), such as `bert_config_file`, `vocab_file`, `init_checkpoint`,
-            `num_train_epochs`, `learning_rate`, `max_seq_length`; and of `create_finetuning_data.py` what tells of the data:
-            `fine_tuning_task_type="regression"`, `text_column`, `on_bad_row`, …
+          options: of `run_classifier.py` (`ClassifierOptions`), such as `bert_config_file`, `vocab_file` and `init_checkpoint`
+            (or `hub_module_url` for all three), `num_train_epochs`, `learning_rate`, `max_seq_length`; and of
+            `create_finetuning_data.py` what tells of the data: `fine_tuning_task_type="regression"`, `text_column`,
+            `on_bad_row`, …
 
         Raises:
           UserError: data or options that cannot be used; nothing was trained.
@@ -217,12 +218,23 @@ def _split(options: Mapping[str, Any], **own: Any) -> tuple[ClassifierOptions, F
             raise UserError(f"--{name} is for the command; a call gives data and directory by its own arguments")
     refuse_unknown(options, of_run | of_data, "ClassifierOptions")
     run_options = ClassifierOptions(**own, **{name: value for name, value in options.items() if name in of_run})
+    if run_options.hub_module_url:
+        run_options = _with_files_of_module(run_options)
+        vocabulary = {name: getattr(run_options, name) for name in ("vocab_file", "sp_model_file")}
+        options = {**options, **vocabulary}
     tokenization = "SentencePiece" if run_options.sp_model_file else "WordPiece"
     task = options.get("fine_tuning_task_type") or "classification"
     if task not in _KINDS:
         raise UserError(f"--fine_tuning_task_type={task} is not a Classifier's, which learns {', '.join(_KINDS)}")
     for_data = {name: value for name, value in options.items() if name in of_data and value is not None}
     return run_options, FinetuningDataOptions(tokenization=tokenization, **for_data)
+
+
+def _with_files_of_module(options: ClassifierOptions) -> ClassifierOptions:
+    """The options with what `--hub_module_url` stands for."""
+    options = with_hub_module(options)
+    options = completed(options, (options.hub_module_url,), needs_metadata=False)
+    return dataclasses.replace(options, hub_module_url=None)
 
 
 @contextlib.contextmanager
@@ -243,7 +255,7 @@ def _records_of(
         check_combination(run_options)
         training_setup.check_training_options(run_options)
         phases_of(run_options)
-        files.require_file(required(run_options.bert_config_file), "bert_config_file")
+        read_config(run_options)
         outputs: dict[str, Any] = {f"{split}_data_output_path": path for split, path in paths.items()}
         data_options = dataclasses.replace(data_options, meta_data_file_path=meta_data_path, **outputs)
         processor = _processor(data, data_options, labels)
@@ -284,5 +296,5 @@ def _label_names(labels: Sequence[str] | None) -> tuple[str, ...]:
     if isinstance(labels, str):
         raise UserError(f"labels must be a list of names; got '{labels}'")
     names = tuple(map(str, labels or ()))
-    refuse_repeated_label("labels", names)
+    refuse_repeated_name("labels", names)
     return names

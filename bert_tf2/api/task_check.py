@@ -17,7 +17,10 @@ from bert_tf2.jobs.preparation.finetuning_data import create_finetuning_data
 from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+# Weights large enough that what the model answers differs from row to row: a correlation of answers that are all but equal
+# would tell of the last bit of their rounding, which the size of a batch may change.
 _CONFIG = {
+    "initializer_range": 0.3,
     "hidden_size": 16,
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
@@ -47,6 +50,7 @@ def check_task(
     *,
     data_options: Mapping[str, Any] | None = None,
     run_options: Mapping[str, Any] | None = None,
+    encoder: Mapping[str, Any] | None = None,
 ) -> dict[str, float]:
     """Runs a registered kind of task from raw files to predictions with a tiny model that knows nothing, in about half a minute.
 
@@ -62,8 +66,9 @@ def check_task(
       kind: its name, as `--fine_tuning_task_type` takes it; the module that registers it has been imported.
       train_file, eval_file, test_file: tiny files of its data, of not more than a few hundred examples; `eval_file` is
         `train_file` where it is not given.
-      data_options: further options of `create_finetuning_data.py`.
+      data_options: further options of `create_finetuning_data.py`; with `sp_model_file` text becomes pieces of that model.
       run_options: further options of `run_classifier.py`.
+      encoder: what the encoder's configuration file holds but for `vocab_size`, of any family; None for a tiny BERT.
 
     Returns:
       The scores of the evaluation.
@@ -73,8 +78,8 @@ def check_task(
       CheckFailed: one of these things does not hold; the message says which.
     """
     with tempfile.TemporaryDirectory() as directory:
-        run = _Run(directory, kind, train_file, eval_file or train_file, test_file, data_options or {}, run_options or {})
-        return run.check()
+        split_files = {"train": train_file, "eval": eval_file or train_file} | ({"test": test_file} if test_file else {})
+        return _Run(directory, kind, split_files, data_options or {}, run_options or {}, encoder or _CONFIG).check()
 
 
 class _Run:
@@ -82,18 +87,18 @@ class _Run:
         self,
         directory: str,
         kind: str,
-        train_file: str,
-        eval_file: str,
-        test_file: str | None,
+        split_files: Mapping[str, str],
         data_options: Mapping[str, Any],
         run_options: Mapping[str, Any],
+        encoder: Mapping[str, Any],
     ):
         self._directory, self._kind, self._run_options = directory, kind, dict(run_options)
-        self._files = {"train": train_file, "eval": eval_file} | ({"test": test_file} if test_file else {})
-        self._vocab_file, size = _vocabulary(os.path.join(directory, "vocab.txt"), self._files.values())
-        self._data_options = {"vocab_file": self._vocab_file, "max_seq_length": 48, **data_options}
+        self._files = split_files
+        self._vocabulary, size = _vocabulary(data_options, os.path.join(directory, "vocab.txt"), self._files.values())
+        tokenization = "SentencePiece" if "sp_model_file" in self._vocabulary else "WordPiece"
+        self._data_options = {**self._vocabulary, "tokenization": tokenization, "max_seq_length": 48, **data_options}
         self._config_file = os.path.join(directory, "bert_config.json")
-        files.write_json(self._config_file, _CONFIG | {"vocab_size": size})
+        files.write_json(self._config_file, {**encoder, "vocab_size": size})
 
     def check(self) -> dict[str, float]:
         plain, padded = self._prepare("plain"), self._prepare("padded", pad_to_max_length=True)
@@ -134,10 +139,9 @@ class _Run:
         given = {
             "bert_config_file": self._config_file,
             "model_dir": self._path(model),
-            "vocab_file": self._vocab_file,
             "input_meta_data_path": os.path.join(os.path.dirname(records["train_data_path"]), "meta_data.json"),
         }
-        return ClassifierOptions(**given | {**records, **self._run_options} | options)
+        return ClassifierOptions(**given | self._vocabulary | {**records, **self._run_options} | options)
 
     def _trained(self, records: Mapping[str, str], model: str, **options: Any) -> dict[str, Any]:
         return run_classifier(self._options(records, model, mode="train_and_eval", **{**_TRAINING, **options}))
@@ -202,13 +206,18 @@ def _alike(one: Any, other: Any) -> bool:
     return one.shape == other.shape and bool(np.allclose(one, other, rtol=1e-3, atol=1e-4, equal_nan=True))
 
 
-def _vocabulary(path: str, texts: Iterable[str]) -> tuple[str, int]:
-    """Every letter of the files alone and as the rest of a word, so that no word is unknown."""
+def _vocabulary(data_options: Mapping[str, Any], path: str, texts: Iterable[str]) -> tuple[dict[str, str], int]:
+    """The vocabulary by the option that names it, and its size: a SentencePiece model that is given, or at `path` every letter of
+    the files alone and as the rest of a word, so that no word is unknown."""
+    if model := data_options.get("sp_model_file"):
+        from bert_tf2.text.tokenizer import load_tokenizer
+
+        return {"sp_model_file": model}, load_tokenizer(sp_model_file=model, tokenization="SentencePiece").vocab_size
     written = "".join(pathlib.Path(text).read_text(encoding="utf-8") for text in texts).lower()
     signs = sorted(sign for sign in set(written) if sign.isprintable() and not sign.isspace())
     tokens = [*_SPECIAL, *signs, *(f"##{sign}" for sign in signs)]
     files.write_text(path, "\n".join(tokens) + "\n")
-    return path, len(tokens)
+    return {"vocab_file": path}, len(tokens)
 
 
 def _weights(directory: str) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from bert_tf2.data.examples import kept_lengths
 from bert_tf2.data.records.wire_format import all_varints, varints
+from bert_tf2.text.template import TextTemplate
 from bert_tf2.text.wordpiece import ASCII_WORDS
 
 # Between texts that are encoded as one: no vocabulary gives it, since all WordPiece drops or passes over it, and
@@ -33,13 +34,16 @@ def input_encoder(tokenizer: Any, max_seq_length: int) -> Callable[[Sequence[str
 
     Args:
       tokenizer: a `bert_tf2.text.tokenizer.Tokenizer`.
-      max_seq_length: the most ids an input may have, at least 3.
+      max_seq_length: the most ids an input may have, at least as many as a pair has special tokens.
 
     Returns:
       A function from the inputs' first and second texts (None: no pair) to each input's ids as varints, their number, how many
-      belong to the first segment, and whether any were cut. Texts without any token give `[CLS] [SEP]`: 2 ids.
+      belong to the first segment, and whether any were cut. Texts without any token give the special tokens alone.
     """
-    cls, sep, most = varints([tokenizer.cls_id]), varints([tokenizer.sep_id]), max_seq_length
+    template: TextTemplate = tokenizer.template
+    begin, between, end = map(varints, (template.begin, template.between, template.end))
+    special, before_second, special_of_pair = template.special_tokens, template.before_second, template.special_tokens_of_pair
+    most, most_of_pair = max_seq_length, max_seq_length - special_of_pair
     encode_texts = _by_stretches(tokenizer) if hasattr(tokenizer, "encode_stretch") else _whole_texts(tokenizer)
 
     def encode(texts_a: Sequence[str], texts_b: Sequence[str | None]) -> list[Encoded]:
@@ -50,20 +54,20 @@ def input_encoder(tokenizer: Any, max_seq_length: int) -> Callable[[Sequence[str
         return [pair(a, b) if b else single(a) for a, b in zip(first, second)]
 
     def single(a: bytes) -> Encoded:
-        length = len(a.translate(None, _NOT_LAST)) + 2
+        length = len(a.translate(None, _NOT_LAST)) + special
         if length <= most:
-            return cls + a + sep, length, length, False
-        return cls + _first(a, most - 2) + sep, most, most, True
+            return begin + a + end, length, length, False
+        return begin + _first(a, most - special) + end, most, most, True
 
     def pair(a: bytes, b: bytes) -> Encoded:
         length_a, length_b = len(a.translate(None, _NOT_LAST)), len(b.translate(None, _NOT_LAST))
-        cut = length_a + length_b > most - 3
+        cut = length_a + length_b > most_of_pair
         if cut:
-            length_a, length_b = kept_lengths(length_a, length_b, most - 3)
+            length_a, length_b = kept_lengths(length_a, length_b, most_of_pair)
             a, b = _first(a, length_a), _first(b, length_b)
             if not length_b:
-                return cls + a + sep, length_a + 2, length_a + 2, True
-        return cls + a + sep + b + sep, length_a + length_b + 3, length_a + 2, cut
+                return begin + a + end, length_a + special, length_a + special, True
+        return begin + a + between + b + end, length_a + length_b + special_of_pair, length_a + before_second, cut
 
     return encode
 

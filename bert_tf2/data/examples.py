@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from bert_tf2.text.template import TextTemplate
+
 
 class InputExample:
     """One example: a text or a pair of texts, with its label.
@@ -63,35 +65,37 @@ def kept_lengths(length_a: int, length_b: int, most: int) -> tuple[int, int]:
 
 
 def pack_ids(
-    ids_a: Sequence[int], ids_b: Sequence[int] | None, cls_id: int, sep_id: int, max_seq_length: int
+    ids_a: Sequence[int], ids_b: Sequence[int] | None, template: TextTemplate, max_seq_length: int
 ) -> tuple[list[int], int, bool]:
-    """Packs `[CLS] a [SEP]` or `[CLS] a [SEP] b [SEP]`, cut to `max_seq_length` as the reference does.
+    """Packs one text or two, cut to `max_seq_length` as the reference does.
 
     Args:
       ids_a, ids_b: token ids without special tokens; an empty `ids_b` counts as none.
-      cls_id, sep_id: the special tokens' ids.
-      max_seq_length: the most ids the result may have, at least 2.
+      template: how they are packed.
+      max_seq_length: the most ids the result may have, at least as many as an input of one text has special tokens.
 
     Returns:
-      The ids, how many of them belong to the first segment (up to the first [SEP]), and whether anything was cut.
+      The ids, how many of them belong to the first segment, and whether anything was cut.
     """
     if ids_b:
         length_a, length_b = len(ids_a), len(ids_b)
-        if length_a + length_b <= max_seq_length - 3:
-            return [cls_id, *ids_a, sep_id, *ids_b, sep_id], length_a + 2, False
-        kept_a, kept_b = kept_lengths(length_a, length_b, max_seq_length - 3)
+        most = max_seq_length - template.special_tokens_of_pair
+        if length_a + length_b <= most:
+            return template.packed(ids_a, ids_b), length_a + template.before_second, False
+        kept_a, kept_b = kept_lengths(length_a, length_b, most)
+        kept_a = max(kept_a, 0)
         if kept_b > 0:
-            return [cls_id, *ids_a[:kept_a], sep_id, *ids_b[:kept_b], sep_id], kept_a + 2, True
-        return [cls_id, *ids_a[: max(kept_a, 0)], sep_id], max(kept_a, 0) + 2, True
-    kept = max_seq_length - 2
+            return template.packed(ids_a[:kept_a], ids_b[:kept_b]), kept_a + template.before_second, True
+        return template.packed(ids_a[:kept_a]), kept_a + template.special_tokens, True
+    kept = max_seq_length - template.special_tokens
     if len(ids_a) <= kept:
-        return [cls_id, *ids_a, sep_id], len(ids_a) + 2, False
-    return [cls_id, *ids_a[:kept], sep_id], max_seq_length, True
+        return template.packed(ids_a), len(ids_a) + template.special_tokens, False
+    return template.packed(ids_a[:kept]), max_seq_length, True
 
 
 def pack_pair(
-    ids_a: Sequence[int], ids_b: Sequence[int] | None, cls_id: int, sep_id: int, max_seq_length: int
+    ids_a: Sequence[int], ids_b: Sequence[int] | None, template: TextTemplate, max_seq_length: int
 ) -> tuple[list[int], list[int], bool]:
     """As `pack_ids`, with the segment ids in full: `input_ids`, `segment_ids`, whether anything was cut."""
-    input_ids, first, cut = pack_ids(ids_a, ids_b, cls_id, sep_id, max_seq_length)
-    return input_ids, [0] * first + [1] * (len(input_ids) - first), cut
+    input_ids, first, cut = pack_ids(ids_a, ids_b, template, max_seq_length)
+    return input_ids, template.segment_ids(first, len(input_ids)), cut

@@ -3,26 +3,21 @@
 import dataclasses
 import functools
 import itertools
-import logging
-import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from bert_tf2 import files
 from bert_tf2.errors import UserError
-from bert_tf2.model_directory.model_files import CONFIG_NAMES
-from bert_tf2.text.vocabulary import FILE_NAMES, MASK, vocabulary_in
-from bert_tf2.training.run_directory import RUN_CONFIG
+from bert_tf2.inference.filled_texts import with_spaced_token, with_token
+from bert_tf2.inference.pretrained_files import config_and_tokenizer
+from bert_tf2.text.byte_level.tokenizer import ByteLevelBPETokenizer, token_text
+from bert_tf2.text.vocabulary import MASK
 
 if TYPE_CHECKING:
     import tensorflow as tf
     import tf_keras
 
+    from bert_tf2.models.checkpoints.source import Source
     from bert_tf2.text.tokenizer import Tokenizer
-
-logger = logging.getLogger(__name__)
-
-_CONTINUES, _BEGINS = "##", "▁"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +25,7 @@ class Candidate:
     """What may stand in the place of a [MASK].
 
     Attributes:
-      token: of the vocabulary; `##` marks the continuation of a word.
+      token: of the vocabulary; `##` marks the continuation of a word, in byte-level BPE `Ġ` a space before it.
       probability: among the whole vocabulary, 0 to 1.
       text: the text with the token in this place; other masks stay.
     """
@@ -58,6 +53,7 @@ class MaskFiller:
 
         self._encoder, self._masked_lm, self._tokenizer, self._longest = encoder, masked_lm, tokenizer, longest
         self._mask_id = mask_id_of(tokenizer)
+        self._is_byte_level = isinstance(tokenizer, ByteLevelBPETokenizer)
 
     @classmethod
     def from_checkpoint(
@@ -75,47 +71,38 @@ class MaskFiller:
         Args:
           path: a checkpoint of any format (see `models.checkpoints.formats.detect_format`), or the directory of a pre-training
             run, whose newest checkpoint is taken.
-          vocab_file: the vocabulary; None for the vocab.txt or tokenizer.json beside the checkpoint.
-          bert_config_file: the configuration; None for the one beside the checkpoint, or the run's own.
-          do_lower_case, strip_accents: how the text is prepared; None for what `load_tokenizer` finds beside the vocabulary.
-          sp_model_file: a SentencePiece model instead of a vocabulary.
+          vocab_file, bert_config_file, do_lower_case, strip_accents, sp_model_file: see `config_and_tokenizer`.
 
         Raises:
           UserError: something is not there, does not fit together, or the checkpoint has no masked-LM head.
         """
         import tf_keras
 
-        from bert_tf2.model_directory.metadata_checks import check_size
         from bert_tf2.models.checkpoints.formats import open_source
         from bert_tf2.models.checkpoints.loading import load_encoder_weights
-        from bert_tf2.models.encoder import build_encoder
+        from bert_tf2.models.families.base import family_of
         from bert_tf2.tasks.pretraining.task import PretrainingTask
-        from bert_tf2.text.tokenizer import load_tokenizer, warnings_of
 
         source = open_source(path)
-        if not source.head("masked_lm"):
+        if not any(one.head("masked_lm") for one in (source, *source.companions.values())):
             raise UserError(
                 f"{source.path} has no masked-LM head, which guesses the words; give the checkpoint of a pre-training run "
                 "(ckpt-…), Google's bert_model.ckpt or a Hugging Face folder of BertForMaskedLM or BertForPreTraining"
             )
-        config = _config(bert_config_file, source.path)
-        vocab_file = None if sp_model_file else vocab_file or _vocabulary_beside(source.path)
-        _require_both(config is not None, bool(vocab_file or sp_model_file), _directory(source.path))
-        tokenizer = load_tokenizer(
+        config, tokenizer = config_and_tokenizer(
+            source.path,
             vocab_file=vocab_file,
-            sp_model_file=sp_model_file,
-            tokenization="SentencePiece" if sp_model_file else "WordPiece",
+            bert_config_file=bert_config_file,
             do_lower_case=do_lower_case,
             strip_accents=strip_accents,
+            sp_model_file=sp_model_file,
         )
-        for warning in warnings_of(tokenizer):
-            logger.warning("%s", warning)
-        check_size(f"{tokenizer.file} has {tokenizer.vocab_size}", tokenizer.vocab_size, config, bert_config_file)
+        source, config = _masked_lm_in(source, config)
         tf_keras.utils.set_random_seed(0)
-        encoder = build_encoder(config, for_pretraining=True)
+        encoder = family_of(config).build(config, for_pretraining=True)
         model = PretrainingTask(config, next_sentence=False).build_model(encoder)
-        load_encoder_weights(encoder, path, config, head_model=model)
-        return cls(encoder, model.masked_lm, tokenizer, config.max_position_embeddings)
+        load_encoder_weights(encoder, source, config, head_model=model)
+        return cls(encoder, model.masked_lm, tokenizer, config.longest_input)
 
     def fill(self, text: str, top_k: int = 5) -> list[list[Candidate]]:
         """The likeliest tokens for each [MASK] of a text, the likeliest first.
@@ -138,17 +125,29 @@ class MaskFiller:
             yield from self._fill_batch(batch, min(top_k, self._tokenizer.vocab_size))
 
     def encoded(self, text: str) -> list[int]:
-        """The ids of a text between [CLS] and [SEP], with [MASK] as one token."""
-        parts = text.split(MASK)
+        """The ids of a text as an input, with [MASK] (or `<mask>`, where the vocabulary calls it so) as one token.
+
+        In byte-level BPE the white space before it belongs to it, as in RoBERTa's own tokenizer.
+        """
+        parts = text.split(self._mark(text))
         if len(parts) == 1:
             raise UserError(f"the text holds no {MASK}: {text[:60]!r}; write {MASK} where a word is to be found")
-        ids = [self._tokenizer.cls_id, *self._tokenizer.encode(parts[0])]
+        if self._is_byte_level:
+            parts = [*map(str.rstrip, parts[:-1]), parts[-1]]
+        ids = self._tokenizer.encode(parts[0])
         for part in parts[1:]:
             ids += [self._mask_id, *self._tokenizer.encode(part)]
-        ids.append(self._tokenizer.sep_id)
+        ids = self._tokenizer.template.packed(ids)
         if len(ids) > self._longest:
             raise UserError(f"the text has {len(ids)} tokens, more than the model's {self._longest}: {text[:60]!r}; shorten it")
         return ids
+
+    def _mark(self, text: str) -> str:
+        return self._tokenizer.mask_token if self._tokenizer.mask_token in text else MASK
+
+    def _with_token(self, text: str, place: int, token: str) -> str:
+        mark = self._mark(text)
+        return with_spaced_token(text, place, token_text(token), mark) if self._is_byte_level else with_token(text, place, token)
 
     def _fill_batch(self, texts: list[str], top_k: int) -> list[list[list[Candidate]]]:
         import numpy as np
@@ -169,7 +168,9 @@ class MaskFiller:
         for row, best, best_tokens in zip(where[:, 0].tolist(), probabilities.numpy().tolist(), tokens.numpy().tolist()):
             names = [self._tokenizer.id_to_token(token) for token in best_tokens]
             place = len(found[row])
-            found[row].append([Candidate(name, value, with_token(texts[row], place, name)) for name, value in zip(names, best)])
+            found[row].append(
+                [Candidate(name, value, self._with_token(texts[row], place, name)) for name, value in zip(names, best)]
+            )
         return found
 
     @functools.cached_property
@@ -192,41 +193,16 @@ class MaskFiller:
         return best
 
 
-def with_token(text: str, place: int, token: str) -> str:
-    """A text with one of its masks, counted from 0, replaced by a token; a continuation joins the word before it."""
-    parts = text.split(MASK)
-    before, after = MASK.join(parts[: place + 1]), MASK.join(parts[place + 1 :])
-    if token.startswith(_CONTINUES) and len(token) > len(_CONTINUES):
-        return before.rstrip() + token.removeprefix(_CONTINUES) + after
-    return before + token.removeprefix(_BEGINS) + after
+def _masked_lm_in(source: "Source", config: Any) -> tuple["Source", Any]:
+    """What of a checkpoint guesses words, and its configuration: the encoder, or one that was trained beside it, a generator."""
+    from bert_tf2.models.families.base import family_of
 
-
-def _config(bert_config_file: str | None, source_path: str) -> Any:
-    from bert_tf2.models.config import BertConfig
-
-    if bert_config_file is not None:
-        return BertConfig.from_json_file(files.require_file(bert_config_file, "bert_config_file"))
-    directory = _directory(source_path)
-    for name in CONFIG_NAMES:
-        if files.exists(os.path.join(directory, name)):
-            return BertConfig.from_json_file(os.path.join(directory, name))
-    run = files.read_object(directory, RUN_CONFIG).get("run", {})
-    known = run.get("bert_config") if isinstance(run, dict) else None
-    return BertConfig.from_dict(known) if isinstance(known, dict) else None
-
-
-def _vocabulary_beside(source_path: str) -> str | None:
-    directory = _directory(source_path)
-    return vocabulary_in(directory) or vocabulary_in(os.path.join(directory, "pretrained"))
-
-
-def _require_both(has_config: bool, has_vocabulary: bool, directory: str) -> None:
-    missing = {} if has_config else {"--bert_config_file": CONFIG_NAMES}
-    missing |= {} if has_vocabulary else {"--vocab_file (or --sp_model_file)": FILE_NAMES}
-    if missing:
-        listed = (f"{flag} is required: there is no {' or '.join(names)} in {directory}" for flag, names in missing.items())
-        raise UserError("; ".join(listed))
-
-
-def _directory(source_path: str) -> str:
-    return source_path if not files.is_remote(source_path) and os.path.isdir(source_path) else os.path.dirname(source_path) or "."
+    family = family_of(config)
+    source = source.of_family(family)
+    for name, beside in source.companions.items():
+        if name in family.companions and beside.head("masked_lm"):
+            sizes = beside.family.weights.sizes(beside.shapes)
+            if beside.num_attention_heads is not None:
+                sizes["num_attention_heads"] = beside.num_attention_heads
+            return beside, family.companions[name].config(config, sizes)
+    return source, config

@@ -83,12 +83,12 @@ class RunBackend:
         found = _files_in(directory)
         from bert_tf2.data.records.metadata import read_meta_data
         from bert_tf2.model_directory.metadata_checks import check_model, check_vocabulary
-        from bert_tf2.models.config import BertConfig
+        from bert_tf2.models.families.base import family_of, read_config
         from bert_tf2.tasks.classification.kind import TASK_TYPES, for_predictions
         from bert_tf2.text.tokenizer import load_tokenizer
 
         meta = read_meta_data(required(found.input_meta_data_path))
-        config = BertConfig.from_json_file(required(found.bert_config_file))
+        config = read_config(required(found.bert_config_file))
         if meta.task_type not in TASK_TYPES:
             raise UserError(
                 f"--model_dir={directory} is of {meta.task_type}; texts are classified by models of {', '.join(TASK_TYPES)}"
@@ -102,13 +102,12 @@ class RunBackend:
         )
         _require_fit(directory, "the vocabulary", check_vocabulary, meta, tokenizer)
         from bert_tf2.model_directory import tuned
-        from bert_tf2.models.encoder import build_encoder
         from bert_tf2.training import checkpointing, weights
 
         # As in every run: TensorFlow tells of each value in a checkpoint that was let go, which after an error are all.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
         task = for_predictions(meta, config)
-        model = task.build_model(build_encoder(config, output_range=task.output_range))
+        model = task.build_model(family_of(config).build(config, output_range=task.output_range))
         step = weights.best_step(directory) if load_checkpoint == "best" else None
         cure = f"if another checkpoint is whole, give --load_checkpoint={'newest' if step else 'best'}; or {WHICH}"
         step = checkpointing.restore_model(model, directory, step, cure)
@@ -123,7 +122,7 @@ class RunBackend:
 
         tokenizer = self._tokenizer
         second = tokenizer.encode(text_b) if text_b else None
-        ids, segments, _ = pack_pair(tokenizer.encode(text), second, tokenizer.cls_id, tokenizer.sep_id, self._longest)
+        ids, segments, _ = pack_pair(tokenizer.encode(text), second, tokenizer.template, self._longest)
         return len(ids), (ids, segments)
 
     def outputs(self, rows: Sequence[tuple[list[int], list[int]]]) -> "np.ndarray":

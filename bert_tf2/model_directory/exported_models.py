@@ -59,7 +59,7 @@ def not_for_text(flag: str, path: str, loaded: Any, wanted: str, which: str) -> 
       wanted: what it should do: "a model that classifies text".
       which: which one to give instead.
     """
-    from bert_tf2.models.encoder import INPUT_NAMES
+    from bert_tf2.models.encoder_parts import INPUT_NAMES
 
     inputs, outputs = inputs_and_outputs(loaded)
     if inputs == sorted(INPUT_NAMES):

@@ -13,7 +13,7 @@ from bert_tf2.text.tokenizer import Tokenizer
 logger = logging.getLogger(__name__)
 
 _MOST_PADDING = 128
-_TRAINING_ONLY = ("hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range")
+_TRAINING_ONLY = ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout_prob", "initializer_range")
 
 
 def check_model(meta: MetaData, config: BertConfig, bert_config_file: str) -> None:
@@ -22,9 +22,9 @@ def check_model(meta: MetaData, config: BertConfig, bert_config_file: str) -> No
     Raises:
       UserError: the records are longer than its positions, or of another vocabulary.
     """
-    if meta.max_seq_length > config.max_position_embeddings:
+    if meta.max_seq_length > config.longest_input:
         raise UserError(
-            f"the records have up to {meta.max_seq_length} tokens, the model {config.max_position_embeddings} positions "
+            f"the records have up to {meta.max_seq_length} tokens, the model {config.longest_input} positions "
             f"(max_position_embeddings in {bert_config_file}); prepare the data with a smaller --max_seq_length"
         )
     if meta.vocab_size is not None:
@@ -39,7 +39,8 @@ def facts_of(meta: MetaData) -> dict[str, Any]:
 
 def decisive(config: BertConfig) -> dict[str, Any]:
     """A configuration without what a trained model does not depend on."""
-    return {name: value for name, value in config.to_dict().items() if name not in _TRAINING_ONLY}
+    fields = config.form.keys
+    return {key: value for key, value in config.to_dict().items() if fields.get(key, key) not in _TRAINING_ONLY}
 
 
 def records_of(meta: MetaData) -> dict[str, Any]:
@@ -105,6 +106,21 @@ def check_size(what: str, size: int, config: BertConfig, source: str | None) -> 
         logger.warning("%s entries; %s is %d: of another model, or has it so many unused rows?", what, rows, config.vocab_size)
 
 
+def check_symbols(tokenizer: Tokenizer, config: BertConfig) -> None:
+    """Checks that a SentencePiece model is of the encoder's family, where that has models of its own.
+
+    Raises:
+      UserError: it has the control symbols of another.
+    """
+    symbols, form = getattr(tokenizer, "symbols", None), config.form
+    if symbols is not None and form.sentencepiece_tokenizer is not None and symbols.family != form.title:
+        raise UserError(
+            f"{tokenizer.file} is a SentencePiece model of {symbols.family} (it has {symbols.classification} and "
+            f"{symbols.separator}), the configuration is one of {form.title}; give the .model file that was published with the "
+            "checkpoint"
+        )
+
+
 def described_vocabulary(size: int | None, fingerprint: str | None) -> str:
     """A vocabulary for a message: its size, and the first digits of the fingerprint that tell it from another of that size."""
     entries = "an unknown number of entries" if size is None else f"{size:,} entries"
@@ -118,8 +134,9 @@ def check_vocabulary(meta: MetaData, tokenizer: Tokenizer) -> None:
       UserError: they were made with another.
     """
     if meta.vocab_fingerprint is not None and meta.vocab_fingerprint != tokenizer.fingerprint:
+        flag = "sp_model_file" if tokenizer.kind == "sentencepiece" else "vocab_file"
         raise UserError(
-            f"--vocab_file={tokenizer.file} is not the vocabulary the records were made with: it is of "
+            f"--{flag}={tokenizer.file} is not the vocabulary the records were made with: it is of "
             f"{described_vocabulary(tokenizer.vocab_size, tokenizer.fingerprint)}, theirs of "
             f"{described_vocabulary(meta.vocab_size, meta.vocab_fingerprint)}; "
             "give that one or prepare the data again"

@@ -1,9 +1,9 @@
 """What a model directory holds beside its checkpoints, so that nothing else is needed to use them.
 
-`bert_config.json`, the vocabulary (`vocab.txt` or `spiece.model`) with `tokenizer_config.json`, and `meta_data.json` of the
-training: its task, labels, length and casing. A training writes them when it begins; evaluation, prediction, export and
-conversion read what their command leaves out. Records take their vocabulary along too, beside their metadata: a training that
-begins with records knows no other.
+`bert_config.json`, the vocabulary (`vocab.txt`, `spiece.model`, or `tokenizer.json` of a byte-level BPE) with
+`tokenizer_config.json`, and `meta_data.json` of the training: its task, labels, length and casing. A training writes them when it
+begins; evaluation, prediction, export and conversion read what their command leaves out. Records take their vocabulary along too,
+beside their metadata: a training that begins with records knows no other.
 """
 
 import dataclasses
@@ -13,13 +13,16 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bert_tf2 import files
+from bert_tf2 import files, saved_models
 from bert_tf2.data.records.metadata import MetaData, to_json
 from bert_tf2.errors import UserError
 from bert_tf2.options import Options
 from bert_tf2.text import tokenizer_config
+from bert_tf2.text.byte_level.tokenizer import ByteLevelBPETokenizer
+from bert_tf2.text.byte_level.vocabulary import of_tokenizer_json
 from bert_tf2.text.normalization import Normalization
-from bert_tf2.text.vocabulary import read_bytes, vocabulary_in
+from bert_tf2.text.tokenizer_files import BYTE_LEVEL_CLASS
+from bert_tf2.text.vocabulary import SENTENCEPIECE_MODEL, read_bytes, sentencepiece_model_in, vocabulary_in
 
 if TYPE_CHECKING:
     from bert_tf2.models.config import BertConfig
@@ -30,12 +33,17 @@ logger = logging.getLogger(__name__)
 BERT_CONFIG, HUGGING_FACE_CONFIG = "bert_config.json", "config.json"
 CONFIG_NAMES = (BERT_CONFIG, HUGGING_FACE_CONFIG)
 META_DATA = "meta_data.json"
-WORDPIECE_VOCABULARY, SENTENCEPIECE_MODEL = "vocab.txt", "spiece.model"
+WORDPIECE_VOCABULARY, BYTE_LEVEL_BPE = "vocab.txt", "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
-MODEL_FILES = (BERT_CONFIG, META_DATA, WORDPIECE_VOCABULARY, SENTENCEPIECE_MODEL, TOKENIZER_CONFIG)
+MODEL_FILES = (BERT_CONFIG, META_DATA, WORDPIECE_VOCABULARY, SENTENCEPIECE_MODEL, BYTE_LEVEL_BPE, TOKENIZER_CONFIG)
 """The names that a training writes."""
 
-_VOCABULARY_FLAGS = {"vocab_file": WORDPIECE_VOCABULARY, "sp_model_file": SENTENCEPIECE_MODEL}
+_VOCABULARY_FLAGS = {
+    WORDPIECE_VOCABULARY: "vocab_file",
+    BYTE_LEVEL_BPE: "vocab_file",
+    SENTENCEPIECE_MODEL: "sp_model_file",
+}
+_VOCABULARY_NAMES = {"wordpiece": WORDPIECE_VOCABULARY, "sentencepiece": SENTENCEPIECE_MODEL, "bytelevelbpe": BYTE_LEVEL_BPE}
 _Options = TypeVar("_Options", bound=Options)
 
 
@@ -44,8 +52,8 @@ def completed(options: _Options, places: Sequence[str | None], needs_metadata: b
 
     Args:
       options: of a command with some of `bert_config_file`, `input_meta_data_path`, `vocab_file` and `sp_model_file`.
-      places: checkpoints and directories where to look, the first that holds a file first; none for a training, which names
-        its model itself.
+      places: checkpoints and directories where to look, the first that holds a file first; for a training, which names its
+        model itself, a module of TF-Hub or none.
       needs_metadata: whether the command takes the training's metadata; others have their own.
     """
     known = {field.name for field in dataclasses.fields(options)}
@@ -55,7 +63,10 @@ def completed(options: _Options, places: Sequence[str | None], needs_metadata: b
         if getattr(options, flag, "") is None:
             paths = (os.path.join(directory, name) for directory in directories for name in names)
             found |= {flag: next(filter(files.exists, paths), None)}
-    if not any(getattr(options, flag, None) for flag in _VOCABULARY_FLAGS):
+    if "bert_config_file" in found and found["bert_config_file"] is None:
+        # Its weights tell the configuration.
+        found["bert_config_file"] = next(filter(saved_models.is_saved_model, directories), None)
+    if not any(getattr(options, flag, None) for flag in _VOCABULARY_FLAGS.values()):
         meta_data_path = getattr(options, "input_meta_data_path", None)
         vocabularies = [vocabulary_beside(meta_data_path)] if meta_data_path else []
         vocabularies += [_vocabulary_in(one) for one in directories]
@@ -68,19 +79,17 @@ def completed(options: _Options, places: Sequence[str | None], needs_metadata: b
 
 def vocabulary_beside(meta_data_path: str) -> dict[str, str]:
     """The vocabulary that lies beside the metadata of records, by the flag that would name it; empty where there is none."""
-    paths = {flag: beside_meta_data(files.expand(meta_data_path), name) for flag, name in _VOCABULARY_FLAGS.items()}
-    return _present(paths)
+    for name, flag in _VOCABULARY_FLAGS.items():
+        if files.exists(path := beside_meta_data(files.expand(meta_data_path), name)):
+            return {flag: path}
+    return {}
 
 
 def _vocabulary_in(directory: str) -> dict[str, str]:
-    wordpiece = vocabulary_in(directory)
-    if wordpiece is not None:
-        return {"vocab_file": wordpiece}
-    return _present({"sp_model_file": os.path.join(directory, SENTENCEPIECE_MODEL)})
-
-
-def _present(paths: dict[str, str]) -> dict[str, str]:
-    return dict([(flag, path) for flag, path in paths.items() if files.exists(path)][:1])
+    if (vocabulary := vocabulary_in(directory)) is not None:
+        return {"vocab_file": vocabulary}
+    path = sentencepiece_model_in(directory)
+    return {} if path is None else {"sp_model_file": path}
 
 
 def directory_of(place: str) -> str:
@@ -145,11 +154,13 @@ def beside_meta_data(meta_data_path: str, name: str) -> str:
 
 def tokenizer_settings(tokenizer: "Tokenizer") -> dict[str, Any]:
     """What `tokenizer_config.json` says of a tokenizer, in Hugging Face's keys."""
+    if isinstance(tokenizer, ByteLevelBPETokenizer):
+        return {"tokenizer_class": BYTE_LEVEL_CLASS, "add_prefix_space": tokenizer.source.add_prefix_space}
     return tokenizer_config.to_json(tokenizer.normalization)
 
 
 def _vocabulary_name(tokenizer: "Tokenizer") -> str:
-    return SENTENCEPIECE_MODEL if tokenizer.kind == "sentencepiece" else WORDPIECE_VOCABULARY
+    return _VOCABULARY_NAMES[tokenizer.kind]
 
 
 def _json(value: Any) -> bytes:
@@ -176,17 +187,25 @@ def _says_the_same(name: str, there: bytes, wanted: bytes) -> bool:
         return False
     if not isinstance(former, dict):
         return False
+    if name == BYTE_LEVEL_BPE:
+        try:
+            said, wanted_said = of_tokenizer_json(name, former), of_tokenizer_json(name, new)
+        except UserError:
+            return False
+        return said is not None and wanted_said is not None and said.fingerprint == wanted_said.fingerprint
     if name == BERT_CONFIG:
-        from bert_tf2.models.config import BertConfig
+        from bert_tf2.models.families.base import config_of
 
         try:
-            return BertConfig.from_dict(former).to_dict() == new
+            return config_of(former).to_dict() == new
         except UserError:
             return False
     if name == META_DATA:
         later = (former.get(key, former.get(before)) == new.get(key, new.get(before)) for key, before in _LATER_FACTS.items())
         return all(former.get(key) == new.get(key) for key in _FACTS) and all(later)
     # Further settings of the tokenizer's publisher may stand there.
+    if bool(former.get("add_prefix_space")) != bool(new.get("add_prefix_space")):
+        return False
     try:
         return Normalization(**tokenizer_config.settings(name, former)) == Normalization(**tokenizer_config.settings(name, new))
     except UserError:

@@ -8,20 +8,23 @@ import tf_keras
 
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.dropout import Draws, Dropout, kept
-from bert_tf2.models.layers import Projection, build_under_name, chosen_tokens, initializer
+from bert_tf2.models.layers import Projection, build_under_name, chosen_tokens, initializer, packed_outputs
 from bert_tf2.models.own_weights import keeps_little
+from bert_tf2.models.packing import NEVER, current
 
 
 class AttentionMask(tf_keras.layers.Layer):
-    """What is added to the attention scores: 0 for a real token, -1e9 for padding."""
+    """What is added to the attention scores: 0 for a real token, -1e9 for padding, and packed for tokens of other examples."""
 
     def __init__(self, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
 
     def call(self, embeddings: tf.Tensor, input_mask: tf.Tensor) -> tf.Tensor:
-        """([B, L, H] which is not read, int32 [B, L]) -> float32 [B, 1, 1, L]."""
+        """([B, L, H] which is not read, int32 [B, L]) -> float32 [B, 1, 1, L]; packed [P, 1, L, L]."""
         del embeddings
-        return ((1.0 - tf.cast(input_mask, tf.float32)) * -1e9)[:, tf.newaxis, tf.newaxis, :]
+        if (packing := current()) is not None:
+            return packing.mask
+        return ((1.0 - tf.cast(input_mask, tf.float32)) * NEVER)[:, tf.newaxis, tf.newaxis, :]
 
 
 class SelfAttention(tf_keras.layers.Layer):
@@ -66,7 +69,7 @@ class SelfAttention(tf_keras.layers.Layer):
 
         Args:
           hidden: [B, L, H] in the dtype of the products.
-          adder: float32 [B, 1, 1, L], added to the scores.
+          adder: float32 [B, 1, 1, L] or [B, 1, L, L], added to the scores.
           outputs: how many tokens of each row ask (the first ones, which must be few), or which, int32 [B, F]; None for all.
           training: whether attention probabilities are dropped out.
 
@@ -87,7 +90,7 @@ class SelfAttention(tf_keras.layers.Layer):
         context = attend(query, key, value, adder, draws, self._dropout_layer.lowest_kept)
         return self._output_dense(tf.reshape(tf.transpose(context, [0, 2, 1, 3]), [-1, self._width]))
 
-    def _attend_from_few(self, hidden: tf.Tensor, adder: tf.Tensor, outputs_per_row: int, training: bool | None) -> tf.Tensor:
+    def _attend_from_few(self, hidden: tf.Tensor, adder: tf.Tensor, outputs: int, training: bool | None) -> tf.Tensor:
         """As `call`, without a key and a value for every token, which few queries would use.
 
         A score is q (K x + b) = (q K) x + q b, and the last term, the same for all tokens, is nothing to the softmax; the sum
@@ -100,7 +103,8 @@ class SelfAttention(tf_keras.layers.Layer):
             """[B, N * F, size] -> [N, B * F, size]."""
             return tf.reshape(tf.transpose(tf.reshape(tensor, [rows, heads, -1, size]), [1, 0, 2, 3]), [heads, -1, size])
 
-        (query,) = self._project(hidden[:, :outputs_per_row], [(self._query_dense, self._query_scale)])
+        few = chosen_tokens(hidden, outputs)
+        (query,) = self._project(few, [(self._query_dense, self._query_scale)])
         keys = tf.reshape(self._key_dense.matrix(dtype), [width, heads, self._head_size])
         query = tf.matmul(of_heads(query, self._head_size), tf.transpose(keys, [1, 2, 0]))
         query = tf.transpose(tf.reshape(query, [heads, rows, -1, width]), [1, 0, 2, 3])
@@ -109,15 +113,27 @@ class SelfAttention(tf_keras.layers.Layer):
             tf.reshape(query, [rows, -1, width]),
             hidden,
             tf.concat([hidden, tf.ones([rows, length, 1], dtype)], axis=-1),
-            adder[:, 0],
+            self._of_few(adder, outputs),
             draws,
             self._dropout_layer.lowest_kept,
         )
         scale = self._value_scale(training)
         values = tf.concat([self._value_dense.matrix(dtype, scale), self._value_dense.vector(dtype, scale)[tf.newaxis]], axis=0)
         values = tf.transpose(tf.reshape(values, [width + 1, heads, self._head_size]), [1, 0, 2])
-        context = tf.reshape(tf.matmul(of_heads(context, width + 1), values), [heads, rows * outputs_per_row, self._head_size])
+        context = tf.reshape(tf.matmul(of_heads(context, width + 1), values), [heads, rows * tf.shape(few)[1], self._head_size])
         return self._output_dense(tf.reshape(tf.transpose(context, [1, 0, 2]), [-1, width]))
+
+    def weights_between(self, hidden: tf.Tensor, adder: tf.Tensor) -> tf.Tensor:
+        """How much each token attends to each, without dropout: [B, L, H] -> float32 [B, N, L, L]; the last axis adds up to 1."""
+        query, key = self._project(hidden, [(self._query_dense, self._query_scale), (self._key_dense, 1.0)])
+        return tf.nn.softmax(tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32) + adder)
+
+    def _of_few(self, adder: tf.Tensor, outputs: int) -> tf.Tensor:
+        """What is added to the scores of few tokens, for each head one behind the other: [B, 1, L], or packed [P, N * K, L]."""
+        places = packed_outputs(outputs)
+        if isinstance(places, int):
+            return adder[:, 0]
+        return tf.tile(tf.gather(adder[:, 0], places, batch_dims=1), [1, self._heads, 1])
 
     @property
     def _query_scale(self) -> float:
@@ -142,16 +158,18 @@ def attend(
     adder: tf.Tensor,
     draws: Draws | None,
     lowest_kept: int,
+    learned: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """Dropout(softmax(query key^T + adder)) value, the softmax in float32.
+    """Dropout(softmax(query key^T + adder + learned)) value, the softmax in float32.
 
     Args:
       query: [B, N, F, D], scaled; all of these tensors may lack the axis N.
       key: [B, N, L, D].
       value: [B, N, L, E], scaled by the dropout's factor.
-      adder: float32 [B, 1, 1, L].
+      adder: float32, of a shape that broadcasts to [B, N, F, L].
       draws: gives int16 [B, N, F, L] that decide what is dropped; None where nothing is.
       lowest_kept: the threshold of `draws`.
+      learned: [B, N, F, L], scores that have a gradient; None for none.
 
     Returns:
       [B, N, F, E].
@@ -160,11 +178,12 @@ def attend(
     makes_again = keeps_little()
 
     @tf.custom_gradient
-    def apply(query, key, value):
+    def apply(query, key, value, *learned):
         dtype = query.dtype
 
         def probabilities_and_dropped():
-            probabilities = tf.nn.softmax(tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32) + adder)
+            scores = tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32) + adder
+            probabilities = tf.nn.softmax(scores + tf.cast(learned[0], tf.float32) if learned else scores)
             if draws is None:
                 return probabilities, probabilities
             return probabilities, probabilities * kept(draws(tf.shape(probabilities)), lowest_kept, tf.float32)
@@ -183,8 +202,9 @@ def attend(
                 tf.matmul(of_scores, key),
                 tf.matmul(of_scores, query, transpose_a=True),
                 tf.matmul(tf.cast(dropped, dtype), upstream, transpose_a=True),
+                *([of_scores] if learned else []),
             )
 
         return context, gradient
 
-    return apply(query, key, value)
+    return apply(query, key, value, *([] if learned is None else [learned]))

@@ -1,7 +1,8 @@
-"""The two forms of a BERT configuration, Google's and Hugging Face's, and how other models' configurations are known."""
+"""The two forms of an encoder's configuration, Google's and Hugging Face's, and how it is known which model's one is."""
 
+import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from bert_tf2.errors import UserError, did_you_mean
@@ -103,10 +104,12 @@ _HUGGING_FACE_BOOKKEEPING = _HUGGING_FACE_MARKS | {
     "sep_token_id",
     "summary_activation",
     "summary_first_dropout",
+    "summary_last_dropout",
     "summary_type",
     "summary_use_proj",
     "suppress_tokens",
     "task_specific_params",
+    "task_type_vocab_size",
     "temperature",
     "tf_legacy_loss",
     "tie_encoder_decoder",
@@ -119,7 +122,6 @@ _HUGGING_FACE_BOOKKEEPING = _HUGGING_FACE_MARKS | {
 }
 # Hugging Face keys that would change the network, with the values under which they do not.
 _HUGGING_FACE_REQUIRED: dict[str, tuple[Any, ...]] = {
-    "model_type": ("bert",),
     "position_embedding_type": ("absolute", None),
     "is_decoder": (False, None),
     "add_cross_attention": (False, None),
@@ -130,7 +132,8 @@ _HUGGING_FACE_REQUIRED: dict[str, tuple[Any, ...]] = {
 }
 # Other models by what only their configurations hold. `embedding_size` is none of it: it may equal the hidden size.
 _FAMILIES = {
-    "ALBERT": ("num_hidden_groups", "inner_group_num", "net_structure_type", "down_scale_factor", "ln_type"),
+    "the older Chinese ALBERT": ("ln_type",),
+    "ALBERT": ("num_hidden_groups", "inner_group_num", "net_structure_type", "down_scale_factor"),
     "DistilBERT": ("sinusoidal_pos_embds", "seq_classif_dropout", "qa_dropout"),
     "XLNet": ("untie_r", "d_head", "ff_activation"),
     "MobileBERT": ("intra_bottleneck_size", "true_hidden_size", "use_bottleneck"),
@@ -163,18 +166,119 @@ _ARCHITECTURES = {
 }
 
 
-def field_values(values: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
-    """The fields of a BERT encoder from a configuration in either form, with `hidden_act` as `ACTIVATIONS` names it.
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """What the configurations of a family of encoders look like.
+
+    Attributes:
+      title: what a person calls the family.
+      model_type: what Hugging Face's files call it.
+      architecture: what the names of its classes in `transformers` begin with.
+      hugging_face_defaults: what is meant where Hugging Face's form leaves a field out, unless it is the class's default.
+      marks: keys that no other family's files hold.
+      sentencepiece_tokenizer: the class in `transformers` of its SentencePiece tokenizer; None where it has none.
+      other_model_types: what Hugging Face's files call models that are none but in name.
+      class_endings: by kinds of models (`hugging_face.write_hugging_face`) what the names of its classes in `transformers` end
+        with, where it is otherwise than in BERT's.
+      fixed: keys that would change the network, with the values under which they do not.
+      keys: fields by what Hugging Face's files call them, where that is otherwise.
+      constants: fields that no file holds.
+      ignored: keys of theirs that change nothing here.
+      google_gelu: what Google's code of the family means by `gelu`.
+      has_google_form: whether there are files of Google's form, which then is the one that is written.
+      has_narrow_embeddings: whether a file with narrow embeddings and none of the marks is of this family.
+    """
+
+    title: str
+    model_type: str
+    architecture: str
+    hugging_face_defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    marks: tuple[str, ...] = ()
+    fixed: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
+    sentencepiece_tokenizer: str | None = None
+    other_model_types: tuple[str, ...] = ()
+    class_endings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    keys: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    constants: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    google_gelu: str = "gelu"
+    has_google_form: bool = True
+    has_narrow_embeddings: bool = False
+
+    @property
+    def model_types(self) -> tuple[str, ...]:
+        """All that Hugging Face's files call its models, its own name first."""
+        return (self.model_type, *self.other_model_types)
+
+    def written(self, fields: Iterable[str]) -> list[str]:
+        """What files call the fields that they hold."""
+        theirs = {field: key for key, field in self.keys.items()}
+        return [theirs.get(field, field) for field in fields if field not in self.constants]
+
+
+def model_named_in(values: Mapping[str, Any], forms: Sequence[Form]) -> tuple[str, str]:
+    """Which model a configuration is of: what a person calls it, and by what that is known; BERT where nothing says otherwise.
+
+    Args:
+      values: the JSON object.
+      forms: of the families that are known here.
+    """
+    known = {model_type: form.title for form in forms for model_type in form.model_types}
+    model_type = values.get("model_type")
+    if isinstance(model_type, str) and model_type in known:
+        return known[model_type], f"model_type: {model_type}"
+    marks = _FAMILIES | {form.title: form.marks for form in forms if form.marks}
+    found = _marked(values, marks, ())
+    if found is None and isinstance(model_type, str):
+        return model_type, f"model_type: {model_type}"
+    return found or _built(values, forms) or _narrow(values, forms) or ("BERT", "")
+
+
+def _marked(values: Mapping[str, Any], marks: Mapping[str, Sequence[str]], known: Collection[str]) -> tuple[str, str] | None:
+    """The model that keys of its own tell, and these keys; those in `known` tell nothing."""
+    for title, keys in marks.items():
+        found = [key for key in keys if key in values and key not in known]
+        if found:
+            return title, f"it holds {', '.join(found)}"
+    return None
+
+
+def _built(values: Mapping[str, Any], forms: Sequence[Form]) -> tuple[str, str] | None:
+    """The model whose class is named; a class of somebody's own, such as `MyClassifier`, tells nothing."""
+    architectures = values.get("architectures")
+    of_forms = sorted(((form.architecture, form.title) for form in forms), key=lambda entry: -len(entry[0]))
+    for architecture in architectures if isinstance(architectures, list) else ():
+        name = str(architecture).removeprefix("TF").removeprefix("Flax")
+        for beginning, title in (*_ARCHITECTURES.items(), *of_forms):
+            if name.startswith(beginning) and title != "BERT":
+                return title, f"architectures: {architecture}"
+            if name.startswith(beginning):
+                break
+    return None
+
+
+def _narrow(values: Mapping[str, Any], forms: Sequence[Form]) -> tuple[str, str] | None:
+    """The model that has embeddings narrower than its blocks and nothing else that would tell it."""
+    width = values.get("embedding_size")
+    if width is None or width == values.get("hidden_size"):
+        return None
+    return next(((form.title, f"embedding_size: {_shown(width)}") for form in forms if form.has_narrow_embeddings), None)
+
+
+def field_values(values: Mapping[str, Any], fields: Sequence[str], form: Form) -> dict[str, Any]:
+    """The fields of an encoder from a configuration in either form, with `hidden_act` as `ACTIVATIONS` names it.
 
     Args:
       values: the JSON object.
       fields: what an encoder's configuration holds.
+      form: of the family.
 
     Raises:
       UserError: it is another model's, a key is not known, or one has a value that changes the network.
     """
-    _refuse_other_models(values)
-    return _from_hugging_face(values, fields) if is_hugging_face(values) else _from_google(values, fields)
+    _refuse_other_models(values, fields, form)
+    values = {form.keys.get(key, key): value for key, value in values.items() if key not in form.ignored}
+    return (_from_hugging_face if is_hugging_face(values) else _from_google)(values, fields, form)
 
 
 def is_hugging_face(values: Mapping[str, Any]) -> bool:
@@ -182,62 +286,61 @@ def is_hugging_face(values: Mapping[str, Any]) -> bool:
     return not _HUGGING_FACE_MARKS.isdisjoint(values)
 
 
-def _refuse_other_models(values: Mapping[str, Any]) -> None:
-    for family, keys in _FAMILIES.items():
-        found = [key for key in keys if key in values]
-        if found:
-            raise _other_model(family, f"it holds {', '.join(found)}")
-    model_type, architectures = values.get("model_type"), values.get("architectures")
-    if model_type is None and isinstance(architectures, list):
-        for architecture in filter(lambda name: isinstance(name, str), architectures):
-            family = _family_of(architecture)
-            if family != "BERT":
-                raise _other_model(family, f"architectures: {architecture}")
+def _refuse_other_models(values: Mapping[str, Any], fields: Sequence[str], form: Form) -> None:
+    found = _marked(values, _FAMILIES, {*fields, *form.fixed, *form.marks})
+    if found is None and values.get("model_type") is None:
+        found = _built(values, [form])
+    if found is not None and found[0] != form.title:
+        raise UserError(
+            f"this is the configuration of another model, {found[0]} ({found[1]}), not of {form.title}: give the configuration "
+            "that belongs to the checkpoint"
+        )
     if isinstance(values.get("auto_map"), dict) and any(not key.startswith("AutoTokenizer") for key in values["auto_map"]):
-        raise UserError("auto_map says that this model's code comes with it; only BERT's own network is known here")
+        raise UserError(f"auto_map says that this model's code comes with it; only {form.title}'s own network is known here")
 
 
-def _family_of(architecture: str) -> str:
-    name = architecture.removeprefix("TF").removeprefix("Flax")
-    # A class of somebody's own, such as `MyClassifier`, tells nothing.
-    return next((family for start, family in _ARCHITECTURES.items() if name.startswith(start)), "BERT")
-
-
-def _other_model(family: str, why: str) -> UserError:
-    return UserError(
-        f"this is the configuration of another model, {family} ({why}); only BERT encoders are known here: "
-        "give a BERT's configuration with its checkpoint"
-    )
-
-
-def _from_google(values: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
-    known = {*fields, *_GOOGLE_BOOKKEEPING, "embedding_size"}
+def _from_google(values: Mapping[str, Any], fields: Sequence[str], form: Form) -> dict[str, Any]:
+    known = {*fields, *_GOOGLE_BOOKKEEPING, *form.fixed, "embedding_size"}
     for key in values:
         if key not in known:
-            hint = did_you_mean(key, [*fields, *_HUGGING_FACE_REQUIRED])
-            raise UserError(f"unknown key '{key}'.{hint} The keys that matter are {', '.join(fields)}")
+            written = form.written(fields)
+            hint = did_you_mean(key, [*written, *_HUGGING_FACE_REQUIRED])
+            raise UserError(f"unknown key '{key}'.{hint} The keys that matter are {', '.join(written)}")
+    _require_values(values, form.fixed, form)
     _require_vocab_size(values)
-    _refuse_factorised_embeddings(values)
+    _refuse_factorised_embeddings(values, fields)
     # The garden's own class defaults to 16 token types; files written by it always hold the key, so the default is BERT's 2.
-    return _kept(values, fields, _GOOGLE_ACTIVATIONS)
+    return _kept(values, fields, _GOOGLE_ACTIVATIONS | {"gelu": form.google_gelu})
 
 
-def _from_hugging_face(values: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
-    for key, accepted in _HUGGING_FACE_REQUIRED.items():
-        if key in values and values[key] not in accepted:
-            raise UserError(f"{key} must be {_shown(accepted[0])} (this is a BERT encoder); got {_shown(values[key])}")
+def _from_hugging_face(values: Mapping[str, Any], fields: Sequence[str], form: Form) -> dict[str, Any]:
+    required = {"model_type": form.model_types, **_HUGGING_FACE_REQUIRED, **form.fixed}
+    _require_values(values, required, form)
     _require_vocab_size(values)
-    _refuse_factorised_embeddings(values)
-    known = {*fields, *_HUGGING_FACE_BOOKKEEPING, *_HUGGING_FACE_REQUIRED, *_GOOGLE_BOOKKEEPING, "auto_map", "embedding_size"}
+    _refuse_factorised_embeddings(values, fields)
+    known = {*fields, *_HUGGING_FACE_BOOKKEEPING, *required, *_GOOGLE_BOOKKEEPING, "auto_map", "embedding_size"}
     unknown = [key for key in values if key not in known]
     for key in unknown:
-        hint = did_you_mean(key, fields, cutoff=0.75)
+        written = form.written(fields)
+        hint = did_you_mean(key, written, cutoff=0.75)
         if hint:
-            raise UserError(f"unknown key '{key}'.{hint} The keys that matter are {', '.join(fields)}")
+            raise UserError(f"unknown key '{key}'.{hint} The keys that matter are {', '.join(written)}")
     if unknown:
         # People put notes of their own into these files; transformers' own BERT reads none of them.
-        logger.warning("the configuration's keys %s are not a BERT encoder's and are not read", ", ".join(map(repr, unknown)))
-    return {"vocab_size": 30522, "hidden_act": "gelu_exact"} | _kept(values, fields, _HUGGING_FACE_ACTIVATIONS)
+        shown = ", ".join(map(repr, unknown))
+        logger.warning("the configuration's keys %s are not %s encoder's and are not read", shown, _with_article(form.title))
+    return {**form.hugging_face_defaults} | _kept(values, fields, _HUGGING_FACE_ACTIVATIONS)
+
+
+def _require_values(values: Mapping[str, Any], required: Mapping[str, tuple[Any, ...]], form: Form) -> None:
+    for key, accepted in required.items():
+        if key in values and values[key] not in accepted:
+            what = _with_article(form.title)
+            raise UserError(f"{key} must be {_shown(accepted[0])} (this is {what} encoder); got {_shown(values[key])}")
+
+
+def _with_article(title: str) -> str:
+    return f"{'an' if title[0] in 'AEIOUX' else 'a'} {title}"
 
 
 def _require_vocab_size(values: Mapping[str, Any]) -> None:
@@ -246,8 +349,8 @@ def _require_vocab_size(values: Mapping[str, Any]) -> None:
         raise UserError("vocab_size is missing: the number of entries of the vocabulary, for example 30522")
 
 
-def _refuse_factorised_embeddings(values: Mapping[str, Any]) -> None:
-    if values.get("embedding_size") not in (None, values.get("hidden_size", 768)):
+def _refuse_factorised_embeddings(values: Mapping[str, Any], fields: Sequence[str]) -> None:
+    if "embedding_size" not in fields and values.get("embedding_size") not in (None, values.get("hidden_size", 768)):
         raise UserError(
             f"embedding_size must be absent or equal hidden_size (factorised embeddings are ALBERT's and ELECTRA's, not BERT's); "
             f"got {_shown(values['embedding_size'])}"

@@ -52,6 +52,12 @@ def dropout_seed(seed: tf.Tensor) -> Iterator[None]:
         _context.seed = previous
 
 
+def drawing() -> tuple[tf.Tensor, tf.Tensor | int]:
+    """What draws the same once more: the seed that `dropout_seed` gave, or a new one, and the offset that `salted` gave."""
+    seed = getattr(_context, "seed", None)
+    return (_new_seed() if seed is None else seed), getattr(_context, "offset", 0)
+
+
 def fold(seed: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
     """Another seed for every number: int32 [2] -> int32 [2].
 
@@ -92,7 +98,7 @@ class Dropout(tf_keras.layers.Layer):
             return None
         seed = getattr(_context, "seed", None)
         if seed is None:
-            seed = tf.random.uniform([2], minval=tf.int32.min, maxval=tf.int32.max, dtype=tf.int32)
+            seed = _new_seed()
         # Distinct salts give the counter-based generator distinct keys; their streams are independent by design.
         seed = fold(tf.cast(seed, tf.int32), self._salt + getattr(_context, "offset", 0))
 
@@ -124,3 +130,7 @@ class Dropout(tf_keras.layers.Layer):
 def kept(draws: tf.Tensor, lowest_kept: int, dtype: tf.DType) -> tf.Tensor:
     """1 where an element stays, 0 where it is dropped: int16 of any shape -> `dtype` of that shape."""
     return tf.cast(draws >= tf.constant(lowest_kept, tf.int16), dtype)
+
+
+def _new_seed() -> tf.Tensor:
+    return tf.random.uniform([2], minval=tf.int32.min, maxval=tf.int32.max, dtype=tf.int32)

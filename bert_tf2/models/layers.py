@@ -7,6 +7,7 @@ import tf_keras
 
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.own_weights import OwnWeights, value
+from bert_tf2.models.packing import current
 
 
 class Embedding(OwnWeights):
@@ -29,8 +30,12 @@ class Embedding(OwnWeights):
         super().build(input_shape)
 
     def call(self, ids: tf.Tensor) -> tf.Tensor:
-        """int32 [B, L] -> float32 [B, L, width]."""
-        return tf.gather(value(self.embeddings), ids)
+        """int32 [B, L] -> float32 [B, L, width]; packed [P, L, width]."""
+        return tf.gather(value(self.embeddings), _in_packs(ids))
+
+    def table(self) -> tf.Tensor:
+        """The vectors of all ids, float32 [size, width]."""
+        return value(self.embeddings)
 
 
 class TiedEmbedding(Embedding):
@@ -54,21 +59,76 @@ class TiedEmbedding(Embedding):
         return apply(tf.convert_to_tensor(value(self.embeddings)))
 
 
+class FactorisedEmbedding(Embedding):
+    """An `Embedding` whose vectors are multiplied to another width, which is the width of all that is outside.
+
+    Args:
+      size: rows of the table.
+      inner: columns of the table.
+      width: of the vectors.
+      initializer: of the table and of the matrix.
+      gives_table: the whole table comes along, as from `TiedEmbedding`.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        inner: int,
+        width: int,
+        initializer: tf_keras.initializers.Initializer,
+        gives_table: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(size, inner, initializer, **kwargs)
+        self._width, self._gives_table = width, gives_table
+
+    def build(self, input_shape: tf.TensorShape) -> None:
+        """Makes `embeddings`, float32 [size, inner], and `projection`, float32 [inner, width]."""
+        super().build(input_shape)
+        # One initializer would draw the same values twice.
+        another = type(self._initializer).from_config(self._initializer.get_config())
+        shape = (self._shape[1], self._width)
+        self.projection = self.add_weight("projection", shape, dtype=tf.float32, initializer=another)
+
+    def call(self, ids: tf.Tensor) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+        """int32 [B, L] -> float32 [B, L, width], packed [P, L, width]; and the table float32 [size, width] where it is given."""
+        inner = super().call(ids)
+        flat = tf.matmul(tf.reshape(inner, [-1, self._shape[1]]), value(self.projection))
+        vectors = tf.reshape(flat, tf.concat([tf.shape(inner)[:2], [self._width]], axis=0))
+        return (vectors, self.table()) if self._gives_table else vectors
+
+    def table(self) -> tf.Tensor:
+        """The vectors of all ids, float32 [size, width]."""
+        return tf.matmul(value(self.embeddings), value(self.projection))
+
+
 class TypeEmbedding(Embedding):
     """An `Embedding` of a few rows, as a product with one-hot vectors: the gradient of a gather would be a slow scatter."""
 
     def call(self, ids: tf.Tensor) -> tf.Tensor:
-        """int32 [B, L] -> float32 [B, L, width]."""
+        """int32 [B, L] -> float32 [B, L, width]; packed [P, L, width]."""
+        ids = _in_packs(ids)
         one_hot = tf.one_hot(tf.reshape(ids, [-1]), self._shape[0], dtype=tf.float32)
         return tf.reshape(tf.matmul(one_hot, value(self.embeddings)), tf.concat([tf.shape(ids), [self._shape[1]]], axis=0))
 
 
 class PositionEmbedding(Embedding):
-    """The first L rows of a table of learned positions."""
+    """Rows of a table of learned positions, L from the first one that is used; in packs each example's begin anew.
+
+    Args:
+      size, width, initializer: as `Embedding`.
+      first: the row of the first token.
+    """
+
+    def __init__(self, size: int, width: int, initializer: tf_keras.initializers.Initializer, first: int = 0, **kwargs: Any):
+        super().__init__(size, width, initializer, **kwargs)
+        self._first = first
 
     def call(self, embeddings: tf.Tensor) -> tf.Tensor:
-        """float32 [B, L, width] -> float32 [1, L, width]; only the length of the input matters."""
-        return value(self.embeddings)[tf.newaxis, : tf.shape(embeddings)[1]]
+        """float32 [B, L, width] -> float32 [1, L, width]; only the length of the input matters. Packed [P, L, width]."""
+        if (packing := current()) is not None:
+            return tf.gather(value(self.embeddings), packing.positions + self._first if self._first else packing.positions)
+        return value(self.embeddings)[tf.newaxis, self._first : self._first + tf.shape(embeddings)[1]]
 
 
 class Projection(OwnWeights):
@@ -121,11 +181,31 @@ def _scaled(tensor: tf.Tensor, dtype: tf.DType, scale: float) -> tf.Tensor:
 def chosen_tokens(hidden: tf.Tensor, outputs: int | tf.Tensor | None) -> tf.Tensor:
     """Some tokens of each row: the first ones where `outputs` is a number, else those at places int32 [B, F]; None for all.
 
-    [B, L, H] -> [B, F, H].
+    [B, L, H] -> [B, F, H]; packed the first ones of all examples, [P, L, H] -> [P, K, H].
     """
     if outputs is None:
         return hidden
+    outputs = packed_outputs(outputs)
     return hidden[:, :outputs] if isinstance(outputs, int) else tf.gather(hidden, outputs, batch_dims=1)
+
+
+def packed_outputs(outputs: int | tf.Tensor | None) -> int | tf.Tensor | None:
+    """`outputs` as they are; packed the places of the first tokens, int32 [P, K], where it is the first one.
+
+    Raises:
+      ValueError: other tokens are asked for, which packs do not give.
+    """
+    packing = current()
+    if packing is None or outputs is None:
+        return outputs
+    if not isinstance(outputs, int) or outputs != 1:
+        raise ValueError("of packed examples all tokens are computed or the first")
+    return packing.firsts
+
+
+def _in_packs(ids: tf.Tensor) -> tf.Tensor:
+    packing = current()
+    return ids if packing is None else packing.of_tokens(ids)
 
 
 def initializer(config: BertConfig) -> tf_keras.initializers.Initializer:

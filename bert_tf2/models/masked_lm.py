@@ -26,16 +26,19 @@ class MaskedLM(OwnWeights):
     def __init__(self, config: BertConfig, words: Embedding, compute_dtype: tf.DType = tf.float32, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
         self.embedding_table = words.embeddings
+        self._table = words.table
         self._product_dtype = compute_dtype
         self._width = config.hidden_size
-        self._activation = get_activation(config.hidden_act)
-        self.dense = Projection([self._width] * 2, [self._width], [self._width] * 2, initializer(config), name="transform/dense")
+        self._embedding_width = width = config.embedding_width
+        self._activation = get_activation(config.masked_lm_act)
+        shape = [self._width, width]
+        self.dense = Projection(shape, [width], shape, initializer(config), name="transform/dense")
         self.layer_norm = LayerNormalization(config.layer_norm_eps, name="transform/LayerNorm")
 
     def build(self, input_shape: tf.TensorShape) -> None:
         """Makes the dense layer, the normalisation and `output_bias/bias`, float32 [V]."""
         build_under_name(self.dense, input_shape)
-        build_under_name(self.layer_norm, input_shape)
+        build_under_name(self.layer_norm, tf.TensorShape([None, self._embedding_width]))
         self.bias = self.add_weight("output_bias/bias", [self.embedding_table.shape[0]], dtype=tf.float32, initializer="zeros")
         super().build(input_shape)
 
@@ -48,18 +51,29 @@ class MaskedLM(OwnWeights):
           sequence_output: float32 [B, L, H].
           places: int32 [N], numbers of tokens among all B * L.
           label_ids: int32 [N], the ids that stood there.
-          word_table: the word embeddings as `TiedEmbedding` gives them, float32 [V, H].
+          word_table: the word embeddings as `TiedEmbedding` gives them, float32 [V, E].
 
         Returns:
           The cross-entropy of each place, float32 [N]; and 1 where the most likely token is the right one, float32 [N].
         """
+        return self.compared(sequence_output, places, label_ids, word_table)
+
+    def compared(
+        self,
+        sequence_output: tf.Tensor,
+        places: tf.Tensor,
+        label_ids: tf.Tensor,
+        word_table: tf.Tensor,
+        gives_likelihoods: bool = False,
+    ) -> tuple[tf.Tensor, ...]:
+        """As `call`; with `gives_likelihoods` what `tied_cross_entropy` gives then."""
         bias = tf.convert_to_tensor(value(self.bias))
         table = tf.cast(word_table, self._product_dtype)
-        return tied_cross_entropy(self._transformed(sequence_output, places), table, bias, label_ids)
+        return tied_cross_entropy(self._transformed(sequence_output, places), table, bias, label_ids, gives_likelihoods)
 
     def logits(self, sequence_output: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
         """The unnormalised log-probabilities of all tokens, from arguments as those of `call`: float32 [N, V]."""
-        table = tf.cast(value(self.embedding_table), self._product_dtype)
+        table = tf.cast(self._table(), self._product_dtype)
         product = tf.matmul(self._transformed(sequence_output, places), table, transpose_b=True)
         return tf.nn.bias_add(tf.cast(product, tf.float32), value(self.bias))
 
@@ -69,7 +83,9 @@ class MaskedLM(OwnWeights):
         return tf.cast(self.layer_norm(tf.cast(hidden, tf.float32)), self._product_dtype)
 
 
-def tied_cross_entropy(hidden: tf.Tensor, table: tf.Tensor, bias: tf.Tensor, label_ids: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def tied_cross_entropy(
+    hidden: tf.Tensor, table: tf.Tensor, bias: tf.Tensor, label_ids: tf.Tensor, gives_likelihoods: bool = False
+) -> tuple[tf.Tensor, ...]:
     """Cross-entropy of softmax(hidden table^T + bias), with few passes over the [N, V] logits.
 
     They are by far the largest tensor of a small model's step. So the softmax is never divided by its sum, nor multiplied
@@ -80,9 +96,11 @@ def tied_cross_entropy(hidden: tf.Tensor, table: tf.Tensor, bias: tf.Tensor, lab
       table: [V, H].
       bias: float32 [V].
       label_ids: int32 [N].
+      gives_likelihoods: see below.
 
     Returns:
-      Cross-entropies, float32 [N]; and 1 where no token is likelier than the label, else 0, float32 [N], without gradient.
+      Cross-entropies, float32 [N]; and 1 where no token is likelier than the label, else 0, float32 [N], without gradient. With
+      `gives_likelihoods` also how likely every token is beside the likeliest, float32 [N, V] from 0 to 1, without gradient.
     """
 
     @tf.custom_gradient
@@ -95,7 +113,7 @@ def tied_cross_entropy(hidden: tf.Tensor, table: tf.Tensor, bias: tf.Tensor, lab
         total = tf.reduce_sum(exponentials, axis=-1)
         highest = tf.squeeze(highest, axis=-1)
 
-        def gradient(upstream, _):
+        def gradient(upstream, *_):
             share = tf.expand_dims(upstream / total, axis=-1)
             upstream = tf.expand_dims(upstream, axis=-1)
             labels = tf.expand_dims(label_ids, axis=-1)
@@ -109,6 +127,7 @@ def tied_cross_entropy(hidden: tf.Tensor, table: tf.Tensor, bias: tf.Tensor, lab
             return tf.cast(of_hidden, dtype), of_table, of_bias
 
         right = tf.cast(of_label >= highest, tf.float32)
-        return (tf.math.log(total) + highest - of_label, tf.stop_gradient(right)), gradient
+        found = (tf.math.log(total) + highest - of_label, tf.stop_gradient(right))
+        return (*found, tf.stop_gradient(exponentials)) if gives_likelihoods else found, gradient
 
     return apply(hidden, table, bias)

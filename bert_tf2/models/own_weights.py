@@ -35,10 +35,12 @@ class Substitutes:
     Attributes:
       weights: tensors by the `id` of the variable.
       stacks: the weights of layers that are alike, by the `id` of the loop that computes them.
+      for_compiler: see `keeps_little`.
     """
 
     weights: Mapping[int, tf.Tensor] = dataclasses.field(default_factory=dict)
     stacks: Mapping[int, Sequence[Stack]] = dataclasses.field(default_factory=dict)
+    for_compiler: bool = False
 
 
 def value(variable: tf.Variable) -> tf.Variable | tf.Tensor:
@@ -47,9 +49,9 @@ def value(variable: tf.Variable) -> tf.Variable | tf.Tensor:
 
 
 def keeps_little() -> bool:
-    """Whether the gradient is to make again what costs more memory to keep than time to make: within `substituted`, where a
-    compiler makes such passes one."""
-    return bool(_current().weights or _current().stacks)
+    """Whether the gradient is to make again what costs more memory to keep than time to make: in what a compiler gets, which
+    makes such passes one."""
+    return _current().for_compiler
 
 
 def stacks_of(loop: object) -> Sequence[Stack]:
@@ -61,9 +63,12 @@ def stacks_of(loop: object) -> Sequence[Stack]:
 def substituted(substitutes: Substitutes) -> Iterator[None]:
     """Lets layers that are called in this thread compute with other weights; what nothing stands for is as before."""
     previous = _current()
-    _context.substitutes = Substitutes(
-        {**previous.weights, **substitutes.weights}, {**previous.stacks, **substitutes.stacks}
-    )  # fmt: skip
+    whole = Substitutes(
+        {**previous.weights, **substitutes.weights},
+        {**previous.stacks, **substitutes.stacks},
+        previous.for_compiler or substitutes.for_compiler,
+    )
+    _context.substitutes = whole
     try:
         yield
     finally:

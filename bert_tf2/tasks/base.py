@@ -12,10 +12,11 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.data.records.feature_spec import FeatureSpec
+from bert_tf2.data.records.feature_spec import TOKENS, FeatureSpec
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError, did_you_mean
 from bert_tf2.files import write_text
+from bert_tf2.models.encoder_parts import INPUT_NAMES
 
 Batch = dict[str, tf.Tensor]
 Collected = dict[str, np.ndarray]
@@ -97,10 +98,11 @@ class Task(abc.ABC):
     Attributes:
       features: what a record holds; written and parsed by the same list.
       best_metric: the metric that names the best checkpoint unless the user names another.
-      heads: the kinds of heads (`bert_tf2.models.checkpoints.names.HEADS`) that scores and predictions come from.
+      heads: the kinds of heads (`bert_tf2.models.families.names.HEADS`) that scores and predictions come from.
       num_labels: how many outputs a `classifier` among them has.
       on_pooler: whether they stand on the pooled output, and are worth nothing without the pooler they were trained with.
       output_range: how many tokens of each row the head looks at; None for all. See `build_encoder`.
+      sees_whole_batch: the loss of an example depends on the others of its batch, which therefore is not divided.
       most: no record has more on these axes of its features; what a TPU and XLA fix besides the number of tokens.
       measure_names: what is measured in every training step besides the loss; see `measures`.
       export_suffixes: what is appended to `--model_export_path` for each SavedModel that `exports` gives.
@@ -115,12 +117,20 @@ class Task(abc.ABC):
     num_labels: int = 1
     on_pooler: bool = False
     output_range: int | None = None
+    sees_whole_batch: bool = False
     most: Mapping[str, int] = MappingProxyType({})
     measure_names: tuple[str, ...] = ()
+
     export_suffixes: ClassVar[tuple[str, ...]] = ("", "_text")
     unit: ClassVar[str] = "examples"
     pictures: ClassVar[tuple[str, ...]] = ()
     tuning: Tuning | None = None
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if "build_model" in vars(cls):
+            # As encoders are built: AutoGraph would read the source of every layer at every start.
+            cls.build_model = tf.autograph.experimental.do_not_convert(cls.build_model)  # type: ignore[method-assign]
 
     @abc.abstractmethod
     def build_model(self, encoder: tf_keras.Model) -> tf_keras.Model:
@@ -143,7 +153,7 @@ class Task(abc.ABC):
     def measures(self, outputs: Any, batch: Batch) -> dict[str, tf.Tensor]:
         """A float32 scalar for each of `measure_names`, summed over all parts and steps between two reports.
 
-        `metrics_of_sums` makes the reported metrics of the sums. A measure called `tokens` is told as a rate.
+        `metrics_of_sums` makes the reported metrics of the sums.
         """
         del outputs, batch
         return {}
@@ -156,6 +166,19 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def predictions(self, outputs: Any, batch: Batch) -> Batch:
         """What evaluation and prediction collect of a batch: tensors with one row per example."""
+
+    def why_not_packed(self) -> str | None:
+        """Why training cannot put several examples into one row of the encoder, a clause for messages; None where it can.
+
+        Head and loss meet examples as always (see `bert_tf2.models.packing`), so it can where an example is one input, of which
+        all tokens or the first one are computed.
+        """
+        for spec in self.features:
+            if spec.in_batch and spec.key in INPUT_NAMES and spec.shape != (TOKENS,):
+                return f"an example of this kind is more than one input ({', '.join(spec.shape)})"
+        if self.output_range not in (None, 1):
+            return f"this kind looks at the first {self.output_range} tokens of an example"
+        return None
 
     def check_records(self, records: RecordSet) -> None:  # noqa: B027 (most values need no check)
         """Checks values that training would stumble over: a label that the model has no output for.

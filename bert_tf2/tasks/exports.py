@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.models.encoder import INPUT_NAMES
+from bert_tf2.models.encoder_parts import INPUT_NAMES
 from bert_tf2.tasks.base import Export
 
 Outputs = Callable[[Any], dict[str, tf.Tensor]]
@@ -59,29 +59,48 @@ def with_a_column(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     return {name: tf.pad(value, [[0, 0], [0, missing]]) for name, value in inputs.items()}
 
 
+def bare(model: tf_keras.Model) -> tf.Module:
+    """The variables of a model under the names that its checkpoints have, without its layers.
+
+    A SavedModel that held the layers would hold every layer's functions besides, and take far longer to write and to load.
+    """
+    view, nodes = tf.train.TrackableView(model), {}
+
+    def copied(one: Any) -> Any:
+        if isinstance(one, tf.Variable):
+            return one
+        if id(one) not in nodes:
+            nodes[id(one)] = node = tf.Module()
+            for name, child in view.children(one).items():
+                setattr(node, name, copied(child))
+        return nodes[id(one)]
+
+    return copied(model)
+
+
 class _TokenIdsModule(tf.Module):
     def __init__(self, model: tf_keras.Model, outputs: Outputs):
         super().__init__()
-        self.model = model
-        self._outputs = outputs
+        self.model = bare(model)
+        self._outputs = lambda inputs: outputs(model(with_a_column(inputs), training=False))
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUT_NAMES])
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUT_NAMES], autograph=False)
     def serve(self, input_word_ids: tf.Tensor, input_mask: tf.Tensor, input_type_ids: tf.Tensor) -> dict[str, tf.Tensor]:
         inputs = {"input_word_ids": input_word_ids, "input_mask": input_mask, "input_type_ids": input_type_ids}
-        return self._outputs(self.model(with_a_column(inputs), training=False))
+        return self._outputs(inputs)
 
 
 class _TextModule(tf.Module):
     def __init__(self, model: tf_keras.Model, tokenize: Tokenize, outputs: Outputs):
         super().__init__()
-        self.model = model
+        self.model = bare(model)
         self.tokenize = tokenize
-        self._outputs = outputs
+        self._outputs = lambda inputs: outputs(model(with_a_column(inputs), training=False))
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
     def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._outputs(self.model(with_a_column(self.tokenize(text, None)), training=False))
+        return self._outputs(self.tokenize(text, None))
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in ("text", "text_b")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in ("text", "text_b")], autograph=False)
     def serve_pairs(self, text: tf.Tensor, text_b: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._outputs(self.model(with_a_column(self.tokenize(text, text_b)), training=False))
+        return self._outputs(self.tokenize(text, text_b))

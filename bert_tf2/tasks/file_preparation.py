@@ -85,9 +85,9 @@ class FilePreparation(Preparation):
 
     def texts(self, text_a: str, text_b: str | None = None) -> tuple[dict[str, Values], bool]:
         """The three features of a text, or of a pair, and whether it was cut, as `bert_tf2.data.examples.pack_ids` does."""
-        encode, tokenizer = self.tokenizer.encode, self.tokenizer
+        encode = self.tokenizer.encode
         second = None if text_b is None else encode(text_b)
-        ids, segments, cut = pack_pair(encode(text_a), second, tokenizer.cls_id, tokenizer.sep_id, self.max_seq_length)
+        ids, segments, cut = pack_pair(encode(text_a), second, self.tokenizer.template, self.max_seq_length)
         return {"input_ids": ids, "input_mask": [1] * len(ids), "segment_ids": segments}, cut
 
     def splits(self, wanted: Mapping[str, str]) -> dict[str, Read]:

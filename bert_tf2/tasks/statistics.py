@@ -1,7 +1,7 @@
 """What is counted while records of texts are written, and the warnings that follow from the counts."""
 
 from array import array
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -100,6 +100,43 @@ class SplitStatistics:
             rows = "row repeats" if repeated == 1 else "rows repeat"
             found.append(f"{name}: {repeated} {rows} the text of another row{self.compared}")
         return found
+
+
+class InputsStatistics(SplitStatistics):
+    """Counts over rows of several inputs each; a row is as long as its longest input.
+
+    Args:
+      max_seq_length: the longest an input can be.
+      special_tokens: how many each input has.
+
+    Attributes:
+      inputs: how many there are.
+      input_tokens: tokens in all of them.
+    """
+
+    def __init__(self, max_seq_length: int, special_tokens: int):
+        super().__init__(max_seq_length)
+        self._special_tokens = special_tokens
+        self.inputs = self.input_tokens = 0
+
+    def add_inputs(self, inputs: Sequence[Sequence[int]], cut: bool, text: Hashable, unknown_id: int) -> None:
+        """Counts one row.
+
+        Args:
+          inputs: the ids of each input.
+          cut: whether one of them was cut.
+          text: what makes the row the same as another.
+          unknown_id: of [UNK].
+        """
+        self.add(max(map(len, inputs)), cut, text)
+        self.inputs += len(inputs)
+        self.input_tokens += sum(map(len, inputs))
+        self.unknown_tokens += sum(list(ids).count(unknown_id) for ids in inputs)
+
+    @property
+    def unknown_fraction(self) -> float:
+        """Share of [UNK] among the tokens that are not special."""
+        return self.unknown_tokens / max(self.input_tokens - self._special_tokens * self.inputs, 1)
 
 
 def unknown_warning(where: str, tokens: str, share: float) -> list[str]:

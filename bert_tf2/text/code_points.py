@@ -14,7 +14,7 @@ import tensorflow as tf
 
 _CODE_POINTS = 0x110000
 # Planes 4 to 13 hold no characters and 15 and 16 are for private use: nothing is done to them.
-_USED = (*range(0x40000), *range(0xE0000, 0xF0000))
+USED = (*range(0x40000), *range(0xE0000, 0xF0000))
 _PAGE_BITS = 8
 # Marks in the rows of a `Mapping`: the code point itself, and no character at all.
 _ITSELF, _NOTHING = -1, -2
@@ -209,7 +209,7 @@ def encode(texts: tf.RaggedTensor) -> tf.Tensor:
 def values_of(function: Callable[[str], int]) -> np.ndarray:
     """The values of a function for every code point, 0 where no characters are: int32 [0x110000]."""
     values = np.zeros(_CODE_POINTS, np.int32)
-    values[list(_USED)] = [function(chr(code_point)) for code_point in _USED]
+    values[list(USED)] = [function(chr(code_point)) for code_point in USED]
     return values
 
 
@@ -217,7 +217,7 @@ def values_of(function: Callable[[str], int]) -> np.ndarray:
 def _kinds_for_sigma() -> np.ndarray:
     """What `str.lower` sees in a character beside a sigma: 1 cased, 2 passed over, 0 anything else. int32 [0x110000]."""
     kinds = np.zeros(_CODE_POINTS, np.int32)
-    for code_point in _USED:
+    for code_point in USED:
         character = chr(code_point)
         if (character + "Σ").lower().endswith("ς"):
             kinds[code_point] = _CASED
@@ -230,7 +230,7 @@ def _kinds_for_sigma() -> np.ndarray:
 def _combining_classes() -> tuple[np.ndarray, np.ndarray]:
     """The canonical combining class of every code point, and 1 for those that combine and are not stripped. int32 [0x110000]."""
     classes, may_matter = np.zeros([2, _CODE_POINTS], np.int32)
-    for code_point in _USED:
+    for code_point in USED:
         classes[code_point] = unicodedata.combining(chr(code_point))
         may_matter[code_point] = classes[code_point] and unicodedata.category(chr(code_point)) != "Mn"
     return classes, may_matter
@@ -241,7 +241,7 @@ def _replacements(function: Callable[[str], str]) -> tuple[np.ndarray, np.ndarra
     """For every code point the row of its replacement, int32 [0x110000], and the rows, int32 [R, longest replacement]."""
     rows: dict[tuple[int, ...], int] = {(_ITSELF,): 0}
     indices = np.zeros(_CODE_POINTS, np.int32)
-    for code_point in _USED:
+    for code_point in USED:
         character = chr(code_point)
         replacement = function(character)
         if replacement != character:

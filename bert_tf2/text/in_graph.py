@@ -1,12 +1,14 @@
 """The tokenizer inside a TensorFlow graph, for models that take raw text: the same ids as in training."""
 
 import unicodedata
+from collections.abc import Sequence
 
 import tensorflow as tf
 import tensorflow_text
-from sentencepiece import sentencepiece_model_pb2
 
-from bert_tf2.text import code_points, unigram
+from bert_tf2.text import code_points
+from bert_tf2.text.byte_level.in_graph import InGraphByteLevelBPE
+from bert_tf2.text.byte_level.tokenizer import ByteLevelBPETokenizer
 from bert_tf2.text.normalization import (
     Normalization,
     cleaned,
@@ -15,10 +17,22 @@ from bert_tf2.text.normalization import (
     without_accent,
     without_accent_punctuation_apart,
 )
+from bert_tf2.text.pieces.in_graph import InGraphSentencePiece
 from bert_tf2.text.sentencepiece import SentencePieceTokenizer
+from bert_tf2.text.template import TextTemplate
 from bert_tf2.text.tokenizer import Tokenizer
 from bert_tf2.text.vocabulary import UNKNOWN
 from bert_tf2.text.wordpiece import MAX_CHARACTERS_PER_WORD, WordPieceTokenizer
+
+
+def in_graph_ids(tokenizer: Tokenizer) -> tf.Module:
+    """A module from texts, string [B], to their ids without special tokens, int32 [B, (n)]: those of the tokenizer."""
+    in_graph = {
+        WordPieceTokenizer.kind: _WordPiece,
+        SentencePieceTokenizer.kind: InGraphSentencePiece,
+        ByteLevelBPETokenizer.kind: InGraphByteLevelBPE,
+    }
+    return in_graph[tokenizer.kind](tokenizer)
 
 
 class InGraphTokenizer(tf.Module):
@@ -33,13 +47,12 @@ class InGraphTokenizer(tf.Module):
 
     def __init__(self, tokenizer: Tokenizer, max_seq_length: int):
         super().__init__()
-        self._cls_id, self._sep_id = tokenizer.cls_id, tokenizer.sep_id
+        self._template = tokenizer.template
         self._max_seq_length = max_seq_length
-        in_graph = {WordPieceTokenizer.kind: _WordPiece, SentencePieceTokenizer.kind: _SentencePiece}[tokenizer.kind]
-        self._tokenize = in_graph(tokenizer)
+        self._tokenize = in_graph_ids(tokenizer)
 
     def __call__(self, text: tf.Tensor, text_b: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        """Packs `[CLS] text [SEP]`, or `[CLS] text [SEP] text_b [SEP]` in rows whose second text has tokens.
+        """Packs each text, or both in rows whose second text has tokens, by the tokenizer's template.
 
         Args:
           text, text_b: string [B].
@@ -50,15 +63,18 @@ class InGraphTokenizer(tf.Module):
         ids = self.ids(text)
         ids_b = self.ids(tf.fill(tf.shape(text), "") if text_b is None else text_b)
         kept, kept_b = self._kept_lengths(ids.row_lengths(), ids_b.row_lengths())
-        has_b = tf.cast(kept_b > 0, tf.int64)
-        cls, sep = (tf.fill([ids.nrows(), 1], id) for id in (self._cls_id, self._sep_id))
-        last_sep = tf.RaggedTensor.from_row_lengths(tf.fill([tf.reduce_sum(has_b)], self._sep_id), has_b)
-        packed = tf.concat([cls, _head(ids, kept), sep, _head(ids_b, kept_b), last_sep], axis=1)
-        second = tf.ragged.range(packed.row_lengths()) >= (kept + 2)[:, tf.newaxis]
+        template, has_b = self._template, kept_b > 0
+        begin, end = (special_in_rows(special, ids.nrows()) for special in (template.begin, template.end))
+        pairs = tf.cast(has_b, tf.int64)
+        between = tf.RaggedTensor.from_row_lengths(
+            tf.tile(template.between, [tf.reduce_sum(pairs)]), pairs * len(template.between)
+        )
+        packed = tf.concat([begin, _head(ids, kept), between, _head(ids_b, kept_b), end], axis=1)
+        first = tf.where(has_b, kept + template.before_second, packed.row_lengths())
         return {
             "input_word_ids": packed.to_tensor(),
             "input_mask": tf.ones_like(packed).to_tensor(),
-            "input_type_ids": tf.cast(second, tf.int32).to_tensor(),
+            "input_type_ids": in_segments(template, first, packed.row_lengths()).to_tensor(),
         }
 
     def ids(self, text: tf.Tensor) -> tf.RaggedTensor:
@@ -67,10 +83,41 @@ class InGraphTokenizer(tf.Module):
 
     def _kept_lengths(self, length: tf.Tensor, length_b: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Where taking tokens from the end of the longer text, from the second of two equally long ones, comes to rest."""
-        most = tf.cast(tf.where(length_b > 0, self._max_seq_length - 3, self._max_seq_length - 2), tf.int64)
-        most = tf.maximum(most, 0)
+        special = tf.where(length_b > 0, self._template.special_tokens_of_pair, self._template.special_tokens)
+        most = tf.maximum(tf.cast(self._max_seq_length - special, tf.int64), 0)
         kept = tf.minimum(length, tf.maximum(most - length_b, tf.where(length_b > 0, (most + 1) // 2, most)))
         return kept, tf.minimum(length_b, tf.maximum(most - length, most // 2))
+
+
+def in_segments(template: TextTemplate, first: tf.Tensor, lengths: tf.Tensor) -> tf.RaggedTensor:
+    """The segment ids of inputs with so many tokens, int64 [B], `first` of them in the first segment: int32 [B, (lengths)]."""
+    places = tf.ragged.range(lengths)
+    segments = tf.ragged.map_flat_values(
+        lambda second: tf.where(second, template.segments[1], template.segments[0]), places >= first[:, tf.newaxis]
+    )
+    if template.last_segment is None:
+        return segments
+    is_last = places == lengths[:, tf.newaxis] - 1
+    return segments.with_flat_values(tf.where(is_last.flat_values, template.last_segment, segments.flat_values))
+
+
+def special_in_rows(ids: Sequence[int], rows: tf.Tensor) -> tf.Tensor:
+    """The same ids in each row, which may be none: int32 [rows, len(ids)]."""
+    return tf.tile(tf.constant([ids], tf.int32, [1, len(ids)]), [rows, 1])
+
+
+def with_special(ids: tf.Tensor, place: tf.Tensor, stretches: Sequence[tuple[tf.Tensor | int, Sequence[int]]]) -> tf.Tensor:
+    """Ids with special tokens in their places.
+
+    Args:
+      ids: int32 [N, L].
+      place: int32 [1, L], the numbers from 0.
+      stretches: where special tokens that follow each other begin, int32 [N, 1] or a number, and their ids.
+    """
+    for begin, special in stretches:
+        for number, id in enumerate(special):
+            ids = tf.where(place == begin + number, id, ids)
+    return ids
 
 
 def _head(ids: tf.RaggedTensor, lengths: tf.Tensor) -> tf.RaggedTensor:
@@ -139,38 +186,6 @@ class WordPieces(tf.Module):
         return self._pieces.tokenize(words.with_flat_values(tf.where(unknown, UNKNOWN, words.flat_values)))
 
 
-class _SentencePiece(tf.Module):
-    """`SentencePieceTokenizer` in the graph: the steps of `sentencepiece.prepared`, then the model."""
-
-    def __init__(self, tokenizer: SentencePieceTokenizer):
-        super().__init__()
-        self._steps: list[tf.Module] = []
-        if tokenizer.normalization.strip_accents:
-            self._steps.append(code_points.Mapping(_decomposed_without_marks))
-        if tokenizer.normalization.do_lower_case:
-            self._steps += [code_points.FinalSigmas(), code_points.Mapping(str.lower)]
-        self._space = code_points.Mapping(_space_as_space) if self._steps else None
-        model = sentencepiece_model_pb2.ModelProto.FromString(tokenizer.model)
-        self._segmenter = unigram.UnigramSegmenter(model) if unigram.is_needed(model) else None
-        self._pieces = tensorflow_text.SentencepieceTokenizer(tokenizer.model, tf.string if self._segmenter else tf.int32)
-
-    def __call__(self, text: tf.Tensor) -> tf.RaggedTensor:
-        pieces = self._pieces.tokenize(self._prepared(text))
-        if self._segmenter is None:
-            return pieces
-        # The pieces' surfaces joined are the normalized text.
-        return self._segmenter(code_points.decode(tf.strings.reduce_join(pieces, axis=-1)))
-
-    def _prepared(self, text: tf.Tensor) -> tf.Tensor:
-        if self._space is None:
-            return tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="ignore")
-        spaced = code_points.encode(self._space(code_points.decode(text)))
-        characters = code_points.decode(tf.strings.regex_replace(tf.strings.strip(spaced), " +", " "))
-        for step in self._steps:
-            characters = step(characters)
-        return code_points.encode(characters)
-
-
 def lower_case_decomposed(character: str) -> str:
     """A character of an uncased text after `cleaned`, except for the sigma; accents follow their letter."""
     return unicodedata.normalize("NFD", character.lower())
@@ -184,11 +199,3 @@ def decomposed(character: str) -> str:
 def cleaned_with_punctuation_apart(character: str) -> str:
     """All steps for one character of a cased text."""
     return "".join(map(punctuation_apart, cleaned(character)))
-
-
-def _space_as_space(character: str) -> str:
-    return " " if character.isspace() else character
-
-
-def _decomposed_without_marks(character: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c))

@@ -40,7 +40,7 @@ class InGraphPlacingTokenizer(tf.Module):
 
     def __init__(self, tokenizer: WordPieceTokenizer):
         super().__init__()
-        self._normalize = _Normalizer(tokenizer.normalization)
+        self._normalize = PlacingNormalizer(tokenizer.normalization)
         self._pieces = WordPieces(tokenizer)
         self._unk_id = tokenizer.unk_id
         self._lengths = tf.constant([len(token) for token in tokenizer.vocabulary], tf.int32)
@@ -79,7 +79,7 @@ class InGraphPlacingTokenizer(tf.Module):
         return tf.where(ids.flat_values == self._unk_id, whole, spelled)
 
 
-class _Normalizer(tf.Module):
+class PlacingNormalizer(tf.Module):
     """The steps of `normalization.basic_tokens`, with places; an accent that is stripped belongs to its letter."""
 
     def __init__(self, normalization: Normalization):

@@ -38,6 +38,20 @@ def read_beside(vocabulary: str) -> TokenizerConfig:
     return TokenizerConfig(settings(path, value), tuple(_notices(path, value)))
 
 
+def add_prefix_space_beside(vocabulary: str) -> bool | None:
+    """What the tokenizer_config.json in the folder of a byte-level BPE says of `add_prefix_space`; None where it says nothing.
+
+    Raises:
+      UserError: it is not JSON, or the value is of the wrong kind.
+    """
+    path = os.path.join(os.path.dirname(vocabulary), NAME)
+    value = files.read_json(path) if files.exists(path) else {}
+    found = value.get("add_prefix_space") if isinstance(value, dict) else None
+    if not isinstance(found, bool | None):
+        raise UserError(f"{path}: 'add_prefix_space' must be true, false or null; got {found!r}")
+    return found
+
+
 def settings(path: str, value: Any) -> dict[str, Any]:
     """The fields of `Normalization` that the content of a tokenizer_config.json sets.
 
@@ -74,7 +88,7 @@ def to_json(normalization: Normalization) -> dict[str, Any]:
 def _notices(path: str, value: dict[str, Any]) -> list[str]:
     found = []
     name = value.get("tokenizer_class")
-    if isinstance(name, str) and name not in _CLASSES and "albert" not in name.lower():
+    if isinstance(name, str) and name not in _CLASSES and not name.lower().startswith(("albert", "xlnet")):
         found.append(
             f"{path}: the tokenizer is a {name}; the text is cut into words as by BertTokenizer, whose ids may be others"
         )

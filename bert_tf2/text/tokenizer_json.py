@@ -44,7 +44,7 @@ def read(path: str, text: str) -> TokenizerJson:
         raise UserError(f"--vocab_file: {path} is {kind}, not a vocabulary; give vocab.txt or tokenizer.json")
     _require_wordpiece(path, model)
     settings = _settings(path, value)
-    known, added = _ids(path, model["vocab"]), _added(path, value)
+    known, added = require_ids(path, model["vocab"], "model.vocab"), added_ids(path, value)
     beyond = {token: id for token, id in added.items() if known.get(token) != id}
     tokens = [""] * (max({**known, **beyond}.values(), default=-1) + 1)
     for token, id in (*known.items(), *beyond.items()):
@@ -92,16 +92,27 @@ def _settings(path: str, value: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _ids(path: str, vocab: Any) -> dict[str, int]:
+def require_ids(path: str, vocab: Any, where: str) -> dict[str, int]:
+    """A value of the file at `path` that must be an object of tokens with their ids; `where` it stands.
+
+    Raises:
+      UserError: it is not.
+    """
     valid = isinstance(vocab, dict) and all(type(id) is int and 0 <= id < _MOST_IDS for id in vocab.values())
     if not valid:
-        raise UserError(f"--vocab_file: {path}: model.vocab must be an object of tokens with their ids, from 0 up")
+        raise UserError(f"--vocab_file: {path}: {where} must be an object of tokens with their ids, from 0 up")
     return vocab
 
 
-def _added(path: str, value: dict[str, Any]) -> dict[str, int]:
+def added_ids(path: str, value: dict[str, Any]) -> dict[str, int]:
+    """The tokens that a tokenizer.json adds to its model's vocabulary, most of them special, with their ids.
+
+    Raises:
+      UserError: there is something else in their place.
+    """
     try:
-        return _ids(path, {token["content"]: token["id"] for token in value.get("added_tokens") or []})
+        tokens = {token["content"]: token["id"] for token in value.get("added_tokens") or []}
+        return require_ids(path, tokens, "added_tokens")
     except (TypeError, KeyError):
         raise UserError(f"--vocab_file: {path}: added_tokens must be a list of objects with content and id") from None
 

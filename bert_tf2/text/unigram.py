@@ -14,21 +14,21 @@ from sentencepiece import sentencepiece_model_pb2
 # `kUnkPenalty` of the library: how much worse an unknown character is than the worst piece.
 _UNKNOWN_PENALTY = np.float32(10.0)
 _ALPHABET = 0x110000
-_NORMAL, _USER_DEFINED = 1, 4
+_NORMAL, _USER_DEFINED, _BYTE = 1, 4, 6
 
 
 def is_needed(model: sentencepiece_model_pb2.ModelProto) -> bool:
     """Whether TensorFlow's own operation could give other ids than the installed library, and the segmenter can help."""
     release = tuple(int(part) for part in sentencepiece.__version__.split(".")[:3])
     spec = model.trainer_spec
-    return release >= (0, 2, 2) and spec.model_type == spec.UNIGRAM and not spec.byte_fallback
+    return release >= (0, 2, 2) and spec.model_type == spec.UNIGRAM
 
 
 class UnigramSegmenter(tf.Module):
     """The best segmentation of normalized texts into the pieces of a unigram language model (Kudo, 2018), by Viterbi search.
 
     Args:
-      model: the serialized SentencePiece model, of type unigram and without byte fallback.
+      model: the SentencePiece model, of type unigram.
     """
 
     def __init__(self, model: sentencepiece_model_pb2.ModelProto):
@@ -54,15 +54,30 @@ class UnigramSegmenter(tf.Module):
         # One more node, from which nothing can be spelled.
         self._nowhere = len(ids)
         self._node_ids = tf.constant([*ids, -1], tf.int32)
+        # In the order of the bytes.
+        bytes_ = sorted((piece.piece, id) for id, piece in enumerate(model.pieces) if piece.type == _BYTE)
+        self._byte_ids = tf.constant([id for _, id in bytes_], tf.int32) if model.trainer_spec.byte_fallback else None
+        self._lengths = tf.constant([len(piece.piece) for piece in model.pieces], tf.int32)
         self._node_scores = tf.constant([*scores, 0.0], tf.float32)
         self._edges = tf.constant(sorted(edges), tf.int64)
         self._targets = tf.constant([edges[edge] for edge in sorted(edges)], tf.int32)
 
     def __call__(self, texts: tf.RaggedTensor) -> tf.RaggedTensor:
         """Normalized texts as code points, int32 [B, (n)] -> ids, int32 [B, (m)]."""
-        ids, scores = self._pieces_from_everywhere(texts.to_tensor(default_value=-1))
+        return self.with_lengths(texts)[0]
+
+    def with_lengths(self, texts: tf.RaggedTensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
+        """As a call, and how many characters each piece stands for, int32 [sum of m]: of the bytes of one the first for one."""
+        characters = texts.to_tensor(default_value=-1)
+        # There may be no character at all, and a graph stacks no empty list.
+        characters = tf.pad(characters, [[0, 0], [0, tf.cast(tf.shape(characters)[1] == 0, tf.int32)]], constant_values=-1)
+        ids, scores = self._pieces_from_everywhere(characters)
         lengths, ids = self._best_last_pieces(ids, scores)
-        return self._without_repeated_unknowns(_traced_back(lengths, ids, tf.cast(texts.row_lengths(), tf.int32)))
+        ids = _traced_back(lengths, ids, tf.cast(texts.row_lengths(), tf.int32))
+        lengths = tf.where(ids.flat_values == self._unknown_id, 1, tf.gather(self._lengths, ids.flat_values))
+        if self._byte_ids is None:
+            return self._without_repeated_unknowns(ids, lengths)
+        return self._with_bytes(ids, lengths, tf.gather(texts.flat_values, tf.cumsum(lengths) - 1))
 
     def _pieces_from_everywhere(self, characters: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """For every start the pieces of length 1, 2, …: [B, N] -> ids (-1: none) and scores, float32 [N, B, longest]."""
@@ -112,12 +127,25 @@ class UnigramSegmenter(tf.Module):
         )
         return tf.reshape(all_lengths.stack(), [count, batch]), tf.reshape(all_ids.stack(), [count, batch])
 
-    def _without_repeated_unknowns(self, ids: tf.RaggedTensor) -> tf.RaggedTensor:
+    def _without_repeated_unknowns(self, ids: tf.RaggedTensor, lengths: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
         """Neighbouring unknown characters are one unknown piece."""
         flat, rows = ids.flat_values, ids.value_rowids()
         unknown = flat == self._unknown_id
         repeated = unknown[1:] & unknown[:-1] & (rows[1:] == rows[:-1])
-        return tf.ragged.boolean_mask(ids, ids.with_flat_values(tf.concat([tf.ones_like(unknown[:1]), ~repeated], axis=0)))
+        kept = tf.concat([tf.ones_like(unknown[:1]), ~repeated], axis=0)
+        pieces = tf.ragged.boolean_mask(ids, ids.with_flat_values(kept))
+        return pieces, tf.math.segment_sum(lengths, tf.cumsum(tf.cast(kept, tf.int32)) - 1)
+
+    def _with_bytes(self, ids: tf.RaggedTensor, lengths: tf.Tensor, last: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
+        """Unknown characters are the pieces of their bytes; `last`, int32 [sum of m], is the last character of each piece."""
+        unknown = ids.flat_values == self._unknown_id
+        written = tf.strings.unicode_encode(tf.where(unknown, last, 0)[:, tf.newaxis], "UTF-8")
+        bytes_ = tf.strings.bytes_split(written)
+        spelled = tf.gather(self._byte_ids, tf.cast(tf.io.decode_raw(bytes_.flat_values, tf.uint8)[:, 0], tf.int32))
+        is_first = tf.ragged.range(bytes_.row_lengths()).flat_values == 0
+        of_piece = bytes_.value_rowids()
+        pieces = tf.where(tf.gather(unknown, of_piece), spelled, tf.gather(ids.flat_values, of_piece))
+        return ids.with_values(bytes_.with_values(pieces)).merge_dims(1, 2), tf.where(is_first, tf.gather(lengths, of_piece), 0)
 
 
 def _traced_back(lengths: tf.Tensor, ids: tf.Tensor, ends: tf.Tensor) -> tf.RaggedTensor:
@@ -130,7 +158,7 @@ def _traced_back(lengths: tf.Tensor, ids: tf.Tensor, ends: tf.Tensor) -> tf.Ragg
         return count + 1, tf.maximum(ends - tf.gather_nd(lengths, place), 0), found
 
     found = tf.TensorArray(tf.int32, size=0, dynamic_size=True, element_shape=[None])
-    count, _, found = tf.while_loop(lambda _, ends, __: tf.reduce_any(ends > 0), step, [0, ends, found])
+    count, _, found = tf.while_loop(lambda count, ends, _: (count == 0) | tf.reduce_any(ends > 0), step, [0, ends, found])
     backwards = tf.reshape(found.stack(), [count, tf.size(ends)])
     forwards = tf.reverse(tf.transpose(backwards), axis=[1])
     return tf.ragged.boolean_mask(forwards, forwards >= 0)

@@ -3,16 +3,20 @@
 import dataclasses
 import functools
 import os
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bert_tf2 import file_kinds, files
+from bert_tf2 import file_kinds, files, saved_models
 from bert_tf2.errors import UserError
 from bert_tf2.files import is_remote, require_file
 from bert_tf2.text import tokenizer_json
 
 UNKNOWN, CLASSIFICATION, SEPARATOR, PADDING, MASK = "[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"
-FILE_NAMES = ("vocab.txt", "tokenizer.json")
+FILE_NAMES: tuple[str, ...] = ("vocab.txt", "tokenizer.json", "vocab.json")
 """What a vocabulary is called in a model's folder; the first that is there is taken."""
+SENTENCEPIECE_MODEL = "spiece.model"
+"""What a SentencePiece model is called there."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,15 +60,49 @@ def find_vocabulary(path: str, flag: str = "vocab_file") -> str:
     if is_remote(path) or not os.path.isdir(path):
         return require_file(path, flag)
     found = vocabulary_in(path)
+    if found is None and (other := sentencepiece_model_in(path)) is not None:
+        raise UserError(
+            f"--{flag}: the vocabulary in the folder {path} is a SentencePiece model; give --sp_model_file={other}, and to "
+            "create_finetuning_data.py or create_pretraining_data.py also --tokenization=SentencePiece"
+        )
     if found is None:
-        raise UserError(f"--{flag}: no {' or '.join(FILE_NAMES)} in the folder {path}; give the file itself")
+        names = f"{', '.join(FILE_NAMES[:-1])} or {FILE_NAMES[-1]}"
+        raise UserError(f"--{flag}: no {names} in the folder {path}; give the file itself")
     return found
 
 
 def vocabulary_in(folder: str) -> str | None:
-    """The path of the vocabulary in a folder, which may be remote; None where there is none."""
+    """The path of the vocabulary in a folder, which may be remote, or among a SavedModel's assets; None where there is none."""
     paths = (os.path.join(folder, name) for name in FILE_NAMES)
-    return next(filter(files.exists, paths), None)
+    return next(filter(files.exists, paths), None) or saved_models.wordpiece_vocabulary_in(folder)
+
+
+def sentencepiece_model_in(folder: str) -> str | None:
+    """The path of the SentencePiece model in a folder, or among the assets of a SavedModel; None where there is none."""
+    path = os.path.join(folder, SENTENCEPIECE_MODEL)
+    return path if files.exists(path) else saved_models.sentencepiece_model_in(folder)
+
+
+def find_sentencepiece_model(path: str) -> str:
+    """The expanded path of a SentencePiece model: of the file itself, or of the one in a folder.
+
+    Raises:
+      UserError: there is none.
+    """
+    path = files.expand(path)
+    is_folder = not is_remote(path) and os.path.isdir(path)
+    return require_file((is_folder and sentencepiece_model_in(path)) or path, "sp_model_file")
+
+
+def is_cased(tokens: Iterable[str]) -> bool | None:
+    """Whether a vocabulary looks like one for text with capitals; None where no entry has letters.
+
+    It does when more than one in a hundred of its entries with letters has an upper-case letter, special tokens such as `[CLS]`
+    and `<S>` left aside.
+    """
+    special = re.compile(r"\[.+\]|<.+>").fullmatch
+    entries = [token for token in tokens if not special(token) and token.lower() != token.upper()]
+    return sum(entry != entry.lower() for entry in entries) > len(entries) / 100 if entries else None
 
 
 def load_vocabulary(path: str) -> Vocabulary:
@@ -92,9 +130,17 @@ def load_vocabulary(path: str) -> Vocabulary:
         while lines and not lines[-1].strip("\r"):
             lines.pop()
         tokens = tuple(line.strip() for line in lines)
-        vocabulary = Vocabulary(path, tokens, notices=_repetitions(path, tokens))
+        vocabulary = Vocabulary(path, tokens, _settings_of_module(path, tokens), _repetitions(path, tokens))
     _require_special_tokens(vocabulary)
     return vocabulary
+
+
+def _settings_of_module(path: str, tokens: tuple[str, ...]) -> dict[str, Any]:
+    """What the SavedModel says of a vocabulary among its assets, or the vocabulary's look; nothing of one that lies elsewhere."""
+    if saved_models.of_asset(path) is None:
+        return {}
+    said = saved_models.casing_of(path)
+    return {"do_lower_case": not is_cased(tokens) if said is None else said}
 
 
 def _repetitions(path: str, tokens: tuple[str, ...]) -> tuple[str, ...]:
@@ -134,3 +180,27 @@ def read_bytes(path: str, flag: str) -> bytes:
             return file.read()
     except OSError as error:
         raise UserError(f"--{flag}: cannot read {path}: {error.strerror or error}") from None
+
+
+def whole_tokens(given: str | None, flag: str = "keep_tokens") -> tuple[str, ...]:
+    """The tokens of a comma list.
+
+    Raises:
+      UserError: one holds white space, or stands there twice.
+    """
+    tokens = [token for token in (token.strip() for token in (given or "").split(",")) if token]
+    check_tokens(tokens, flag)
+    return tuple(tokens)
+
+
+def check_tokens(tokens: Sequence[str], flag: str) -> None:
+    """Checks that tokens can stand in a vocabulary.
+
+    Raises:
+      UserError: one holds white space, or stands there twice.
+    """
+    for index, token in enumerate(tokens):
+        if len(token.split()) != 1:
+            raise UserError(f"--{flag}: a token holds no white space; got '{token}'")
+        if token in tokens[:index]:
+            raise UserError(f"--{flag} names '{token}' twice")

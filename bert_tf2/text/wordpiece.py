@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from bert_tf2.text.normalization import CJK_BLOCKS, Normalization, basic_tokens
-from bert_tf2.text.vocabulary import CLASSIFICATION, PADDING, SEPARATOR, UNKNOWN, Vocabulary, load_vocabulary, read_bytes
+from bert_tf2.text.template import bert_template
+from bert_tf2.text.vocabulary import CLASSIFICATION, MASK, PADDING, SEPARATOR, UNKNOWN, Vocabulary, load_vocabulary, read_bytes
 
 # Longer words become [UNK], as in the model garden (google-research/bert: 200).
 MAX_CHARACTERS_PER_WORD = 400
@@ -45,6 +46,7 @@ class WordPieceTokenizer:
     """
 
     kind = "wordpiece"
+    mask_token = MASK
 
     def __init__(self, vocabulary: Vocabulary | str, normalization: Normalization | bool = True):
         self.source = load_vocabulary(vocabulary) if isinstance(vocabulary, str) else vocabulary
@@ -58,6 +60,7 @@ class WordPieceTokenizer:
         self.cls_id = self.vocabulary[CLASSIFICATION]
         self.sep_id = self.vocabulary[SEPARATOR]
         self.pad_id = self.vocabulary.get(PADDING, 0)
+        self.template = bert_template(self.cls_id, self.sep_id)
         self._longest = _longest_by_beginning(self._tokens)
         self._between_signs = _BETWEEN_SIGNS if self.normalization.tokenize_chinese_chars else _BETWEEN_MARKS
         self._ids = Memory(self.encode_stretch)
@@ -79,6 +82,10 @@ class WordPieceTokenizer:
         for stretch in text.split(" "):
             ids += known[stretch]
         return ids
+
+    def encode_word(self, word: str) -> list[int]:
+        """The ids of a word of a text that is given in words."""
+        return self.encode(word)
 
     def tokenize(self, text: str) -> list[str]:
         """The tokens of a text, without [CLS] and [SEP]."""

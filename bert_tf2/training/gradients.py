@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras
 
+from bert_tf2.data.batches.packing import PACKING
 from bert_tf2.models.dropout import dropout_seed, fold
+from bert_tf2.models.packing import Packing, packed
 from bert_tf2.tasks.base import Batch, Task
 from bert_tf2.training.optimization import Optimizer, dense
 
@@ -30,10 +32,13 @@ class Gradients:
       model: a model of the task.
       scaler: the optimizer that scales the loss; None where it is not scaled.
       accumulation_steps: the rows go through the model in this many parts of equal size; the gradient is that of all.
+
+    Attributes:
+      accumulation_steps: as given; another number holds for what is traced from then on.
     """
 
     def __init__(self, task: Task, model: tf_keras.Model, scaler: Optimizer | None, accumulation_steps: int):
-        self._task, self._model, self._scaler, self._accumulation_steps = task, model, scaler, accumulation_steps
+        self._task, self._model, self._scaler, self.accumulation_steps = task, model, scaler, accumulation_steps
         self._measure_names = measure_names(task)
 
     def no_sums(self) -> tf.Tensor:
@@ -49,9 +54,9 @@ class Gradients:
           seed: int32 [2], of everything random.
           weights: what the gradients are of.
         """
-        if self._accumulation_steps == 1:
+        if self.accumulation_steps == 1:
             return self._of_part(batch, denominators, seed, weights)
-        parts = {name: _in_parts(value, self._accumulation_steps) for name, value in batch.items()}
+        parts = {name: _in_parts(value, self.accumulation_steps) for name, value in batch.items()}
         touched = [False] * len(weights)
 
         def add_part(number: tf.Tensor, total: tf.Tensor, sums: list) -> tuple:
@@ -63,16 +68,17 @@ class Gradients:
 
         start = tf.constant(0), self.no_sums(), [tf.zeros(weight.shape, weight.dtype) for weight in weights]
         _, total, sums = tf.while_loop(
-            lambda number, *_: number < self._accumulation_steps,
+            lambda number, *_: number < self.accumulation_steps,
             add_part,
             start,
             parallel_iterations=1,
-            maximum_iterations=self._accumulation_steps,
+            maximum_iterations=self.accumulation_steps,
         )
         return total, [value if is_touched else None for value, is_touched in zip(sums, touched)]
 
     def _of_part(self, batch: Batch, denominators: Batch, seed: tf.Tensor, weights: Weights) -> tuple[tf.Tensor, list]:
-        with dropout_seed(seed), tf.GradientTape() as tape:
+        packing = Packing(*(batch[name] for name in PACKING)) if PACKING[0] in batch else None
+        with dropout_seed(seed), packed(packing), tf.GradientTape() as tape:
             tape.watch([weight for weight in weights if not isinstance(weight, tf.Variable)])
             outputs = self._model(model_inputs(self._model, batch), training=True)
             loss = self._task.loss(outputs, batch, denominators)

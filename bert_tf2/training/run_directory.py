@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 RUN_CONFIG = "run_config.json"
 LOCK = ".trainer.lock"
+_FOUND = "found"
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
@@ -58,7 +59,7 @@ class RunDirectory:
         run = json.loads(json.dumps(run))
         if not files.exists(path):
             self._refuse_unknown_checkpoints()
-            files.write_json(path, {"run": run, "about": dict(about or {})})
+            self._write(run, about, {})
             return
         known = self._known()
         former = known["run"]
@@ -69,7 +70,7 @@ class RunDirectory:
             more = f"; and {len(differing) - 6} more" if len(differing) > 6 else ""
             raise UserError(f"{self.path} belongs to another run ({listed}{more}); use another --model_dir, or the same flags")
         self._warn_of_changes(known["about"], dict(about or {}))
-        files.write_json(path, {"run": run, "about": dict(about or {})})
+        self._write(run, about, {} if differing else known[_FOUND])
 
     def is_left_empty(self) -> bool:
         """Whether a run began here that left no checkpoint, and so nothing that another could be mistaken for."""
@@ -126,11 +127,29 @@ class RunDirectory:
         """What the training here was given for an option; None where there was none, or the option was not."""
         return self._known()["run"].get(option) if files.exists(os.path.join(self.path, RUN_CONFIG)) else None
 
+    def found(self, name: str) -> Any:
+        """What the training here `note`d under a name; None where it noted nothing."""
+        return self._known()[_FOUND].get(name)
+
+    def note(self, name: str, value: Any) -> None:
+        """Keeps what the training found out on its way and needs when it is resumed; another run in the directory forgets it.
+
+        Args:
+          name: what it is called.
+          value: a JSON value, which replaces a former one.
+        """
+        known = self._known()
+        self._write(known["run"], known["about"], known[_FOUND] | {name: value})
+
+    def _write(self, run: Mapping[str, Any], about: Mapping[str, Any] | None, found: Mapping[str, Any]) -> None:
+        parts = {"run": run, "about": dict(about or {}), **({_FOUND: dict(found)} if found else {})}
+        files.write_json(os.path.join(self.path, RUN_CONFIG), parts)
+
     def _known(self) -> dict[str, dict[str, Any]]:
-        """What `identify` wrote; empty where it never did."""
+        """What `identify` and `note` wrote; empty where they never did."""
         path = os.path.join(self.path, RUN_CONFIG)
         known = files.read_json(path) if files.exists(path) else {}
-        parts = {name: known.get(name, {}) for name in ("run", "about")} if isinstance(known, dict) else {}
+        parts = {name: known.get(name, {}) for name in ("run", "about", _FOUND)} if isinstance(known, dict) else {}
         if not parts or not all(isinstance(part, dict) for part in parts.values()):
             raise UserError(f"{path}: must hold the objects 'run' and 'about', which a training writes; use another --model_dir")
         return parts

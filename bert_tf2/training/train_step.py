@@ -4,17 +4,19 @@ Everything random is drawn from (seed, step, replica, micro-batch), so a step th
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 import tf_keras
 
 from bert_tf2.data.batches.pipeline import next_batch
 from bert_tf2.models.dropout import fold
+from bert_tf2.models.own_weights import Substitutes, substituted
 from bert_tf2.tasks.base import Batch, Task
 from bert_tf2.training.compiled.replica import CompiledReplica, compiled
 from bert_tf2.training.gradients import Gradients
 from bert_tf2.training.optimization import Optimizer, clip_by_global_norm, is_dynamically_scaled
+from bert_tf2.training.reporting.work import WORK, counts, timed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +29,8 @@ class LoopResult:
       gradient_norm: of the last step before clipping, float32.
       first_bad_step: number of the first step whose loss or gradient was not finite, or -1; int64.
       measures: sums of the task's `measures`, in the order of their names, float32 [K].
+      work: sums of `work.WORK`, float32 [3].
+      waited: seconds until the batches were there, float64; nan where that cannot be told.
     """
 
     steps: int
@@ -34,6 +38,8 @@ class LoopResult:
     gradient_norm: tf.Tensor
     first_bad_step: tf.Tensor
     measures: tf.Tensor
+    work: tf.Tensor
+    waited: tf.Tensor
 
 
 class TrainStep:
@@ -80,8 +86,9 @@ class TrainStep:
             self._replica = CompiledReplica(self._gradients, model, optimizer, strategy, clip_norm, options)
         else:
             self._replica = _Replica(self._gradients, model, optimizer, clip_norm, options, enable_xla)
-        # Without AutoGraph: nothing here needs it, and tracing is faster.
-        self._loop = tf.function(self._one if single_steps else self._many, autograph=False)
+        self._counted = compiled(self._count) if enable_xla else self._count
+        self._function = self._one if single_steps else self._many
+        self._loop = self._traced_anew()
 
     def run(self, iterator: Iterator[Batch], first_step: int, steps: int) -> LoopResult:
         """Trains `steps` steps; the first has the number `first_step`, counted from 0."""
@@ -93,39 +100,66 @@ class TrainStep:
         """Brings the model's variables up to date, and if `moments` the optimizer's."""
         self._replica.give(moments)
 
+    def make_room(self) -> None:
+        """To be called before something else writes the model's and the optimizer's variables."""
+        self._replica.make_room()
+
+    def take(self) -> None:
+        """Goes on from what the model's variables and the optimizer's hold, since something else has written them."""
+        self._replica.take()
+
+    def divide(self, accumulation_steps: int) -> None:
+        """From now on a replica's rows go through the model in so many parts."""
+        if accumulation_steps != self._gradients.accumulation_steps:
+            self._gradients.accumulation_steps = accumulation_steps
+            self._replica.trace_anew()
+            self._loop = self._traced_anew()
+
+    def _traced_anew(self) -> Callable[..., tuple]:
+        # Without AutoGraph: nothing here needs it, and tracing is faster.
+        return tf.function(self._function, autograph=False)
+
     def _one(self, iterator: Iterator[Batch], step: tf.Tensor, end: tf.Tensor) -> tuple:
         del end
-        sums, norm = self._step(next_batch(self._strategy, iterator), step)
-        bad = tf.where(self._is_good(sums[0], norm), tf.constant(-1, tf.int64), step)
-        return sums[0], norm, bad, sums[1:]
+        batch, waited = timed(lambda: next_batch(self._strategy, iterator))
+        sums, norm, work = self._step(batch, step)
+        loss = sums[0]
+        bad = tf.where(self._is_good(loss, norm), tf.constant(-1, tf.int64), step)
+        return loss, norm, bad, sums[1:], work, waited
 
     def _many(self, iterator: Iterator[Batch], first: tf.Tensor, end: tf.Tensor) -> tuple:
-        def add_step(step: tf.Tensor, total: tf.Tensor, norm: tf.Tensor, bad: tf.Tensor) -> tuple:
+        def add_step(step: tf.Tensor, totals: tuple, norm: tf.Tensor, bad: tf.Tensor) -> tuple:
             del norm
-            sums, norm = self._step(next_batch(self._strategy, iterator), step)
+            batch, waited = timed(lambda: next_batch(self._strategy, iterator))
+            sums, norm, work = self._step(batch, step)
             bad = tf.where(tf.logical_or(bad >= 0, self._is_good(sums[0], norm)), bad, step)
-            return step + 1, total + sums, norm, bad
+            return step + 1, tuple(total + new for total, new in zip(totals, (sums, work, waited))), norm, bad
 
-        start = first, self._gradients.no_sums(), tf.constant(0.0), tf.constant(-1, tf.int64)
-        _, sums, norm, bad = tf.while_loop(lambda step, *_: step < end, add_step, start, parallel_iterations=1)
-        return sums[0], norm, bad, sums[1:]
+        nothing = self._gradients.no_sums(), tf.zeros([len(WORK)]), tf.zeros([], tf.float64)
+        start = first, nothing, tf.constant(0.0), tf.constant(-1, tf.int64)
+        _, totals, norm, bad = tf.while_loop(lambda step, *_: step < end, add_step, start, parallel_iterations=1)
+        sums, work, waited = totals
+        return sums[0], norm, bad, sums[1:], work, waited
 
     def _is_good(self, loss: tf.Tensor, norm: tf.Tensor) -> tf.Tensor:
         # Under a dynamic loss scale an infinite gradient is how the scale is found; its step is skipped.
         return tf.math.is_finite(loss) if self._skips_steps else tf.logical_and(tf.math.is_finite(loss), tf.math.is_finite(norm))
 
-    def _step(self, batch: Batch, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The loss with the measures [1 + K], and the gradient norm of a step; the same on all replicas."""
+    def _step(self, batch: Batch, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The loss with the measures [1 + K], the gradient norm and the work [3] of a step; the same on all replicas."""
         per_replica = self._strategy.run(self._replica_step, args=(batch, step))
         return tuple(self._strategy.experimental_local_results(value)[0] for value in per_replica)
 
-    def _replica_step(self, batch: Batch, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _count(self, batch: Batch) -> tuple[Batch, tf.Tensor]:
+        return self._task.loss_denominators(batch), counts(batch)
+
+    def _replica_step(self, batch: Batch, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         replica = tf.distribute.get_replica_context()
-        denominators = self._task.loss_denominators(batch)
+        denominators, work = self._counted(batch)
         if replica.num_replicas_in_sync > 1:
-            denominators = replica.all_reduce(tf.distribute.ReduceOp.SUM, denominators)
+            denominators, work = replica.all_reduce(tf.distribute.ReduceOp.SUM, (denominators, work))
         seed = fold(fold(tf.constant(self._seed), step), replica.replica_id_in_sync_group)
-        return self._replica.step(batch, denominators, seed)
+        return *self._replica.step(batch, denominators, seed), work
 
 
 class _Replica:
@@ -151,14 +185,27 @@ class _Replica:
     ):
         self._model, self._optimizer, self._clip_norm, self._options = model, optimizer, clip_norm, options
         self._is_scaled = isinstance(optimizer, tf_keras.mixed_precision.LossScaleOptimizer)
+        self._compiles = compiles
 
         def of(batch: Batch, denominators: Batch, seed: tf.Tensor) -> tuple[tf.Tensor, list]:
-            return gradients.of(batch, denominators, seed, model.trainable_variables)
+            with substituted(Substitutes(for_compiler=compiles)):
+                return gradients.of(batch, denominators, seed, model.trainable_variables)
 
-        self._gradients = compiled(of) if compiles else of
+        self._of = of
+        self.trace_anew()
+
+    def trace_anew(self) -> None:
+        """To be called when other gradients are to be computed than before."""
+        self._gradients = compiled(self._of) if self._compiles else self._of
 
     def begin(self) -> None:
         """Nothing: the variables are always up to date."""
+
+    def make_room(self) -> None:
+        """Nothing: all variables have their memory."""
+
+    def take(self) -> None:
+        """Nothing: the variables are what is trained."""
 
     def give(self, moments: bool) -> None:
         """Nothing: the variables are always up to date."""

@@ -7,9 +7,8 @@ from collections.abc import Callable
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.data.batches.pipeline import Padding, Records, bad_record, check_divisible, distributed_batches
+from bert_tf2.data.batches.pipeline import Padding, Records, bad_record, check_divisible
 from bert_tf2.data.batches.plans import Plan
-from bert_tf2.data.records.feature_spec import TOKENS
 from bert_tf2.errors import Interrupted, JobError
 from bert_tf2.files import write_json
 from bert_tf2.tasks.base import Task
@@ -18,13 +17,17 @@ from bert_tf2.training.agreement import Agreement
 from bert_tf2.training.checkpointing import CheckpointDirectory
 from bert_tf2.training.compiled.errors import why_not_compiled
 from bert_tf2.training.distribution import is_chief
-from bert_tf2.training.history import History
 from bert_tf2.training.interruption import StoppedNow, StopRequest
-from bert_tf2.training.measurements import Measurements
+from bert_tf2.training.memory.micro_batches import MicroBatches
+from bert_tf2.training.memory.recovery import Recovery, between_steps
 from bert_tf2.training.optimization import Optimizer
-from bert_tf2.training.progress import Summaries, TrainingProgress
+from bert_tf2.training.reporting.history import History
+from bert_tf2.training.reporting.measurements import Measurements
+from bert_tf2.training.reporting.progress import Summaries, TrainingProgress
+from bert_tf2.training.reporting.work import arithmetic
 from bert_tf2.training.run_directory import RunDirectory
-from bert_tf2.training.train_step import TrainStep
+from bert_tf2.training.steps import Steps
+from bert_tf2.training.train_step import LoopResult, TrainStep
 from bert_tf2.training.trainer_config import TrainerConfig, TrainingResult
 
 logger = logging.getLogger(__name__)
@@ -110,18 +113,15 @@ class _Run:
         self._summaries = Summaries(directory, self._chief, ("train", "eval") if self._config.train_summaries else ("eval",))
         self._step = 0
         self._saved_step: int | None = None
-        self._train_step: TrainStep | None = None
+        self._steps: Steps | None = None
 
     def complete(self) -> TrainingResult:
         """Restores, trains to the end and returns the result."""
         self._restore()
         started_at = self._step
         self._progress = TrainingProgress(self._step, self._config.train_steps, self._plan.batch_size, self._chief)
-        self._measurements = Measurements(
-            self._task, self._optimizer, self._plan, self._records, self._history, self._summaries, self._progress,
-            self._config.train_steps,
-        )  # fmt: skip
-        with StopRequest() as self._stop, self._progress:
+        self._measurements = self._nothing_measured()
+        with StopRequest() as self._stop, self._progress, self._recovery:
             try:
                 if self._step > 0:
                     self._at_boundary()  # an evaluation that was due when the run was stopped
@@ -131,11 +131,7 @@ class _Run:
             except StoppedNow:
                 self._save_and_stop()
             except tf.errors.ResourceExhaustedError as error:
-                raise JobError(
-                    f"out of memory in a step with {self._plan.batch_size} examples "
-                    f"({_first_line(error)}): use a smaller --train_batch_size or --max_seq_length, "
-                    "--gradient_accumulation_steps=2 or more for the same result in parts, or --dtype=bf16"
-                ) from error
+                raise between_steps(error) from error
             except (tf.errors.InvalidArgumentError, tf.errors.UnknownError) as error:
                 if (reason := why_not_compiled(error)) is not None:
                     raise JobError(reason) from error
@@ -160,15 +156,90 @@ class _Run:
         if step is not None:
             self._step, self._saved_step = int(self._global_step.numpy()), step
             logger.info("continuing from step %d (%s)", self._step, self._checkpoints.prefix(step))
-        if not self._agreement.same(self._step):
+        same_step = self._agreement.same(self._step)
+        # Read here, the chief has written what identifies the run before any worker looks at it.
+        rows, config = self._plan.batch_size // self._strategy.num_replicas_in_sync, self._config
+        self._micro_batches = MicroBatches(
+            RunDirectory(self._directory), rows, config.gradient_accumulation_steps, config.halves_micro_batches
+        )
+        self._recovery = Recovery(self._checkpoint, self._checkpoints, self._micro_batches, self._strategy)
+        if not self._agreement.same(self._micro_batches.at_once(self._step)) or not same_step:
             raise JobError(
                 f"the workers continue from different steps: {self._directory} must be a directory that all of them share"
             )
         self._history.continue_from(self._step)
 
+    def _nothing_measured(self) -> Measurements:
+        return Measurements(
+            self._task, self._optimizer, self._plan, self._records, self._history, self._summaries, self._progress,
+            self._config.train_steps, arithmetic(self._model),
+        )  # fmt: skip
+
     def _loop(self) -> None:
         config = self._config
-        self._train_step = train_step = TrainStep(
+        self._steps = Steps(
+            self._made_train_step(),
+            self._strategy,
+            self._records,
+            self._plan,
+            self._padding,
+            self._micro_batches,
+            self._progress,
+        )
+        while not self._is_finished():
+            steps = self._next_stop() - self._step
+            done = self._run(self._steps, steps)
+            if done is None:
+                continue
+            result, compiled = done
+            self._step += steps
+            self._measurements.add(self._step, result)
+            self._progress.advance(steps)
+            report = self._step % config.log_steps < steps or self._step == config.train_steps
+            if compiled or report or self._is_boundary():
+                self._check_finite()
+            if compiled:
+                self._measurements.restart_clock(self._step)
+            if report:
+                self._measurements.report(self._step)
+            elif self._progress.is_due():
+                self._measurements.tell(self._step)
+            if self._agreement.any(self._stop.signal is not None):
+                self._save_and_stop()
+            if self._is_boundary():
+                self._at_boundary()
+                self._measurements.restart_clock(self._step)
+        self._save()
+
+    def _run(self, steps: Steps, number: int) -> tuple[LoopResult, bool] | None:
+        """Runs the next steps; None where they did not fit into memory and are to be run again, some before them perhaps too."""
+        recovery, step = self._recovery, self._step
+        if recovery.needs_copy(step, self._saved_step) and steps.need_more_memory(step, number):
+            self._bring_up_to_date(moments=True)
+            recovery.keep(step)
+        try:
+            return steps.run(step, number)
+        except tf.errors.OpError as error:
+            told = recovery.told(error, step)
+            if told is None:
+                raise
+        # What the error held of the failed step is let go by now.
+        recovery.halve(told, step)
+        steps.make_room()
+        recovery.go_back(self._saved_step)
+        self._step = int(self._global_step.numpy())
+        if self._step != step:
+            logger.info("going back from step %d to step %d, the last that is kept", step, self._step)
+            self._history.continue_from(self._step)
+            self._measurements = self._nothing_measured()
+            self._progress.advance(self._step - step)
+        steps.begin(self._step, taken=True)
+        self._measurements.restart_clock(self._step)
+        return None
+
+    def _made_train_step(self) -> TrainStep:
+        config = self._config
+        return TrainStep(
             self._task,
             self._model,
             self._optimizer,
@@ -180,56 +251,12 @@ class _Run:
             bytes_per_pack=config.allreduce_bytes_per_pack,
             single_steps=config.steps_per_loop == 1,
         )
-        batches = distributed_batches(
-            self._strategy, self._records, self._plan, self._step, self._padding, config.gradient_accumulation_steps
-        )
-        iterator = iter(batches)
-        compiled: set[int] = set()
-        while not self._is_finished():
-            steps = self._next_stop() - self._step
-            anew = self._lengths(steps) - compiled
-            with self._progress.doing(self._told(anew, compiled)) if anew else contextlib.nullcontext():
-                result = train_step.run(iterator, self._step, steps)
-                if anew:
-                    # Looking at the loss waits for the device; so the compilation stays out of the rate.
-                    float(result.loss_sum)
-            compiled |= anew
-            self._step += steps
-            self._measurements.add(self._step, result)
-            self._progress.advance(steps)
-            report = self._step % config.log_steps < steps or self._step == config.train_steps
-            if anew or report or self._is_boundary():
-                self._check_finite()
-            if anew:
-                self._progress.restart_clock(self._step)
-            if report:
-                self._measurements.report(self._step)
-            elif self._progress.is_due():
-                self._measurements.tell(self._step)
-            if self._agreement.any(self._stop.signal is not None):
-                self._save_and_stop()
-            if self._is_boundary():
-                self._at_boundary()
-                self._progress.restart_clock(self._step)
-        self._save()
-
-    def _lengths(self, steps: int) -> set[int]:
-        """For which numbers of tokens the next steps are compiled; one, whatever it is, where a step takes any number."""
-        if not self._padding.lengths:
-            return {0}
-        rows = (self._plan.rows(step) for step in range(self._step, self._step + steps))
-        return {self._padding.size(TOKENS, self._records.sizes_of(some)[TOKENS]) for some in rows}
-
-    def _told(self, anew: set[int], compiled: set[int]) -> str:
-        if not self._padding.lengths:
-            return "compiling the training step"
-        numbers = ", ".join(map(str, sorted(anew)))
-        so_far = f"{len(compiled) + len(anew)} of {len(self._padding.lengths)} lengths"
-        return f"compiling the training step for {numbers} tokens ({so_far})"
 
     def _next_stop(self) -> int:
         """The step at which the next call of the graph ends."""
-        stop = min(self._step + self._config.steps_per_loop, self._config.train_steps)
+        # Steps of one call go through the model in as many parts.
+        change = self._micro_batches.next_change(self._step)
+        stop = int(min(self._step + self._config.steps_per_loop, self._config.train_steps, change))
         for every in (self._config.save_checkpoints_steps, self._config.eval_every_steps):
             if every > 0:
                 stop = min(stop, self._step - self._step % every + every)
@@ -283,9 +310,9 @@ class _Run:
             return
         self._check_finite()
         self._bring_up_to_date(moments=True)
-        self._global_step.assign(self._step)
         self._checkpoints.save(self._checkpoint, self._step, self._best()[0])
         self._saved_step = self._step
+        self._recovery.forget()
 
     def _save_and_stop(self) -> None:
         self._save()
@@ -297,12 +324,9 @@ class _Run:
         )
 
     def _bring_up_to_date(self, moments: bool) -> None:
-        if self._train_step is not None:
-            self._train_step.give(moments)
+        if self._steps is not None:
+            self._steps.give(moments)
+        self._global_step.assign(self._step)
 
     def _check_finite(self) -> None:
         self._measurements.check_finite(self._checkpoints.newest)
-
-
-def _first_line(error: tf.errors.OpError) -> str:
-    return error.message.strip().splitlines()[0][:160]

@@ -21,6 +21,7 @@ class TrainerConfig:
       best_metric: the metric of `evaluate` that names the best checkpoint; None for no best checkpoint.
       early_stopping_patience: training ends after so many evaluations in a row without a new best; 0 never.
       gradient_accumulation_steps: parts in which a batch goes through the model.
+      halves_micro_batches: where a step does not fit into memory, batches go through the model in more parts from there on.
       clip_norm: joint L2 norm that gradients are clipped to; 0 for none.
       enable_xla: compile the step.
       allreduce_bytes_per_pack: gradients are summed over replicas in packs of this size; 0 for one pack.
@@ -39,6 +40,7 @@ class TrainerConfig:
     best_metric: str | None = None
     early_stopping_patience: int = 0
     gradient_accumulation_steps: int = 1
+    halves_micro_batches: bool = False
     clip_norm: float = 1.0
     enable_xla: bool = False
     allreduce_bytes_per_pack: int = 0

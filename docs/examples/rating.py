@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2.data.records.feature_spec import TOKEN_FEATURES, FeatureSpec
-from bert_tf2.models.checkpoints.names import Head, Weight, register_head
+from bert_tf2.models.families.names import Head, Weight, register_head
 from bert_tf2.options import Options, at_least, option
 from bert_tf2.tasks.base import Task
 from bert_tf2.tasks.exports import INPUT_NAMES, token_ids_export

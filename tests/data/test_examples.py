@@ -3,10 +3,12 @@
 import random
 
 import pytest
+import templates
 
 from bert_tf2.data.encoding import input_encoder, unknown_counter
 from bert_tf2.data.examples import InputExample, kept_lengths, pack_ids, pack_pair
 from bert_tf2.data.records.wire_format import varints
+from bert_tf2.text.template import bert_template
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
 
@@ -40,19 +42,20 @@ def test_kept_lengths_are_where_taking_away_one_by_one_ends():
     ],
 )
 def test_packing(ids_a, ids_b, most, packed):
-    assert pack_pair(ids_a, ids_b, 1, 2, most) == packed
+    assert pack_pair(ids_a, ids_b, bert_template(1, 2), most) == packed
 
 
-def test_encoding_texts_to_bytes_equals_packing_their_ids(tiny_vocab_file):
-    tokenizer = WordPieceTokenizer(tiny_vocab_file)
+@pytest.mark.parametrize("template", templates.NAMES)
+def test_encoding_texts_to_bytes_equals_packing_their_ids(tiny_vocab_file, template):
+    tokenizer = templates.with_template(WordPieceTokenizer(tiny_vocab_file), template)
     generator = random.Random(1)
     words = ["the", "movie", "é!", "", "wasgood", "\u4e2d\u4e2d", "x" * 30, "..", "\u0301", "😀"]
-    for _ in range(2000):
-        most = generator.randint(4, 30)
+    for _ in range(1000):
+        most = generator.randint(6, 30)
         text_a, text_b = (" ".join(generator.choices(words, k=generator.randint(0, 8))) for _ in range(2))
         text_b = generator.choice([None, text_b])
         ids_b = None if text_b is None else tokenizer.encode(text_b)
-        ids, first, cut = pack_ids(tokenizer.encode(text_a), ids_b, tokenizer.cls_id, tokenizer.sep_id, most)
+        ids, first, cut = pack_ids(tokenizer.encode(text_a), ids_b, tokenizer.template, most)
         (encoded,) = input_encoder(tokenizer, most)([text_a], [text_b])
         assert encoded == (varints(ids), len(ids), first, cut)
         assert unknown_counter(tokenizer)(encoded[0]) == ids.count(tokenizer.unk_id)
@@ -61,7 +64,7 @@ def test_encoding_texts_to_bytes_equals_packing_their_ids(tiny_vocab_file):
 class ManyIds:
     """A tokenizer that splits only at spaces, whose tokens are numbers, and whose [UNK] may need two bytes."""
 
-    cls_id, sep_id = 101, 102
+    template = bert_template(101, 102)
 
     def __init__(self, unk_id):
         self.unk_id = unk_id

@@ -37,10 +37,15 @@ def write_squad(path: pathlib.Path, questions: int, seed: int, impossible: bool 
 
 
 class SquadWorkplace:
-    """A directory with SQuAD files, records, metadata and a configuration, and the command line that uses them."""
+    """A directory with SQuAD files, records, metadata and a configuration, and the command line that uses them.
+
+    `vocab_file` may be a SentencePiece model.
+    """
 
     def __init__(self, directory: pathlib.Path, vocab_file: str, config: dict, impossible: bool = False):
-        self.directory, self.vocab_file, self.impossible = directory, vocab_file, impossible
+        self.directory, self.impossible = directory, impossible
+        self.of_pieces = vocab_file.endswith(".model")
+        self.vocabulary = f"--{'spm_model_file' if self.of_pieces else 'vocab_file'}={vocab_file}"
         self.config_file = directory / "bert_config.json"
         # A wider start than BERT's lets sixteen units learn in a few dozen steps.
         self.config_file.write_text(json.dumps(config | {"initializer_range": 0.2, "hidden_dropout_prob": 0.0}))
@@ -55,7 +60,8 @@ class SquadWorkplace:
             f"--squad_data_file={self.directory / 'train.json'}",
             f"--train_data_output_path={self.directory / 'train.tf_record'}",
             f"--meta_data_file_path={self.directory / 'meta_data.json'}",
-            f"--vocab_file={self.vocab_file}",
+            self.vocabulary,
+            *(["--tokenization=SentencePiece"] if self.of_pieces else []),
             "--max_seq_length=32",
             "--doc_stride=8",
             "--max_query_length=8",
@@ -69,7 +75,7 @@ class SquadWorkplace:
             f"--input_meta_data_path={self.directory / 'meta_data.json'}",
             f"--train_data_path={self.directory / 'train.tf_record'}",
             f"--predict_file={self.directory / 'dev.json'}",
-            f"--vocab_file={self.vocab_file}",
+            self.vocabulary,
             f"--bert_config_file={self.config_file}",
             f"--model_dir={self.model_dir}",
             *TRAINING,

@@ -24,12 +24,21 @@ from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 from bert_tf2.jobs.pretraining.data import PretrainingDataOptions, create_pretraining_data
 from bert_tf2.jobs.pretraining.job import run_pretraining
 from bert_tf2.jobs.pretraining.options import PretrainingOptions
+from bert_tf2.jobs.search.job import search
+from bert_tf2.jobs.search.options import SearchOptions
+from bert_tf2.jobs.serve.options import ServeOptions
+from bert_tf2.jobs.vectors.evaluate_vectors import EvaluateVectorsOptions, evaluate_vectors
+from bert_tf2.jobs.vectors.extract_features import extract_features
+from bert_tf2.jobs.vectors.extract_options import ExtractFeaturesOptions
+from bert_tf2.jobs.vocabulary.job import vocabulary
+from bert_tf2.jobs.vocabulary.options import VocabularyOptions
 from bert_tf2.options import require_given
 
 DIRECTORY = "--model_dir (or --output_dir)"
 TASK = "--classification_task_name (or --train_file, --eval_file, --test_file)"
 OUTPUT = "--train_data_output_path (or --eval_data_output_path, --test_data_output_path)"
 META, CONFIG, VOCABULARY = "--input_meta_data_path", "--bert_config_file", "--vocab_file"
+EITHER, ENCODER = "--vocab_file (or --sp_model_file)", "--init_checkpoint (or --model_dir)"
 WRITTEN_META = "--meta_data_file_path"
 
 # Job, its options, what is given, and all that is missing.
@@ -46,10 +55,10 @@ COMMANDS = [
         [DIRECTORY, CONFIG, "--do_train (or --do_eval, --do_predict)", "--data_dir", "--vocab_file (or --sp_model_file)"],
     ),
     (run_classifier, ClassifierOptions, "--do_train --output_dir=m --data_dir=d --sp_model_file=s", [CONFIG, "--task_name"]),
-    (run_squad, SquadOptions, "", [DIRECTORY, CONFIG, META, "--train_data_path", "--predict_file", VOCABULARY]),
+    (run_squad, SquadOptions, "", [DIRECTORY, CONFIG, META, "--train_data_path", "--predict_file", EITHER]),
     (run_squad, SquadOptions, "--mode=export_only", [DIRECTORY, CONFIG, META, "--model_export_path"]),
-    (run_squad, SquadOptions, "--do_train --do_predict", [DIRECTORY, CONFIG, VOCABULARY, "--train_file", "--predict_file"]),
-    (run_squad, SquadOptions, "--output_dir=m", [CONFIG, "--do_train (or --do_predict)", VOCABULARY]),
+    (run_squad, SquadOptions, "--do_train --do_predict", [DIRECTORY, CONFIG, EITHER, "--train_file", "--predict_file"]),
+    (run_squad, SquadOptions, "--output_dir=m", [CONFIG, "--do_train (or --do_predict)", EITHER]),
     (run_pretraining, PretrainingOptions, "", [DIRECTORY, CONFIG, "--input_files (or --input_file)"]),
     (run_pretraining, PretrainingOptions, "--eval_input_files=e --do_eval", [DIRECTORY, CONFIG]),
     (create_finetuning_data, FinetuningDataOptions, "", [TASK, OUTPUT, WRITTEN_META, VOCABULARY]),
@@ -85,6 +94,22 @@ COMMANDS = [
     (find_entities, EntitiesOptions, "--input_file=t", ["--model", "--output_file"]),
     (fill_mask, FillMaskOptions, "--input_file=t", ["--init_checkpoint (or --model_dir)", "--output_file"]),
     (classify, ClassifyOptions, "--input_file=t", ["--model_dir", "--output_file"]),
+    (extract_features, ExtractFeaturesOptions, "", [ENCODER, "--input_file", "--output_file"]),
+    (extract_features, ExtractFeaturesOptions, "--fit_whitening=t", [ENCODER, "--whitening_file"]),
+    (extract_features, ExtractFeaturesOptions, "--attention_page=a.html", [ENCODER, "--text"]),
+    (evaluate_vectors, EvaluateVectorsOptions, "", [ENCODER, "--input_file"]),
+    (search, SearchOptions, "", ["--mode", "--index_dir"]),
+    (search, SearchOptions, "--mode=index", ["--index_dir", ENCODER, "--input_file"]),
+    (search, SearchOptions, "--mode=add", ["--index_dir", "--input_file"]),
+    (vocabulary, VocabularyOptions, "--mode=train", ["--text_files", "--output_dir"]),
+    (
+        vocabulary,
+        VocabularyOptions,
+        "--mode=add",
+        ["--vocab_file (or --init_checkpoint)", "--add_tokens (or --add_tokens_file, --keep_tokens)", "--output_dir"],
+    ),
+    (vocabulary, VocabularyOptions, "--mode=trim", ["--vocab_file (or --init_checkpoint)", "--text_files", "--output_dir"]),
+    (vocabulary, VocabularyOptions, "--mode=compare", [VOCABULARY, "--other_vocab_file"]),
 ]
 
 
@@ -101,8 +126,8 @@ def test_all_missing_flags_are_told_at_once(capsys, job, options, given, missing
 
 def test_every_command_that_requires_flags_is_in_the_table():
     page = runpy.run_path(str(pathlib.Path(__file__).resolve().parents[2] / "docs" / "make_flags.py"))
-    # The demo needs nothing.
-    assert {options for _, options, _, _ in COMMANDS} == set(page["COMMANDS"].values()) - {DemoOptions}
+    # The demo needs nothing, and the server one flag.
+    assert {options for _, options, _, _ in COMMANDS} == set(page["COMMANDS"].values()) - {DemoOptions, ServeOptions}
 
 
 def test_a_single_missing_flag_is_told_with_what_it_gives():

@@ -26,6 +26,7 @@ def identity(**given):
         {"bert_config_file": "another_name_of_the_same.json"},
         {"explicit_allreduce": True, "scale_loss": True},
         {"seed": 7},
+        {"micro_batch_size": "auto", "recompute": True},
     ],
     ids=lambda given: "-".join(given),
 )
@@ -42,6 +43,7 @@ def test_what_decides_no_weights_may_change(given):
         {"dtype": "bf16"},
         {"enable_xla": True},
         {"init_checkpoint": "weights"},
+        {"micro_batch_size": "8"},
         {"seed": 8},
     ],
     ids=lambda given: "-".join(given),

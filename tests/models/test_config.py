@@ -134,8 +134,8 @@ def test_missing_vocabulary_size():
     ("text", "message"),
     [
         ('{"vocab_size": 5,\n oops}', r":2:2: not valid JSON"),
-        ("text\tlabel\n", "is a text file, not a BERT configuration; give the"),
-        ("\n", "is empty, not a BERT configuration; give the"),
+        ("text\tlabel\n", "is a text file, not the configuration of an encoder; give the"),
+        ("\n", "is empty, not the configuration of an encoder; give the"),
         ("[1]", r"a JSON object of names and values"),
     ],
 )

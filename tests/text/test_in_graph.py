@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import templates
 import tensorflow as tf
 
 from bert_tf2.data.examples import pack_pair
@@ -12,6 +13,8 @@ from bert_tf2.text.in_graph import InGraphTokenizer
 from bert_tf2.text.normalization import Normalization
 from bert_tf2.text.sentencepiece import SentencePieceTokenizer
 from bert_tf2.text.wordpiece import WordPieceTokenizer
+
+NUMBERS = ["In 1999, 2,000, and 10,000,000, people; 9,9", "1990,", "1,,2", "100,000,000,000 $ 2000,and", "5, 15, 25, 2009, x²,"]
 
 
 def compiled(module: InGraphTokenizer):
@@ -55,12 +58,15 @@ def test_wordpiece_ids_of_real_lines(real_data, real_lines, name, do_lower_case)
 def test_sentencepiece_ids_of_real_lines(real_data, real_lines, do_lower_case):
     tokenizer = SentencePieceTokenizer(str(real_data / "vocab" / "albert-30k-clean.model"), do_lower_case)
     lines = [line for line in real_lines[::20] if len(line) < 1000]
-    assert_same_ids(tokenizer, [*lines, "太好了!!!!", "x" * 400], batch_size=200)
+    assert_same_ids(tokenizer, [*lines, *NUMBERS, "太好了!!!!", "x" * 400], batch_size=200)
 
 
-@pytest.mark.parametrize("max_seq_length", [3, 4, 5, 8, 9, 64])
-def test_packing_and_truncation_are_those_of_training(rich_vocab_file, max_seq_length):
-    tokenizer = WordPieceTokenizer(rich_vocab_file, False)
+@pytest.mark.parametrize("template", templates.NAMES)
+@pytest.mark.parametrize("max_seq_length", [5, 6, 8, 9, 64, 3, 4])
+def test_packing_and_truncation_are_those_of_training(rich_vocab_file, max_seq_length, template):
+    tokenizer = templates.with_template(WordPieceTokenizer(rich_vocab_file, False), template)
+    if max_seq_length < tokenizer.template.special_tokens_of_pair:
+        pytest.skip("no input can be so short")
     text = ["the good", "", "un", "the " * 3, "the " * 20, "the " * 4, "good", ""]
     text_b = ["good", "the", "", "the " * 20, "the " * 3, "the " * 5, "the " * 9, ""]
     pack = InGraphTokenizer(tokenizer, max_seq_length)
@@ -69,8 +75,7 @@ def test_packing_and_truncation_are_those_of_training(rich_vocab_file, max_seq_l
         rows = []
         for row, line in enumerate(text):
             ids_b = None if second is None else tokenizer.encode(second[row])
-            cls_id, sep_id = tokenizer.cls_id, tokenizer.sep_id
-            rows.append(pack_pair(tokenizer.encode(line), ids_b, cls_id, sep_id, max_seq_length))
+            rows.append(pack_pair(tokenizer.encode(line), ids_b, tokenizer.template, max_seq_length))
         length = max(len(ids) for ids, _, _ in rows)
         for name, values in (
             ("input_word_ids", [ids for ids, _, _ in rows]),
@@ -92,6 +97,16 @@ def test_an_empty_batch_gives_an_empty_batch(rich_vocab_file, sp_model_file):
     for tokenizer in (WordPieceTokenizer(rich_vocab_file), SentencePieceTokenizer(sp_model_file)):
         packed = InGraphTokenizer(tokenizer, 16)(tf.constant([], tf.string))
         assert packed["input_word_ids"].shape[0] == 0
+
+
+def test_texts_without_any_token(rich_vocab_file, sp_model_file):
+    for tokenizer in (WordPieceTokenizer(rich_vocab_file), SentencePieceTokenizer(sp_model_file)):
+        module = InGraphTokenizer(tokenizer, 16)
+        pack = tf.function(lambda text, module=module: module(text), input_signature=[tf.TensorSpec([None], tf.string)])
+        for texts in (["", " "], ["the good", ""], []):
+            packed = pack(tf.constant(texts, tf.string))["input_word_ids"]
+            expected = [tokenizer.template.packed(tokenizer.encode(text)) for text in texts]
+            assert tf.ragged.boolean_mask(packed, packed != tokenizer.pad_id).to_list() == expected
 
 
 LOAD = """

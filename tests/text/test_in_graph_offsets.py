@@ -66,8 +66,10 @@ def test_an_empty_batch(rich_tokenizer):
 
 
 @pytest.mark.slow
-def test_places_of_every_character(rich_tokenizer, every_character):
-    assert_same_places(rich_tokenizer, every_character(step=7), batch_size=20000)
+def test_places_of_a_sample_of_all_characters(rich_tokenizer, every_character):
+    """Fewer for the further ways of preparing text, which share the code of Google's own two."""
+    step = 7 if isinstance(rich_tokenizer.normalization.fact, bool) else 35
+    assert_same_places(rich_tokenizer, every_character(step=step), batch_size=20000)
 
 
 @pytest.mark.slow

@@ -1,16 +1,21 @@
 """What lies in a Hugging Face folder: `tokenizer.json`, and `tokenizer_config.json` beside a vocabulary."""
 
+import dataclasses
+import itertools
 import json
 import pathlib
 import shutil
 
 import pytest
+from byte_level_material import SENTENCES
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-from transformers import BertTokenizerFast
+from transformers import AutoTokenizer, BertTokenizerFast, RobertaTokenizer, RobertaTokenizerFast
 
 from bert_tf2.errors import UserError
+from bert_tf2.text.byte_level.tokenizer import ByteLevelBPETokenizer
 from bert_tf2.text.normalization import Normalization
 from bert_tf2.text.tokenizer import load_tokenizer, warnings_of
+from bert_tf2.text.tokenizer_files import tokenizer_files
 from bert_tf2.text.vocabulary import load_vocabulary
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
@@ -48,7 +53,7 @@ def test_a_folder_gives_its_vocab_txt_first(folder, rich_vocab_file):
     assert tokenizer.file == str(folder / "vocab.txt")
     assert tokenizer.normalization == Normalization()
     (folder / "empty").mkdir()
-    with pytest.raises(UserError, match=r"no vocab.txt or tokenizer.json in the folder .*empty"):
+    with pytest.raises(UserError, match=r"no vocab.txt, tokenizer.json or vocab.json in the folder .*empty"):
         load_vocabulary(str(folder / "empty"))
 
 
@@ -173,3 +178,30 @@ def test_a_configuration_of_another_kind_is_refused(tmp_path, rich_vocab_file, c
     with pytest.raises(UserError) as error:
         load_tokenizer(vocab_file=str(vocab_file))
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("add_prefix_space", [False, True])
+def test_byte_level_bpe_is_read_back_by_transformers(byte_level_folder, tmp_path, add_prefix_space):
+    source = dataclasses.replace(ByteLevelBPETokenizer(byte_level_folder).source, add_prefix_space=add_prefix_space)
+    tokenizer = ByteLevelBPETokenizer(source)
+    for name, content in tokenizer_files(tokenizer, 512).items():
+        (tmp_path / name).write_bytes(content)
+    assert (tmp_path / "merges.txt").read_bytes() == pathlib.Path(byte_level_folder, "merges.txt").read_bytes()
+    again = load_tokenizer(vocab_file=str(tmp_path))
+    assert (again.fingerprint, again.notices) == (tokenizer.fingerprint, ())
+    # Without the serialized form both are made of RobertaTokenizer's own two files.
+    for serialized in (True, False):
+        if not serialized:
+            (tmp_path / "tokenizer.json").unlink()
+            assert load_tokenizer(vocab_file=str(tmp_path)).fingerprint == tokenizer.fingerprint
+        fast, slow = AutoTokenizer.from_pretrained(tmp_path), RobertaTokenizer.from_pretrained(tmp_path)
+        assert isinstance(fast, RobertaTokenizerFast)
+        for theirs in (fast, slow):
+            assert theirs.model_max_length == 512
+            for first, second in itertools.pairwise(SENTENCES):
+                expected = tokenizer.template.packed(tokenizer.encode(first), tokenizer.encode(second))
+                assert theirs(first, second)["input_ids"] == expected
+            expected = tokenizer.template.packed([*tokenizer.encode("a"), 499, *tokenizer.encode(" b")])
+            assert theirs("a <mask> b")["input_ids"] == expected
+            special = ("unk_token_id", "pad_token_id", "cls_token_id", "sep_token_id", "mask_token_id")
+            assert [getattr(theirs, name) for name in special] == [3, 1, 0, 2, 499]

@@ -35,12 +35,14 @@ def batches():
 class Trained:
     """Some steps of a small BERT, and what they left."""
 
-    def __init__(self, steps=3, strategy=None, untouched=False, frozen=None, optimizer=None, policy="float32", **options):
+    def __init__(
+        self, steps=3, strategy=None, untouched=False, frozen=None, optimizer=None, policy="float32", recompute=False, **options
+    ):
         strategy = strategy or tf.distribute.get_strategy()
         tf_keras.utils.set_random_seed(1)
         with strategy.scope():
             task = ClassificationTask(["no", "yes"])
-            encoder = build_encoder(CONFIG, policy, output_range=1)
+            encoder = build_encoder(CONFIG, policy, output_range=1, recompute=recompute)
             model = task.build_model(encoder)
             made = create_optimizer(WarmUpThenDecay(0.01, 20, warmup_steps=2), **(optimizer or {}))
             if frozen:
@@ -100,6 +102,29 @@ def test_compiled_equals_plain(optimizer, options):
     plain = Trained(optimizer=optimizer, **options)
     compiled = Trained(optimizer=optimizer, enable_xla=True, **options)
     require_equal(compiled, plain)
+
+
+@pytest.mark.parametrize("options", [{}, {"accumulation_steps": 2}], ids=str)
+def test_blocks_that_the_gradient_makes_again(options):
+    plain = Trained(**options)
+    again = Trained(recompute=True, **options)
+    require_equal(again, plain, tolerance=1e-7)
+    require_equal(Trained(recompute=True, enable_xla=True, **options), plain)
+
+
+def test_the_loop_keeps_what_goes_into_a_block_and_no_more():
+    """What the blocks' loop hands on to the gradient's: lists with a tensor for each block."""
+    kept = []
+    for again in (False, True):
+        trained = Trained(steps=1, enable_xla=True, recompute=again)
+        functions = trained.graph().as_graph_def().library.function
+        bodies = [one for one in functions if "while_body" in one.signature.name and "grad" not in one.signature.name]
+        pushes = [sum(node.op == "TensorListPushBack" for node in body.node_def) for body in bodies]
+        kept.append(max(pushes))
+    of_a_block = len(build_encoder(CONFIG)._transformer_layers[0].variables)
+    assert kept[0] > of_a_block + 3
+    # Its weights, its number, its input and the seed.
+    assert kept[1] <= of_a_block + 3
 
 
 def test_variables_that_the_loss_does_not_touch_stay_as_they_are():

@@ -10,7 +10,8 @@ import tensorflow_text  # noqa: F401
 
 from bert_tf2.errors import JobError
 from bert_tf2.models.config import BertConfig
-from bert_tf2.models.encoder import INPUT_NAMES, build_encoder
+from bert_tf2.models.encoder import build_encoder
+from bert_tf2.models.encoder_parts import INPUT_NAMES
 from bert_tf2.tasks.classification.multi_label_task import MultiLabelTask
 from bert_tf2.tasks.classification.task import ClassificationTask, RegressionTask
 from bert_tf2.tasks.exports import text_export, token_ids_export

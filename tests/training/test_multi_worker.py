@@ -91,6 +91,21 @@ def test_a_signal_to_one_worker_stops_both_and_both_resume(tmp_path):
     assert len(steps) == 1
 
 
+@pytest.mark.slow
+def test_workers_without_memory_end_and_go_on_with_fewer_rows(tmp_path):
+    records, options = write_records(tmp_path / "train.tfrecord"), {"train_steps": 6, "dropout": 0.3}
+    greedy = {**options, "most_tokens": 24, "halves_micro_batches": True}
+    codes, _, outputs = run_two(tmp_path / "run", records, greedy)
+    assert all(codes), outputs
+    assert any(
+        "run the same command again (with several workers on all of them)" in text and "with 2 rows at once" in text
+        for text in outputs
+    )
+    codes, answers, outputs = run_two(tmp_path / "run", records, greedy)
+    assert codes == [0, 0], outputs
+    assert answers[0]["hash"] == answers[1]["hash"]
+
+
 def describe(hosts, index=0):
     return json.dumps({"cluster": {"worker": hosts}, "task": {"type": "worker", "index": index}})
 

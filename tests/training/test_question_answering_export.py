@@ -16,6 +16,8 @@ from bert_tf2.tasks.question_answering.decoding import DecodingOptions, decode
 from bert_tf2.tasks.question_answering.in_graph import answering_export
 from bert_tf2.tasks.question_answering.squad import Paragraph, Question
 from bert_tf2.tasks.question_answering.windows import WindowOptions, make_questions
+from bert_tf2.text.byte_level.tokenizer import ByteLevelBPETokenizer
+from bert_tf2.text.sentencepiece import SentencePieceTokenizer
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 from bert_tf2.training import export
 
@@ -82,6 +84,21 @@ def test_answers_in_a_process_without_this_project(tmp_path, tiny_vocab_file, ti
     np.testing.assert_allclose(found["score"], [entry["probability"] for entry in entries], rtol=1e-4)
     spans = [expected.spans[id] if text else (-1, -1) for id, text in expected.predictions.items()]
     assert list(zip(found["start"], found["end"])) == spans
+
+
+@pytest.mark.parametrize("kind", [ByteLevelBPETokenizer, SentencePieceTokenizer])
+def test_answers_of_other_tokenizers(byte_level_folder, word_pieces_model_file, tiny_config_dict, kind):
+    tokenizer = kind(byte_level_folder if kind is ByteLevelBPETokenizer else word_pieces_model_file)
+    model = span_model(tiny_config_dict | {"vocab_size": tokenizer.vocab_size, "max_position_embeddings": 64})
+    windows, options = WindowOptions(48, 16, 10), DecodingOptions(n_best_size=7, max_answer_length=9, version_2=True)
+    module = answering_export(model, tokenizer, windows, options).module
+    found = module.answer(tf.constant(QUESTIONS), tf.constant(CONTEXTS))
+    expected = decoded(model, tokenizer, windows, options)
+    answers = [text.decode() for text in found["answer"].numpy()]
+    assert answers == list(expected.predictions.values())
+    assert len(set(answers)) > 2
+    spans = [expected.spans[id] if text else (-1, -1) for id, text in expected.predictions.items()]
+    assert list(zip(found["start"].numpy().tolist(), found["end"].numpy().tolist())) == spans
 
 
 def decoded(model, tokenizer, windows, options):

@@ -131,3 +131,21 @@ def test_mirrored_on_two_devices_gives_the_loss_curve_of_one(tmp_path, server, r
     for (_, expected), (_, loss), (_, in_parts) in zip(one["losses"], two["losses"], parts["losses"], strict=True):
         assert loss == pytest.approx(expected, abs=1e-5)
         assert in_parts == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_two_devices_without_memory_go_on_in_another_process(tmp_path, server, records):
+    options = {"train_steps": 8}
+    job = {"records": records, **TWO_DEVICES}
+    greedy = {**options, "most_tokens": 24, "halves_micro_batches": True}
+    failed = server.run(tmp_path / "run", options=greedy, **job)
+    assert failed["code"] == 1, failed
+    assert "with 4 of a replica's rows at once (" in failed["message"]
+    assert "run the same command again" in failed["message"]
+    assert "with 2 rows at once" in failed["message"]
+    found = server.run(tmp_path / "run", options=greedy, **job)
+    assert found["code"] == 0, found
+    noted = json.loads((tmp_path / "run" / "run_config.json").read_text())["found"]
+    assert noted == {"micro_batch_size": [[0, 2]]}
+    told = server.run(tmp_path / "told", options={**options, "gradient_accumulation_steps": 2}, **job)
+    assert found["hash"] == told["hash"]

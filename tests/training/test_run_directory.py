@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from bert_tf2.errors import DirectoryInUseError, UserError
-from bert_tf2.training.history import History
 from bert_tf2.training.interruption import StoppedNow, StopRequest
+from bert_tf2.training.reporting.history import History
 from bert_tf2.training.run_directory import RunDirectory
 
 HOLDER = """

@@ -14,7 +14,7 @@ from bert_tf2.data.batches.pipeline import Padding
 from bert_tf2.errors import JobError, NonFiniteLossError, UserError
 from bert_tf2.progress import Progress
 from bert_tf2.training.evaluation import predict_all
-from bert_tf2.training.measurements import Measurements
+from bert_tf2.training.reporting.measurements import Measurements
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_out_of_memory_gives_advice(tmp_path, records):
             size = tf.cast(1e15 * denominators["examples"], tf.int64)
             return super().loss(outputs, batch, denominators) + tf.reduce_sum(tf.random.uniform([size]))
 
-    with pytest.raises(JobError, match=r"out of memory.*--train_batch_size.*--gradient_accumulation_steps.*--dtype=bf16"):
+    with pytest.raises(JobError, match=r"out of memory.*--gradient_accumulation_steps.*--train_batch_size.*--dtype=bf16"):
         train(tmp_path / "run", records, task=Greedy())
 
 

@@ -49,6 +49,19 @@ class ToyTask:
         return ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
 
 
+class GreedyTask(ToyTask):
+    """Needs more memory than there is for more tokens at once than a number of them; the loss is the toy's, bit for bit."""
+
+    def __init__(self, most_tokens):
+        self._most_tokens = most_tokens
+
+    def loss(self, outputs, batch, denominators):
+        size = tf.where(tf.size(batch["input_word_ids"]) > self._most_tokens, 10**15, 1)
+        # Random numbers are not folded into the graph.
+        nothing = tf.reduce_max(tf.cast(tf.random.uniform([size]) > 2.0, tf.float32))
+        return super().loss(outputs, batch, denominators) + nothing
+
+
 def write_records(path, number=50, seed=0, gzip=False, longest=12):
     """Writes toy records of 1 to `longest` tokens."""
     random = np.random.default_rng(seed)
@@ -94,6 +107,7 @@ def make_trainer(
     optimizer_type="adamw",
     width=8,
     task=None,
+    most_tokens=None,
     **config,
 ):
     """A trainer of the toy and its model."""
@@ -102,8 +116,9 @@ def make_trainer(
         model = build_model(dropout, width)
         schedule = WarmUpThenDecay(learning_rate, train_steps, warmup_steps=2)
         optimizer = create_optimizer(schedule, optimizer_type, loss_scale=loss_scale)
+    task = task or (ToyTask() if most_tokens is None else GreedyTask(most_tokens))
     config = TrainerConfig(model_dir=str(model_dir), train_steps=train_steps, seed=7, **{"log_steps": 5, **config})
-    return Trainer(task or ToyTask(), model, optimizer, strategy, config), model
+    return Trainer(task, model, optimizer, strategy, config), model
 
 
 def make_plan(records, batch_size=8, seed=7):

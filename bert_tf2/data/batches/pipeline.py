@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf2.data.batches.few_lengths import few_lengths
+from bert_tf2.data.batches.packing import PACKING, PackShape, packing_of
 from bert_tf2.data.batches.plans import Plan
 from bert_tf2.data.records.feature_spec import TOKENS, FeatureSpec, counted_axes
 from bert_tf2.data.records.parsing import parse_records
@@ -53,12 +54,15 @@ class Padding:
       most: no row has more on these axes, such as `{"tokens": max_seq_length}`.
       lengths: the numbers of tokens that a batch may have, ascending, for code that is compiled for each; none where any will do.
       full_batches: partial batches are filled to the full batch size with rows of weight 0, so that the shape is the same.
+      packs: the shape of the packs that each part of a batch goes into (one of a replica and an accumulation step), with `fixed`
+        tokens and `full_batches`; None where examples are not packed.
     """
 
     fixed: Mapping[str, int] = dataclasses.field(default_factory=dict)
     most: Mapping[str, int] = dataclasses.field(default_factory=dict)
     lengths: tuple[int, ...] = ()
     full_batches: bool = False
+    packs: PackShape | None = None
 
     def size(self, axis: str, sizes: np.ndarray) -> int:
         """The size on an axis of a batch whose rows have these sizes."""
@@ -109,8 +113,8 @@ def distributed_batches(
 
     Returns:
       a dataset of batches as `parse_records` makes them, [rows of a replica, …], with `example_weight` float32
-      [rows of a replica]: the record's `weight` or 1 for a real row, 0 for a row that fills up. `next_batch` takes from it
-      what this process's replicas need for one step.
+      [rows of a replica]: the record's `weight` or 1 for a real row, 0 for a row that fills up; and where they are packed the
+      features `PACKING`, see `packing_of`. `next_batch` takes from it what this process's replicas need for one step.
     """
     replicas = strategy.num_replicas_in_sync
     check_divisible(plan.batch_size, replicas, accumulation_steps)
@@ -128,12 +132,15 @@ def distributed_batches(
 
         @tf.autograph.experimental.do_not_convert
         def read_in_python(index: tf.Tensor) -> tuple:
-            return _read_in_python(read, index, per_replica)
+            return _read_in_python(read, index, per_replica, padding.packs, accumulation_steps)
 
         @tf.autograph.experimental.do_not_convert
-        def parse(serialized: tf.Tensor, real: tf.Tensor, sizes: tf.Tensor, samples: tf.Tensor) -> dict[str, tf.Tensor]:
+        def parse(
+            serialized: tf.Tensor, real: tf.Tensor, sizes: tf.Tensor, samples: tf.Tensor, *packing: tf.Tensor
+        ) -> dict[str, tf.Tensor]:
             of_axes = {**padding.fixed, **{axis: sizes[number] for number, axis in enumerate(counted)}}
             batch = _tensors(serialized, real, records.specs, of_axes)
+            batch |= zip(PACKING, packing)
             return batch if records.finish is None else records.finish(batch, samples)
 
         dataset = tf.data.Dataset.range(np.iinfo(np.int64).max).map(read_in_python)
@@ -212,11 +219,12 @@ def _share_of(records: Records, plan: Plan, padding: Padding, replicas: int, acc
     counted = _axes_to_count(records, padding)
 
     def share(step: int, worker: int, replica: int, local: int) -> tuple:
-        """What replica `replica` of a worker's `local` ones gets: records, weights, sizes, numbers of the samples."""
+        """What replica `replica` of a worker's `local` ones gets: records, weights, sizes, numbers of the samples; and how they
+        are packed."""
         rows, samples = plan.rows(step), plan.sample_ids(step)
         if len(rows) == 0:  # past the last batch of an evaluation; prefetched, never used
             rows, samples = plan.rows(0)[:1], plan.sample_ids(0)[:1]
-        of_rows = records.sizes_of(rows) if counted else {}
+        of_rows = records.sizes_of(rows) if counted or padding.packs else {}
         sizes = np.array([padding.size(axis, of_rows[axis]) for axis in counted], np.int32)
         size = padding.rows(len(rows), plan.batch_size, replicas * accumulation_steps) // replicas
         if plan.interleaved:
@@ -225,20 +233,27 @@ def _share_of(records: Records, plan: Plan, padding: Padding, replicas: int, acc
             positions = (worker * local + replica) * size + np.arange(size)
         chosen = np.minimum(positions, len(rows) - 1)
         serialized = [records.read(int(row)) for row in rows[chosen]]
-        return serialized, (positions < len(rows)).astype(np.float32), sizes, samples[chosen]
+        is_real = positions < len(rows)
+        packing: tuple[np.ndarray, ...] = ()
+        if padding.packs is not None:
+            packing = packing_of(np.maximum(of_rows[TOKENS][chosen], 1) * is_real, padding.packs, accumulation_steps)
+        return serialized, is_real.astype(np.float32), sizes, samples[chosen], *packing
 
     return share
 
 
-def _read_in_python(read: Callable, index: tf.Tensor, rows: int | None) -> tuple[tf.Tensor, ...]:
+def _read_in_python(
+    read: Callable, index: tf.Tensor, rows: int | None, packs: PackShape | None, parts: int
+) -> tuple[tf.Tensor, ...]:
     """Slices the bytes of one replica's rows; the parsing is left to TensorFlow's own threads."""
-    serialized, real, sizes, samples = tf.numpy_function(
-        lambda index: _as_arrays(*read(index)), [index], (tf.string, tf.float32, tf.int32, tf.int64), stateful=False
-    )
-    for values in (serialized, real, samples):
-        values.set_shape([rows])
-    sizes.set_shape([None])
-    return serialized, real, sizes, samples
+    shapes: list[list[int | None]] = [[rows], [rows], [None], [rows]]
+    if packs is not None:
+        shapes += [[parts * packs.packs, packs.slots], [rows, packs.slots], [parts * packs.packs, packs.most], [rows]]
+    types = [tf.string, tf.float32, tf.int32, tf.int64, *[tf.int32] * (len(shapes) - 4)]
+    values = tf.numpy_function(lambda index: _as_arrays(*read(index)), [index], types, stateful=False)
+    for value, shape in zip(values, shapes):
+        value.set_shape(shape)
+    return tuple(values)
 
 
 def _as_arrays(serialized: list[bytes], *others: np.ndarray) -> tuple[np.ndarray, ...]:

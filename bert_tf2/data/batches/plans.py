@@ -55,9 +55,13 @@ class BatchPlan:
         epoch, position = divmod(step, self.steps_per_epoch)
         return epoch * len(self._lengths) + position * self.batch_size + np.arange(len(self.rows(step)), dtype=np.int64)
 
+    def random(self, epoch: int) -> np.random.Generator:
+        """What an epoch's order is drawn from."""
+        return np.random.Generator(np.random.Philox(key=[self._seed & 0xFFFFFFFFFFFFFFFF, epoch]))
+
     def order(self, epoch: int) -> np.ndarray:
         """All row numbers in the order of an epoch: int64 [N]."""
-        random = np.random.Generator(np.random.Philox(key=[self._seed & 0xFFFFFFFFFFFFFFFF, epoch]))
+        random = self.random(epoch)
         order = random.permutation(len(self._lengths))
         if not self._sort_by_length:
             return order
@@ -94,7 +98,7 @@ class LengthSortedPlan:
 
 
 class Plan(Protocol):
-    """Which rows each step takes: `BatchPlan`, `LengthSortedPlan`, `striped_plan.StripedPlan`."""
+    """Which rows each step takes: `BatchPlan`, `packed_plan.PackedPlan`, `LengthSortedPlan`, `striped_plan.StripedPlan`."""
 
     batch_size: int
     interleaved: bool

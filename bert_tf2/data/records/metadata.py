@@ -49,7 +49,7 @@ class MetaData:
       label_list: label names in the order of their ids; empty where another writer did not store them.
       metrics: the task's metrics, as `accuracy`.
       best_metric: the metric that names the best checkpoint; None leaves it to the trainer.
-      tokenization: `wordpiece` or `sentencepiece`.
+      tokenization: `wordpiece`, `sentencepiece` or `bytelevelbpe`.
       do_lower_case, strip_accents, tokenize_chinese_chars, never_split, vocab_size, vocab_fingerprint: of the tokenizer that
         made the ids; see `normalization` and `facts_of_tokenizer`.
       truncated_fraction: share of examples that were cut, by split.

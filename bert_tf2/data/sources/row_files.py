@@ -41,6 +41,8 @@ _BY_NAME = {
     ".parquet": PARQUET,
     ".pq": PARQUET,
 }
+EXTENSIONS = frozenset(_BY_NAME)
+"""Ends of names that say what a file holds."""
 _TITLES = {TSV: "a table", CSV: "a table", **TITLES}
 _ROWS_AT_ONCE = 1024
 _MOST_SAMPLED = 50

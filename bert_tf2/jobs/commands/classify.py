@@ -8,7 +8,8 @@ from bert_tf2 import cli, files
 from bert_tf2.errors import UserError
 from bert_tf2.inference.text_classifier import Prediction, TextClassifier, is_empty
 from bert_tf2.jobs.commands.asking import answer_lines, check_one_or_many, loading, told_when_written
-from bert_tf2.jobs.commands.rows_to_classify import InputFile, check_output, write_rows
+from bert_tf2.jobs.commands.input_file import InputFile
+from bert_tf2.jobs.commands.rows_to_classify import check_output, write_rows
 from bert_tf2.options import Options, at_least, option, require_given, required
 from bert_tf2.progress import track
 from bert_tf2.runtime import job

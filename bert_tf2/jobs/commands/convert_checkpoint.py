@@ -44,16 +44,19 @@ class ConvertCheckpointOptions(Options):
     )
     converted_model: str | None = option(
         None,
-        "What to keep besides the encoder: pretrainer keeps the masked-LM and next-sentence heads, classifier, span, tagger "
-        "(token classification) and multiple_choice theirs. Not given: the heads that the source holds, for what the files "
-        "beside it say.",
-        choices=("encoder", "pretrainer", "classifier", "span", "tagger", "multiple_choice"),
+        "What to keep besides the encoder: pretrainer keeps the masked-LM and next-sentence heads, discriminator (ELECTRA), "
+        "classifier, span, tagger (token classification) and multiple_choice theirs. Not given: the heads that the source holds, "
+        "for what the files beside it say.",
+        choices=("encoder", "pretrainer", "discriminator", "classifier", "span", "tagger", "multiple_choice"),
     )
     checkpoint_model_name: str = option(
         "encoder", "Name of the encoder in a tf2 checkpoint, as in tf.train.Checkpoint(encoder=model)."
     )
     vocab_file: str | None = option(
-        None, "The model's WordPiece vocabulary, which goes along. Not given: the one that lies beside the source."
+        None, "The model's vocabulary, which goes along. Not given: the one that lies beside the source."
+    )
+    sp_model_file: str | None = option(
+        None, "The model's SentencePiece model, instead of --vocab_file.", other_names=("spm_model_file", "spiece_model_file")
     )
     do_lower_case: bool | None = option(
         None, "Whether that vocabulary is for lower-cased text [default: what the files beside it say, else true]."
@@ -80,12 +83,14 @@ def convert_checkpoint(options: ConvertCheckpointOptions) -> "Converted":
     from bert_tf2.jobs.commands.conversion_source import find_source
     from bert_tf2.models.checkpoints.convert import convert
     from bert_tf2.models.checkpoints.formats import TITLES, open_source
+    from bert_tf2.models.families.names import is_pooler
 
     source = open_source(required(options.checkpoint_to_convert))
     known = find_source(
         source.path,
         bert_config_file=options.bert_config_file,
         vocab_file=options.vocab_file,
+        sp_model_file=options.sp_model_file,
         do_lower_case=options.do_lower_case,
         strip_accents=options.strip_accents,
     )
@@ -104,7 +109,7 @@ def convert_checkpoint(options: ConvertCheckpointOptions) -> "Converted":
     )
     for note in source.notes:
         logger.warning("%s: %s", source.path, note)
-    if not any(name.startswith("bert/pooler/") for name in converted.weights):
+    if not any(map(is_pooler, source.tensors)):
         logger.warning("%s has no pooler, so there is none in %s", source.path, path)
     if converted.kind in _OF_CLASSES and not known.label_names and source.shapes["output_bias"][0] > 1:
         logger.warning("%s: the names of the labels are not known; they are numbers in %s", source.path, path)
@@ -150,14 +155,15 @@ def _check_vocabulary(options: ConvertCheckpointOptions, known: "ConversionSourc
         if options.to == "huggingface":
             raise UserError(
                 f"--to=huggingface needs the model's vocabulary, and there is none beside {source_path}; "
-                "give it with --vocab_file=vocab.txt"
+                "give it with --vocab_file=vocab.txt or --sp_model_file=spiece.model"
             )
         return
     size = known.tokenizer.vocab_size
     # Tables are padded; ids beyond them are not to be had.
     if size > known.config.vocab_size:
+        flag = "sp_model_file" if known.tokenizer.kind == "sentencepiece" else "vocab_file"
         raise UserError(
-            f"--vocab_file: {known.tokenizer.file} has {size} entries, the configuration's vocab_size is only "
+            f"--{flag}: {known.tokenizer.file} has {size} entries, the configuration's vocab_size is only "
             f"{known.config.vocab_size}; give the vocabulary that belongs to the checkpoint"
         )
 
@@ -168,20 +174,22 @@ def _beside(prefix: str, name: str) -> str:
 
 def _write_beside(path: str, content: bytes) -> None:
     """Puts a file beside a TensorFlow checkpoint, unless there is one."""
+    from bert_tf2.model_directory.model_files import write_whole
+
     if not files.exists(path):
-        files.write_text(path, content.decode())
+        write_whole(path, content)
     elif read_bytes(path, "converted_checkpoint_path") != content:
         logger.warning("%s is there already and was left as it is", path)
 
 
 def _write_config(prefix: str, config: "BertConfig") -> bool:
     """Puts bert_config.json beside a TensorFlow checkpoint; returns whether what lies there is this configuration."""
-    from bert_tf2.models.config import BertConfig
+    from bert_tf2.models.families.base import read_config
 
     path = _beside(prefix, "bert_config.json")
     if files.exists(path):
         try:
-            same = BertConfig.from_json_file(path) == config
+            same = read_config(path) == config
         except UserError:
             same = False
         if not same:

@@ -8,6 +8,7 @@ from typing import TextIO
 
 from bert_tf2 import cli, files
 from bert_tf2.errors import UserError
+from bert_tf2.inference.filled_texts import MARKS
 from bert_tf2.inference.mask_filler import Candidate, MaskFiller
 from bert_tf2.jobs.commands.asking import Answers, Row, answer_file, answer_lines, check_one_or_many, loading
 from bert_tf2.options import Options, at_least, option, require_given, required
@@ -30,8 +31,8 @@ class FillMaskOptions(Options):
     )
     vocab_file: str | None = option(
         None,
-        "WordPiece vocabulary of the model: vocab.txt, tokenizer.json or a folder with one of them [default: the one beside the "
-        "checkpoint].",
+        "Vocabulary of the model: WordPiece's vocab.txt, RoBERTa's vocab.json with merges.txt beside it, the tokenizer.json of "
+        "either, or a folder with one of them [default: the one beside the checkpoint].",
     )
     sp_model_file: str | None = option(None, "SentencePiece model, instead of --vocab_file.")
     do_lower_case: bool | None = option(
@@ -43,7 +44,9 @@ class FillMaskOptions(Options):
         None, "Strip the accents of letters [default: what the tokenizer's files say, or as --do_lower_case]."
     )
     text: str | None = option(
-        None, "One text with [MASK] where a word is to be found. Without it texts are read from standard input, one a line."
+        None,
+        "One text with [MASK] where a word is to be found (<mask> too, for a RoBERTa). Without it texts are read from standard "
+        "input, one a line.",
     )
     input_file: str | None = option(None, 'Many texts: a file with a JSON object {"text": …} on each line, and "id" if you like.')
     output_file: str | None = option(
@@ -99,7 +102,7 @@ def _check(options: FillMaskOptions) -> None:
     if options.vocab_file is not None and options.sp_model_file is not None:
         raise UserError("--vocab_file and --sp_model_file are two vocabularies; give the model's own")
     check_one_or_many(options, ["text"], ["output_file"], "texts")
-    if options.text is not None and MASK not in options.text:
+    if options.text is not None and not any(mark in options.text for mark in MARKS):
         raise UserError(f"--text holds no {MASK}; write {MASK} where a word is to be found")
 
 
@@ -127,4 +130,4 @@ def _fillings(options: FillMaskOptions) -> Answers:
 
 
 def _lacks_mask(row: Row) -> str:
-    return "" if MASK in row["text"] else f"the text holds no {MASK}: {json.dumps(row['text'])[:60]}"
+    return "" if any(mark in row["text"] for mark in MARKS) else f"the text holds no {MASK}: {json.dumps(row['text'])[:60]}"

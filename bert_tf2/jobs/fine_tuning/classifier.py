@@ -13,8 +13,9 @@ from bert_tf2.jobs.fine_tuning.classifier_checks import check_metadata
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, check_combination, phases_of
 from bert_tf2.jobs.fine_tuning.raw_data import made_records
 from bert_tf2.jobs.fine_tuning.record_data import check_labelled, given_records
+from bert_tf2.jobs.fine_tuning.xlnet_flags import translated, with_dropout
 from bert_tf2.jobs.training import training_setup
-from bert_tf2.jobs.training.opening import opened, read_config, require_directory
+from bert_tf2.jobs.training.opening import opened, places_of_files, read_config, require_directory, with_hub_module
 from bert_tf2.model_directory import model_files
 from bert_tf2.options import info, required
 from bert_tf2.runtime import job
@@ -44,12 +45,13 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
       UserError: options or input files that cannot be used.
       JobError: training failed, or was interrupted after saving its state.
     """
+    options = translated(with_hub_module(options))
     require_directory(options, options.trains)
     options = _completed(options)
     check_combination(options)
     training_setup.check_training_options(options)
     phases = phases_of(options)
-    config = read_config(options)
+    config = with_dropout(read_config(options), options)
     data = None
     if not options.is_tf1_dialect:
         meta = read_meta_data(required(options.input_meta_data_path))
@@ -78,7 +80,7 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
 def _completed(options: ClassifierOptions) -> ClassifierOptions:
     """The options, for a model that is there already with the files that its directory holds."""
     options = options if options.is_tf1_dialect or options.trains else _with_metadata_of_records(options)
-    places = () if options.trains else (options.predict_checkpoint_path, options.directory, options.init_checkpoint)
+    places = places_of_files(options, options.trains)
     options = model_files.completed(options, places, needs_metadata=not options.is_tf1_dialect)
     return _as_trained(options, [model_files.directory_of(files.expand(place)) for place in places if place])
 

@@ -6,8 +6,9 @@ from typing import ClassVar
 from bert_tf2.errors import UserError
 from bert_tf2.jobs import shared_options
 from bert_tf2.jobs.fine_tuning.phases import Phases
+from bert_tf2.jobs.fine_tuning.xlnet_flags import XLNetFlags, settle_directories
 from bert_tf2.jobs.training.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
-from bert_tf2.options import at_least, option, refuse_given, require_given, required
+from bert_tf2.options import at_least, ignored_option, option, refuse_given, refused_option, require_given, required
 from bert_tf2.tasks.kind_options import KindOptions
 
 DATA = "Data, from create_finetuning_data.py (model-garden dialect)"
@@ -19,7 +20,7 @@ MODES = ("train_and_eval", "train", "eval", "predict", "export_only")
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassifierOptions(KindOptions, TrainingOptions):
+class ClassifierOptions(KindOptions, XLNetFlags, TrainingOptions):
     """What to train, evaluate, predict or export, on which data, to which directory; every kind of task adds its own
     (`Kind.run_options`)."""
 
@@ -46,12 +47,16 @@ class ClassifierOptions(KindOptions, TrainingOptions):
     pawsx_language: str | None = option(None, "PAWS-X: as --xnli_language [default: en].", section=TF1)
     vocab_file: str | None = option(
         None,
-        "WordPiece vocabulary: vocab.txt, tokenizer.json or a folder with one of them; with records, for the raw-text export.",
+        "Vocabulary: WordPiece's vocab.txt, RoBERTa's vocab.json with merges.txt beside it, the tokenizer.json of either, or a "
+        "folder with one of them; with records, for the raw-text export.",
         section=TF1,
     )
-    sp_model_file: str | None = option(None, "SentencePiece model, instead of --vocab_file.", section=TF1)
+    sp_model_file: str | None = option(
+        None, "SentencePiece model, instead of --vocab_file.", section=TF1, other_names=("spm_model_file", "spiece_model_file")
+    )
     do_lower_case: bool | None = shared_options.do_lower_case(TF1)
     strip_accents: bool | None = shared_options.strip_accents(TF1)
+    keep_tokens: str | None = shared_options.keep_tokens(TF1)
     max_seq_length: int | None = option(
         None,
         "Longest example in tokens; longer ones are truncated [default: 128, or what the records say].",
@@ -73,7 +78,12 @@ class ClassifierOptions(KindOptions, TrainingOptions):
         choices=("fail", "skip"),
         section=TF1,
     )
+    num_train_steps: int | None = shared_options.num_train_steps(OPTIMIZATION)
     steps_rounding: str = shared_options.steps_rounding(OPTIMIZATION)
+    cached_dir: str | None = ignored_option(None, "records are kept beside the model, and made anew when their data have changed")
+    threshold_to_export: float | None = refused_option(
+        None, "exported classifiers give the probability of every class, and the caller chooses"
+    )
 
     @property
     def is_tf1_dialect(self) -> bool:
@@ -114,8 +124,9 @@ def check_combination(options: ClassifierOptions) -> None:
     Raises:
       UserError: a flag is missing or contradicts another.
     """
-    if options.model_dir and options.output_dir:
-        raise UserError("--model_dir and --output_dir are two names of one thing; give one")
+    settle_directories(options)
+    if options.num_train_steps is not None:
+        refuse_given(options, ("num_train_epochs", "steps_rounding"), "does nothing beside --num_train_steps; leave one out")
     if options.vocab_file and options.sp_model_file:
         raise UserError("--vocab_file and --sp_model_file are two kinds of vocabulary; give the one of the model")
     if options.predict_checkpoint_path and options.trains:

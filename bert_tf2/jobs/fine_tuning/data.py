@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from bert_tf2.models.checkpoints.source import Source
     from bert_tf2.models.config import BertConfig
     from bert_tf2.tasks.base import ExampleSet, Task
-    from bert_tf2.training.result_files import ResultInput
+    from bert_tf2.training.reporting.result_files import ResultInput
     from bert_tf2.training.run_directory import RunDirectory
 
 

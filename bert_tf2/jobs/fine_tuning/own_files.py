@@ -4,7 +4,8 @@ from bert_tf2 import files
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.model_directory.model_files import MODEL_FILES
 from bert_tf2.tasks.base import ExampleSet, Task
-from bert_tf2.training import checkpointing, history, report, result_files, run_directory, trainer
+from bert_tf2.training import checkpointing, run_directory, trainer
+from bert_tf2.training.reporting import history, report, result_files
 
 OWN_DIRECTORIES = (report.SUMMARIES,)
 

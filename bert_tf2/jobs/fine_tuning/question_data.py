@@ -21,7 +21,7 @@ from bert_tf2.tasks.question_answering.squad import read_paragraphs
 from bert_tf2.tasks.question_answering.task import SpanTask
 from bert_tf2.tasks.question_answering.windows import QuestionSet, WindowOptions, read_questions
 from bert_tf2.text.normalization import Normalization
-from bert_tf2.training.result_files import ResultInput
+from bert_tf2.training.reporting.result_files import ResultInput
 
 logger = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from bert_tf2.model_directory.metadata_checks import (
     check_flags,
     check_model,
     check_size,
+    check_symbols,
     check_vocabulary,
     flags_of,
     records_of,
@@ -24,7 +25,7 @@ from bert_tf2.options import required
 from bert_tf2.tasks.question_answering.windows import WindowOptions
 
 if TYPE_CHECKING:
-    from bert_tf2.text.wordpiece import WordPieceTokenizer
+    from bert_tf2.text.tokenizer import Tokenizer
     from bert_tf2.training.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def given_records(options: SquadOptions, config: BertConfig, question_paths: lis
     settled = _settled(options, stored)
     _check_threshold(options, settled)
     tokenizer = None
-    if options.vocab_file:
+    if options.vocab_file or options.sp_model_file:
         tokenizer = _tokenizer(options, config, meta)
         check_vocabulary(meta, tokenizer)
     train_path = files.expand(required(options.train_data_path)) if trains else None
@@ -89,9 +90,9 @@ def made_records(
     if meta is not None:
         check_vocabulary(meta, tokenizer)
     windows, version_2 = _windows(settled), settled["version_2_with_negative"]
-    if windows.max_seq_length > config.max_position_embeddings:
+    if windows.max_seq_length > config.longest_input:
         raise UserError(
-            f"--max_seq_length={windows.max_seq_length} is more than the model's {config.max_position_embeddings} positions "
+            f"--max_seq_length={windows.max_seq_length} is more than the model's {config.longest_input} positions "
             f"(max_position_embeddings in {options.bert_config_file})"
         )
     questions = (question_paths, options.predict_file, _title(options))
@@ -193,20 +194,28 @@ def _windows(settled: Mapping[str, Any]) -> WindowOptions:
     return WindowOptions(**{flag: settled[flag] for flag in _OF_WINDOWS})
 
 
-def _tokenizer(options: SquadOptions, config: BertConfig, meta: MetaData | None) -> "WordPieceTokenizer":
+def _tokenizer(options: SquadOptions, config: BertConfig, meta: MetaData | None) -> "Tokenizer":
     """The tokenizer of the records, if there are any, else what flags and vocabulary ask for."""
     from bert_tf2.text.tokenizer import load_tokenizer, warnings_of
-    from bert_tf2.text.wordpiece import WordPieceTokenizer
 
     tokenizer = load_tokenizer(
         vocab_file=options.vocab_file,
+        sp_model_file=options.sp_model_file,
+        tokenization="SentencePiece" if options.sp_model_file else "WordPiece",
         do_lower_case=options.do_lower_case,
         strip_accents=options.strip_accents,
+        keep_tokens=options.keep_tokens,
         normalization=None if meta is None else meta.normalization,
     )
-    assert isinstance(tokenizer, WordPieceTokenizer), "--vocab_file is of no other"
-    what = f"--vocab_file={tokenizer.file} has {tokenizer.vocab_size}"
+    if options.answer_text == "google" and tokenizer.kind != "wordpiece":
+        raise UserError(
+            f"--answer_text=google glues WordPiece tokens together as Google's program does, and {tokenizer.file} has none; "
+            "leave it out"
+        )
+    flag = "sp_model_file" if options.sp_model_file else "vocab_file"
+    what = f"--{flag}={tokenizer.file} has {tokenizer.vocab_size}"
     check_size(what, tokenizer.vocab_size, config, required(options.bert_config_file))
+    check_symbols(tokenizer, config)
     for warning in warnings_of(tokenizer):
         logger.warning("%s", warning)
     return tokenizer

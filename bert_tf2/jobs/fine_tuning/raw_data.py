@@ -16,7 +16,7 @@ from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.fine_tuning.record_data import RecordData, tokenizer_of
 from bert_tf2.jobs.preparation.reusable_records import SOURCE_FINGERPRINT, fingerprint, reusable
 from bert_tf2.model_directory import model_files
-from bert_tf2.model_directory.metadata_checks import records_of
+from bert_tf2.model_directory.metadata_checks import check_symbols, records_of
 from bert_tf2.model_directory.model_files import META_DATA
 from bert_tf2.options import required
 from bert_tf2.tasks.kind import kind_of
@@ -54,6 +54,7 @@ def made_records(options: ClassifierOptions, config: "BertConfig", run_directory
     if earlier is not None and trained_path is not None:
         options = _as_in_training(options, earlier, trained_path, run_directory)
     tokenizer = tokenizer_of(options, earlier)
+    check_symbols(tokenizer, config)
     if not files.is_remote(data_dir) and not os.path.isdir(data_dir):
         raise UserError(f"--data_dir: no such directory: {data_dir}")
     wanted = [split for split, asked in _asked_splits(options).items() if asked]

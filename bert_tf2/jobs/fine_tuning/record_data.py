@@ -20,7 +20,7 @@ from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.fine_tuning.data import RunData
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.training import training_setup
-from bert_tf2.model_directory.metadata_checks import agreed_normalization, check_vocabulary
+from bert_tf2.model_directory.metadata_checks import agreed_normalization, check_symbols, check_vocabulary
 from bert_tf2.tasks.kind import kind_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bert_tf2.models.config import BertConfig
     from bert_tf2.tasks.base import ExampleSet, Task
     from bert_tf2.text.tokenizer import Tokenizer
-    from bert_tf2.training.result_files import ResultInput
+    from bert_tf2.training.reporting.result_files import ResultInput
     from bert_tf2.training.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
@@ -183,7 +183,7 @@ class RecordData(RunData):
 
     def input_of(self, examples: "ExampleSet") -> "ResultInput":
         """The records themselves, called by the data: records made on the way have the same names whatever the data."""
-        from bert_tf2.training.result_files import ResultInput, called
+        from bert_tf2.training.reporting.result_files import ResultInput, called
 
         records, data_dir = examples.records, self._data_dir
         name = called(records.paths) if data_dir is None else os.path.basename(os.path.abspath(data_dir))
@@ -218,7 +218,7 @@ class RecordData(RunData):
         if "classifier" not in task.heads:
             return source, {}
         from bert_tf2.model_directory.checkpoint_origin import fit_classes
-        from bert_tf2.models.checkpoints.names import HEADS
+        from bert_tf2.models.families.names import HEADS
 
         source, reason = fit_classes(source, self.meta.label_list or None, task.num_labels)
         if reason is None:
@@ -258,6 +258,7 @@ def given_records(options: ClassifierOptions, meta: MetaData, config: "BertConfi
     if options.vocab_file or options.sp_model_file:
         tokenizer = tokenizer_of(options, meta)
         check_vocabulary(meta, tokenizer)
+        check_symbols(tokenizer, config)
     return RecordData(options, meta, paths, config, tokenizer)
 
 
@@ -286,6 +287,7 @@ def tokenizer_of(options: ClassifierOptions, meta: MetaData | None = None) -> "T
         tokenization="SentencePiece" if options.sp_model_file else "WordPiece",
         do_lower_case=options.do_lower_case,
         strip_accents=options.strip_accents,
+        keep_tokens=options.keep_tokens,
         normalization=made_with,
     )
     if made_with is None:

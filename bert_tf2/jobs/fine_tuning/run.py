@@ -9,8 +9,10 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2 import files
+from bert_tf2.data.batches.packed_plan import PackedPlan
 from bert_tf2.data.batches.pipeline import check_divisible
 from bert_tf2.data.batches.plans import BatchPlan
+from bert_tf2.data.records.feature_spec import TOKENS
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError
@@ -19,16 +21,17 @@ from bert_tf2.jobs.fine_tuning.data import RunData
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 from bert_tf2.jobs.training import training_setup
-from bert_tf2.jobs.training.training_run import TrainingRun
+from bert_tf2.jobs.training.training_run import Schedule, TrainingPlan, TrainingRun
 from bert_tf2.model_directory import model_files, tuned
 from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
 from bert_tf2.options import info
 from bert_tf2.tasks.base import ExampleSet
 from bert_tf2.tasks.kind_options import kinds_of
-from bert_tf2.training import checkpointing, export, report, weights
+from bert_tf2.training import checkpointing, export, weights
 from bert_tf2.training.evaluation import predict_all
-from bert_tf2.training.result_files import make_room
+from bert_tf2.training.reporting import report
+from bert_tf2.training.reporting.result_files import make_room
 from bert_tf2.training.run_directory import RunDirectory
 from bert_tf2.training.trainer_config import TrainingResult
 
@@ -159,11 +162,14 @@ class FineTuningRun(TrainingRun[RecordSet]):
         records.check_longest(self._data.max_seq_length)
         self._task.check_records(records)
         evaluates = self._phases.evaluate_while_training and self._watched is not None
-        identity = training_setup.rounding_identity(self._options) | kinds_identity(self._options)
+        identity = training_setup.length_identity(self._options) | kinds_identity(self._options)
         return self._train(records, identity, evaluates)
 
     def _plan(self, records: RecordSet, seed: int) -> BatchPlan:
-        return BatchPlan(records.lengths, self._options.train_batch_size, seed, self._options.bucket_by_length)
+        options = self._options
+        if options.pack_sequences:
+            return PackedPlan(records.lengths, options.train_batch_size, seed, self._padding.most[TOKENS], self._parts)
+        return BatchPlan(records.lengths, options.train_batch_size, seed, options.bucket_by_length)
 
     def _fingerprint(self, records: RecordSet) -> dict[str, Any]:
         return {"train": [files.sha256_of_file(path) for path in records.paths], "train_data_size": len(records)}
@@ -171,6 +177,10 @@ class FineTuningRun(TrainingRun[RecordSet]):
     def _described(self, records: RecordSet) -> str:
         lengths = records.lengths
         return f"{len(records):,} examples (mean {lengths.mean():.0f} tokens, longest {lengths.max()})"
+
+    def _schedule(self, plan: TrainingPlan) -> Schedule:
+        schedule, steps = super()._schedule(plan), self._options.num_train_steps
+        return schedule if steps is None else dataclasses.replace(schedule, train_steps=steps)
 
     def _google_steps(self) -> int | None:
         if self._options.steps_rounding != "google":
@@ -277,7 +287,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
                 export.save_module(exports[suffix].module, path, exports[suffix].signatures)
                 logger.info("exported %s (%s)", path, exports[suffix].says)
             else:
-                logger.info("give --vocab_file to also export a model that takes text (%s)", path)
+                logger.info("give --vocab_file (or --sp_model_file) to also export a model that takes text (%s)", path)
 
 
 def kinds_identity(options: Any) -> dict[str, Any]:

@@ -5,8 +5,9 @@ import dataclasses
 from bert_tf2.errors import UserError
 from bert_tf2.jobs import shared_options
 from bert_tf2.jobs.fine_tuning.phases import Phases
+from bert_tf2.jobs.fine_tuning.xlnet_flags import XLNetFlags, settle_directories
 from bert_tf2.jobs.training.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
-from bert_tf2.options import at_least, ignored_option, option, require_given
+from bert_tf2.options import at_least, ignored_option, option, refuse_given, require_given
 from bert_tf2.tasks.question_answering.options import ANSWER_LABELS, ANSWER_LABELS_HELP
 
 DATA = "Training data, from create_finetuning_data.py (model-garden dialect)"
@@ -14,6 +15,9 @@ TF1 = "Training data, from a SQuAD file (google-research/bert dialect)"
 QUESTIONS = "Questions to answer"
 TEXT = "Text"
 
+_KEPT = "records are kept beside the model, and made anew when their data have changed"
+_UNWRITTEN = "questions are made into inputs when they are answered, which takes seconds"
+_VOCABULARY = "vocab_file or sp_model_file"
 MODES = ("train_and_eval", "train_and_predict", "train", "eval", "predict", "export_only")
 AUTOMATIC = "auto"
 ANSWER_LANGUAGE_HELP = (
@@ -24,7 +28,7 @@ ANSWER_LANGUAGES = ("auto", "words", "chinese", "characters")
 
 
 @dataclasses.dataclass(frozen=True)
-class SquadOptions(TrainingOptions):
+class SquadOptions(XLNetFlags, TrainingOptions):
     """What to train on, which questions to answer, and where results go."""
 
     mode: str | None = option(None, "What to do [default: train_and_eval].", choices=MODES, section=DATA)
@@ -99,12 +103,23 @@ class SquadOptions(TrainingOptions):
     verbose_logging: bool = ignored_option(
         False, "its warnings were of answers whose text could not be aligned, which --answer_text=exact need not do"
     )
+    train_feature_file: str | None = ignored_option(None, _KEPT)
+    predict_feature_file: str | None = ignored_option(None, _UNWRITTEN)
+    predict_feature_left_file: str | None = ignored_option(None, _UNWRITTEN)
 
     vocab_file: str | None = option(
-        None, "WordPiece vocabulary of the model: vocab.txt, tokenizer.json or a folder with one of them.", section=TEXT
+        None,
+        "Vocabulary of the model: WordPiece's vocab.txt, RoBERTa's vocab.json with merges.txt beside it, the tokenizer.json of "
+        "either, or a folder with one of them.",
+        section=TEXT,
+    )
+    sp_model_file: str | None = option(
+        None, "SentencePiece model, instead of --vocab_file.", section=TEXT, other_names=("spm_model_file", "spiece_model_file")
     )
     do_lower_case: bool | None = shared_options.do_lower_case(TEXT)
     strip_accents: bool | None = shared_options.strip_accents(TEXT)
+    keep_tokens: str | None = shared_options.keep_tokens(TEXT)
+    num_train_steps: int | None = shared_options.num_train_steps(OPTIMIZATION)
     steps_rounding: str = shared_options.steps_rounding(OPTIMIZATION)
 
     @property
@@ -140,8 +155,11 @@ def check_combination(options: SquadOptions) -> None:
     Raises:
       UserError: a flag is missing or contradicts another.
     """
-    if options.model_dir and options.output_dir:
-        raise UserError("--model_dir and --output_dir are two names of one thing; give one")
+    settle_directories(options)
+    if options.num_train_steps is not None:
+        refuse_given(options, ("num_train_epochs", "steps_rounding"), "does nothing beside --num_train_steps; leave one out")
+    if options.vocab_file and options.sp_model_file:
+        raise UserError("--vocab_file and --sp_model_file are two kinds of vocabulary; give the one of the model")
     phases = phases_of(options)
     if options.predict_checkpoint_path and phases.train:
         raise UserError("--predict_checkpoint_path is for evaluation, prediction and export; with training use --init_checkpoint")
@@ -179,12 +197,12 @@ def _needed(options: SquadOptions, phases: Phases) -> dict[str, str]:
     """What the flags give that this command needs."""
     needed = dict(NEEDED)
     if options.is_tf1_dialect:
-        needed |= {"do_train or do_predict": "what to do", "vocab_file": VOCABULARY}
+        needed |= {"do_train or do_predict": "what to do", _VOCABULARY: VOCABULARY}
         needed |= {"train_file": "the SQuAD file to train on"} if phases.train else {}
     else:
         needed["input_meta_data_path"] = "the meta_data.json of the training records"
         needed |= {"train_data_path": "the records to train on"} if phases.train else {}
         needed |= {"model_export_path": "where the exported model goes"} if options.mode == "export_only" else {}
     if phases.looks_at_evaluation or phases.predict:
-        needed |= {"predict_file": "the SQuAD file whose questions are answered", "vocab_file": VOCABULARY}
+        needed |= {"predict_file": "the SQuAD file whose questions are answered", _VOCABULARY: VOCABULARY}
     return needed

@@ -96,6 +96,7 @@ def write_records(
         tokenization=options.tokenization,
         do_lower_case=options.do_lower_case,
         strip_accents=options.strip_accents,
+        keep_tokens=options.keep_tokens,
         normalization=None if trained is None else trained.normalization,
     )
     if trained is not None:

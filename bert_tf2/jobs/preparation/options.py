@@ -42,13 +42,12 @@ class FinetuningDataOptions(KindOptions):
         section=OWN_FILES,
     )
 
-    vocab_file: str | None = option(
-        None, "WordPiece vocabulary of the model: vocab.txt, tokenizer.json or a folder with one of them.", section=TEXT
-    )
-    tokenization: str = option("WordPiece", "Tokenizer.", choices=("WordPiece", "SentencePiece"), section=TEXT)
-    sp_model_file: str = option("", "SentencePiece model.", section=TEXT)
+    vocab_file: str | None = shared_options.vocab_file_before_training(TEXT)
+    tokenization: str = shared_options.tokenization(TEXT)
+    sp_model_file: str = option("", "SentencePiece model.", section=TEXT, other_names=("spm_model_file", "spiece_model_file"))
     do_lower_case: bool | None = shared_options.do_lower_case_before_training(TEXT)
     strip_accents: bool | None = shared_options.strip_accents_before_training(TEXT)
+    keep_tokens: str | None = shared_options.keep_tokens(TEXT)
     max_seq_length: int | None = option(
         None, "Longest input in tokens; longer ones are cut [default: 128; for squad 384].", check=at_least(3), section=TEXT
     )
@@ -72,5 +71,5 @@ class FinetuningDataOptions(KindOptions):
 
     tfds_params: str = refused_option("", "data comes from local files here; export the TFDS splits and pass --train_file")
     translated_input_data_dir: str | None = refused_option(None, _XTREME)
-    xlnet_format: bool = refused_option(False, "the records are BERT's; XLNet is not in this version")
+    xlnet_format: bool = refused_option(False, "the SentencePiece model that --sp_model_file names tells whether it is XLNet's")
     retrieval_task_name: str = refused_option("bucc", "retrieval data are not made by this version")

@@ -53,13 +53,12 @@ class PretrainingDataOptions(Options):
         section=TEXT,
     )
     text_field: str = option("text", "Key of the text in the objects of --input_format=jsonl.", section=TEXT)
-    vocab_file: str | None = option(
-        None, "WordPiece vocabulary of the model: vocab.txt, tokenizer.json or a folder with one of them.", section=TEXT
-    )
-    tokenization: str = option("WordPiece", "Tokenizer.", choices=("WordPiece", "SentencePiece"), section=TEXT)
-    sp_model_file: str = option("", "SentencePiece model.", section=TEXT)
+    vocab_file: str | None = shared_options.vocab_file_before_training(TEXT)
+    tokenization: str = shared_options.tokenization(TEXT)
+    sp_model_file: str = option("", "SentencePiece model.", section=TEXT, other_names=("spm_model_file", "spiece_model_file"))
     do_lower_case: bool | None = shared_options.do_lower_case_before_training(TEXT)
     strip_accents: bool | None = shared_options.strip_accents_before_training(TEXT)
+    keep_tokens: str | None = shared_options.keep_tokens(TEXT)
     on_bad_row: str = option(
         "fail",
         "What to do with a line of JSON that holds no text: end, or leave it out, count it and list it in "
@@ -236,6 +235,7 @@ def create_pretraining_data(options: PretrainingDataOptions) -> "PreparedPretrai
         "tokenization": options.tokenization,
         "do_lower_case": options.do_lower_case,
         "strip_accents": options.strip_accents,
+        "keep_tokens": options.keep_tokens,
     }
     source = TextSource(tuple(paths), TextFormat(input_format, options.text_field, options.on_bad_row == "skip"), tokenizer)
     prepared = prepare_pretraining(source, names, meta_data_path, settings, _shard_maker(options), _tell)

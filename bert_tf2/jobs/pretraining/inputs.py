@@ -15,7 +15,7 @@ from bert_tf2.options import required
 from bert_tf2.tasks.pretraining.metadata import PretrainingSettings, from_meta_data
 from bert_tf2.tasks.pretraining.shards import PROGRESS
 from bert_tf2.text.normalization import Normalization
-from bert_tf2.text.tokenizer import Tokenizer, load_tokenizer
+from bert_tf2.text.tokenizer import Tokenizer, load_tokenizer, mask_id_of
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,16 @@ class PretrainingInputs:
     def is_dynamic(self) -> bool:
         """Whether training chooses what to mask."""
         return self.settings is not None and self.settings.dynamic_masking
+
+    @property
+    def mask_id(self) -> int | None:
+        """The id of [MASK]; None where neither metadata nor a vocabulary tell it.
+
+        Raises:
+          UserError: the vocabulary has none.
+        """
+        known = self.settings.mask_id if self.settings is not None else None
+        return known if known is not None or self.tokenizer is None else mask_id_of(self.tokenizer)
 
 
 def find_inputs(options: PretrainingOptions, config: BertConfig) -> PretrainingInputs:
@@ -96,7 +106,7 @@ def find_inputs(options: PretrainingOptions, config: BertConfig) -> PretrainingI
     )
 
 
-def check_exports(options: PretrainingOptions, data: PretrainingInputs) -> None:
+def check_exports(options: PretrainingOptions, data: PretrainingInputs, config: BertConfig) -> None:
     """Checks before the training that what it is to be exported as can be written.
 
     Raises:
@@ -109,10 +119,10 @@ def check_exports(options: PretrainingOptions, data: PretrainingInputs) -> None:
             "--also_export=huggingface needs the vocabulary, and there is none beside the records' metadata; give it with "
             "--vocab_file=vocab.txt"
         )
-    if data.tokenizer.kind != "wordpiece":
+    if data.tokenizer.kind == "sentencepiece" and config.form.sentencepiece_tokenizer is None:
         raise UserError(
-            f"--also_export=huggingface needs a WordPiece vocabulary, transformers' BERT has no other; {data.tokenizer.file} "
-            "is a SentencePiece model: leave huggingface out"
+            f"--also_export=huggingface: {data.tokenizer.file} is a SentencePiece model, which transformers' {config.form.title} "
+            "has not; leave huggingface out"
         )
 
 
@@ -148,9 +158,9 @@ def _refuse_unfinished(pattern: str) -> None:
 
 
 def _check_length(data: PretrainingInputs, config: BertConfig, options: PretrainingOptions) -> None:
-    if data.max_seq_length > config.max_position_embeddings:
+    if data.max_seq_length > config.longest_input:
         raise UserError(
-            f"--max_seq_length={data.max_seq_length} is more than the model's {config.max_position_embeddings} positions "
+            f"--max_seq_length={data.max_seq_length} is more than the model's {config.longest_input} positions "
             f"(max_position_embeddings in {options.bert_config_file})"
         )
 

@@ -5,6 +5,7 @@ import dataclasses
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.training.training_options import CHECKPOINTS, NEEDED, OPTIMIZATION, TrainingOptions
 from bert_tf2.options import at_least, not_negative, option, positive, refuse_given, require_given
+from bert_tf2.tasks.pretraining.replaced_tokens.options import ReplacedTokenOptions
 
 RECORDS = "Records, from create_pretraining_data.py"
 TASK = "What to do"
@@ -14,7 +15,7 @@ _DEFAULT_WARMUP_STEPS = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
-class PretrainingOptions(TrainingOptions):
+class PretrainingOptions(ReplacedTokenOptions, TrainingOptions):
     """What to train on, how long, and where results go."""
 
     input_files: str | None = option(None, "Training records; comma-separated names and wildcards.", section=RECORDS)
@@ -167,6 +168,7 @@ def _check_names(options: PretrainingOptions) -> None:
             raise UserError(f"--{one} and --{other} are two names of one thing; give one")
     if options.warmup_proportion is not None and (options.warmup_steps, options.num_warmup_steps) != (None, None):
         raise UserError("--warmup_steps and --warmup_proportion are two ways to say one thing; give one")
+    refuse_given(options, ("hub_module_trainable",), "is not for pre-training, which trains the encoder; leave it out")
     if options.num_train_steps is not None:
         refuse_given(options, ("num_train_epochs",), "does nothing beside --num_train_steps; give one")
     refuse_given(

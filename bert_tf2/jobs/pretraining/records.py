@@ -16,8 +16,8 @@ from bert_tf2.jobs.pretraining.inputs import PretrainingInputs, shards_of
 from bert_tf2.jobs.pretraining.options import PretrainingOptions
 from bert_tf2.models.config import BertConfig
 from bert_tf2.options import required
+from bert_tf2.tasks.base import Task
 from bert_tf2.tasks.pretraining.dynamic_masking import DynamicMasking
-from bert_tf2.tasks.pretraining.task import PretrainingTask
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class PretrainingRecords:
       task: what records must hold.
     """
 
-    def __init__(self, options: PretrainingOptions, data: PretrainingInputs, config: BertConfig, task: PretrainingTask):
+    def __init__(self, options: PretrainingOptions, data: PretrainingInputs, config: BertConfig, task: Task):
         self._options, self._data, self._config, self._task = options, data, config, task
 
     def training(self, worker: int, workers: int) -> ShardedRecords:

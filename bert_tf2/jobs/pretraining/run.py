@@ -16,22 +16,27 @@ from bert_tf2.data.records.feature_spec import PREDICTIONS, TOKENS
 from bert_tf2.data.records.metadata import PRETRAINING, MetaData
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.data.records.sharded_records import ShardedRecords
+from bert_tf2.jobs.pretraining.companions import restored_companions
 from bert_tf2.jobs.pretraining.inputs import PretrainingInputs
 from bert_tf2.jobs.pretraining.options import PretrainingOptions
 from bert_tf2.jobs.pretraining.records import TRAINING, PretrainingRecords
 from bert_tf2.jobs.training import training_setup
+from bert_tf2.jobs.training.named_weights import Restored
 from bert_tf2.jobs.training.training_run import Schedule, TrainingPlan, TrainingRun
 from bert_tf2.model_directory import model_files
 from bert_tf2.models.checkpoints.convert import convert
 from bert_tf2.models.checkpoints.formats import open_source
+from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
-from bert_tf2.models.encoder import build_encoder
+from bert_tf2.models.families.base import family_of
 from bert_tf2.options import required
-from bert_tf2.tasks.pretraining.task import PretrainingTask
-from bert_tf2.training import checkpointing, report
+from bert_tf2.tasks.pretraining.objective import Objective
+from bert_tf2.tasks.pretraining.objectives import Circumstances, objective_of
+from bert_tf2.training import checkpointing
 from bert_tf2.training.distribution import is_multi_worker, num_workers
 from bert_tf2.training.evaluation import predict_all
-from bert_tf2.training.result_files import ResultInput, called, make_room
+from bert_tf2.training.reporting import report
+from bert_tf2.training.reporting.result_files import ResultInput, called, make_room
 from bert_tf2.training.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
@@ -49,7 +54,7 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
     """
 
     _options: PretrainingOptions
-    _task: PretrainingTask
+    _task: Objective
 
     # Pre-training is what makes weights.
     random_start = logging.INFO
@@ -64,15 +69,17 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
     ):
         self._data = data
         pairs = data.has_pairs if options.use_next_sentence_label is None else options.use_next_sentence_label
-        task = PretrainingTask(
-            config,
+        made_for = Circumstances(
             # The garden's default, for records that nothing is known of.
-            next_sentence=pairs is None or pairs,
+            has_pairs=pairs is None or pairs,
             masked=not data.is_dynamic,
+            mask_id=data.mask_id,
             policy=training_setup.POLICIES[options.dtype],
             static_shapes=training_setup.has_static_shapes(options),
             best_metric=options.best_metric,
+            recompute=options.recompute,
         )
+        task = objective_of(config).task(config, options, made_for)
         super().__init__(options, config, strategy, directory, task, data.max_seq_length)
         self._records = PretrainingRecords(options, data, config, task)
         several = is_multi_worker(strategy)
@@ -88,6 +95,8 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
         results: dict[str, Any] = {}
         if options.evaluates:
             check_divisible(options.eval_batch_size, self._strategy.num_replicas_in_sync, flag="eval_batch_size")
+        if options.init_checkpoint and checkpointing.latest_step(self._directory.path) is None:
+            self._task.check_source(open_source(options.init_checkpoint).of_family(family_of(self._config)))
         # Both before the training: files that cannot be used must not be found after hours.
         records = self._records.training(*self._worker) if options.trains else None
         self._held_out = self._records.held_out() if options.evaluates else None
@@ -104,11 +113,20 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
         return results
 
     def _build_encoder(self, policy: str) -> tf_keras.Model:
-        return build_encoder(self._config, policy, for_pretraining=True)
+        chosen, recompute = self._task.takes_places, self._options.recompute
+        return family_of(self._config).build(self._config, policy, for_pretraining=chosen, recompute=recompute)
+
+    def _restore(self, source: Source) -> Restored:
+        parts = self._task.companions(self._model)
+        if not parts:
+            return super()._restore(source)
+        source = source.of_family(family_of(self._config))
+        restored = super()._restore(source.without_companions())
+        return restored_companions(self._model, parts, source.companions, restored)
 
     def _save_encoder(self) -> None:
         # That of the training has an input more than the one that goes on to other tasks.
-        trained, self._encoder = self._encoder, build_encoder(self._config)
+        trained, self._encoder = self._encoder, family_of(self._config).build(self._config)
         self._encoder.set_weights(trained.get_weights())
         super()._save_encoder()
         self._encoder = trained
@@ -127,6 +145,7 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
             "next_sentence": self._task.next_sentence,
             # Several workers do not sort, and so cannot go on with the order of one that did.
             "sorted_by_length": TOKENS not in self._padding.fixed,
+            **self._task.identifying(),
         }
 
     def _plan(self, records: ShardedRecords, seed: int) -> StripedPlan:
@@ -188,13 +207,7 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
             self._report(required(self._options.files or self._options.eval_input_files), training, evaluation)
 
     def _more_summary(self, train: Sequence[dict[str, float]]) -> dict[str, object]:
-        # The garden's names.
-        titles = {
-            "masked_lm_accuracy": "masked_lm_accuracy",
-            "masked_lm_loss": "lm_example_loss",
-            "next_sentence_accuracy": "next_sentence_accuracy",
-            "next_sentence_loss": "next_sentence_loss",
-        }
+        titles = self._task.summary_names
         return {titles[name]: train[-1][name] for name in titles if name in train[-1]} if train else {}
 
     def _export(self) -> None:
@@ -208,11 +221,19 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
         source = None
         for form in options.exports:
             source = source or open_source(checkpointing.CheckpointDirectory(self._directory.path).prefix(step))
-            path = os.path.join(
-                folder, *(("tf1", f"{os.path.basename(prefix)}.ckpt-{step}") if form == "tf1" else (f"{form}-{step}",))
-            )
-            if tf.io.gfile.exists(f"{path}.index" if form == "tf1" else path):
-                logger.info("%s is there already", path)
+            if form == "tf1":
+                path = os.path.join(folder, "tf1", f"{os.path.basename(prefix)}.ckpt-{step}")
+                self._convert(source, self._config, path, form, self._task.kind)
                 continue
-            convert(source, self._config, path, form, kind="pretrainer", tokenizer=self._data.tokenizer)
-            logger.info("exported %s (%s)", path, form)
+            self._convert(source, self._config, os.path.join(folder, f"{form}-{step}"), form, self._task.kind)
+            # A folder of transformers holds one model.
+            for name, part in self._task.companions(self._model).items():
+                beside = source.of_family(family_of(self._config)).companions[name]
+                self._convert(beside, part.config, os.path.join(folder, f"{form}-{name}-{step}"), form, "pretrainer")
+
+    def _convert(self, source: Source, config: BertConfig, path: str, form: str, kind: str) -> None:
+        if tf.io.gfile.exists(f"{path}.index" if form == "tf1" else path):
+            logger.info("%s is there already", path)
+            return
+        convert(source, config, path, form, kind=kind, tokenizer=self._data.tokenizer)
+        logger.info("exported %s (%s)", path, form)

@@ -3,8 +3,8 @@
 import os
 
 from bert_tf2 import files
-from bert_tf2.training.history import History
-from bert_tf2.training.report import LOSS_CURVE
+from bert_tf2.training.reporting.history import History
+from bert_tf2.training.reporting.report import LOSS_CURVE
 from bert_tf2.training.run_directory import RUN_CONFIG
 from bert_tf2.training.trainer import BEST_CHECKPOINT
 

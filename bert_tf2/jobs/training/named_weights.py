@@ -9,11 +9,11 @@ import tf_keras
 from bert_tf2 import files
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.training.training_options import TrainingOptions
-from bert_tf2.models.checkpoints import names
 from bert_tf2.models.checkpoints.formats import open_source
 from bert_tf2.models.checkpoints.loading import LoadReport, check_fits, load_encoder_weights
 from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
+from bert_tf2.models.families import names
 from bert_tf2.training import checkpointing
 
 
@@ -56,6 +56,11 @@ def restore(
       UserError: as `load_encoder_weights`.
     """
     loaded = load_encoder_weights(encoder, source, config, head_model=model)
+    return told(loaded, source, heads, unusable, on_pooler)
+
+
+def told(loaded: LoadReport, source: Source, heads: Sequence[str], unusable: Mapping[str, str], on_pooler: bool) -> Restored:
+    """What a load came to; arguments as those of `restore`."""
     given, whole, random = set(loaded.loaded), [], {}
     for kind in heads:
         title = names.HEADS[kind].title

@@ -24,14 +24,17 @@ DEVICES = "Devices and speed"
 CHECKPOINTS = "Checkpoints, evaluation and logging"
 
 
-def _is_version(value: str) -> str | None:
-    return None if value == "auto" or (value.isascii() and value.isdecimal() and int(value)) else "must be auto or 1, 2, 3, …"
+AUTO = "auto"
+
+
+def _is_auto_or_number(value: str) -> str | None:
+    return None if value == AUTO or (value.isascii() and value.isdecimal() and int(value)) else "must be auto or 1, 2, 3, …"
 
 
 # What the flags give that every training needs, see `require_given`.
 NEEDED = {
     "model_dir or output_dir": "where checkpoints and results go",
-    "bert_config_file": "the model's configuration",
+    "bert_config_file": "the model's configuration, unless --hub_module_url names a module",
 }
 VOCABULARY = "the vocabulary of the model"
 
@@ -42,9 +45,11 @@ class TrainingOptions(Options):
 
     bert_config_file: str | None = option(
         None,
-        "BERT configuration, in Google's form (bert_config.json) or Hugging Face's (config.json).",
+        "The encoder's configuration, of BERT or another family, in Google's form (bert_config.json, albert_config.json, "
+        "xlnet_config.json) or Hugging Face's (config.json).",
         section=MODEL,
         may_change=True,
+        other_names=("albert_config_file", "model_config_path"),
     )
     init_checkpoint: str | None = option(
         None,
@@ -52,10 +57,21 @@ class TrainingOptions(Options):
         "folder or model.safetensors. The format is detected.",
         section=MODEL,
     )
-    hub_module_url: str | None = refused_option(
-        None, "a hub module is a program, which this toolkit does not run; give its weights with --init_checkpoint"
+    hub_module_url: str | None = option(
+        None,
+        "Instead of --init_checkpoint: a BERT or ALBERT of TF-Hub, its folder, or its address where TF-Hub's cache holds it. "
+        "Weights, vocabulary and casing are read; its program is not run. The configuration is what the weights tell, unless "
+        "--bert_config_file gives it.",
+        section=MODEL,
+        may_change=True,
+        other_names=("albert_hub_module_handle",),
     )
-    hub_module_trainable: bool = refused_option(True, "there are no hub modules; see --hub_module_url")
+    hub_module_trainable: bool = option(
+        True,
+        "Train the encoder too, of the module or of --init_checkpoint. False: only the layers behind it are trained; its weights "
+        "stay as they are, and it computes without dropout.",
+        section=MODEL,
+    )
 
     train_batch_size: int = option(32, "Examples per training step, over all replicas.", check=at_least(1), section=OPTIMIZATION)
     learning_rate: float = option(5e-5, "Peak learning rate.", check=positive, section=OPTIMIZATION)
@@ -72,12 +88,22 @@ class TrainingOptions(Options):
         0.1, "Share of the training steps over which the learning rate rises from 0.", check=fraction, section=OPTIMIZATION
     )
     warmup_steps: float | None = option(
-        None, "Warm-up in steps; instead of --warmup_proportion.", check=not_negative, section=OPTIMIZATION
+        None,
+        "Warm-up in steps; instead of --warmup_proportion.",
+        check=not_negative,
+        section=OPTIMIZATION,
+        other_names=("warmup_step",),
     )
     num_train_epochs: float = option(3.0, "Passes over the training data.", check=positive, section=OPTIMIZATION)
-    optimizer_type: str = option("adamw", "Optimizer.", choices=("adamw", "lamb"), section=OPTIMIZATION)
+    optimizer_type: str = option(
+        "adamw", "Optimizer.", choices=("adamw", "lamb"), section=OPTIMIZATION, other_names=("optimizer",)
+    )
     weight_decay_rate: float = option(
-        0.01, "Weight decay; layer norms and biases are excluded.", check=not_negative, section=OPTIMIZATION
+        0.01,
+        "Weight decay; layer norms and biases are excluded.",
+        check=not_negative,
+        section=OPTIMIZATION,
+        other_names=("weight_decay",),
     )
     adam_beta_1: float = option(0.9, "Decay of the first moment.", check=fraction, section=OPTIMIZATION)
     adam_beta_2: float = option(0.999, "Decay of the second moment.", check=fraction, section=OPTIMIZATION)
@@ -90,11 +116,19 @@ class TrainingOptions(Options):
         "Largest global norm of the gradient, after aggregation; 0 switches clipping off.",
         check=not_negative,
         section=OPTIMIZATION,
+        other_names=("clip",),
     )
     gradient_accumulation_steps: int = option(
         1, "Divide every batch into this many parts, one after the other; the update stays that of the whole batch.",
         check=at_least(1), section=OPTIMIZATION,
     )  # fmt: skip
+    micro_batch_size: str | int | None = option(
+        None,
+        "Rows of a replica that go through the model at once; the update stays that of the whole batch. A number, or auto: all "
+        "of them, and half as many from where memory does not suffice; unset means auto on GPUs.",
+        check=_is_auto_or_number,
+        section=OPTIMIZATION,
+    )
     seed: int | None = option(
         None, "Seed of head weights, data order and dropout; drawn and recorded when not given.",
         check=between(0, 2**32 - 1), section=OPTIMIZATION,
@@ -113,7 +147,7 @@ class TrainingOptions(Options):
     )
     num_gpus: int = option(
         1, "GPUs of this machine to use; -1 is all, 0 the CPU. Without a GPU, 1 trains on the CPU and says so.", short_name="ng",
-        check=at_least(-1), section=DEVICES, may_change=True,
+        check=at_least(-1), section=DEVICES, may_change=True, other_names=("num_core_per_host",),
     )  # fmt: skip
     num_logical_cpus: int = option(
         1,
@@ -163,6 +197,19 @@ class TrainingOptions(Options):
     enable_xla: bool | None = option(
         None, "Compile steps with XLA; unset means on GPUs, or as the run in --model_dir began.", section=DEVICES
     )
+    compilation_cache: str | None = option(
+        None,
+        "Directory of compiled code, which later starts take; none keeps nothing; unset is the user's cache on GPUs.",
+        section=DEVICES,
+        may_change=True,
+    )
+    recompute: bool = option(
+        False,
+        "Keep nothing of the encoder's blocks for the gradient but their inputs, and compute the rest twice: much less memory, "
+        "mostly for long rows, and more time.",
+        section=DEVICES,
+        may_change=True,
+    )
     steps_per_loop: int | None = option(
         None,
         "Training steps run on the device between two visits of the host.",
@@ -171,10 +218,21 @@ class TrainingOptions(Options):
         may_change=True,
     )
     iterations_per_loop: int | None = option(
-        None, "TF1 name for --steps_per_loop.", check=at_least(1), section=DEVICES, may_change=True
+        None,
+        "TF1 name for --steps_per_loop.",
+        check=at_least(1),
+        section=DEVICES,
+        may_change=True,
+        other_names=("iterations",),
     )
     bucket_by_length: bool = option(
         True, "Put examples of like length into a batch and pad to the longest; off on TPU.", section=DEVICES
+    )
+    pack_sequences: bool | None = option(
+        None,
+        "Put several short examples into one row while training, without seeing each other: batches of one shape with little "
+        "padding; unset means on TPU where the kind of task can, or as the run in --model_dir began.",
+        section=DEVICES,
     )
     run_eagerly: bool = option(False, "Run operation by operation, for debugging.", section=DEVICES, may_change=True)
     tf_gpu_thread_mode: str | None = option(
@@ -200,6 +258,7 @@ class TrainingOptions(Options):
         "Checkpoint to evaluate, predict with or export; instead of --load_checkpoint.",
         section=CHECKPOINTS,
         may_change=True,
+        other_names=("predict_ckpt",),
     )
     load_checkpoint: str = option(
         "newest",
@@ -209,10 +268,20 @@ class TrainingOptions(Options):
         may_change=True,
     )
     save_checkpoints_steps: int | None = option(
-        None, "Save every N steps [default: at every evaluation].", check=at_least(1), section=CHECKPOINTS, may_change=True
+        None,
+        "Save every N steps [default: at every evaluation].",
+        check=at_least(1),
+        section=CHECKPOINTS,
+        may_change=True,
+        other_names=("save_steps",),
     )
     keep_checkpoint_max: int = option(
-        3, "Newest checkpoints to keep besides the best; 0 keeps all.", check=not_negative, section=CHECKPOINTS, may_change=True
+        3,
+        "Newest checkpoints to keep besides the best; 0 keeps all.",
+        check=not_negative,
+        section=CHECKPOINTS,
+        may_change=True,
+        other_names=("max_save",),
     )
     best_metric: str | None = option(
         None, "Metric that names the best checkpoint [default: the task's own].", section=CHECKPOINTS
@@ -239,12 +308,13 @@ class TrainingOptions(Options):
         "Where to export SavedModels: this directory, and this name with _text for raw text.",
         section=CHECKPOINTS,
         may_change=True,
+        other_names=("export_dir",),
     )
     export_version: str | None = option(
         None,
         "Export into numbered directories, as TensorFlow Serving takes them: --model_export_path/N/saved_model.pb, and "
         "likewise with _text. A number, or auto for the one after the highest that is there.",
-        check=_is_version,
+        check=_is_auto_or_number,
         section=CHECKPOINTS,
         may_change=True,
     )

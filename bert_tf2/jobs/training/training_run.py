@@ -12,30 +12,31 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2 import files
-from bert_tf2.data.batches.pipeline import Records, check_divisible
+from bert_tf2.data.batches.packed_plan import PackedPlan
+from bert_tf2.data.batches.pipeline import Padding, Records, check_divisible
 from bert_tf2.data.batches.plans import BatchPlan
 from bert_tf2.data.batches.striped_plan import StripedPlan
 from bert_tf2.data.records.feature_spec import TOKENS
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.training import training_setup
-from bert_tf2.jobs.training.earlier_training import earlier_training
+from bert_tf2.jobs.training import packed_training, training_setup
+from bert_tf2.jobs.training.micro_batch import parts_of_batch, whole_batches
 from bert_tf2.jobs.training.named_weights import Restored, restore
+from bert_tf2.jobs.training.run_report import write_run_report
 from bert_tf2.jobs.training.training_options import TrainingOptions
 from bert_tf2.model_directory import model_files
 from bert_tf2.model_directory.checkpoint_origin import facts_beside
 from bert_tf2.model_directory.metadata_checks import decisive
-from bert_tf2.models.checkpoints import names
 from bert_tf2.models.checkpoints.formats import open_source
 from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
-from bert_tf2.models.encoder import build_encoder
+from bert_tf2.models.families.base import family_of
+from bert_tf2.models.families.names import is_pooler
 from bert_tf2.options import required
 from bert_tf2.tasks.base import Task
-from bert_tf2.training import checkpointing, export, report, weights
+from bert_tf2.training import checkpointing, export, weights
 from bert_tf2.training.agreement import Agreement
 from bert_tf2.training.distribution import describe, is_chief
-from bert_tf2.training.history import POINT
 from bert_tf2.training.run_directory import RunDirectory, shown
 from bert_tf2.training.trainer import Trainer
 from bert_tf2.training.trainer_config import TrainingResult
@@ -114,11 +115,16 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
         with self._strategy.scope():
             policy = training_setup.POLICIES[self._options.dtype]
             self._encoder = self._build_encoder(policy)
+            self._encoder.trainable = self._options.hub_module_trainable
             self._model = self._task.build_model(self._encoder)
 
     def _build_encoder(self, policy: str) -> tf_keras.Model:
         """The encoder that the task's heads stand on."""
-        return build_encoder(self._config, policy, output_range=self._task.output_range)
+        config, recompute = self._config, self._options.recompute
+        if not self._options.hub_module_trainable:
+            # As TF-Hub's layer has it; and nothing is kept for a gradient that could be computed again.
+            config, recompute = dataclasses.replace(config, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0), False
+        return family_of(config).build(config, policy, output_range=self._task.output_range, recompute=recompute)
 
     def _train(self, records: TrainedOn, data: dict[str, Any], evaluates: bool) -> TrainingResult:
         """Trains from where the directory stands to the end.
@@ -128,11 +134,18 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
           data: what identifies the data besides the records' files.
           evaluates: whether to evaluate on the way.
         """
+        self._options = packed_training.settled(self._options, self._task.why_not_packed(), self._directory)
+        replicas = self._strategy.num_replicas_in_sync
+        if self._task.sees_whole_batch:
+            self._options = whole_batches(self._options, replicas, training_setup.is_tpu(self._options))
         options, model_dir = self._options, self._directory.path
-        check_divisible(options.train_batch_size, self._strategy.num_replicas_in_sync, options.gradient_accumulation_steps)
+        check_divisible(options.train_batch_size, replicas, parts_of_batch(options, replicas))
         seed = Agreement(self._strategy).of_chief(training_setup.settle_seed(options, model_dir), self._chief)
         plan = self._plan(records, seed)
         schedule = self._schedule(plan)
+        padding = self._padding
+        if isinstance(plan, PackedPlan):
+            padding = packed_training.packed_padding(padding, plan.pack_shape(schedule.train_steps))
         if self._chief:
             kept = model_files.planned(
                 model_dir, self._config, *self._meta_and_tokenizer(), replaces=self._directory.is_left_empty()
@@ -141,16 +154,19 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             for path, content in kept.items():
                 model_files.write_whole(path, content)
         self._build_model(seed)
+        if options.pack_sequences:
+            packed_training.require_its_end(self._encoder, self._model)
         if options.init_checkpoint and checkpointing.latest_step(model_dir) is None:
             self._load_initial_weights()
         elif not options.init_checkpoint:
             logger.log(self.random_start, "no --init_checkpoint: training starts from random weights")
         with self._strategy.scope():
             optimizer = training_setup.create_optimizer(options, schedule.train_steps)
-        self._announce(records, plan, schedule.train_steps)
+        self._announce(records, plan, schedule.train_steps, padding)
         config = training_setup.trainer_config(
             options,
             model_dir,
+            replicas=replicas,
             seed=seed,
             train_steps=schedule.train_steps,
             eval_every_steps=schedule.eval_every_steps if evaluates else 0,
@@ -158,7 +174,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             metric=self._task.best_metric,
         )
         trainer = Trainer(self._task, self._model, optimizer, self._strategy, config)
-        return trainer.train(records, plan, self._evaluate_while_training if evaluates else None, self._padding)
+        return trainer.train(records, plan, self._evaluate_while_training if evaluates else None, padding)
 
     @abc.abstractmethod
     def _plan(self, records: TrainedOn, seed: int) -> TrainingPlan:
@@ -182,6 +198,11 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
         """Loads `--init_checkpoint`, the head too where it is the task's, and tells what starts from random values."""
         source = open_source(required(self._options.init_checkpoint))
         restored = self._restore(source)
+        if not self._options.hub_module_trainable and self._task.on_pooler and any(map(is_pooler, restored.loaded.missing)):
+            raise UserError(
+                f"--hub_module_trainable=false: {source.path} has no pooler, which the task's head stands on; it would stay at "
+                "random values: leave the flag out"
+            )
         for title in restored.heads:
             logger.info("the %s was restored from %s", title, source.path)
         for part, reason in restored.random.items():
@@ -228,7 +249,13 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
     def _meta_and_tokenizer(self) -> tuple[MetaData | None, Any]:
         """The metadata of the training data, and the tokenizer that made it; None for what is not known."""
 
-    def _announce(self, records: TrainedOn, plan: TrainingPlan, steps: int) -> None:
+    @property
+    def _parts(self) -> int:
+        """Into how many parts a batch is divided, which are computed each for itself."""
+        replicas = self._strategy.num_replicas_in_sync
+        return replicas * parts_of_batch(self._options, replicas)
+
+    def _announce(self, records: TrainedOn, plan: TrainingPlan, steps: int, padding: Padding) -> None:
         options = self._options
         if options.learning_rate > _HIGHEST_USUAL_RATE:
             logger.warning("--learning_rate=%g is far above what BERT is trained with (5e-5, LAMB 2e-3)", options.learning_rate)
@@ -240,7 +267,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             )
         size = sum(int(np.prod(variable.shape)) for variable in self._model.trainable_variables)
         logger.info(
-            "training: %s, %d steps of %d examples, %d steps an epoch; %s weights, %s, %s%s",
+            "training: %s, %d steps of %d examples, %d steps an epoch; %s weights, %s, %s%s%s",
             self._described(records),
             steps,
             plan.batch_size,
@@ -249,6 +276,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             self._options.dtype,
             describe(self._strategy),
             ", compiled" if self._options.enable_xla else "",
+            packed_training.told(padding.packs, self._parts, plan.batch_size),
         )
 
     @abc.abstractmethod
@@ -292,8 +320,8 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
           UserError: it lacks a part, which would be random, or was trained on text in another form.
         """
         named = f"--{flag}={getattr(self._options, flag)}"
-        source = open_source(getattr(self._options, flag))
-        layers = names.sizes(source.shapes)["num_hidden_layers"]
+        source = open_source(getattr(self._options, flag)).of_family(family_of(self._config))
+        layers = source.family.weights.sizes(source.shapes).get("num_hidden_layers", self._config.num_hidden_layers)
         if layers > self._config.num_hidden_layers:
             raise UserError(
                 f"{named} has {layers} layers and its head stands on the last; the configuration's num_hidden_layers is "
@@ -350,40 +378,16 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             ("configuration", self._options.bert_config_file),
             ("checkpoint", f"step {self._step}" if self._origin is None else self._used),
         ]
-        pictures, sections = list(pictures), list(sections)
-        if training is None:
-            pictures[:0], sections[:0] = earlier_training(self._directory.path)
-        else:
-            pictures.insert(0, ("Loss", self._summarize(training, scores)))
+        if training is not None:
             facts += [
                 ("training steps", training.final_step),
                 ("initial weights", self._options.init_checkpoint or "random"),
                 ("learning rate", self._options.learning_rate),
                 ("batch size", self._options.train_batch_size),
             ]
-            if training.best_step is not None:
-                facts.append((f"best {self._task.best_metric}", f"{training.best_value:.4f} at step {training.best_step}"))
-        directory = self._directory.path
-        title = f"Report of {os.path.basename(os.path.abspath(directory))}"
-        path = report.write_report(directory, title, facts, list(scores.items()), pictures, sections)
-        logger.info("report: %s", path)
-
-    def _summarize(self, training: TrainingResult, scores: dict[str, dict[str, float]]) -> str:
-        train = [entry for entry in training.history if entry["kind"] == "train"]
-        evaluations = [entry for entry in training.history if entry["kind"] == "eval"]
-        summary = {
-            "total_training_steps": training.final_step,
-            "train_loss": train[-1]["loss"] if train else None,
-            "stopped_early": training.stopped_early,
-            "best_step": training.best_step,
-            "best_metric": self._task.best_metric,
-            "best_value": training.best_value,
-            "eval_metrics": scores.get("eval"),
-        }
-        report.write_training_summary(self._directory.path, summary | self._more_summary(train))
-        # A directory of an earlier version has no entries of its own for the curve.
-        points = [entry for entry in training.history if entry["kind"] == POINT] or train
-        return report.draw_loss_curve(self._directory.path, points, evaluations, self._task.best_metric)
+        more = self._more_summary([entry for entry in training.history if entry["kind"] == "train"]) if training else {}
+        metric = self._task.best_metric
+        write_run_report(self._directory.path, facts, metric, training, scores, list(pictures), list(sections), more)
 
     def _more_summary(self, train: Sequence[dict[str, float]]) -> dict[str, object]:
         """What a job adds to the summary, from the training's entries in the history."""

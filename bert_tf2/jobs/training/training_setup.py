@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 from bert_tf2 import __version__, files
 from bert_tf2.data.records.feature_spec import TOKENS
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.training.training_options import TrainingOptions
+from bert_tf2.jobs.training.micro_batch import check_micro_batch, parts_of_batch
+from bert_tf2.jobs.training.training_options import AUTO, TrainingOptions
 from bert_tf2.memory import keep_freed_memory
 from bert_tf2.options import info, tell_ignored
 from bert_tf2.progress import during
 from bert_tf2.runtime import ended_by_sigterm
+from bert_tf2.training.compiled.cache import keep_compiled_code
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -49,6 +51,10 @@ def check_training_options(options: TrainingOptions) -> None:
         raise UserError("--num_logical_cpus divides the CPU and --num_gpus names GPUs; give one of them")
     if options.worker_hosts and options.distribution_strategy != "multi_worker_mirrored":
         raise UserError("--worker_hosts needs --distribution_strategy=multi_worker_mirrored")
+    check_micro_batch(options, is_tpu(options))
+    if options.compilation_cache and (options.enable_xla is False or options.run_eagerly):
+        why = "--run_eagerly" if options.run_eagerly else "--noenable_xla"
+        raise UserError(f"--compilation_cache={options.compilation_cache} can do nothing with {why}, which compiles nothing")
     if options.tpu and options.tpu_name and options.tpu != options.tpu_name:
         raise UserError("--tpu and --tpu_name are two names of one thing; give one")
 
@@ -62,6 +68,9 @@ def configure_tensorflow(options: TrainingOptions) -> None:
         os.environ["TF_GPU_THREAD_COUNT"] = str(options.per_gpu_thread_count)
 
     keep_freed_memory()
+    if options.enable_xla is not False and not options.run_eagerly:
+        on_gpu = options.num_gpus != 0 and options.num_logical_cpus < 2 and not is_tpu(options)
+        keep_compiled_code(options.compilation_cache, on_gpu)
     import tensorflow as tf
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -203,6 +212,7 @@ def trainer_config(
     options: TrainingOptions,
     model_dir: str,
     *,
+    replicas: int,
     seed: int,
     train_steps: int,
     eval_every_steps: int,
@@ -225,7 +235,9 @@ def trainer_config(
         train_summaries=options.writes_train_summaries,
         best_metric=metric if eval_every_steps else None,
         early_stopping_patience=options.early_stopping_patience,
-        gradient_accumulation_steps=options.gradient_accumulation_steps,
+        gradient_accumulation_steps=parts_of_batch(options, replicas),
+        # Packs have the shape of the parts that a training began with.
+        halves_micro_batches=options.micro_batch_size == AUTO and not options.pack_sequences,
         clip_norm=options.clip_norm,
         enable_xla=bool(options.enable_xla),
         allreduce_bytes_per_pack=options.allreduce_bytes_per_pack,
@@ -260,9 +272,11 @@ def google_train_steps(
     return max(1, int(part // batch * epochs * parts))
 
 
-def rounding_identity(options: Any) -> dict[str, str]:
-    """What a run's identity says of `--steps_rounding`; nothing of the default, which older runs do not know."""
-    return {} if options.steps_rounding == "up" else {"steps_rounding": options.steps_rounding}
+def length_identity(options: Any) -> dict[str, Any]:
+    """What a run's identity says of `--steps_rounding` and `--num_train_steps`; nothing of the defaults, which older runs do not
+    know."""
+    identity: dict[str, Any] = {} if options.steps_rounding == "up" else {"steps_rounding": options.steps_rounding}
+    return identity if options.num_train_steps is None else identity | {"num_train_steps": options.num_train_steps}
 
 
 def settle_seed(options: TrainingOptions, model_dir: str) -> int:
@@ -285,6 +299,9 @@ def run_identity(options: TrainingOptions, *, seed: int, config: Any, data: dict
     init = options.init_checkpoint
     if init and not files.is_remote(init):
         init = os.path.realpath(files.expand(init))
+    if options.micro_batch_size == AUTO:
+        # What it comes to, the training notes itself.
+        common["micro_batch_size"] = None
     identity = common | {"seed": seed, "init_checkpoint": init, "bert_config": config.to_dict(), "data": data}
     return json.loads(json.dumps(identity))
 

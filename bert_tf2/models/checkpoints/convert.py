@@ -2,23 +2,27 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from bert_tf2 import folders
 from bert_tf2.errors import JobError, UserError
-from bert_tf2.models.checkpoints import bundle, formats, hugging_face, names
+from bert_tf2.models.checkpoints import bundle, formats, hugging_face
 from bert_tf2.models.checkpoints.loading import fitted
 from bert_tf2.models.checkpoints.source import Source, StoredTensor
 from bert_tf2.models.checkpoints.tf1 import write_tf1
 from bert_tf2.models.checkpoints.tf2 import write_tf2
 from bert_tf2.models.config import BertConfig
+from bert_tf2.models.families import names
+from bert_tf2.models.families.base import Family, family_of
 from bert_tf2.progress import during
 
 HEADS_OF = {
     "encoder": (),
     "pretrainer": ("masked_lm", "next_sentence"),
+    "discriminator": ("discriminator",),
     "classifier": ("classifier",),
     "span": ("span",),
     "tagger": ("classifier",),
@@ -29,6 +33,7 @@ HEADS_OF = {
 # The first whose head is there is taken, unless somebody says which: some call their weights as a classifier does.
 _REQUIRED_HEAD = {
     "pretrainer": "masked_lm",
+    "discriminator": "discriminator",
     "classifier": "classifier",
     "span": "span",
     "tagger": "classifier",
@@ -62,6 +67,8 @@ def convert(
 ) -> Converted:
     """Writes a checkpoint in another format, reads it back and compares every tensor bit for bit.
 
+    A `discriminator` goes with its generator where TF1 code has both in one file.
+
     Args:
       source: an opened checkpoint.
       config: its shape.
@@ -79,15 +86,25 @@ def convert(
     source = fitted(source, config)
     kind = kind or _kind(source)
     tensors = select(source, config, kind)
+    family = family_of(config)
+    table, title = family.weights, family.title
+    companions = {name: one.tensors for name, one in source.companions.items()} if (to, kind) == ("tf1", "discriminator") else {}
+    if to == "tf1" and table.tf1 is None:
+        raise UserError(f"--to=tf1: {title} has no TF1 code that could read it; give --to=tf2 or --to=huggingface")
+    if to == "huggingface" and table.hugging_face is None:
+        raise UserError(f"--to=huggingface: {title} has no class in transformers; give --to=tf2 or --to=tf1")
+    if to == "huggingface":
+        tensors = hugging_face.named(tensors, config, kind)
     with _target(path, to) as temporary:
         if to == "tf2":
-            write_tf2(temporary, tensors, config.num_attention_heads, kind, root_name)
+            write_tf2(temporary, tensors, config, kind, root_name)
         elif to == "tf1":
-            write_tf1(temporary, tensors)
+            write_tf1(temporary, tensors, family, companions)
         else:
             hugging_face.write_hugging_face(temporary, tensors, config, kind, tokenizer, label_names, problem_type)
-        verify(temporary, tensors)
-    unused = [tensor.stored_name for name, tensor in source.tensors.items() if name not in tensors] + source.others
+        verify(temporary, tensors, family, companions)
+    others = source.without_companions().others if companions else source.others
+    unused = [tensor.stored_name for name, tensor in source.tensors.items() if name not in tensors] + others
     return Converted(to, kind, path, list(tensors), unused)
 
 
@@ -105,8 +122,8 @@ def select(source: Source, config: BertConfig, kind: str) -> dict[str, StoredTen
     Raises:
       UserError: the source lacks some of the encoder or the head.
     """
-    weights = names.encoder(config.num_hidden_layers)
-    absent = [weight.name for weight in weights if weight.name not in source.tensors and not names.is_pooler(weight.name)]
+    weights = family_of(config).weights.of(config)
+    absent = [weight.name for weight in weights if weight.name not in source.tensors and not names.may_be_absent(weight.name)]
     if absent:
         raise UserError(f"{source.path}: weights of the encoder are missing: {', '.join(absent[:6])}")
     required = _REQUIRED_HEAD.get(kind)
@@ -125,19 +142,30 @@ def select(source: Source, config: BertConfig, kind: str) -> dict[str, StoredTen
 
 @contextlib.contextmanager
 def _target(path: str, to: str) -> Iterator[str]:
-    written_whole = hugging_face.written_whole if to == "huggingface" else bundle.written_whole
+    written_whole = folders.written_whole if to == "huggingface" else bundle.written_whole
     with written_whole(path) as temporary:
         yield temporary
 
 
 @during("comparing what was written")
-def verify(path: str, expected: dict[str, StoredTensor]) -> None:
-    """Reads a written checkpoint and compares it with what it was made from, bit for bit.
+def verify(
+    path: str,
+    expected: Mapping[str, StoredTensor],
+    family: Family,
+    companions: Mapping[str, Mapping[str, StoredTensor]] | None = None,
+) -> None:
+    """Reads a written checkpoint of a family and compares it with what it was made from, bit for bit.
 
     Raises:
       JobError: a tensor is absent, or differs.
     """
-    written = formats.open_source(path).tensors
+    written = formats.open_source(path).of_family(family)
+    _compare(written.tensors, expected)
+    for name, tensors in (companions or {}).items():
+        _compare(written.companions[name].tensors if name in written.companions else {}, tensors)
+
+
+def _compare(written: Mapping[str, StoredTensor], expected: Mapping[str, StoredTensor]) -> None:
     if set(written) != set(expected):
         raise JobError(f"reading back what was written found other tensors: {sorted(set(written) ^ set(expected))[:6]}")
     for name, tensor in expected.items():

@@ -5,7 +5,7 @@ import os
 
 import tensorflow as tf
 
-from bert_tf2 import file_kinds, files
+from bert_tf2 import file_kinds, files, saved_models
 from bert_tf2.errors import UserError
 from bert_tf2.models.checkpoints import bundle, hugging_face
 from bert_tf2.models.checkpoints.source import Source
@@ -19,8 +19,8 @@ def detect_format(path: str) -> str:
     """`tf2`, `tf1` or `huggingface`, by the content of what lies at `path`.
 
     Args:
-      path: a prefix (`bert_model.ckpt`), its `.index` or `.data-…` file, a directory (its latest checkpoint, or a Hugging Face
-        folder), a safetensors file or the index of its shards.
+      path: a prefix (`bert_model.ckpt`), its `.index` or `.data-…` file, a directory (its latest checkpoint, a Hugging Face
+        folder, or a SavedModel such as a module of TF-Hub), a safetensors file or the index of its shards.
 
     Raises:
       UserError: nothing is there, or it is something else; the message says what to do.
@@ -32,7 +32,7 @@ def open_source(path: str) -> Source:
     """Opens a checkpoint of any format; nothing but its table is read.
 
     Raises:
-      UserError: as `detect_format`; or it is damaged, or holds no BERT encoder.
+      UserError: as `detect_format`; or it is damaged, or holds no encoder of a known family.
     """
     kind, path = _locate(path)
     if kind == "huggingface":
@@ -77,6 +77,9 @@ def _locate_in(directory: str) -> tuple[str, str]:
         if files.is_remote(directory):
             raise UserError(f"safetensors are read from local files; copy {directory} to this machine first")
         return "huggingface", directory
+    if saved_models.is_saved_model(directory):
+        prefix = saved_models.weights_in(directory)
+        return _tensorflow_format(prefix), prefix
     if "pytorch_model.bin" in names or "pytorch_model.bin.index.json" in names:
         raise _refused(os.path.join(directory, "pytorch_model.bin"), file_kinds.PICKLE)
     if "tf_model.h5" in names:

@@ -1,70 +1,112 @@
 """Hugging Face folders: `config.json` and `model.safetensors`, whole or in shards."""
 
-import contextlib
+import functools
 import os
 import re
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from bert_tf2 import files
-from bert_tf2.errors import JobError, UserError
-from bert_tf2.models.checkpoints import names, safetensors_file
+from bert_tf2.errors import UserError
+from bert_tf2.models.checkpoints import safetensors_file
 from bert_tf2.models.checkpoints.source import Source, StoredTensor, in_table_order, no_encoder
 from bert_tf2.models.config import BertConfig
+from bert_tf2.models.families import names
+from bert_tf2.models.families.base import Family, families, family_of, read_config
 from bert_tf2.text.tokenizer_files import tokenizer_files
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 CONFIG = "config.json"
 
-_WORD_EMBEDDINGS = "embeddings.word_embeddings.weight"
-# What may stand before the encoder's names. RoBERTa's and ELECTRA's names are BERT's but for this.
-_PREFIXES = re.compile(r"((0|model|module|auto_model|encoder|bert)\.)*")
+# What may stand before the encoder's names besides the family's own. RoBERTa's and ELECTRA's names are BERT's but for this.
+_PREFIXES = ("0", "model", "module", "auto_model", "encoder")
 # Tensors that follow from others: a buffer of position numbers, and the word embeddings once more as the output matrix.
-_DERIVED = ("embeddings.position_ids", "cls.predictions.decoder.weight", "cls.predictions.decoder.bias")
+_DERIVED = (
+    "embeddings.position_ids",
+    "predictions.decoder.weight",
+    "predictions.decoder.bias",
+    "lm_head.decoder.weight",
+    "lm_head.decoder.bias",
+    "lm_loss.weight",
+    "generator_lm_head.weight",
+    "vocab_projector.weight",
+)
 
 
-def open_hugging_face(path: str) -> Source:
+def open_hugging_face(path: str, family: Family | None = None) -> Source:
     """Reads the table of a folder's weights, of a safetensors file or of the index of its shards.
 
+    Args:
+      path: of one of them.
+      family: what the encoder is, of those that it may be; None for the first of them.
+
     Raises:
-      UserError: a file is missing or damaged, the model is of another kind, or there is no BERT encoder.
+      UserError: a file is missing or damaged, the model is of another kind, or there is no encoder of a known family.
     """
     if os.path.isdir(path):
         path = os.path.join(path, INDEX if os.path.isfile(os.path.join(path, INDEX)) else WEIGHTS)
     entries = _sharded(path) if path.endswith(".json") else safetensors_file.read_entries(path)
-    prefixes = sorted((name[: -len(_WORD_EMBEDDINGS)] for name in entries if name.endswith(_WORD_EMBEDDINGS)), key=len)
-    prefixes = [prefix for prefix in prefixes if _PREFIXES.fullmatch(prefix)]
+    known = families.all()
+    words = {family.weights.embeddings[0].hugging_face for family in known} - {""}
+    prefixes = sorted((name.removesuffix(end) for name in entries for end in words if name.endswith(end)), key=len)
+    usual = (*_PREFIXES, *(prefix.removesuffix(".") for family in known for prefix in family.weights.prefixes))
+    prefixes = [prefix for prefix in prefixes if set(prefix.split(".")[:-1]) <= set(usual)]
     if not prefixes:
         raise no_encoder(path, list(entries))
-    stored = _stored_names(entries, prefixes[0])
+    config = _config_beside(path)
+    best = _families_in(entries, prefixes[0], config)
+    family = family or best[0]
+    stored = _stored_names(entries, prefixes[0], family)
     tensors = {
         weight.name: _tensor(stored[weight], entries[stored[weight]]) for weight in stored if entries[stored[weight]].is_floating
     }
-    if not any(name.startswith("bert/encoder/layer_") for name in tensors):
+    if not family.weights.blocks_in({name: tensor.shape for name, tensor in tensors.items()}):
         raise no_encoder(path, list(entries))
-    _untranspose(tensors)
-    others = sorted(set(entries) - set(stored.values()) - {name for name in entries if name.endswith(_DERIVED)})
-    return Source("huggingface", path, in_table_order(tensors), others, num_attention_heads=_heads_beside(path))
+    for weight in stored:
+        if weight.transposed and weight.name in tensors:
+            tensors[weight.name] = _transposed(tensors[weight.name])
+    unused = sorted(set(entries) - set(stored.values()) - {name for name in entries if name.endswith(_DERIVED)})
+    heads = config.num_attention_heads if config is not None else None
+    tensors = in_table_order(tensors, family)
+    others = {other.name: functools.partial(open_hugging_face, path, other) for other in best if other is not family}
+    return Source("huggingface", path, tensors, unused, num_attention_heads=heads, family=family, reopened=others)
 
 
-def _stored_names(entries: dict[str, safetensors_file.Entry], prefix: str) -> dict[names.Weight, str]:
-    """Which tensor of the file holds which weight."""
-    layers = 0
-    while f"{prefix}{names.block(layers)[0].hugging_face}" in entries:
-        layers += 1
-    stored = {}
-    heads = names.head_weights()
+def _families_in(entries: dict[str, safetensors_file.Entry], prefix: str, config: BertConfig | None) -> list[Family]:
+    """The families whose weights explain the most of the file.
+
+    The name that stands before the encoder's tells it, and the configuration beside it; where neither is there the encoders of
+    some families look alike.
+    """
+    ranks = {}
+    for family in families.all():
+        if family.weights.hugging_face is None:
+            continue
+        stored = _stored_names(entries, prefix, family)
+        blocks = family.weights.blocks_in({weight.name: () for weight in stored})
+        named = any(prefix.endswith(own) for own in family.weights.prefixes)
+        configured = config is not None and family_of(config).name == family.name
+        ranks[family.name] = (*family.weights.rank({weight.name for weight in stored}, blocks), named, configured)
+    return [family for family in families.all() if ranks.get(family.name) == max(ranks.values())]
+
+
+def _stored_names(entries: dict[str, safetensors_file.Entry], prefix: str, family: Family) -> dict[names.Weight, str]:
+    """Which tensor of the file holds which weight, if the encoder is of this family."""
+    table, blocks, stored = family.weights, 0, {}
+    while any(f"{prefix}{weight.hugging_face}" in entries for weight in table.block(blocks)):
+        blocks += 1
     # Heads lie beside the encoder: `cls.…` where the encoder is `bert.…`.
-    outer = prefix.removesuffix("bert.")
-    for weights, start in ((names.encoder(layers), prefix), (heads, outer)):
+    own = next((own for own in table.prefixes if prefix.endswith(own)), "")
+    outer = prefix.removesuffix(own)
+    for weights, start in ((table.encoder(blocks), prefix), (table.heads(), outer)):
         for weight in weights:
-            for name in (weight.hugging_face, _old_name(weight.hugging_face)):
-                if start + name in entries:
-                    stored[weight] = start + name
+            usual = (weight.hugging_face, _old_name(weight.hugging_face), *weight.copies) if weight.hugging_face else ()
+            for name in (*(outer + name for name in table.names_beside(weight)), *(start + name for name in usual)):
+                if name in entries:
+                    stored[weight] = name
                     break
     return stored
 
@@ -76,13 +118,6 @@ def _old_name(name: str) -> str:
 
 def _tensor(stored_name: str, entry: safetensors_file.Entry) -> StoredTensor:
     return StoredTensor(stored_name, entry.shape, entry.read_float32)
-
-
-def _untranspose(tensors: dict[str, StoredTensor]) -> None:
-    layers = names.sizes({name: tensor.shape for name, tensor in tensors.items()})["num_hidden_layers"]
-    for weight in (*names.encoder(layers), *names.head_weights()):
-        if weight.transposed and weight.name in tensors:
-            tensors[weight.name] = _transposed(tensors[weight.name])
 
 
 def _transposed(tensor: StoredTensor) -> StoredTensor:
@@ -108,25 +143,25 @@ def _sharded(index_path: str) -> dict[str, safetensors_file.Entry]:
     return entries
 
 
-def _heads_beside(path: str) -> int | None:
-    """The number of attention heads in the folder's config.json: the weights alone do not tell it.
+def _config_beside(path: str) -> BertConfig | None:
+    """The folder's config.json: the weights alone tell neither the number of attention heads nor, always, the family.
 
     Raises:
       UserError: the configuration is of another kind of model.
     """
     config = os.path.join(os.path.dirname(path), CONFIG)
-    if not os.path.isfile(config):
-        return None
-    return BertConfig.from_json_file(config).num_attention_heads
+    return read_config(config) if os.path.isfile(config) else None
 
 
+# Behind the family's own word, as in `BertModel`.
 _ARCHITECTURES = {
-    "encoder": "BertModel",
-    "pretrainer": "BertForPreTraining",
-    "classifier": "BertForSequenceClassification",
-    "span": "BertForQuestionAnswering",
-    "tagger": "BertForTokenClassification",
-    "multiple_choice": "BertForMultipleChoice",
+    "encoder": "Model",
+    "pretrainer": "ForPreTraining",
+    "discriminator": "ForPreTraining",
+    "classifier": "ForSequenceClassification",
+    "span": "ForQuestionAnswering",
+    "tagger": "ForTokenClassification",
+    "multiple_choice": "ForMultipleChoice",
 }
 
 
@@ -145,24 +180,22 @@ def write_hugging_face(
       folder: an existing, empty directory.
       tensors: by the names of `names.Weight`, with an encoder.
       config: shape of the encoder.
-      kind: `encoder`, `pretrainer`, `classifier`, `span`, `tagger` or `multiple_choice`: which of its classes the folder is for.
-      tokenizer: the model's `WordPieceTokenizer`, whose files go into the folder; without it only the weights can be used there.
+      kind: `encoder` or another of `convert.HEADS_OF`: which of its classes the folder is for.
+      tokenizer: the model's, whose files go into the folder; without it only the weights can be used there.
       label_names: of a classifier or tagger, in the order of their ids; without them they are called LABEL_0, LABEL_1, …
       problem_type: of a classifier, as `transformers` names it; None for regression with one output, else single labels.
 
     Raises:
       UserError: the tokenizer is of another kind, or there is another number of label names than classes.
     """
-    layers, start = config.num_hidden_layers, "" if kind == "encoder" else "bert."
-    heads = names.head_weights()
     content = {}
-    for weights, prefix in ((names.encoder(layers), start), (heads, "")):
-        for weight in weights:
-            if weight.name in tensors:
-                tensor = tensors[weight.name]
-                tensor = _transposed(tensor) if weight.transposed else tensor
-                content[prefix + weight.hugging_face] = (tensor.shape, tensor.read)
-    values = config.to_hugging_face_dict() | {"architectures": [_architecture(kind, tensors)]}
+    for weight, name in _names_in(config, kind).items():
+        if weight.name in tensors:
+            tensor = tensors[weight.name]
+            tensor = _transposed(tensor) if weight.transposed else tensor
+            for written in (name, *weight.copies):
+                content[written] = (tensor.shape, tensor.read)
+    values = config.to_hugging_face_dict() | {"architectures": [config.form.architecture + _architecture(kind, tensors, config)]}
     if kind in ("classifier", "tagger"):
         classes = tensors["output_bias"].shape[0]
         values |= _labels(classes, label_names)
@@ -171,15 +204,32 @@ def write_hugging_face(
     safetensors_file.write(os.path.join(folder, WEIGHTS), content)
     files.write_json(os.path.join(folder, CONFIG), values)
     if tokenizer is not None:
-        for name, written in tokenizer_files(tokenizer, config.max_position_embeddings).items():
+        for name, data in _tokenizer_files(tokenizer, config).items():
             with open(os.path.join(folder, name), "wb") as file:
-                file.write(written)
+                file.write(data)
 
 
-def _architecture(kind: str, tensors: dict[str, StoredTensor]) -> str:
+def named(tensors: dict[str, StoredTensor], config: BertConfig, kind: str) -> dict[str, StoredTensor]:
+    """Those of the weights that the models of `transformers` of a kind have; some have no pooler."""
+    known = {weight.name for weight in _names_in(config, kind)}
+    return {name: tensor for name, tensor in tensors.items() if name in known}
+
+
+def _names_in(config: BertConfig, kind: str) -> dict[names.Weight, str]:
+    """What the weights are called in the models of a kind."""
+    table = family_of(config).weights
+    by_weight = {weight: table.hugging_face_name(weight, kind) for weight in (*table.of(config), *table.heads())}
+    return {weight: name for weight, name in by_weight.items() if name is not None}
+
+
+def _tokenizer_files(tokenizer: Any, config: BertConfig) -> dict[str, bytes]:
+    return tokenizer_files(tokenizer, config.longest_input, config.form.sentencepiece_tokenizer)
+
+
+def _architecture(kind: str, tensors: dict[str, StoredTensor], config: BertConfig) -> str:
     if kind == "pretrainer" and "cls/seq_relationship/output_weights" not in tensors:
-        return "BertForMaskedLM"
-    return _ARCHITECTURES[kind]
+        return "ForMaskedLM"
+    return config.form.class_endings.get(kind, _ARCHITECTURES[kind])
 
 
 def _labels(classes: int, label_names: Sequence[str]) -> dict[str, Any]:
@@ -201,31 +251,3 @@ def labels_in(config: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     labels = tuple(str(id2label[str(index)]) for index in range(len(id2label)))
     return () if labels == tuple(f"LABEL_{index}" for index in range(len(labels))) else labels
-
-
-@contextlib.contextmanager
-def written_whole(folder: str) -> Iterator[str]:
-    """Yields an empty directory; on success it becomes `folder`, else it is removed.
-
-    Raises:
-      UserError: `folder` exists and is not empty, or its parent cannot be written to.
-      JobError: the disk is full or fails.
-    """
-    folder = folder.rstrip("/")
-    if files.is_remote(folder):
-        raise UserError(f"a Hugging Face folder is written to a local path; got {folder}")
-    if os.path.exists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
-        raise UserError(f"{folder} exists already and is not empty; give another name, or delete it first")
-    files.make_directory(os.path.dirname(folder) or ".")
-    temporary = files.incomplete_name(folder)
-    try:
-        os.mkdir(temporary)
-        yield temporary
-        for name in os.listdir(temporary):
-            files.sync(os.path.join(temporary, name))
-        os.replace(temporary, folder)
-        files.sync(os.path.dirname(os.path.abspath(folder)))
-    except OSError as error:
-        raise JobError(f"cannot write {folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

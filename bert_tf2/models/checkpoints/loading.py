@@ -9,9 +9,11 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2.errors import UserError
-from bert_tf2.models.checkpoints import formats, names, object_graph
+from bert_tf2.models.checkpoints import formats, object_graph
 from bert_tf2.models.checkpoints.source import Source, StoredTensor
 from bert_tf2.models.config import BertConfig
+from bert_tf2.models.families import names
+from bert_tf2.models.families.base import Family, family_of
 from bert_tf2.progress import during
 
 logger = logging.getLogger(__name__)
@@ -64,7 +66,11 @@ def _first(items: list[str], count: int = 4) -> str:
 
 @during("reading the weights")
 def load_encoder_weights(
-    encoder: tf_keras.Model, path: str | Source, config: BertConfig, head_model: tf_keras.Model | None = None
+    encoder: tf_keras.Model,
+    path: str | Source,
+    config: BertConfig,
+    head_model: tf_keras.Model | None = None,
+    companion: str | None = None,
 ) -> LoadReport:
     """Gives an encoder the weights of a checkpoint of any format.
 
@@ -78,6 +84,7 @@ def load_encoder_weights(
       config: what the encoder was built from; for the message when it is not the checkpoint's.
       head_model: also give its heads (masked LM, next sentence, classifier, span) what the checkpoint has for them; weights
         missing there, or of another shape, are reported and keep their values.
+      companion: the encoder is what `head_model` has by this name beside another (`Family.companions`), and so are its heads.
 
     Raises:
       UserError: there is no such checkpoint, it is damaged, or it is of another architecture; nothing was changed, unless the
@@ -85,12 +92,13 @@ def load_encoder_weights(
     """
     source = path if isinstance(path, Source) else formats.open_source(path)
     source = fitted(source, config)
-    variables = _variables(encoder, names.encoder(config.num_hidden_layers))
+    family = family_of(config)
+    variables = _variables(encoder, family.weights.of(config), family)
     if not variables:
-        raise ValueError("the model holds no BERT encoder")
+        raise ValueError("the model holds no encoder of the configuration's family")
     _check_complete(source, variables)
     if head_model is not None:
-        variables |= _variables(head_model, names.head_weights())
+        variables |= _variables(head_model, names.head_weights(), family, companion)
     mismatched = _mismatched(source, variables)
     missing = [name for name in variables if name not in source.tensors]
     loaded = [name for name in variables if name in source.tensors and name not in mismatched]
@@ -111,9 +119,12 @@ def load_encoder_weights(
     )
 
 
-def _variables(model: tf_keras.Model, weights: Iterable[names.Weight]) -> dict[str, tf.Variable]:
-    """The living variables by plain names, in the order of `weights`."""
-    found = object_graph.find(object_graph.LiveNode(model)).variables
+def _variables(
+    model: tf_keras.Model, weights: Iterable[names.Weight], family: Family, companion: str | None = None
+) -> dict[str, tf.Variable]:
+    """The living variables by plain names, in the order of `weights`; of a companion where one is named."""
+    whole = object_graph.find(object_graph.LiveNode(model), family)
+    found = (whole if companion is None else whole.companions[companion]).variables
     return {weight.name: found[weight.name].variable for weight in weights if weight.name in found}
 
 
@@ -146,8 +157,10 @@ def fitted(source: Source, config: BertConfig) -> Source:
     Raises:
       UserError: as `check_fits`.
     """
+    source = source.of_family(family_of(config))
     check_fits(source, config)
-    layers, wanted = names.sizes(source.shapes)["num_hidden_layers"], config.num_hidden_layers
+    table = source.family.weights
+    layers, wanted = table.blocks_in(source.shapes), getattr(config, table.counts)
     if layers == wanted:
         return source
     logger.warning(
@@ -163,7 +176,14 @@ def check_fits(source: Source, config: BertConfig) -> None:
     Raises:
       UserError: they differ; the message names every difference.
     """
-    sizes = names.sizes(source.shapes)
+    family = family_of(config)
+    source = source.of_family(family)
+    if family.name != source.family.name:
+        raise UserError(
+            f"{source.path} is a checkpoint of {source.family.title}, the configuration is one of {family.title}; give the "
+            f"configuration that belongs to the checkpoint"
+        )
+    sizes = family.weights.sizes(source.shapes)
     if source.num_attention_heads is not None:
         sizes["num_attention_heads"] = source.num_attention_heads
     differing = [
@@ -171,7 +191,7 @@ def check_fits(source: Source, config: BertConfig) -> None:
         for field, size in sizes.items()
         if size != getattr(config, field)
     ]
-    only_deeper = len(differing) == 1 and sizes["num_hidden_layers"] > config.num_hidden_layers
+    only_deeper = len(differing) == 1 and sizes.get("num_hidden_layers", 0) > config.num_hidden_layers
     if differing and not only_deeper:
         hint = ""
         if sizes.get("vocab_size") != config.vocab_size:
@@ -189,7 +209,7 @@ def _check_complete(source: Source, variables: dict[str, tf.Variable]) -> None:
         raise UserError(
             f"{source.path}: {len(wrong)} of {len(variables)} weights have another shape than the model's: {_first(wrong, 6)}"
         )
-    absent = [name for name in variables if name not in source.tensors and not names.is_pooler(name)]
+    absent = [name for name in variables if name not in source.tensors and not names.may_be_absent(name)]
     if absent:
         raise UserError(
             f"{source.path}: {len(absent)} of {len(variables)} weights of the encoder are missing: {_first(absent, 6)}"

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from bert_tf2.models.checkpoints import names
+from bert_tf2.models.families import names
+from bert_tf2.models.families.base import Family, families, families_of
 from bert_tf2.tensorflow_internals import TrackableObjectGraph
 
 
@@ -69,42 +70,77 @@ class Found:
 
     Attributes:
       variables: by plain names.
+      family: what the encoder is; None where there is none.
+      other_families: what it may be as well, by all that the graph tells.
       notes: remarks for a person.
       pooler_source: where the pooler was found if not in the encoder; the encoder's own is then in `encoder_pooler`.
+      companions: what was found of the encoders beside this one, and their heads, by the names of `Family.companions`.
     """
 
     variables: dict[str, Node] = dataclasses.field(default_factory=dict)
+    family: Family | None = None
+    other_families: list[Family] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
     pooler_source: str | None = None
     encoder_pooler: dict[str, Node] = dataclasses.field(default_factory=dict)
+    companions: dict[str, "Found"] = dataclasses.field(default_factory=dict)
 
 
-def find(root: Node) -> Found:
+def find(root: Node, family: Family | None = None) -> Found:
     """Finds the encoder nearest to `root`, and the heads.
 
     Args:
       root: the root of a graph.
+      family: what the encoder is where it may be of several; None for the first of them, BERT before others.
 
     Returns:
       Variables by the names of `names.Weight`; none of the encoder's if there is no encoder. The layers of logits are found
       as the garden has them, [hidden size, classes]: the transpose of the plain form.
     """
-    found = Found()
-    encoders = [(node, parts) for node in _walk(root) if (parts := _parts(node)) is not None]
+    found, beside = Found(), _companions(root)
+    if family is None and beside:
+        # What lies beside an encoder tells its family.
+        family = next(one for one in families.all() if set(one.companions) & set(beside.values()))
+    nodes = [(node, parts) for node in walk(root) if (parts := _parts(node)) is not None]
+    encoders = [(node, parts) for node, parts in nodes if node.key not in beside]
     if encoders:
         encoder, parts = encoders[0]
-        _add_encoder(found, parts)
+        _add_encoder(found, parts, family)
         if len(encoders) > 1:
             found.notes.append(f"it holds {len(encoders)} encoders; the one nearest to the root was taken")
-    for node in _walk(root):
+    for node in walk(root):
         children = _plain_children(node)
         if encoders and _same(children.get("layer_with_weights-0"), encoder):
             _add_head_on(found, children)
             _add_registered_heads(found, node)
+        elif encoders and beside and _same(children.get("encoder"), encoder):
+            # Keras has the encoder first that is computed first.
+            _add_registered_heads(found, node)
         if "output_bias/bias" in children and "dense" in children and "layer_norm" in children:
             _add_masked_lm(found, children)
     _add_pretrainer_items(found, root)
+    for node, parts in nodes:
+        if node.key in beside:
+            _add_companion(found, beside[node.key], parts)
     return found
+
+
+def _companions(root: Node) -> dict[Hashable, str]:
+    """The encoders that something refers to by the name of a family's companion: that name, by their keys."""
+    known = {name for family in families.all() for name in family.companions}
+    references = (reference for node in walk(root) for reference in node.children().items())
+    return {node.key: name for name, node in references if name in known}
+
+
+def _add_companion(found: Found, name: str, parts: "_Parts") -> None:
+    """Adds an encoder that lies beside the one found, and gives it the heads that stand on it."""
+    companion = found.family.companions.get(name) if found.family is not None else None
+    if companion is None or name in found.companions:
+        return
+    beside = found.companions[name] = Found()
+    _add_encoder(beside, parts, found.family)
+    for head in companion.head_names & set(found.variables):
+        beside.variables[head] = found.variables.pop(head)
 
 
 def is_logits_kernel(name: str) -> bool:
@@ -112,7 +148,7 @@ def is_logits_kernel(name: str) -> bool:
     return name.endswith("output_weights")
 
 
-def _walk(root: Node) -> Iterator[Node]:
+def walk(root: Node) -> Iterator[Node]:
     """All objects, the nearest first, each once."""
     # The nodes themselves are kept: a living object that nothing refers to any more would free its key for another.
     queue, seen = collections.deque([root]), {root.key: root}
@@ -142,20 +178,24 @@ def _list(node: Node | None) -> list[Node]:
 
 @dataclasses.dataclass
 class _Parts:
-    """The parts of an encoder in any layout."""
+    """The parts of an encoder in any layout, with the names by which `Weight.place` begins; of embeddings the variables."""
 
-    word: Node | None
-    position: Node | None
-    token_type: Node | None
-    norm: Node | None
-    blocks: list[Node]
-    pooler: Node | None
+    embedding_layer: Node | None
+    position_embedding_layer: Node | None
+    type_embedding_layer: Node | None
+    embedding_norm_layer: Node | None
+    transformer_layers: list[Node]
+    pooler_layer: Node | None
+    embedding_projection: Node | None = None
+    word_projection: Node | None = None
+    mask_embedding: Node | None = None
 
 
 def _parts(node: Node) -> _Parts | None:
     """The parts of the encoder that `node` is, or None."""
     children = _plain_children(node)
     if "embedding_layer" in children and "transformer_layers" in children:
+        of_words = _plain_children(children["embedding_layer"])
         parts = _Parts(
             _table(children.get("embedding_layer")),
             _table(children.get("position_embedding_layer")),
@@ -163,6 +203,9 @@ def _parts(node: Node) -> _Parts | None:
             children.get("embedding_norm_layer"),
             _list(children["transformer_layers"]),
             children.get("pooler_layer"),
+            children.get("embedding_projection"),
+            of_words.get("projection"),
+            of_words.get("mask_embedding"),
         )
     elif "embedding_lookup" in children and "embedding_postprocessor" in children:
         # The subclassed model of 2019 (gs://cloud-tpu-checkpoints/bert/tf_20).
@@ -180,13 +223,15 @@ def _parts(node: Node) -> _Parts | None:
         layers: list[Node] = []
         while f"layer_with_weights-{len(layers)}" in children:
             layers.append(children[f"layer_with_weights-{len(layers)}"])
-        blocks = [layer for layer in layers[4:] if _is_block(layer)]
-        pooler = layers[4 + len(blocks)] if len(layers) > 4 + len(blocks) else None
-        if len(layers) < 5 or not _is_block(layers[4]):
+        # ALBERT's embeddings are projected to the width of its blocks.
+        first = 5 if len(layers) > 5 and not _is_block(layers[4]) and "kernel" in layers[4].children() else 4
+        if len(layers) <= first or not _is_block(layers[first]):
             return None
-        word, position, token_type, norm = layers[:4]
-        parts = _Parts(_table(word), _table(position), _table(token_type), norm, blocks, pooler)
-    return parts if parts.blocks and all(map(_is_block, parts.blocks)) else None
+        blocks = [layer for layer in layers[first:] if _is_block(layer)]
+        pooler = layers[first + len(blocks)] if len(layers) > first + len(blocks) else None
+        word, position, token_type, norm, *projection = layers[:first]
+        parts = _Parts(_table(word), _table(position), _table(token_type), norm, blocks, pooler, *projection)
+    return parts if parts.transformer_layers and all(map(_is_block, parts.transformer_layers)) else None
 
 
 def _is_block(node: Node) -> bool:
@@ -214,23 +259,46 @@ def _add_all(found: Found, name: str, node: Node | None, parts: tuple[str, ...] 
         _add(found, f"{name}/{part}", children.get(part))
 
 
-def _add_encoder(found: Found, parts: _Parts) -> None:
-    _add(found, "bert/embeddings/word_embeddings", parts.word)
-    _add(found, "bert/embeddings/position_embeddings", parts.position)
-    _add(found, "bert/embeddings/token_type_embeddings", parts.token_type)
-    _add_all(found, "bert/embeddings/LayerNorm", parts.norm, ("gamma", "beta"))
-    for index, node in enumerate(parts.blocks):
-        name, children = f"bert/encoder/layer_{index}", _plain_children(node)
-        attention = _plain_children(children["attention_layer"])
-        for part in ("query", "key", "value"):
-            _add_all(found, f"{name}/attention/self/{part}", attention.get(f"{part}_dense"))
-        # Until mid-2020 the attention's output was a layer of the block.
-        _add_all(found, f"{name}/attention/output/dense", attention.get("output_dense") or children.get("attention_output_dense"))
-        _add_all(found, f"{name}/attention/output/LayerNorm", children.get("attention_layer_norm"), ("gamma", "beta"))
-        _add_all(found, f"{name}/intermediate/dense", children.get("intermediate_dense"))
-        _add_all(found, f"{name}/output/dense", children.get("output_dense"))
-        _add_all(found, f"{name}/output/LayerNorm", children.get("output_layer_norm"), ("gamma", "beta"))
-    _add_all(found, "bert/pooler/dense", parts.pooler)
+def _add_encoder(found: Found, parts: _Parts, wanted: Family | None) -> None:
+    """Adds the encoder's variables, by the names of a family of those that explain them best: the wanted one, or the first."""
+    locate, by_family, blocks = _Locator(parts), {}, len(parts.transformer_layers)
+    for family in families.all():
+        located = ((weight.name, locate(weight.place)) for weight in family.weights.encoder(blocks))
+        by_family[family.name] = {name: node for name, node in located if node is not None and node.variable is not None}
+    best = families_of(by_family, blocks)
+    found.family = next((family for family in best if wanted is not None and family.name == wanted.name), best[0])
+    found.other_families = [family for family in best if family.name != found.family.name]
+    found.variables |= by_family[found.family.name]
+
+
+class _Locator:
+    """Follows `Weight.place`; what an object refers to is asked for once."""
+
+    def __init__(self, parts: _Parts):
+        self._parts = parts
+        self._children: dict[Hashable, dict[str, Node]] = {}
+
+    def __call__(self, place: tuple[str, ...]) -> Node | None:
+        part, *steps = place
+        node = getattr(self._parts, part, None)
+        if isinstance(node, list):
+            node = node[int(steps.pop(0))]
+        return self._followed(node, steps)
+
+    def _followed(self, node: Node | None, steps: list[str]) -> Node | None:
+        for number, step in enumerate(steps):
+            if node is None:
+                return None
+            if node.key not in self._children:
+                self._children[node.key] = _plain_children(node)
+            children = self._children[node.key]
+            following = children.get(step)
+            if step == "attention_layer" and steps[number + 1] == "output_dense" and "attention_output_dense" in children:
+                # Until mid-2020 the attention's output was a layer of the block.
+                within = self._followed(following, steps[number + 1 :])
+                return within or self._followed(children["attention_output_dense"], steps[number + 2 :])
+            node = following
+        return node
 
 
 def _add_logits(found: Found, name: str, node: Node | None) -> None:
@@ -289,7 +357,7 @@ def _add_pretrainer_items(found: Found, root: Node) -> None:
     _add_logits(found, "cls/seq_relationship/", children.get("next_sentence.out_proj"))
     if dense is None:
         return
-    for node in _walk(root):
+    for node in walk(root):
         layers = _plain_children(node)
         if _same(layers.get("dense"), dense):
             _add_logits(found, "cls/seq_relationship/", layers.get("out_proj"))
@@ -297,7 +365,7 @@ def _add_pretrainer_items(found: Found, root: Node) -> None:
 
 def _take_pooler_of_listed_head(found: Found, root: Node) -> None:
     """Takes the pooler of the first of a pre-trainer's classification heads."""
-    for node in _walk(root):
+    for node in walk(root):
         heads = _list(_plain_children(node).get("classification_heads"))
         denses = [dense for head in heads if (dense := _plain_children(head).get("dense")) is not None]
         if denses:

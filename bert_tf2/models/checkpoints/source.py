@@ -1,15 +1,13 @@
 """What every reader gives: the weights of a checkpoint by their plain names, read when they are asked for."""
 
 import dataclasses
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from bert_tf2.errors import UserError
-from bert_tf2.models.checkpoints import names
-
-_BLOCK = re.compile(r"bert/encoder/layer_(\d+)/")
+from bert_tf2.models.families import names
+from bert_tf2.models.families.base import BERT, Family, families
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +38,10 @@ class Source:
       num_attention_heads: as far as the file or a configuration beside it tells.
       notes: choices made while reading that a person should know.
       step: how many updates the weights have had; None where the file does not tell.
+      family: what the encoder is.
+      companions: the encoders that the family's pre-training leaves beside this one, by the names of `Family.companions`. Their
+        tensors are among the `others`, but for those that they share with this one; so are their heads.
+      reopened: where the file does not tell the family, opens it as one of another that it may be of.
     """
 
     format: str
@@ -50,6 +52,9 @@ class Source:
     num_attention_heads: int | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
     step: int | None = None
+    family: Family = dataclasses.field(default_factory=lambda: families.get(BERT))
+    companions: Mapping[str, "Source"] = dataclasses.field(default_factory=dict)
+    reopened: Mapping[str, Callable[[], "Source"]] = dataclasses.field(default_factory=dict)
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -63,6 +68,16 @@ class Source:
             return {weight.name: self.tensors[weight.name] for weight in weights}
         return {}
 
+    def of_family(self, family: Family) -> "Source":
+        """The same checkpoint as one of a family that it may be of; others leave it as it is."""
+        reopen = self.reopened.get(family.name)
+        return self if reopen is None else reopen()
+
+    def without_companions(self) -> "Source":
+        """The same checkpoint without its companions' tensors among the `others`: somebody reads them."""
+        theirs = {tensor.stored_name for one in self.companions.values() for tensor in one.tensors.values()}
+        return dataclasses.replace(self, others=[name for name in self.others if name not in theirs], companions={})
+
     def without_head(self, kind: str) -> "Source":
         """The same checkpoint as if it did not use a head: its weights are among the `others`."""
         dropped = {weight.name for weight in names.HEADS[kind].weights} & set(self.tensors)
@@ -72,7 +87,9 @@ class Source:
 
     def first_layers(self, number: int) -> "Source":
         """The same checkpoint as if it had only so many transformer blocks; the weights of the others are among the `others`."""
-        past = {name for name in self.tensors if (match := _BLOCK.match(name)) and int(match[1]) >= number}
+        table = self.family.weights
+        blocks = range(number, table.blocks_in(self.shapes))
+        past = {weight.name for index in blocks for weight in table.block(index)} & set(self.tensors)
         kept = {name: tensor for name, tensor in self.tensors.items() if name not in past}
         others = sorted([*self.others, *(self.tensors[name].stored_name for name in past)])
         return dataclasses.replace(self, tensors=kept, others=others)
@@ -90,6 +107,32 @@ class Source:
                 tensors[weight.name] = dataclasses.replace(tensors[weight.name], read=_table_of(tensors[weight.name], rows))
         return dataclasses.replace(self, tensors=tensors)
 
+    def with_vocabulary(self, rows: Sequence[Sequence[int]]) -> "Source":
+        """The same checkpoint for another vocabulary, in its embedding table and in the bias of its masked-LM head; its
+        companions' too.
+
+        Args:
+          rows: for each token of the new vocabulary those of the former whose rows its row is the mean of.
+        """
+        tensors = dict(self.tensors)
+        for weight in (*self.family.weights.encoder(1), *names.head_weights()):
+            if weight.shape[0] == "vocab_size" and (tensor := tensors.get(weight.name)) is not None:
+                tensors[weight.name] = StoredTensor(tensor.stored_name, (len(rows), *tensor.shape[1:]), _means_of(tensor, rows))
+        companions = {name: one.with_vocabulary(rows) for name, one in self.companions.items()}
+        return dataclasses.replace(self, tensors=tensors, reopened={}, companions=companions)
+
+
+def _means_of(tensor: StoredTensor, rows: Sequence[Sequence[int]]) -> Callable[[], np.ndarray]:
+    def read() -> np.ndarray:
+        former = tensor.read()
+        new = former[[some[0] for some in rows]]
+        for index, some in enumerate(rows):
+            if len(some) > 1:
+                new[index] = former[list(some)].mean(axis=0, dtype=np.float64)
+        return new
+
+    return read
+
 
 def _rows_of(tensor: StoredTensor, rows: Sequence[int]) -> Callable[[], np.ndarray]:
     return lambda: tensor.read()[list(rows)]
@@ -100,19 +143,15 @@ def _table_of(tensor: StoredTensor, rows: Sequence[int]) -> Callable[[], np.ndar
     return lambda: np.ascontiguousarray(tensor.read()[np.ix_(order, order)])
 
 
-def in_table_order(tensors: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
+def in_table_order(tensors: dict[str, StoredTensor], family: Family) -> dict[str, StoredTensor]:
     """The same weights, the encoder's first, then the heads'."""
-    layers = names.sizes({name: tensor.shape for name, tensor in tensors.items()})["num_hidden_layers"]
-    weights = [*names.encoder(layers), *names.head_weights()]
+    blocks = family.weights.blocks_in({name: tensor.shape for name, tensor in tensors.items()})
+    weights = [*family.weights.encoder(blocks), *names.head_weights()]
     return {weight.name: tensors[weight.name] for weight in weights if weight.name in tensors}
 
 
 def no_encoder(path: str, stored_names: list[str]) -> UserError:
-    """The error for a file without a BERT encoder."""
+    """The error for a file without an encoder that is known here."""
+    known = " or ".join(family.title for family in families.all())
     shown = ", ".join(sorted(stored_names)[:5])
-    hint = ""
-    if any("embedding_projection" in name or "embedding_hidden_mapping" in name or "/group_0/" in name for name in stored_names):
-        hint = "; it looks like ALBERT, whose factorised embeddings and shared layers this encoder does not have"
-    elif any("roberta" in name for name in stored_names):
-        hint = "; it looks like RoBERTa, whose positions and vocabulary differ from BERT's"
-    return UserError(f"{path}: holds no BERT encoder{hint} ({len(stored_names)} tensors, the first: {shown or 'none'})")
+    return UserError(f"{path}: holds no encoder of {known} ({len(stored_names)} tensors, the first: {shown or 'none'})")

@@ -1,5 +1,6 @@
 """TF2 checkpoints: objects and their variables, in every layout of the model garden and in our own."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -7,23 +8,31 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from bert_tf2.errors import UserError
-from bert_tf2.models.checkpoints import names, object_graph
+from bert_tf2.models.checkpoints import garden_networks, object_graph
 from bert_tf2.models.checkpoints.bundle import OBJECT_GRAPH, Bundle
+from bert_tf2.models.checkpoints.own_layout import own_encoder
 from bert_tf2.models.checkpoints.source import Source, StoredTensor, in_table_order, no_encoder
+from bert_tf2.models.config import BertConfig
+from bert_tf2.models.families import names
+from bert_tf2.models.families.base import Family, family_of
 from bert_tf2.tensorflow_internals import TrackableObjectGraph
 
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 _SLOT = "/.OPTIMIZER_SLOT/"
-_BOOKKEEPING = ("save_counter", "global_step", "step", "optimizer", "iterations")
+_BOOKKEEPING = ("save_counter", "global_step", "step", "optimizer", "iterations", "do_lower_case")
 # Where a training keeps its count of updates: ours, then the garden's.
 _STEPS = ("global_step", "optimizer/iter", "optimizer/_iterations", "step", "iterations")
 
 
-def open_tf2(bundle: Bundle) -> Source:
+def open_tf2(bundle: Bundle, family: Family | None = None) -> Source:
     """Reads the table of a TF2 checkpoint by walking its object graph.
 
+    Args:
+      bundle: the checkpoint.
+      family: what the encoder is, of those that it may be; None for the first of them.
+
     Raises:
-      UserError: its object graph is damaged, or holds no BERT encoder.
+      UserError: its object graph is damaged, or holds no encoder of a known family.
     """
     graph = TrackableObjectGraph()
     try:
@@ -31,29 +40,49 @@ def open_tf2(bundle: Bundle) -> Source:
     except (DecodeError, TypeError):
         raise UserError(f"{bundle.prefix}: its object graph is damaged; copy it again or take another checkpoint") from None
     stored_names = [key for key in bundle.shapes if key != OBJECT_GRAPH]
-    found = object_graph.find(object_graph.SavedNode(graph)) if graph.nodes else object_graph.Found()
-    tensors = {}
-    for name, node in found.variables.items():
-        key = node.variable
-        if key in bundle.shapes and bundle.is_floating(key):
-            tensors[name] = _tensor(bundle, name, key)
-    if not any(name.startswith("bert/encoder/layer_") for name in tensors):
+    found = object_graph.find(object_graph.SavedNode(graph), family) if graph.nodes else object_graph.Found()
+    tensors = _tensors(bundle, found)
+    family = found.family
+    network = garden_networks.find_network(object_graph.SavedNode(graph)) if family is None and graph.nodes else None
+    if network is not None:
+        family, found.variables = network.family, {name: node for name, (node, _) in network.places.items()}
+        tensors = {name: _part(bundle, node.variable, place) for name, (node, place) in network.places.items()}
+    if family is None or not family.weights.blocks_in({name: tensor.shape for name, tensor in tensors.items()}):
         raise no_encoder(bundle.prefix, stored_names)
     used = {node.variable for node in found.variables.values()} | _pooler_again(bundle, found)
     notes = found.notes
     if found.pooler_source is not None and not _pooler_again(bundle, found):
         notes = [*notes, f"the pooler was taken from {found.pooler_source}, which was trained instead of the encoder's"]
     others = [key for key in stored_names if key not in used and not _is_slot(key)]
+    companions = {
+        name: Source(
+            "tf2",
+            bundle.prefix,
+            in_table_order(_tensors(bundle, one), family),
+            num_attention_heads=_num_attention_heads(bundle, one, family),
+            step=_step(bundle),
+            family=family,
+        )
+        for name, one in found.companions.items()
+    }
     return Source(
         "tf2",
         bundle.prefix,
-        in_table_order(tensors),
+        in_table_order(tensors, family),
         sorted(key.removesuffix(_VALUE) for key in others if key.split("/")[0] not in _BOOKKEEPING),
         optimizer_slots=sum(map(_is_slot, stored_names)),
-        num_attention_heads=_num_attention_heads(bundle, found),
+        num_attention_heads=_num_attention_heads(bundle, found, family),
         notes=notes,
         step=_step(bundle),
+        family=family,
+        companions=companions,
+        reopened={other.name: functools.partial(open_tf2, bundle, other) for other in found.other_families},
     )
+
+
+def _tensors(bundle: Bundle, found: object_graph.Found) -> dict[str, StoredTensor]:
+    keys = {name: node.variable for name, node in found.variables.items()}
+    return {name: _tensor(bundle, name, key) for name, key in keys.items() if key in bundle.shapes and bundle.is_floating(key)}
 
 
 def _step(bundle: Bundle) -> int | None:
@@ -88,30 +117,42 @@ def _tensor(bundle: Bundle, name: str, key: str) -> StoredTensor:
     return StoredTensor(key.removesuffix(_VALUE), shape, lambda: bundle.read_float32(key, shape))
 
 
-def _num_attention_heads(bundle: Bundle, found: object_graph.Found) -> int | None:
-    query = found.variables.get("bert/encoder/layer_0/attention/self/query/kernel")
+def _part(bundle: Bundle, key: str, place: names.GardenPlace) -> StoredTensor:
+    """The part of a variable that a weight is."""
+    whole = bundle.shapes[key]
+    shape = whole if place.row is None else whole[1:]
+    axes = place.axes or tuple(range(len(shape)))
+
+    def read() -> np.ndarray:
+        value = bundle.read_float32(key, whole)
+        return np.ascontiguousarray(np.transpose(value if place.row is None else value[place.row], axes))
+
+    return StoredTensor(key.removesuffix(_VALUE), tuple(shape[axis] for axis in axes), read)
+
+
+def _num_attention_heads(bundle: Bundle, found: object_graph.Found, family: Family) -> int | None:
+    queries = (weight.name for weight in family.weights.block(0) if weight.name.endswith("/self/query/kernel"))
+    query = found.variables.get(next(queries, ""))
     shape = bundle.shapes.get(query.variable, ()) if query is not None else ()
     return shape[1] if len(shape) == 3 else None
 
 
-def write_tf2(
-    prefix: str, tensors: dict[str, StoredTensor], num_attention_heads: int, kind: str, root_name: str = "encoder"
-) -> None:
+def write_tf2(prefix: str, tensors: dict[str, StoredTensor], config: BertConfig, kind: str, root_name: str = "encoder") -> None:
     """Writes the weights in the layout of the model garden's functional models.
 
     Args:
       prefix: path without `.index`; overwritten.
       tensors: by the names of `names.Weight`, with an encoder.
-      num_attention_heads: the garden gives the heads an axis of their own.
+      config: of the encoder.
       kind: `encoder` (also `Checkpoint(model=encoder)`), `pretrainer` (the items of `BertPretrainerV2`), `classifier` or
         `multiple_choice`, `span` or `tagger` (`Checkpoint(model=…)` of the garden's run_classifier, run_squad and
-        BertTokenClassifier).
+        BertTokenClassifier), or `discriminator` (our own).
       root_name: name of the encoder in the checkpoint, for `encoder` and `pretrainer`.
     """
-    builder = _Builder(tensors, num_attention_heads)
+    builder = _Builder(tensors, config)
     encoder = builder.encoder()
     root = tf.train.Checkpoint()
-    if kind in ("classifier", "span", "tagger", "multiple_choice"):
+    if kind in ("classifier", "span", "tagger", "multiple_choice", "discriminator"):
         root.model = builder.model_with_head(encoder, kind)
     else:
         setattr(root, root_name, encoder)
@@ -125,57 +166,82 @@ def write_tf2(
 class _Builder:
     """Builds the objects of the garden's models: the same edges in the same order, with bare nodes for their layers."""
 
-    def __init__(self, tensors: dict[str, StoredTensor], num_attention_heads: int):
+    def __init__(self, tensors: dict[str, StoredTensor], config: BertConfig):
         self._tensors = tensors
-        self._heads = num_attention_heads
+        # The garden gives the heads an axis of their own.
+        self._heads = config.num_attention_heads
+        table = family_of(config).weights
+        self._blocks, self._has_garden_layout = getattr(config, table.counts), table.has_garden_layout
+        self._names = {weight.place: weight.name for weight in table.of(config)}
 
     def encoder(self) -> tf.Module:
-        layers = names.sizes({name: tensor.shape for name, tensor in self._tensors.items()})["num_hidden_layers"]
+        if self._has_garden_layout:
+            return self._garden_encoder()
+        names = {place: name for place, name in self._names.items() if name in self._tensors}
+        return own_encoder({place: self._variable(name) for place, name in names.items()}, self._blocks)
+
+    def _garden_encoder(self) -> tf.Module:
+        tables = ("embedding_layer", "position_embedding_layer", "type_embedding_layer")
         word, position, token_type = (
-            _node(embeddings=self._variable(f"bert/embeddings/{kind}"))
-            for kind in ("word_embeddings", "position_embeddings", "token_type_embeddings")
+            _node(embeddings=self._variable(self._names[place,])) if (place,) in self._names else None for place in tables
         )
+        if word is not None and ("word_projection",) in self._names:
+            word.projection = self._variable(self._names["word_projection",])
         norm = self._layer("bert/embeddings/LayerNorm", "gamma", "beta")
-        blocks = [self._block(f"bert/encoder/layer_{index}") for index in range(layers)]
+        has_projection = ("embedding_projection", "kernel") in self._names
+        projection = [self._part("embedding_projection")] if has_projection else []
+        blocks = [self._block("transformer_layers", str(index)) for index in range(self._blocks)]
         # The place of every layer in the functional model; None for the input, dropout and mask layers, which hold nothing
         # but have to be there for `assert_consumed()`.
-        order = [None, word, None, position, token_type, None, norm, None, None, None, *blocks, None]
+        order = [None, word, None, position, token_type, None, norm, None, *projection, None, None, *blocks, None]
         pooler = self._layer("bert/pooler/dense") if "bert/pooler/dense/kernel" in self._tensors else None
         if pooler is not None:
             order.append(pooler)
+        if has_projection:
+            # As `AlbertEncoder` has them.
+            return _functional(order, _embedding_layer=word, _position_embedding_layer=position)
         return _functional(
             order,
             _transformer_layers=blocks,
             _embedding_norm_layer=norm,
             _embedding_layer=word,
             _position_embedding_layer=position,
-            _type_embedding_layer=token_type,
+            **({"_type_embedding_layer": token_type} if token_type is not None else {}),
             **({"_pooler_layer": pooler} if pooler is not None else {}),
         )
 
-    def _block(self, name: str) -> tf.Module:
+    def _block(self, *place: str) -> tf.Module:
         attention = _node(
-            **{f"_{part}_dense": self._layer(f"{name}/attention/self/{part}") for part in ("query", "key", "value")},
+            **{f"_{part}_dense": self._part(*place, "attention_layer", f"{part}_dense") for part in ("query", "key", "value")},
             _softmax=_node(),
             _dropout_layer=_node(),
-            _output_dense=self._layer(f"{name}/attention/output/dense"),
+            _output_dense=self._part(*place, "attention_layer", "output_dense"),
         )
         return _node(
             _attention_layer=attention,
             _attention_dropout=_node(),
-            _attention_layer_norm=self._layer(f"{name}/attention/output/LayerNorm", "gamma", "beta"),
-            _intermediate_dense=self._layer(f"{name}/intermediate/dense"),
+            _attention_layer_norm=self._part(*place, "attention_layer_norm"),
+            _intermediate_dense=self._part(*place, "intermediate_dense"),
             _intermediate_activation_layer=_node(),
             _inner_dropout_layer=_node(),
-            _output_dense=self._layer(f"{name}/output/dense"),
+            _output_dense=self._part(*place, "output_dense"),
             _output_dropout=_node(),
-            _output_layer_norm=self._layer(f"{name}/output/LayerNorm", "gamma", "beta"),
+            _output_layer_norm=self._part(*place, "output_layer_norm"),
         )
+
+    def _part(self, *place: str) -> tf.Module:
+        """The layer whose weights have this place."""
+        known = {stored[-1]: name for stored, name in self._names.items() if stored[:-1] == place}
+        return _node(**{part: self._variable(name) for part, name in known.items()})
 
     def model_with_head(self, encoder: tf.Module, kind: str) -> tf.Module:
         if kind in ("classifier", "multiple_choice"):
             head = _node(dropout=_node(), out_proj=self._logits(""))
             return _functional([None, None, None, encoder, None, head], classifier=head)
+        if kind == "discriminator":
+            layers = {"dense": "dense", "dense_prediction": "dense_1"}
+            head = _node(**{layer: self._layer(f"discriminator_predictions/{name}") for layer, name in layers.items()})
+            return _functional([None, None, None, encoder, head], discriminator_head=head)
         if kind == "tagger":
             head = self._logits("")
             return _functional([None, None, None, encoder, None, head], classifier=head)

@@ -13,11 +13,11 @@ from bert_tf2.tasks.classification.options import (
     MultiLabelRunOptions,
     RegressionDataOptions,
     check_data_options,
-    label_names,
     threshold_of,
 )
 from bert_tf2.tasks.classification.reading.source import preparation_of, processor_of
 from bert_tf2.tasks.kind import Kind, given_files, kind_of, kinds
+from bert_tf2.tasks.row_options import label_names
 
 if TYPE_CHECKING:
     from bert_tf2.data.records.metadata import MetaData
@@ -149,7 +149,7 @@ def for_predictions(meta: "MetaData", config: "BertConfig") -> "TextTask":
 def _settings(meta: "MetaData", config: "BertConfig", options: Any) -> dict[str, Any]:
     """What every task here is made with."""
     return {
-        "dropout_rate": config.hidden_dropout_prob,
+        "dropout_rate": config.head_dropout_prob,
         "initializer_range": config.initializer_range,
         "has_sample_weights": meta.has_sample_weights,
         "best_metric": options.best_metric,

@@ -17,7 +17,7 @@ def label_set_sections(
     example_ids: Sequence[object] | np.ndarray,
     texts: Sequence[Text] | None = None,
 ) -> list[tuple[str, str]]:
-    """Headings and Markdown for `bert_tf2.training.report.write_report`.
+    """Headings and Markdown for `bert_tf2.training.reporting.report.write_report`.
 
     Args:
       names: of the labels, in id order.

@@ -4,12 +4,12 @@ Definitions are those of the GLUE benchmark (Wang et al. 2018, arXiv 1804.07461,
 value is what SciPy (nan for correlations) and scikit-learn (0 for the others) give, and `doubts` tells why.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
 from bert_tf2.errors import UserError, did_you_mean
+from bert_tf2.tasks.correlations import is_constant, pearson, spearman
 
 
 def accuracy(gold: np.ndarray, predicted: np.ndarray) -> float:
@@ -41,21 +41,6 @@ def matthews_corrcoef(gold: np.ndarray, predicted: np.ndarray) -> float:
     covariance = np.trace(confusion) * total - gold_counts @ predicted_counts
     spread = np.sqrt((total**2 - gold_counts @ gold_counts) * (total**2 - predicted_counts @ predicted_counts))
     return float(covariance / spread) if spread > 0 else 0.0
-
-
-def pearson(gold: np.ndarray, predicted: np.ndarray) -> float:
-    """Pearson correlation of two float arrays [N]; nan when either is constant."""
-    x, y = np.asarray(gold, np.float64), np.asarray(predicted, np.float64)
-    # The mean of equal numbers may be off by a rounding error, which would correlate.
-    if _is_constant(x) or _is_constant(y):
-        return math.nan
-    x, y = x - x.mean(), y - y.mean()
-    return float(x @ y / np.sqrt((x @ x) * (y @ y)))
-
-
-def spearman(gold: np.ndarray, predicted: np.ndarray) -> float:
-    """Spearman rank correlation of two float arrays [N]; ties share their mean rank; nan when either is constant."""
-    return pearson(_ranks(gold), _ranks(predicted))
 
 
 def mean_squared_error(gold: np.ndarray, predicted: np.ndarray) -> float:
@@ -108,7 +93,7 @@ def doubts(names: Iterable[str], gold: np.ndarray, predicted: np.ndarray, positi
       positive: name of label id 1.
     """
     told, names = [], set(names)
-    constant = [what for what, values in (("gold", gold), ("predicted", predicted)) if _is_constant(values)]
+    constant = [what for what, values in (("gold", gold), ("predicted", predicted)) if is_constant(values)]
     if constant:
         same = f"all {' and all '.join(f'{what} values' for what in constant)} are the same"
         if correlations := sorted(names & {"pearson", "spearman"}):
@@ -130,13 +115,3 @@ def _f1_of(label: int, gold: np.ndarray, predicted: np.ndarray) -> float:
     both = np.sum((gold == label) & (predicted == label))
     either = np.sum(gold == label) + np.sum(predicted == label)
     return float(2 * both / either) if both else 0.0
-
-
-def _is_constant(values: np.ndarray) -> bool:
-    return bool(np.min(values) == np.max(values))
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last_rank = np.cumsum(counts)
-    return (last_rank - (counts - 1) / 2)[inverse.ravel()]

@@ -1,6 +1,5 @@
 """The options that the kinds of classification add to data preparation, and what they must agree in."""
 
-import collections
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +8,7 @@ from bert_tf2.data.sources.row_files import delimiter_of
 from bert_tf2.errors import UserError
 from bert_tf2.options import Options, option, refuse_given
 from bert_tf2.tasks.classification.reading.label_sets import separator_of
-from bert_tf2.tasks.row_options import PUBLISHED_TASK, DataDirOptions, LabelOptions, TextRowOptions
+from bert_tf2.tasks.row_options import PUBLISHED_TASK, DataDirOptions, LabelOptions, TextRowOptions, check_label_names
 
 USUAL_THRESHOLD = 0.5
 AUTOMATIC, PER_LABEL = "auto", "per_label"
@@ -110,10 +109,7 @@ def check_data_options(options: Any, own: Sequence[str]) -> None:
         refuse_given(options, _TASK_FLAGS, f"belongs to --classification_task_name; it can do nothing beside --{own[0]}")
     else:
         refuse_given(options, _ROW_FLAGS, "belongs to --train_file, --eval_file and --test_file; a task knows its own columns")
-    names = label_names(options)
-    if not all(names):
-        raise UserError(f"--labels must be names with one comma between two; got '{options.labels}', where a name is empty")
-    refuse_repeated_label("--labels", names)
+    check_label_names(options, "label")
     if len(options.quotechar) > 1:
         raise UserError(f"--quotechar must be one character; got '{options.quotechar}'")
     delimiter_of(options.delimiter)
@@ -124,18 +120,6 @@ def check_data_options(options: Any, own: Sequence[str]) -> None:
     separator_of(options.label_separator)
 
 
-def label_names(options: Any) -> tuple[str, ...]:
-    """The names that `--labels` gives."""
-    return tuple(name.strip() for name in options.labels.split(",")) if options.labels else ()
-
-
 def label_columns(options: Any) -> tuple[str, ...]:
     """The names that `--label_columns` gives."""
     return tuple(name.strip() for name in options.label_columns.split(",")) if options.label_columns else ()
-
-
-def refuse_repeated_label(what: str, names: Sequence[str]) -> None:
-    """Refuses label names of which one occurs twice; `what` is how they were given."""
-    twice = next((name for name, count in collections.Counter(names).items() if count > 1), None)
-    if twice is not None:
-        raise UserError(f"{what} names '{twice}' twice; a label's place is its id, so name each once")

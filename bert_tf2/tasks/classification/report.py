@@ -20,7 +20,7 @@ def label_sections(
     example_ids: Sequence[object] | np.ndarray,
     texts: Sequence[Text] | None = None,
 ) -> list[tuple[str, str]]:
-    """Headings and Markdown for `bert_tf2.training.report.write_report`, where each text has one label.
+    """Headings and Markdown for `bert_tf2.training.reporting.report.write_report`, where each text has one label.
 
     Args:
       names: of the labels, in id order.

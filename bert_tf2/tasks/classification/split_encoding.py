@@ -14,10 +14,8 @@ from bert_tf2.tasks.classification.reading.labels import ReadLabels, label_reade
 from bert_tf2.tasks.classification.statistics import LabelStatistics
 from bert_tf2.tasks.preparation import Split
 from bert_tf2.tasks.statistics import MOST_COMPARED
+from bert_tf2.text.template import TextTemplate
 
-# [CLS] a [SEP] [SEP]: with less there is no room for a token between the special ones.
-_SHORTEST_PAIR = 4
-_NO_TOKENS = 2
 _MOST_KEPT = 1 << 15
 
 
@@ -48,7 +46,8 @@ class SplitEncoder:
         self._bad_rows, self._encode, self._max_seq_length = split.bad_rows, encode, max_seq_length
         self._weighted, self._row = weighted, -1
         self._count_unknown = unknown_counter(tokenizer)
-        self._serialize = _serializer(split.encoder, max_seq_length, labels == "number", weighted)
+        self._template: TextTemplate = tokenizer.template
+        self._serialize = _serializer(split.encoder, self._template, max_seq_length, labels == "number", weighted)
         self._known_label = self._counts.label_ids.get
         self._read_label: Callable[[Any], tuple[Any, str | None]]
         if labels == "set":
@@ -68,6 +67,9 @@ class SplitEncoder:
         counts, row, weighted, max_seq_length = self._counts, self._row, self._weighted, self._max_seq_length
         known_label, read_label, serialize = self._known_label, self._read_label, self._serialize
         lengths, hashes = counts.length_counts, counts.text_hashes
+        # With less there is no room for a token between the special ones.
+        shortest_pair = self._template.special_tokens_of_pair + 1
+        no_tokens, empty_first = self._template.special_tokens, self._template.before_second
         compared = len(hashes)
         encoded = self._encode([example.text_a for example in examples], [example.text_b for example in examples])
         payloads, rows, truncated, pairs = [], [], 0, 0
@@ -80,9 +82,13 @@ class SplitEncoder:
                 label, complaint = read_label(name)
             if weighted:
                 weight, complaint = read_weight(example.weight, complaint)
-            if text_b is not None and (first in (length, _NO_TOKENS) or max_seq_length < _SHORTEST_PAIR):
-                _check_pair(counts, length, first, max_seq_length)
-            if length == _NO_TOKENS:
+            if text_b is not None and (first in (length, empty_first) or max_seq_length < shortest_pair):
+                if max_seq_length < shortest_pair:
+                    raise UserError(
+                        f"--max_seq_length={max_seq_length} is too small for pairs of texts; it must be at least {shortest_pair}"
+                    )
+                counts.empty_sides += length > no_tokens
+            if length == no_tokens:
                 complaint = complaint or "empty text"
             if complaint:
                 self._bad_rows.report(example.where(), complaint, [text_a, text_b, name])
@@ -109,16 +115,8 @@ def _not_known(label: object) -> None:
     del label
 
 
-def _check_pair(counts: LabelStatistics, length: int, first: int, max_seq_length: int) -> None:
-    if max_seq_length < _SHORTEST_PAIR:
-        raise UserError(
-            f"--max_seq_length={max_seq_length} is too small for pairs of texts; it must be at least {_SHORTEST_PAIR}"
-        )
-    counts.empty_sides += length > _NO_TOKENS and first in (_NO_TOKENS, length)
-
-
 def _serializer(
-    encoder: ExampleEncoder, max_seq_length: int, is_regression: bool, weighted: bool
+    encoder: ExampleEncoder, template: TextTemplate, max_seq_length: int, is_regression: bool, weighted: bool
 ) -> Callable[[Sequence[bytes], Sequence[tuple]], list[bytes]]:
     """A function from inputs' encoded ids and, for each, their number, the length of the first segment, label, example id and
     weight to the serialized records.
@@ -126,12 +124,10 @@ def _serializer(
     There are few lengths and labels but many records, so what depends on them alone is encoded once.
     """
     ones = b"\x01" * max_seq_length
-    segments = bytes(max_seq_length) + ones
 
     @functools.lru_cache(_MOST_KEPT)
     def without_ids(length: int, first: int, label: int | bytes | None) -> bytes:
-        begin = max_seq_length - first
-        return encoder.entries({"segment_ids": segments[begin : begin + length]}) + without_tokens(length, label)
+        return encoder.entries({"segment_ids": bytes(template.segment_ids(first, length))}) + without_tokens(length, label)
 
     @functools.lru_cache(_MOST_KEPT)
     def without_tokens(length: int, label: int | bytes | None) -> bytes:

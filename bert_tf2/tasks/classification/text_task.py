@@ -14,7 +14,7 @@ from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError
-from bert_tf2.models.encoder import INPUT_NAMES
+from bert_tf2.models.encoder_parts import INPUT_NAMES
 from bert_tf2.progress import during
 from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Export, Task
 from bert_tf2.tasks.classification.features import Labels, classification_features

@@ -3,11 +3,11 @@
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.models.encoder import INPUT_NAMES
+from bert_tf2.models.encoder_parts import INPUT_NAMES
 from bert_tf2.tasks.base import Export
 from bert_tf2.tasks.exports import with_a_column
 from bert_tf2.tasks.multiple_choice.packing_options import PackingOptions
-from bert_tf2.text.in_graph import InGraphTokenizer
+from bert_tf2.text.in_graph import InGraphTokenizer, in_segments, special_in_rows
 from bert_tf2.text.tokenizer import Tokenizer
 
 # What `str.strip` takes away.
@@ -57,11 +57,12 @@ class ChoiceModule(tf.Module):
 
     def __init__(self, model: tf_keras.Model, tokenizer: Tokenizer, options: PackingOptions, fills_blank: bool):
         super().__init__()
+        self._template = tokenizer.template
+        options = options.of(self._template)
         options.check()
         # As in `QuestionAnsweringModule`: the variables are needed, the layers' functions are not.
         self._variables = list(model.variables)
         self._logits_of = lambda inputs: model(inputs, training=False)
-        self._cls_id, self._sep_id = tokenizer.cls_id, tokenizer.sep_id
         self._room = tf.constant(options.room, tf.int64)
         self._most_asked = tf.constant(options.max_qa_length or options.room, tf.int64)
         self._fills_blank = fills_blank
@@ -122,10 +123,13 @@ class ChoiceModule(tf.Module):
         kept_first = tf.minimum(first, tf.where(has_context, self._room, self._most_asked) - kept_second)
         head = _part(first_ids, tf.where(has_context, tf.constant(0, tf.int64), first - kept_first), kept_first)
         tail = _part(second_ids, second - kept_second, kept_second)
-        cls, sep = (tf.fill([tf.size(owner), 1], id) for id in (self._cls_id, self._sep_id))
-        packed = tf.concat([cls, head, sep, tail, sep], axis=1)
-        in_second = tf.ragged.range(packed.row_lengths()) >= (kept_first + 2)[:, tf.newaxis]
-        ragged = (packed, tf.ones_like(packed), tf.cast(in_second, tf.int32))
+        template = self._template
+        begin, between, end = (
+            special_in_rows(special, tf.size(owner)) for special in (template.begin, template.between, template.end)
+        )
+        packed = tf.concat([begin, head, between, tail, end], axis=1)
+        segments = in_segments(template, kept_first + template.before_second, packed.row_lengths())
+        ragged = (packed, tf.ones_like(packed), segments)
         return with_a_column({name: values.to_tensor() for name, values in zip(INPUT_NAMES, ragged)})
 
     def _asked(self, question: tf.Tensor, choice: tf.Tensor, shown: tf.Tensor) -> tf.Tensor:

@@ -46,5 +46,5 @@ class MultipleChoice(Kind):
         from bert_tf2.tasks.multiple_choice.task import MultipleChoiceTask
 
         return MultipleChoiceTask(
-            config.hidden_dropout_prob, config.initializer_range, options.best_metric, ChoiceFacts.of(meta).most_choices
+            config.head_dropout_prob, config.initializer_range, options.best_metric, ChoiceFacts.of(meta).most_choices
         )

@@ -1,6 +1,7 @@
 """Questions with choices -> ids: one input for each choice, of which only the context may be cut.
 
-The layout and the cuts are those of ALBERT's `run_race.py`: `[CLS] context [SEP] question choice [SEP]`.
+The layout and the cuts are those of ALBERT's `run_race.py`: the context, then question and choice as one text, for BERT
+`[CLS] context [SEP] question choice [SEP]`.
 """
 
 import dataclasses
@@ -12,6 +13,7 @@ import numpy as np
 from bert_tf2.data.encoding import id_encoder
 from bert_tf2.tasks.multiple_choice.examples import ChoiceExample, name_of
 from bert_tf2.tasks.multiple_choice.packing_options import PackingOptions
+from bert_tf2.text.template import TextTemplate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +43,8 @@ class ChoicePacker:
     """
 
     def __init__(self, tokenizer: Any, options: PackingOptions):
-        self._encode, self._options = id_encoder(tokenizer), options
-        self._cls, self._sep = [tokenizer.cls_id], [tokenizer.sep_id]
+        self._template: TextTemplate = tokenizer.template
+        self._encode, self._options = id_encoder(tokenizer), options.of(self._template)
 
     def __call__(self, examples: Sequence[ChoiceExample]) -> list[PackedChoices | str]:
         """The inputs of each example, or why it cannot be used."""
@@ -80,7 +82,7 @@ class ChoicePacker:
                 context_is_cut |= len(before) < len(first)
             else:
                 before = question[max(len(question) - (kept - len(second)), 0) :]
-            packed.append([*self._cls, *before, *self._sep, *second, *self._sep])
-            parts.append(len(before) + 2)
+            packed.append(self._template.packed(before, second))
+            parts.append(len(before) + self._template.before_second)
         is_ambiguous = len(set(map(tuple, packed))) < len(packed)
         return PackedChoices(packed, parts, context_is_cut, question_is_cut, is_ambiguous)

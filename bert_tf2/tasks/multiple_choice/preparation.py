@@ -15,6 +15,7 @@ from bert_tf2.tasks.multiple_choice.reading import ChoiceFile
 from bert_tf2.tasks.multiple_choice.statistics import ChoiceStatistics
 from bert_tf2.tasks.preparation import Preparation, Read, Split, left_out
 from bert_tf2.tasks.statistics import overlap_warning
+from bert_tf2.text.template import TextTemplate
 
 METRICS = ("accuracy",)
 
@@ -49,7 +50,7 @@ class ChoicePreparation(Preparation):
 
     def begin(self, split: Split) -> None:
         """Nothing is counted yet."""
-        split.statistics = ChoiceStatistics(self.max_seq_length)
+        split.statistics = ChoiceStatistics(self.max_seq_length, self.tokenizer.template.special_tokens_of_pair)
 
     def encode(self, examples: Sequence[ChoiceExample], split: Split) -> list[bytes]:
         """A record for each question; those that do not fit are reported."""
@@ -58,7 +59,7 @@ class ChoicePreparation(Preparation):
             if isinstance(packed, str):
                 split.bad_rows.report(example.where, packed, [example.context, example.question, *example.choices])
                 continue
-            features = _features(example, packed)
+            features = _features(example, packed, self.tokenizer.template)
             # Whoever looks at predictions wants to see what was asked.
             features |= {} if split.name == "train" else _texts(example)
             split.statistics.add_question(example, packed, self.tokenizer.unk_id)
@@ -93,11 +94,11 @@ class ChoicePreparation(Preparation):
         return split.statistics.lines(split.name)
 
 
-def _features(example: ChoiceExample, packed: PackedChoices) -> dict[str, Any]:
+def _features(example: ChoiceExample, packed: PackedChoices, template: TextTemplate) -> dict[str, Any]:
     return {
         "input_ids": packed.ids,
         "input_mask": [[1] * len(ids) for ids in packed.ids],
-        "segment_ids": [[0] * first + [1] * (len(ids) - first) for ids, first in zip(packed.ids, packed.first)],
+        "segment_ids": [template.segment_ids(first, len(ids)) for ids, first in zip(packed.ids, packed.first)],
         "label_ids": NO_ANSWER if example.answer is None else example.answer,
         "example_id": example.number,
     }

@@ -16,7 +16,7 @@ Group = tuple[str, np.ndarray]
 
 
 def report_sections(answers: Answers, lengths: np.ndarray, texts: QuestionTexts) -> list[tuple[str, str]]:
-    """Headings and Markdown for `bert_tf2.training.report.write_report`.
+    """Headings and Markdown for `bert_tf2.training.reporting.report.write_report`.
 
     Args:
       answers: to questions whose right answers are known.

@@ -4,31 +4,29 @@ import collections
 
 from bert_tf2.tasks.multiple_choice.examples import ChoiceExample, name_of
 from bert_tf2.tasks.multiple_choice.packing import PackedChoices
-from bert_tf2.tasks.multiple_choice.packing_options import SPECIAL_TOKENS
-from bert_tf2.tasks.statistics import SplitStatistics
+from bert_tf2.tasks.statistics import InputsStatistics
 
 # So few questions may have answers at one place by chance.
 _FEW = 20
 
 
-class ChoiceStatistics(SplitStatistics):
-    """Counts over the questions of one split; a row is a question, as long as its longest input.
+class ChoiceStatistics(InputsStatistics):
+    """Counts over the questions of one split; a row is a question, with an input for each choice.
 
     Args:
       max_seq_length: the longest an input can be.
+      special_tokens: how many each input has.
 
     Attributes:
-      inputs: how many there are, one for each choice.
-      input_tokens: tokens in all of them.
       choices: how many questions have so many choices.
       answers: how often the choice of a number is the right one.
       contexts_cut, questions_cut: questions that lost tokens of the context, or of a question with its choice.
       ambiguous: questions with choices that look the same to the model.
     """
 
-    def __init__(self, max_seq_length: int):
-        super().__init__(max_seq_length)
-        self.inputs = self.input_tokens = self.contexts_cut = self.questions_cut = self.ambiguous = 0
+    def __init__(self, max_seq_length: int, special_tokens: int = 3):
+        super().__init__(max_seq_length, special_tokens)
+        self.contexts_cut = self.questions_cut = self.ambiguous = 0
         self.choices: collections.Counter[int] = collections.Counter()
         self.answers: collections.Counter[int] = collections.Counter()
 
@@ -37,20 +35,11 @@ class ChoiceStatistics(SplitStatistics):
         """Whether all questions say which choice is right."""
         return self.answers.total() == self.rows
 
-    @property
-    def unknown_fraction(self) -> float:
-        """Share of [UNK] among the tokens that are not [CLS] or [SEP]."""
-        return self.unknown_tokens / max(self.input_tokens - SPECIAL_TOKENS * self.inputs, 1)
-
     def add_question(self, example: ChoiceExample, packed: PackedChoices, unknown_id: int) -> None:
         """Counts a question that is written."""
-        lengths = list(map(len, packed.ids))
         text = (example.context, example.question, example.choices)
-        self.add(max(lengths), packed.context_is_cut or packed.question_is_cut, text)
-        self.inputs += len(lengths)
-        self.input_tokens += sum(lengths)
-        self.unknown_tokens += sum(ids.count(unknown_id) for ids in packed.ids)
-        self.choices[len(lengths)] += 1
+        self.add_inputs(packed.ids, packed.context_is_cut or packed.question_is_cut, text, unknown_id)
+        self.choices[len(packed.ids)] += 1
         if example.answer is not None:
             self.answers[example.answer] += 1
         self.contexts_cut += packed.context_is_cut

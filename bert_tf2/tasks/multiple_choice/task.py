@@ -16,10 +16,11 @@ from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Export, Report, Ta
 from bert_tf2.tasks.multiple_choice.facts import ChoiceFacts
 from bert_tf2.tasks.multiple_choice.features import NO_ANSWER, choice_features
 from bert_tf2.tasks.multiple_choice.files import QuestionTexts, write_predictions, write_test_results
-from bert_tf2.tasks.multiple_choice.model import build_choice_model, is_choice
+from bert_tf2.tasks.multiple_choice.model import build_choice_model
 from bert_tf2.tasks.multiple_choice.outcome import Answers
 from bert_tf2.tasks.multiple_choice.packing_options import PackingOptions
 from bert_tf2.tasks.multiple_choice.report import report_sections
+from bert_tf2.tasks.several_inputs import is_there
 
 _CHECKED_AT_ONCE = 2048
 
@@ -68,7 +69,7 @@ class MultipleChoiceTask(Task):
     def predictions(self, outputs: tf.Tensor, batch: Batch) -> Batch:
         """Logits [B, C] float32; int32 [B] `choices`, the number of each question's choices, and `label_ids`; `example_id`
         int64 [B]."""
-        choices = tf.reduce_sum(tf.cast(is_choice(batch["input_mask"]), tf.int32), axis=1)
+        choices = tf.reduce_sum(tf.cast(is_there(batch["input_mask"]), tf.int32), axis=1)
         return {"logits": outputs, "choices": choices} | {name: batch[name] for name in ("label_ids", "example_id")}
 
     @during("checking records")

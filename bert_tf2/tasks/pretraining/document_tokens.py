@@ -11,6 +11,7 @@ import numpy as np
 from bert_tf2.data.encoding import id_encoder
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.pretraining.instances import TokenizedDocuments
+from bert_tf2.text.byte_level.tokenizer import ByteLevelBPETokenizer, token_text
 from bert_tf2.text.normalization import is_cjk
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
@@ -92,13 +93,19 @@ class DocumentEncoder:
 
     def _encoded(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         ids, lengths, *begin_words = self._encode(texts)
-        return ids, lengths, begin_words[0] if self._places_words else self._begins_word[ids]
+        starts = begin_words[0] if self._places_words else self._begins_word[ids]
+        # A text of byte-level BPE begins without a space.
+        starts[np.cumsum(lengths)[lengths > 0] - lengths[lengths > 0]] = True
+        return ids, lengths, starts
 
 
 def continues_word(tokenizer: Any, id: int) -> bool:
     """Whether a token goes on with the word before it: `##…` of WordPiece; of SentencePiece a piece without `▁` that begins with
-    a letter or digit of a script that is written with spaces."""
+    a letter or digit of a script that is written with spaces; of byte-level BPE one without white space before it (as fairseq's
+    `is_beginning_of_word`)."""
     token = tokenizer.id_to_token(id)
+    if isinstance(tokenizer, ByteLevelBPETokenizer):
+        return not token_text(token)[:1].isspace()
     if isinstance(tokenizer, WordPieceTokenizer):
         return token.startswith("##")
     if not token or not token[0].isalnum():
@@ -108,6 +115,10 @@ def continues_word(tokenizer: Any, id: int) -> bool:
 
 def _chinese_encoder(tokenizer: WordPieceTokenizer) -> Callable[[list[str]], tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """As `id_encoder`, with the beginnings of words as the third result: ideographs that jieba takes for a word are one."""
+    if tokenizer.kind != "wordpiece":
+        raise UserError(
+            f"--word_segmenter is for WordPiece, which cuts Chinese into characters; {tokenizer.file} is of another tokenizer"
+        )
     jieba = require_jieba()
     from bert_tf2.text.offsets import PlacingTokenizer
 

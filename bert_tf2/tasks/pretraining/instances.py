@@ -39,25 +39,25 @@ class TokenizedDocuments:
 
 
 def instances(
-    documents: TokenizedDocuments, sentence_pairs: str, max_seq_length: int, short_seq_prob: float, rng: np.random.Generator
+    documents: TokenizedDocuments, sentence_pairs: str, most: int, short_seq_prob: float, rng: np.random.Generator
 ) -> np.ndarray:
     """The instances of one pass through the documents, in their order: int64 [N, 5].
 
     Args:
       documents: at least two where the next sentence is to be predicted.
       sentence_pairs: `nsp`, `sop` or `none`.
-      max_seq_length: the most tokens of an input.
+      most: how many tokens an input has room for besides the special ones.
       short_seq_prob: how often the aim is a shorter input.
       rng: draws.
     """
     uniform = _uniforms(rng).__next__
     if sentence_pairs == NO_PAIRS:
-        rows = _running_text(documents, max_seq_length - 2, short_seq_prob, uniform)
+        rows = _running_text(documents, most, short_seq_prob, uniform)
         return _without_outer_separators(np.array(rows, np.int64).reshape(-1, 5), documents)
     cut = _next_sentence_pairs if sentence_pairs == NEXT_SENTENCE else _sentence_order_pairs
     rows = []
     for document in range(len(documents)):
-        target = most = max_seq_length - 3
+        target = most
         if uniform() < short_seq_prob:
             target = 2 + int(uniform() * (most - 1))
         cut(documents, document, target, uniform, rows)

@@ -13,6 +13,7 @@ from bert_tf2.tasks.pretraining import masking
 from bert_tf2.tasks.pretraining.features import pretraining_features
 from bert_tf2.tasks.pretraining.instances import TokenizedDocuments
 from bert_tf2.tasks.pretraining.metadata import NO_PAIRS
+from bert_tf2.text.template import TextTemplate
 
 # Tokens in a batch: its arrays stay in the processor's cache.
 _TOKENS_AT_ONCE = 1 << 17
@@ -95,7 +96,7 @@ class InputBatch:
 
 
 def build_inputs(
-    rows: np.ndarray, documents: TokenizedDocuments, max_seq_length: int, cls_id: int, sep_id: int, rng: np.random.Generator
+    rows: np.ndarray, documents: TokenizedDocuments, max_seq_length: int, template: TextTemplate, rng: np.random.Generator
 ) -> InputBatch:
     """Cuts pairs that are too long and puts the special tokens around the segments.
 
@@ -106,33 +107,38 @@ def build_inputs(
       rows: int64 [B, 5], instances; an empty second segment makes an input of one.
       documents: the tokens.
       max_seq_length: the most tokens of an input.
-      cls_id, sep_id: the special tokens.
+      template: how segments are packed.
       rng: draws.
     """
     begin_a, end_a, begin_b, end_b = rows[:, :4].T
     length_a, length_b = end_a - begin_a, end_b - begin_b
-    most = max_seq_length - 3
+    before, behind = len(template.begin), len(template.end)
+    most = max_seq_length - template.special_tokens_of_pair
     kept_a = np.where(length_a + length_b > most, np.minimum(length_a, np.maximum(most - length_b, (most + 1) // 2)), length_a)
     kept_b = np.where((length_a + length_b > most) & (length_b > 0), most - kept_a, length_b)
     is_single = length_b == 0
     kept_a = np.where(is_single, length_a, kept_a)
     cut_a, cut_b = length_a - kept_a, length_b - kept_b
     begin_a, begin_b = begin_a + rng.binomial(cut_a, 0.5), begin_b + rng.binomial(cut_b, 0.5)
-    first = kept_a + 2
-    lengths = first + np.where(is_single, 0, kept_b + 1)
+    first = kept_a + np.where(is_single, template.special_tokens, template.before_second)
+    lengths = first + np.where(is_single, 0, kept_b + behind)
     columns = np.arange(int(lengths.max()), dtype=np.int32)
     in_second = columns >= first[:, np.newaxis]
-    places = np.where(in_second, (begin_b - first)[:, np.newaxis], (begin_a - 1)[:, np.newaxis]) + columns
+    places = np.where(in_second, (begin_b - first)[:, np.newaxis], (begin_a - before)[:, np.newaxis]) + columns
     # At special tokens and in the padding it does not matter what is gathered.
     np.clip(places, 0, len(documents.ids) - 1, out=places)
     ids = documents.ids[places]
-    every = np.arange(len(rows))
-    ids[:, 0] = cls_id
-    ids[every, first - 1] = sep_id
-    ids[every, lengths - 1] = sep_id
+    every, pairs = np.arange(len(rows)), np.flatnonzero(~is_single)
+    ids[:, :before] = template.begin
+    for number, id in enumerate(template.between):
+        ids[pairs, (before + kept_a)[pairs] + number] = id
+    for number, id in enumerate(template.end):
+        ids[every, lengths - behind + number] = id
     within = columns < lengths[:, np.newaxis]
     ids *= within
-    candidates = within & (ids != cls_id) & (ids != sep_id)
+    candidates = within.copy()
+    for id in template.special_ids:
+        candidates &= ids != id
     return InputBatch(ids, lengths, first, candidates, documents.word_starts[places], int(cut_a.sum() + cut_b.sum()))
 
 
@@ -158,7 +164,9 @@ class RecordMaker:
         self._encoder = encoder
         self._ids, mask, segments = [spec.name for spec in specs[:3]]
         self._mask_and_segments = functools.lru_cache(_KEPT_ENTRIES)(
-            lambda length, first: encoder.entries({mask: b"\1" * length, segments: b"\0" * first + b"\1" * (length - first)})
+            lambda length, first: encoder.entries(
+                {mask: b"\1" * length, segments: bytes(tokenizer.template.segment_ids(first, length))}
+            )
         )
         self._weights = functools.lru_cache(None)(lambda count: encoder.entries({"masked_lm_weights": [1.0] * count}))
         self._label = functools.lru_cache(None)(
@@ -173,7 +181,7 @@ class RecordMaker:
 
     def _batch(self, rows: np.ndarray, documents: TokenizedDocuments, rng: np.random.Generator) -> list[bytes]:
         settings, tokenizer = self._settings, self._tokenizer
-        batch = build_inputs(rows, documents, settings.max_seq_length, tokenizer.cls_id, tokenizer.sep_id, rng)
+        batch = build_inputs(rows, documents, settings.max_seq_length, tokenizer.template, rng)
         labels = rows[:, 4].tolist()
         maskable = batch.candidates.sum(axis=1)
         self.counts.add(

@@ -137,7 +137,9 @@ class ShardMaker:
         self, shard: Shard, number: int, part: Sequence[Block], maker: RecordMaker, stream: RecordStream
     ) -> TextCounts:
         settings = self._job.settings
-        separator_id = self._tokenizer.sep_id if settings.sentence_pairs == NO_PAIRS else None
+        is_single, template = settings.sentence_pairs == NO_PAIRS, self._tokenizer.template
+        separator_id = self._tokenizer.sep_id if is_single else None
+        special_tokens = template.special_tokens if is_single else template.special_tokens_of_pair
         documents, counts = self._encode((read_block(block, self._job.text_format) for block in part), separator_id)
         if settings.sentence_pairs == NEXT_SENTENCE and len(documents) == 1:
             raise UserError(
@@ -152,7 +154,7 @@ class ShardMaker:
                 instances(
                     documents,
                     settings.sentence_pairs,
-                    settings.max_seq_length,
+                    settings.max_seq_length - special_tokens,
                     settings.short_seq_prob,
                     _generator(settings.random_seed, shard.index, number, 1, dupe),
                 )

@@ -2,17 +2,19 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
 from bert_tf2.models.config import BertConfig
-from bert_tf2.models.encoder import COMPUTE_DTYPES, INPUT_NAMES
+from bert_tf2.models.encoder_parts import COMPUTE_DTYPES, INPUT_NAMES
 from bert_tf2.models.masked_lm import MaskedLM
-from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Task, chosen_metric
+from bert_tf2.tasks.base import Batch, chosen_metric
 from bert_tf2.tasks.pretraining.features import pretraining_features
+from bert_tf2.tasks.pretraining.objective import Objective, of_examples, prediction_weights
+from bert_tf2.tasks.pretraining.predictions import Predictions, with_first
 
 _PREDICTIONS = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
 _MASKED_LM = ("masked_lm_loss", "masked_lm_accuracy")
@@ -21,7 +23,7 @@ _NEXT_SENTENCE_SUMS = ("examples", "next_sentence_loss", "next_sentence_correct"
 _NEXT_SENTENCE = ("next_sentence_loss", "next_sentence_accuracy")
 
 
-class PretrainingTask(Task):
+class PretrainingTask(Objective):
     """Masked LM, and next sentence (or sentence order, which has the same labels) where the records hold pairs.
 
     The loss is the mean cross-entropy of the masked tokens plus that of the pairs, each over the whole batch. Losses,
@@ -39,6 +41,15 @@ class PretrainingTask(Task):
       UserError: `best_metric` is not computed for this task.
     """
 
+    takes_places = True
+    # The garden's names.
+    summary_names: ClassVar[Mapping[str, str]] = {
+        "masked_lm_accuracy": "masked_lm_accuracy",
+        "masked_lm_loss": "lm_example_loss",
+        "next_sentence_accuracy": "next_sentence_accuracy",
+        "next_sentence_loss": "next_sentence_loss",
+    }
+
     def __init__(
         self,
         config: BertConfig,
@@ -55,7 +66,7 @@ class PretrainingTask(Task):
         self.features = pretraining_features(masked=masked, next_sentence=next_sentence)
         known = ("loss", *_MASKED_LM, *(_NEXT_SENTENCE if next_sentence else ()))
         self.best_metric = chosen_metric(best_metric, known)
-        self.measure_names = ("tokens", *_MASKED_LM_SUMS, *(_NEXT_SENTENCE_SUMS if next_sentence else ()))
+        self.measure_names = (*_MASKED_LM_SUMS, *(_NEXT_SENTENCE_SUMS if next_sentence else ()))
         self._config, self._policy, self._static_shapes = config, policy, static_shapes
 
     def build_model(self, encoder: tf_keras.Model) -> tf_keras.Model:
@@ -69,7 +80,7 @@ class PretrainingTask(Task):
         inputs = {name: tf_keras.Input((None,), dtype=tf.int32, name=name) for name in (*INPUT_NAMES, *_PREDICTIONS[:2])}
         inputs["masked_lm_weights"] = tf_keras.Input((None,), dtype=tf.float32, name="masked_lm_weights")
         # Of the last block only what is looked at is computed: the first token, for the pairs, and the masked ones.
-        positions = tf_keras.layers.Lambda(_with_first, name="output_positions")(inputs["masked_lm_positions"])
+        positions = tf_keras.layers.Lambda(with_first, name="output_positions")(inputs["masked_lm_positions"])
         encoded = encoder({**{name: inputs[name] for name in INPUT_NAMES}, "output_positions": positions})
         outputs = {}
         if self.next_sentence:
@@ -95,7 +106,7 @@ class PretrainingTask(Task):
     def loss(self, outputs: Batch, batch: Batch, denominators: dict[str, tf.Tensor]) -> tf.Tensor:
         """Sum of both losses; see `bert_tf2.tasks.base.Task.loss`."""
         loss = tf.math.divide_no_nan(
-            tf.reduce_sum(outputs["masked_lm_loss"] * _weights(outputs, batch)), denominators["masked_lm"]
+            tf.reduce_sum(outputs["masked_lm_loss"] * prediction_weights(outputs, batch)), denominators["masked_lm"]
         )
         if self.next_sentence:
             losses, _ = self._judged(outputs, batch)
@@ -104,10 +115,8 @@ class PretrainingTask(Task):
 
     def measures(self, outputs: Batch, batch: Batch) -> dict[str, tf.Tensor]:
         """Sums over this part of a batch, of which `metrics_of_sums` makes metrics, by `measure_names`: float32 scalars."""
-        weights = _weights(outputs, batch)
-        tokens = tf.reduce_sum(batch["input_mask"], axis=1)
+        weights = prediction_weights(outputs, batch)
         sums = {
-            "tokens": tf.reduce_sum(tf.cast(tokens, tf.float32) * batch["example_weight"]),
             "masked_lm_predictions": tf.reduce_sum(weights),
             "masked_lm_loss": tf.reduce_sum(outputs["masked_lm_loss"] * weights),
             "masked_lm_correct": tf.reduce_sum(outputs["masked_lm_correct"] * weights),
@@ -136,78 +145,27 @@ class PretrainingTask(Task):
 
     def predictions(self, outputs: Batch, batch: Batch) -> Batch:
         """What `measures` sums, for each example: float32 [B] by name."""
-        rows, number = outputs["masked_lm_rows"], tf.shape(batch["example_weight"])[0]
         weights = outputs["masked_lm_weights"]
-
-        def of_rows(values: tf.Tensor) -> tf.Tensor:
-            return tf.math.unsorted_segment_sum(values, rows, number)
-
         collected = {
-            "masked_lm_predictions": of_rows(weights),
-            "masked_lm_loss": of_rows(outputs["masked_lm_loss"] * weights),
-            "masked_lm_correct": of_rows(outputs["masked_lm_correct"] * weights),
+            "masked_lm_predictions": of_examples(weights, outputs, batch),
+            "masked_lm_loss": of_examples(outputs["masked_lm_loss"] * weights, outputs, batch),
+            "masked_lm_correct": of_examples(outputs["masked_lm_correct"] * weights, outputs, batch),
         }
         if self.next_sentence:
             losses, right = self._judged(outputs, batch)
             collected |= {"examples": tf.ones_like(losses), "next_sentence_loss": losses, "next_sentence_correct": right}
         return collected
 
-    def scores(self, outcome: Collected, examples: ExampleSet) -> dict[str, float]:
-        """As `metrics`."""
-        del examples
-        return self.metrics(outcome)
-
     def metrics(self, collected: dict[str, np.ndarray]) -> dict[str, float]:
         """All metrics and the loss, from what `predictions` gave for every example."""
         metrics = self.metrics_of_sums({name: float(np.sum(values, dtype=np.float64)) for name, values in collected.items()})
         return {"loss": metrics["masked_lm_loss"] + metrics.get("next_sentence_loss", 0.0), **metrics}
-
-    def higher_is_better(self, metric: str) -> bool:
-        """Accuracies, not losses."""
-        return not metric.endswith("loss")
 
     def _judged(self, outputs: Batch, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
         """Cross-entropies of the pairs, and 1 for each that is judged rightly: float32 [B] both."""
         logits, labels = outputs["classification"], batch["next_sentence_labels"]
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
         return losses, tf.cast(tf.argmax(logits, axis=-1, output_type=labels.dtype) == labels, tf.float32)
-
-
-class Predictions(tf_keras.layers.Layer):
-    """Lists the predictions of a batch.
-
-    Args:
-      all_of_them: also those without weight, whose number would otherwise decide the shape.
-    """
-
-    def __init__(self, all_of_them: bool, **kwargs: Any):
-        super().__init__(autocast=False, **kwargs)
-        self._all_of_them = all_of_them
-
-    def call(self, label_ids: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Chooses among [B, P].
-
-        Args:
-          label_ids: int32 [B, P].
-          weights: float32 [B, P].
-
-        Returns:
-          Places among the B * (1 + P) tokens of `_with_first` int32 [N], label ids int32 [N], weights float32 [N], rows
-          int32 [N].
-        """
-        number, predictions = tf.unstack(tf.shape(label_ids))
-        rows = tf.broadcast_to(tf.range(number)[:, tf.newaxis], [number, predictions])
-        places = rows * (1 + predictions) + 1 + tf.range(predictions)
-        listed = [tf.reshape(values, [-1]) for values in (places, label_ids, weights, rows)]
-        if self._all_of_them:
-            return tuple(listed)
-        used = tf.squeeze(tf.where(listed[2] > 0), axis=1)
-        return tuple(tf.gather(values, used) for values in listed)
-
-
-def _with_first(positions: tf.Tensor) -> tf.Tensor:
-    """The first token of each row, then the given ones: int32 [B, P] -> [B, 1 + P]."""
-    return tf.pad(positions, [[0, 0], [1, 0]])
 
 
 def _classification(config: BertConfig) -> tf_keras.Model:
@@ -220,8 +178,3 @@ def _classification(config: BertConfig) -> tf_keras.Model:
         name="predictions/transform/logits",
     )(pooled_output)
     return tf_keras.Model(pooled_output, logits, name="classification")
-
-
-def _weights(outputs: Batch, batch: Batch) -> tf.Tensor:
-    """Weights of the predictions, 0 in rows that only fill a batch up: float32 [N]."""
-    return outputs["masked_lm_weights"] * tf.gather(batch["example_weight"], outputs["masked_lm_rows"])

@@ -8,7 +8,7 @@ import numpy as np
 
 from bert_tf2.tasks.question_answering.squad import Answer
 from bert_tf2.text.offsets import WHITE_SPACE, PlacedTokens
-from bert_tf2.text.wordpiece import WordPieceTokenizer
+from bert_tf2.text.tokenizer import Tokenizer
 
 EXACT, GOOGLE = "exact", "google"
 _WORDS = re.compile(f"[^{WHITE_SPACE}]+")
@@ -82,7 +82,7 @@ class GooglePlaces(AnswerPlaces):
       tokenizer: gave the tokens.
     """
 
-    def __init__(self, context: str, tokens: PlacedTokens, tokenizer: WordPieceTokenizer):
+    def __init__(self, context: str, tokens: PlacedTokens, tokenizer: Tokenizer):
         super().__init__(context, tokens)
         self._ids = tokens.ids.tolist()
         self._word_tokens = tokens.word_tokens.tolist()

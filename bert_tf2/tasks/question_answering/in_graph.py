@@ -3,15 +3,13 @@
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.errors import UserError
 from bert_tf2.tasks.base import Export
 from bert_tf2.tasks.question_answering.decoding import DecodingOptions
 from bert_tf2.tasks.question_answering.in_graph_decoding import Highest, SpanDecoder, highest
 from bert_tf2.tasks.question_answering.in_graph_windows import InputPacker, Windows, cut
 from bert_tf2.tasks.question_answering.windows import WindowOptions
-from bert_tf2.text.in_graph_offsets import InGraphPlacingTokenizer
+from bert_tf2.text.placing_in_graph import in_graph_placing_tokenizer
 from bert_tf2.text.tokenizer import Tokenizer
-from bert_tf2.text.wordpiece import WordPieceTokenizer
 
 INPUTS = ("question", "context")
 # Windows that the model is run on at a time: with it memory does not grow with the length of a context.
@@ -28,23 +26,19 @@ class QuestionAnsweringModule(tf.Module):
       decoding: how answers are chosen; their text is always a slice of the context.
 
     Raises:
-      UserError: the tokenizer is SentencePiece, or an option cannot be used.
+      UserError: an option cannot be used.
     """
 
     def __init__(self, model: tf_keras.Model, tokenizer: Tokenizer, windows: WindowOptions, decoding: DecodingOptions):
         super().__init__()
-        if not isinstance(tokenizer, WordPieceTokenizer):
-            raise UserError(
-                f"{tokenizer.file}: only a WordPiece tokenizer (--vocab_file) knows where its tokens stand in the text, which an "
-                "answer is cut from; export the model that takes token ids"
-            )
+        self._place = in_graph_placing_tokenizer(tokenizer)
+        windows = windows.of(tokenizer.template)
         windows.check()
         # A SavedModel needs the variables. Of a Keras model as an attribute it would hold every layer's functions besides, and
         # take far longer to write and to load.
         self._variables = list(model.variables)
         self._logits_of = lambda inputs: model(inputs, training=False)
-        self._windows, self._decoding = windows, decoding
-        self._place = InGraphPlacingTokenizer(tokenizer)
+        self._windows, self._decoding, self._template = windows, decoding, tokenizer.template
         self._pack = InputPacker(tokenizer)
         self._decode = SpanDecoder(decoding)
 
@@ -70,7 +64,7 @@ class QuestionAnsweringModule(tf.Module):
         """
         question_ids = self._place(question).ids[:, : self._windows.max_query_length]
         placed = self._place(context)
-        windows = cut(question_ids, placed.ids, self._windows)
+        windows = cut(question_ids, placed.ids, self._windows, self._template.before_second)
         found = self._run_model(question_ids, placed.ids, windows)
         return self._decode(windows, found, placed)
 
@@ -78,12 +72,12 @@ class QuestionAnsweringModule(tf.Module):
         """Runs the model on all windows, some at a time, those of about the same length together."""
         n = self._decoding.searched
         count = tf.size(windows.pair)
-        order = tf.argsort(windows.lengths, stable=True)
+        order = tf.argsort(windows.ends, stable=True)
 
         def step(number, arrays):
             rows = order[number * _WINDOWS_AT_A_TIME : (number + 1) * _WINDOWS_AT_A_TIME]
             outputs = self._logits_of(self._pack(question_ids, context_ids, windows, rows))
-            lengths = tf.gather(windows.lengths, rows)
+            lengths = tf.gather(windows.ends, rows) + len(self._template.end)
             found = highest(outputs["start_positions"], outputs["end_positions"], lengths, n)
             return number + 1, Highest(*(array.write(number, value) for array, value in zip(arrays, found)))
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from bert_tf2.tasks.question_answering.windows import WindowOptions
-from bert_tf2.text.wordpiece import WordPieceTokenizer
+from bert_tf2.text.in_graph import with_special
+from bert_tf2.text.tokenizer import Tokenizer
 
 
 class Windows(NamedTuple):
@@ -26,18 +27,19 @@ class Windows(NamedTuple):
     max_context: tf.Tensor
 
     @property
-    def lengths(self) -> tf.Tensor:
-        """How many tokens the inputs have, int32 [W]."""
-        return self.context_begin + self.num_tokens + 1
+    def ends(self) -> tf.Tensor:
+        """The place in the input behind the window's last token of context, int32 [W]."""
+        return self.context_begin + self.num_tokens
 
 
-def cut(question_ids: tf.RaggedTensor, context_ids: tf.RaggedTensor, options: WindowOptions) -> Windows:
+def cut(question_ids: tf.RaggedTensor, context_ids: tf.RaggedTensor, options: WindowOptions, before_context: int = 2) -> Windows:
     """Cuts every context into windows that fit behind its question.
 
     Args:
       question_ids: int32 [B, (q)], at most `options.max_query_length` a row.
       context_ids: int32 [B, (t)].
       options: how.
+      before_context: how many special tokens stand before a context.
     """
     query, tokens = (tf.cast(ids.row_lengths(), tf.int32) for ids in (question_ids, context_ids))
     room = options.room(query)
@@ -48,7 +50,7 @@ def cut(question_ids: tf.RaggedTensor, context_ids: tf.RaggedTensor, options: Wi
     num_tokens = tf.minimum(tf.gather(room, pair), tf.gather(tokens, pair) - first)
     first += tf.gather(tf.cast(context_ids.row_starts(), tf.int32), pair)
     max_context = _max_context(first, num_tokens, tf.size(context_ids.flat_values))
-    return Windows(pair, tf.gather(query, pair) + 2, first, num_tokens, max_context)
+    return Windows(pair, tf.gather(query, pair) + before_context, first, num_tokens, max_context)
 
 
 def _max_context(first: tf.Tensor, num_tokens: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
@@ -65,11 +67,11 @@ def _max_context(first: tf.Tensor, num_tokens: tf.Tensor, tokens: tf.Tensor) -> 
 
 
 class InputPacker(tf.Module):
-    """Puts together `[CLS] question [SEP] window [SEP]`."""
+    """Puts together questions and windows by the tokenizer's template."""
 
-    def __init__(self, tokenizer: WordPieceTokenizer):
+    def __init__(self, tokenizer: Tokenizer):
         super().__init__()
-        self._cls_id, self._sep_id = tokenizer.cls_id, tokenizer.sep_id
+        self._template = tokenizer.template
 
     def __call__(
         self, question_ids: tf.RaggedTensor, context_ids: tf.RaggedTensor, windows: Windows, rows: tf.Tensor
@@ -87,16 +89,22 @@ class InputPacker(tf.Module):
         begin, count = (tf.gather(values, rows)[:, tf.newaxis] for values in (windows.context_begin, windows.num_tokens))
         first = tf.gather(windows.first_token, rows)[:, tf.newaxis]
         question = tf.gather(tf.cast(question_ids.row_starts(), tf.int32), tf.gather(windows.pair, rows))[:, tf.newaxis]
-        end = begin + count
-        place = tf.range(tf.reduce_max(end) + 1)[tf.newaxis, :]
-        in_question, in_context = (place >= 1) & (place < begin - 1), (place >= begin) & (place < end)
-        ids = tf.where(place == 0, self._cls_id, tf.where((place == begin - 1) | (place == end), self._sep_id, 0))
-        ids = tf.where(in_question, _chosen(question_ids, question + place - 1, in_question), ids)
+        template, end = self._template, begin + count
+        before, question_end = len(template.begin), begin - len(template.between)
+        place = tf.range(tf.reduce_max(end) + len(template.end))[tf.newaxis, :]
+        in_question, in_context = (place >= before) & (place < question_end), (place >= begin) & (place < end)
+        ids = tf.where(in_question, _chosen(question_ids, question + place - before, in_question), 0)
         ids = tf.where(in_context, _chosen(context_ids, first + place - begin, in_context), ids)
+        within = place < end + len(template.end)
+        segments = tf.where(place < begin, *template.segments)
+        if template.last_segment is not None:
+            segments = tf.where(place == end + len(template.end) - 1, template.last_segment, segments)
         return {
-            "input_word_ids": ids,
-            "input_mask": tf.cast(place <= end, tf.int32),
-            "input_type_ids": tf.cast((place >= begin) & (place <= end), tf.int32),
+            "input_word_ids": with_special(
+                ids, place, [(0, template.begin), (question_end, template.between), (end, template.end)]
+            ),
+            "input_mask": tf.cast(within, tf.int32),
+            "input_type_ids": tf.where(within, segments, 0),
         }
 
 

@@ -4,14 +4,15 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 
 from bert_tf2.data.records.wire_format import ExampleEncoder, Values, kept_varint, varints
-from bert_tf2.text.wordpiece import WordPieceTokenizer
+from bert_tf2.text.tokenizer import Tokenizer
 
 _MOST_KEPT = 1 << 15
 
 
-def question_encoder(tokenizer: WordPieceTokenizer, max_query_length: int) -> Callable[[str], tuple[bytes, int, bool]]:
-    """A function from a question to `[CLS] question [SEP]` as varints, its number of tokens, and whether it was cut."""
-    begin, end = varints([tokenizer.cls_id]), varints([tokenizer.sep_id])
+def question_encoder(tokenizer: Tokenizer, max_query_length: int) -> Callable[[str], tuple[bytes, int, bool]]:
+    """A function from a question to the input up to its context (`[CLS] question [SEP]` of BERT) as varints, the question's
+    number of tokens, and whether it was cut."""
+    begin, end = varints(tokenizer.template.begin), varints(tokenizer.template.between)
 
     def encode(text: str) -> tuple[bytes, int, bool]:
         ids = tokenizer.encode(text)
@@ -42,13 +43,14 @@ class InputEncoder:
 
     Args:
       encoder: of the record's features.
-      tokenizer: gives the id of [SEP].
+      tokenizer: gives the template of inputs.
       padded: records hold what XLNet's reader takes as well.
     """
 
-    def __init__(self, encoder: ExampleEncoder, tokenizer: WordPieceTokenizer, padded: bool = False):
+    def __init__(self, encoder: ExampleEncoder, tokenizer: Tokenizer, padded: bool = False):
         self._encoder, self._padded = encoder, padded
-        self._end = varints([tokenizer.sep_id])
+        self._template = tokenizer.template
+        self._end = varints(self._template.end)
         # Depends on the lengths alone; there are few of them.
         self._fixed = functools.lru_cache(_MOST_KEPT)(self._of_lengths)
 
@@ -57,26 +59,28 @@ class InputEncoder:
 
         Args:
           first_id: the first window's `unique_ids`; the others' follow.
-          inputs: of each window `[CLS] question [SEP]` as varints, its number of tokens, the window's part of the context as
-            varints, its number of tokens.
+          inputs: of each window what stands before its context as varints, its number of tokens, the window's part of the
+            context as varints, its number of tokens.
         """
         heads, begins, contexts, counts = zip(*inputs) if inputs else ((), (), (), ())
+        special = len(self._template.end)
         return [
             self._encoder.packed_column(
                 "input_ids",
                 [head + ids + self._end for head, ids in zip(heads, contexts)],
-                [begin + count + 1 for begin, count in zip(begins, counts)],
+                [begin + count + special for begin, count in zip(begins, counts)],
             ),
             map(self._fixed, begins, counts),
             self._encoder.integer_column("unique_ids", range(first_id, first_id + len(inputs))),
         ]
 
     def _of_lengths(self, context_begin: int, count: int) -> bytes:
+        special = len(self._template.end)
         features: dict[str, Values] = {
-            "input_mask": b"\x01" * (context_begin + count + 1),
-            "segment_ids": bytes(context_begin) + b"\x01" * (count + 1),
+            "input_mask": b"\x01" * (context_begin + count + special),
+            "segment_ids": bytes(self._template.segment_ids(context_begin, context_begin + count + special)),
         }
         if self._padded:
-            mask = b"\x01" + bytes(context_begin - 1) + b"\x01" * count + b"\x00"
+            mask = b"\x01" + bytes(context_begin - 1) + b"\x01" * count + bytes(special)
             features |= {"paragraph_mask": mask, "class_index": 0}
         return self._encoder.entries(features)

@@ -32,11 +32,6 @@ class QuestionAnswering(Kind):
             "pass the file to run_squad.py as --predict_file",
         )
         refuse_given(options, ("train_file", "eval_file", "test_file"), "is for labels; SQuAD data come from --squad_data_file")
-        if options.tokenization != "WordPiece":
-            raise UserError(
-                f"--tokenization={options.tokenization} cannot be used for squad in this version: answers are cut from the "
-                "text by the places of WordPiece tokens; use a WordPiece model and --vocab_file"
-            )
         return {
             "squad_data_file": "a training file in SQuAD's JSON, such as train-v1.1.json",
             "train_data_output_path": "the training records to write",

@@ -8,13 +8,13 @@ from bert_tf2.data.records import metadata
 from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.preparation import Preparation, Read, Split
-from bert_tf2.tasks.question_answering.answers import EXACT
+from bert_tf2.tasks.question_answering.answers import EXACT, GOOGLE
 from bert_tf2.tasks.question_answering.features import squad_features
 from bert_tf2.tasks.question_answering.squad import Paragraph, Reading, noted, read_paragraphs
 from bert_tf2.tasks.question_answering.training_encoder import SquadCounts, TrainingEncoder
 from bert_tf2.tasks.question_answering.windows import WindowOptions
 from bert_tf2.tasks.statistics import unknown_warning
-from bert_tf2.text.wordpiece import WordPieceTokenizer
+from bert_tf2.text.tokenizer import Tokenizer
 
 _MOST_NOT_FOUND = 0.01
 
@@ -32,7 +32,7 @@ class SquadPreparation(Preparation):
       padded: records hold also what the garden's reader for XLNet takes; see `squad_features`.
 
     Raises:
-      UserError: windows that cannot be cut.
+      UserError: windows that cannot be cut, or labels that the tokenizer has not.
     """
 
     task_type = metadata.SQUAD
@@ -44,7 +44,7 @@ class SquadPreparation(Preparation):
     def __init__(
         self,
         paths: Sequence[str],
-        tokenizer: WordPieceTokenizer,
+        tokenizer: Tokenizer,
         windows: WindowOptions | None = None,
         *,
         version_2_with_negative: bool = False,
@@ -56,6 +56,11 @@ class SquadPreparation(Preparation):
         self._notices = self._windows.check()
         self.tokenizer, self.max_seq_length = tokenizer, self._windows.max_seq_length
         self.features = squad_features(padded=padded)
+        if answer_labels == GOOGLE and tokenizer.kind != "wordpiece":
+            raise UserError(
+                f"--answer_labels=google is for WordPiece, which Google's program cuts text with; {tokenizer.file} is none: "
+                "leave it out"
+            )
         self._groups = [paths, *([path] for path in translated_paths)]
         self._version_2, self._answer_labels, self._padded = version_2_with_negative, answer_labels, padded
         self._reading = Reading()

@@ -76,7 +76,7 @@ def report_sections(
     wrong: int = 20,
     language: str = WORDS,
 ) -> list[tuple[str, str]]:
-    """Headings and Markdown for `bert_tf2.training.report.write_report`.
+    """Headings and Markdown for `bert_tf2.training.reporting.report.write_report`.
 
     Args:
       questions: with their gold answers.

@@ -11,7 +11,7 @@ import tf_keras
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError
-from bert_tf2.models.encoder import INPUT_NAMES
+from bert_tf2.models.encoder_parts import INPUT_NAMES
 from bert_tf2.progress import during
 from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Export, Report, Task, chosen_metric
 from bert_tf2.tasks.exports import token_ids_export

@@ -14,8 +14,9 @@ from bert_tf2.tasks.question_answering.answers import GOOGLE, AnswerPlaces, Exac
 from bert_tf2.tasks.question_answering.inputs import EncodedContext, InputEncoder, question_encoder
 from bert_tf2.tasks.question_answering.squad import NotedIds, Paragraph, Question
 from bert_tf2.tasks.question_answering.windows import FIRST_UNIQUE_ID, WindowOptions
-from bert_tf2.text.offsets import PlacedTokens, PlacingTokenizer
-from bert_tf2.text.wordpiece import WordPieceTokenizer
+from bert_tf2.text.offsets import PlacedTokens
+from bert_tf2.text.placing import placing_tokenizer
+from bert_tf2.text.tokenizer import Tokenizer
 
 _MOST_KEPT = 1 << 15
 
@@ -69,15 +70,16 @@ class TrainingEncoder:
     def __init__(
         self,
         split: Split,
-        tokenizer: WordPieceTokenizer,
+        tokenizer: Tokenizer,
         windows: WindowOptions,
         version_2: bool,
         answer_labels: str,
         padded: bool,
     ):
         self._counts, self._bad_rows, self._encoder = split.statistics, split.bad_rows, split.encoder
-        self._tokenizer, self._windows, self._version_2, self._answer_labels = tokenizer, windows, version_2, answer_labels
-        self._place_tokens = PlacingTokenizer(tokenizer)
+        self._tokenizer, self._template, self._windows = tokenizer, tokenizer.template, windows.of(tokenizer.template)
+        self._version_2, self._answer_labels = version_2, answer_labels
+        self._place_tokens = placing_tokenizer(tokenizer)
         self._encode_question = question_encoder(tokenizer, windows.max_query_length)
         self._encode_inputs = InputEncoder(split.encoder, tokenizer, padded)
         self._answer_entries = functools.lru_cache(_MOST_KEPT)(self._answer)
@@ -102,14 +104,14 @@ class TrainingEncoder:
             counts.questions += 1
             counts.impossible += question.is_impossible
             counts.truncated += cut
-            begin = length + 2
+            begin = length + self._template.before_second
             for first, count in windows.spans(len(ids), length):
                 shown = first <= place[0] and place[1] < first + count
                 start, end = (place[0] - first + begin, place[1] - first + begin) if shown else (0, 0)
                 inputs.append((head, begin, context.ids(first, count), count))
                 places.append((start, end))
                 counts.windows_without_answer += not shown
-                counts.length_counts[begin + count + 1] += 1
+                counts.length_counts[begin + count + len(self._template.end)] += 1
         columns = self._encode_inputs.columns(FIRST_UNIQUE_ID + counts.windows, inputs)
         counts.windows += len(inputs)
         return self._encoder.records(*columns, itertools.starmap(self._answer_entries, places))

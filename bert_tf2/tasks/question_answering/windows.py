@@ -15,12 +15,11 @@ from bert_tf2.errors import UserError
 from bert_tf2.progress import track
 from bert_tf2.tasks.question_answering.inputs import EncodedContext, InputEncoder, question_encoder
 from bert_tf2.tasks.question_answering.squad import Paragraph, Question, Reading, read_paragraphs
-from bert_tf2.text.offsets import PlacingTokenizer
-from bert_tf2.text.wordpiece import WordPieceTokenizer
+from bert_tf2.text.placing import placing_tokenizer
+from bert_tf2.text.template import TextTemplate
+from bert_tf2.text.tokenizer import Tokenizer
 
 FIRST_UNIQUE_ID = 1_000_000_000
-# [CLS] question [SEP] context [SEP]
-_SPECIAL_TOKENS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,11 +30,17 @@ class WindowOptions:
       max_seq_length: the most tokens an input may have.
       doc_stride: how many tokens of the context lie between the beginnings of two windows, at most a window's length.
       max_query_length: longer questions are cut to this many tokens.
+      special_tokens: how many an input has; see `of`.
     """
 
     max_seq_length: int = 384
     doc_stride: int = 128
     max_query_length: int = 64
+    special_tokens: int = 3
+
+    def of(self, template: TextTemplate) -> "WindowOptions":
+        """The same for inputs that are packed by a template."""
+        return dataclasses.replace(self, special_tokens=template.special_tokens_of_pair)
 
     def check(self) -> list[str]:
         """Refuses what cannot work and returns notices about what a user may not have meant.
@@ -47,11 +52,11 @@ class WindowOptions:
             raise UserError(f"--doc_stride must be at least 1; got {self.doc_stride}")
         if self.max_query_length < 1:
             raise UserError(f"--max_query_length must be at least 1; got {self.max_query_length}")
-        most = self.max_seq_length - _SPECIAL_TOKENS - 1
+        most = self.max_seq_length - self.special_tokens - 1
         if self.max_query_length > most:
             raise UserError(
-                f"--max_query_length must be at most --max_seq_length - 4 = {most}, so that a token of the context fits; "
-                f"got {self.max_query_length}"
+                f"--max_query_length must be at most --max_seq_length - {self.special_tokens + 1} = {most}, so that a token of "
+                f"the context fits; got {self.max_query_length}"
             )
         smallest = self.room(self.max_query_length)
         if self.doc_stride > smallest:
@@ -64,7 +69,7 @@ class WindowOptions:
 
     def room(self, question_tokens: int) -> int:
         """How many tokens of the context fit beside a question of so many."""
-        return self.max_seq_length - question_tokens - _SPECIAL_TOKENS
+        return self.max_seq_length - question_tokens - self.special_tokens
 
     def spans(self, context_tokens: int, question_tokens: int) -> list[tuple[int, int]]:
         """First token and number of tokens of every window of a context; none for a context without tokens."""
@@ -93,11 +98,11 @@ class TokenizedContext:
     ends: np.ndarray
     words: np.ndarray
     ids: np.ndarray
-    tokenizer: WordPieceTokenizer = dataclasses.field(repr=False)
+    tokenizer: Tokenizer = dataclasses.field(repr=False)
 
     @functools.cached_property
     def tokens(self) -> list[str]:
-        """The word pieces."""
+        """The tokens as the vocabulary spells them."""
         return [self.tokenizer.id_to_token(id) for id in self.ids.tolist()]
 
 
@@ -107,9 +112,9 @@ class Windows:
 
     Attributes:
       question: int32 [W], the question's number; never decreases.
-      context_begin: int32 [W], the place in the input of the window's first token of context: question tokens + 2.
+      context_begin: int32 [W], the place in the input of the window's first token of context.
       first_token: int32 [W], the number of that token in the context.
-      num_tokens: int32 [W], tokens of context in the window; the input has `context_begin + num_tokens + 1` tokens.
+      num_tokens: int32 [W], tokens of context in the window; special tokens stand behind them.
       max_context: bool [sum(num_tokens)], for the tokens of every window, one window after the other: whether this is the
         window that shows the token with the most context on its shorter side.
     """
@@ -146,7 +151,7 @@ class QuestionSet:
 
 def read_questions(
     paths: Sequence[str],
-    tokenizer: WordPieceTokenizer,
+    tokenizer: Tokenizer,
     *,
     max_seq_length: int = 384,
     doc_stride: int = 128,
@@ -163,7 +168,7 @@ def read_questions(
 
 
 def make_questions(
-    paragraphs: Iterable[Paragraph], tokenizer: WordPieceTokenizer, options: WindowOptions, reading: Reading | None = None
+    paragraphs: Iterable[Paragraph], tokenizer: Tokenizer, options: WindowOptions, reading: Reading | None = None
 ) -> QuestionSet:
     """Makes the inputs of the questions on some paragraphs.
 
@@ -179,8 +184,10 @@ def make_questions(
     from bert_tf2.data.records.publishing import known_objects_left_alone
     from bert_tf2.tasks.question_answering.features import squad_features
 
+    template = tokenizer.template
+    options = options.of(template)
     notices = options.check()
-    place_tokens, encode_question = PlacingTokenizer(tokenizer), question_encoder(tokenizer, options.max_query_length)
+    place_tokens, encode_question = placing_tokenizer(tokenizer), question_encoder(tokenizer, options.max_query_length)
     encoder = ExampleEncoder(squad_features(training=False))
     encode_inputs = InputEncoder(encoder, tokenizer)
     questions: list[Question] = []
@@ -203,8 +210,9 @@ def make_questions(
                 truncated += cut
                 spans = options.spans(len(tokens.ids), length)
                 for first, count in spans:
-                    inputs.append((head, length + 2, context.ids(first, count), count))
-                    rows.append((len(questions), length + 2, first, count))
+                    begin = length + template.before_second
+                    inputs.append((head, begin, context.ids(first, count), count))
+                    rows.append((len(questions), begin, first, count))
                 if spans:
                     key = (len(tokens.ids), len(spans), spans[0][1])
                     if key not in shares:

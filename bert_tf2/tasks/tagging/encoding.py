@@ -34,7 +34,7 @@ class SentenceEncoder:
 
     Args:
       tokenizer: gives the pieces of each word by itself.
-      max_seq_length: the most tokens of an input, [CLS] and [SEP] among them.
+      max_seq_length: the most tokens of an input, special ones among them.
       label_ids: of each tag.
       continued: with `--label_all_tokens` the tag id that later pieces of a word have, by that of the first; None without.
     """
@@ -47,9 +47,9 @@ class SentenceEncoder:
         continued: Sequence[int] | None = None,
     ):
         self._tokenizer = tokenizer
-        self._room = max_seq_length - 2
+        self._room = max_seq_length - tokenizer.template.special_tokens
         self._label_ids, self._continued = label_ids, continued
-        self._pieces = Memory(lambda word: tokenizer.encode(word) or [tokenizer.unk_id])
+        self._pieces = Memory(lambda word: tokenizer.encode_word(word) or [tokenizer.unk_id])
 
     def __call__(self, sentence: Sentence, number: int) -> Encoded:
         """The records of a sentence; `number` is its `sentence_id`."""
@@ -61,18 +61,20 @@ class SentenceEncoder:
         if text is None:
             text, begins, ends = joined(sentence.words)
         records: list[dict[str, Any]] = []
+        template = self._tokenizer.template
+        before, behind_all = [NO_TAG] * len(template.begin), [NO_TAG] * len(template.end)
         for window in cut(len(ids), self._room):
             first, behind = (bisect.bisect_left(starts, place, hi=len(pieces_of)) for place in (window.first, window.behind))
             # Of a word with more pieces than a window has room for, only the first piece is answered.
             if first == behind:
                 continue
             shown = [tag if window.first <= place < window.behind else NO_TAG for place, tag in enumerate(tags)]
-            length = window.end - window.begin + 2
+            length = window.end - window.begin + template.special_tokens
             record = {
-                "input_ids": [self._tokenizer.cls_id, *ids[window.begin : window.end], self._tokenizer.sep_id],
+                "input_ids": template.packed(ids[window.begin : window.end]),
                 "input_mask": [1] * length,
-                "segment_ids": [0] * length,
-                "label_ids": [NO_TAG, *shown[window.begin : window.end], NO_TAG],
+                "segment_ids": template.segment_ids(length, length),
+                "label_ids": [*before, *shown[window.begin : window.end], *behind_all],
                 "sentence_id": number,
                 "sub_sentence_id": len(records),
                 "words": [word.encode() for word in sentence.words[first:behind]],
@@ -81,7 +83,7 @@ class SentenceEncoder:
                 "word_ends": list(ends[first:behind]),
             }
             if self._continued is not None:
-                answered = {place - window.begin + 1 for place in starts[first:behind]}
+                answered = {place - window.begin + len(before) for place in starts[first:behind]}
                 record["word_starts"] = [int(place in answered) for place in range(length)]
             records.append(record)
         return Encoded(records, len(ids), ids.count(self._tokenizer.unk_id))

@@ -8,15 +8,15 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2.tasks.tagging import crf
+from bert_tf2.tasks.tagging.in_graph_words import InGraphWords, Joining
 from bert_tf2.tasks.tagging.schemes import OUTSIDE, PLAIN, divided
+from bert_tf2.text.in_graph import with_special
 from bert_tf2.text.in_graph_offsets import InGraphPlacingTokenizer, PlacedIds
-from bert_tf2.text.normalization import is_cjk, is_punctuation
+from bert_tf2.text.tokenizer import Tokenizer
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
 # Windows that the model is run on at a time: with it memory does not grow with the length of a text.
 _WINDOWS_AT_A_TIME = 16
-# Between letters or digits they are inside a word of nearly every tokenized corpus.
-_JOINING_SIGNS = ".,-_&@"
 _PREFIXES = "OBIES"
 
 
@@ -41,7 +41,7 @@ class EntityTaggingModule(tf.Module):
     def __init__(
         self,
         model: tf_keras.Model,
-        tokenizer: WordPieceTokenizer,
+        tokenizer: Tokenizer,
         max_seq_length: int,
         labels: Sequence[str],
         scheme: str,
@@ -54,10 +54,15 @@ class EntityTaggingModule(tf.Module):
         self._variables = list(model.variables)
         self._outputs_of = lambda inputs: model(inputs, training=False)
         self._tokenizer = tokenizer
-        self._place = InGraphPlacingTokenizer(tokenizer)
-        self._cut = _Cutter(max_seq_length - 2)
+        self._joining = None
+        if isinstance(tokenizer, WordPieceTokenizer):
+            self._place = InGraphPlacingTokenizer(tokenizer)
+            self._joining = Joining(tokenizer) if joins_signs else None
+        else:
+            self._place = InGraphWords(tokenizer, joins_signs)
+        self._template = tokenizer.template
+        self._cut = _Cutter(max_seq_length - self._template.special_tokens)
         self._allowed = allowed
-        self._joining = _Joining(tokenizer) if joins_signs else None
         parts = [(tag[:1], tag) if scheme == PLAIN else divided(tag) for tag in labels]
         types = sorted({kind for _, kind in parts})
         self._types = tf.constant(types)
@@ -110,7 +115,7 @@ class EntityTaggingModule(tf.Module):
             outputs = self._outputs_of(self._packed(ids.flat_values, begin, tf.gather(lengths, rows)))
             answered = tf.ragged.range(first, behind)
             row = tf.cast(answered.value_rowids(), tf.int32)
-            within = answered.flat_values - tf.gather(begin, row) + 1
+            within = answered.flat_values - tf.gather(begin, row) + len(self._template.begin)
             found = tf.gather_nd(outputs["logits"], tf.stack([row, within], axis=1))
             logits, places = logits.write(number, found), places.write(number, answered.flat_values)
             return number + 1, logits, places, outputs.get("transitions", transitions)
@@ -129,18 +134,22 @@ class EntityTaggingModule(tf.Module):
         return emissions, None if self._allowed is None else crf.closed(transitions, self._allowed)
 
     def _packed(self, ids: tf.Tensor, begin: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The inputs `[CLS] window [SEP]`, int32 [N, L]; `begin` counts in the flat ids."""
+        """The inputs of windows, int32 [N, L]; `begin` counts in the flat ids."""
+        template = self._template
+        before = len(template.begin)
         longest = tf.reduce_max(tf.concat([lengths, [0]], axis=0))
-        place = tf.range(longest + 2)[tf.newaxis, :]
-        end = lengths[:, tf.newaxis] + 1
-        inside = (place > 0) & (place < end)
+        place = tf.range(longest + template.special_tokens)[tf.newaxis, :]
+        end = lengths[:, tf.newaxis] + before
+        inside, within = (place >= before) & (place < end), place < end + len(template.end)
         # There may be no ids at all.
-        chosen = tf.gather(tf.concat([ids, [0]], axis=0), tf.where(inside, begin[:, tf.newaxis] + place - 1, 0))
-        special = tf.where(place == 0, self._tokenizer.cls_id, tf.where(place == end, self._tokenizer.sep_id, 0))
+        chosen = tf.gather(tf.concat([ids, [0]], axis=0), tf.where(inside, begin[:, tf.newaxis] + place - before, 0))
+        segments = tf.fill(tf.shape(within), template.segments[0])
+        if template.last_segment is not None:
+            segments = tf.where(place == end + len(template.end) - 1, template.last_segment, segments)
         return {
-            "input_word_ids": tf.where(inside, chosen, special),
-            "input_mask": tf.cast(place <= end, tf.int32),
-            "input_type_ids": tf.zeros_like(special),
+            "input_word_ids": with_special(tf.where(inside, chosen, 0), place, [(0, template.begin), (end, template.end)]),
+            "input_mask": tf.cast(within, tf.int32),
+            "input_type_ids": tf.where(within, segments, 0),
         }
 
     def _entities(
@@ -189,30 +198,6 @@ class _Words(NamedTuple):
         ends_word = tf.concat([starts_word[1:], tf.ones([tf.minimum(tf.size(starts_word), 1)], tf.bool)], axis=0)
         starts, ends = placed.starts.flat_values, placed.ends.flat_values
         return cls(number, tf.boolean_mask(starts, starts_word), tf.boolean_mask(ends, ends_word))
-
-
-class _Joining:
-    """Finds words that have a sign inside, between two letters or digits without white space."""
-
-    def __init__(self, tokenizer: WordPieceTokenizer):
-        tokens = [tokenizer.id_to_token(id) for id in range(tokenizer.vocab_size)]
-        signs = [len(token) == 1 and is_punctuation(token) for token in tokens]
-        joins = [len(token) == 1 and token in _JOINING_SIGNS for token in tokens]
-        ideographs = [is_cjk(token[-1]) for token in tokens]
-        self._is_letters = tf.constant([not (sign or ideograph) for sign, ideograph in zip(signs, ideographs)])
-        self._joins = tf.constant(joins)
-
-    def __call__(self, placed: PlacedIds) -> tf.Tensor:
-        """Whether each token starts a word, bool [T]."""
-        ids, starts, ends = (values.flat_values for values in (placed.ids, placed.starts, placed.ends))
-        rows = placed.ids.value_rowids()
-        touches = (starts[1:] == ends[:-1]) & (rows[1:] == rows[:-1])
-        touches_before, touches_behind = tf.pad(touches, [[1, 0]])[: tf.size(ids)], tf.pad(touches, [[0, 1]])[: tf.size(ids)]
-        letters = tf.gather(self._is_letters, ids)
-        letters_before, letters_behind = tf.pad(letters, [[1, 0]])[:-1], tf.pad(letters, [[0, 1]])[1:]
-        joins = tf.gather(self._joins, ids) & touches_before & letters_before & touches_behind & letters_behind
-        joined = joins | tf.pad(joins, [[1, 0]])[:-1]
-        return placed.word_starts.flat_values & ~joined
 
 
 class _Windows(NamedTuple):

@@ -7,7 +7,7 @@ from bert_tf2.data.sources.row_files import delimiter_of
 from bert_tf2.errors import UserError
 from bert_tf2.options import refuse_given
 from bert_tf2.tasks.kind import SPLITS, Kind, given_files, kinds
-from bert_tf2.tasks.row_options import DataDirOptions
+from bert_tf2.tasks.row_options import DataDirOptions, check_label_names, label_names
 from bert_tf2.tasks.tagging.facts import facts_of
 from bert_tf2.tasks.tagging.options import AUTO, TaggingDataOptions, TaggingRunOptions
 
@@ -47,19 +47,14 @@ class Tagging(Kind):
 
     def check(self, options: Any) -> None:
         """Names of tags must be some, each once; signs between cells must be signs."""
-        names = _label_names(options)
-        if not all(names):
-            raise UserError(f"--labels must be names with one comma between two; got '{options.labels}', where a name is empty")
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise UserError(f"--labels names '{twice}' twice; a tag's place is its id, so name each once")
+        check_label_names(options, "tag")
         if len(options.quotechar) > 1:
             raise UserError(f"--quotechar must be one character; got '{options.quotechar}'")
         delimiter_of(options.delimiter)
 
     def check_trained(self, options: Any, meta: "MetaData", named: str) -> dict[str, Any]:
         """Tags, scheme and pieces with tags are those of the training."""
-        given, facts = _label_names(options), facts_of(meta)
+        given, facts = label_names(options), facts_of(meta)
         if given and given != meta.label_list:
             raise UserError(
                 f"--labels={options.labels}, but the model of {named} was trained with {','.join(meta.label_list)}; leave it out"
@@ -78,7 +73,7 @@ class Tagging(Kind):
         from bert_tf2.tasks.tagging.forms import open_sentences
         from bert_tf2.tasks.tagging.preparation import TaggingPreparation
 
-        labels = _label_names(options) if trained is None else tuple(trained.label_list)
+        labels = label_names(options) if trained is None else tuple(trained.label_list)
         scheme = None if options.tag_scheme == AUTO else options.tag_scheme
         if options.tagging_task_name:
             sources = xtreme.sources(options, tokenizer.normalization)
@@ -113,11 +108,7 @@ class Tagging(Kind):
             strict_entities=options.strict_entities,
             label_all_tokens=facts.label_all_tokens,
             words_of_text=facts.words_of_text,
-            dropout_rate=config.hidden_dropout_prob,
+            dropout_rate=config.head_dropout_prob,
             initializer_range=config.initializer_range,
             best_metric=options.best_metric,
         )
-
-
-def _label_names(options: Any) -> tuple[str, ...]:
-    return tuple(name.strip() for name in options.labels.split(",")) if options.labels else ()

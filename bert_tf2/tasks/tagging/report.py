@@ -18,7 +18,7 @@ Tags = Sequence[Sequence[str]]
 
 
 def report_sections(gold: Tags, predicted: Tags, scheme: str, strict: str | None, records: RecordSet) -> list[tuple[str, str]]:
-    """Headings and Markdown for `bert_tf2.training.report.write_report`.
+    """Headings and Markdown for `bert_tf2.training.reporting.report.write_report`.
 
     Args:
       gold, predicted: the tags of each sentence's words.

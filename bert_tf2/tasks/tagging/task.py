@@ -11,9 +11,9 @@ import tf_keras
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError
-from bert_tf2.models.checkpoints.names import Head, Weight, register_head
 from bert_tf2.models.dropout import Dropout
-from bert_tf2.models.encoder import INPUT_NAMES
+from bert_tf2.models.encoder_parts import INPUT_NAMES
+from bert_tf2.models.families.names import Head, Weight, register_head
 from bert_tf2.progress import during
 from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Export, Report, Task, chosen_metric
 from bert_tf2.tasks.exports import token_ids_export
@@ -222,9 +222,9 @@ class TaggingTask(Task):
         return Report(sections=report_sections(gold, predicted, self.scheme, self._strict, examples.records))
 
     def exports(self, model: tf_keras.Model, tokenizer: Any, meta: MetaData) -> dict[str, Export]:
-        """Token ids in, logits out; where a WordPiece tokenizer is at hand also text in, entities out."""
+        """Token ids in, logits out; where a tokenizer is at hand also text in, entities out."""
         found = {"": token_ids_export(model, lambda outputs: outputs)}
-        if tokenizer is None or tokenizer.kind != "wordpiece":
+        if tokenizer is None:
             return found
         from bert_tf2.tasks.tagging.in_graph import EntityTaggingModule
 

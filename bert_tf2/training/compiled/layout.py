@@ -59,4 +59,4 @@ def substitutes(pieces: Sequence[Piece], tensors: Sequence[tf.Tensor]) -> Substi
             weights[id(piece.variables[0])] = tensor
         else:
             stacks.setdefault(id(piece.loop), []).append(Stack(piece.variables[: piece.of_block], tensor))
-    return Substitutes(weights, stacks)
+    return Substitutes(weights, stacks, for_compiler=True)

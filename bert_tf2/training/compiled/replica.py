@@ -50,8 +50,20 @@ class CompiledReplica:
         self._state = FlatState(self._pieces, optimizer, strategy)
         self._update = CompiledUpdate(self._state, self._others, optimizer, clip_norm)
         self._touched: list[bool] = []
+        self.trace_anew()
+
+    def trace_anew(self) -> None:
+        """To be called when other gradients are to be computed than before."""
         self._alone = compiled(self._alone_step)
         self._first, self._second = compiled(self._first_half), compiled(self._second_half)
+
+    def make_room(self) -> None:
+        """To be called before something else writes the model's and the optimizer's variables."""
+        self._state.make_room()
+
+    def take(self) -> None:
+        """Goes on from what the model's variables and the optimizer's hold."""
+        self._state.take()
 
     def begin(self) -> None:
         """To be called before steps."""

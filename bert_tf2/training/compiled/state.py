@@ -43,10 +43,12 @@ class FlatState:
             )
         moments = [[optimizer.get_slot(variable, name) for variable in self.variables] for name in _MOMENTS]
         self._places = list(zip((self.weights, self.first, self.second), (self.variables, *moments)))
-        self._are_given = [True, True]  # the weights, the moments
         self._give = tf.function(lambda moments: strategy.run(self._given, (moments,)), autograph=False)
         self._free = tf.function(lambda: strategy.run(self._freed), autograph=False)
-        tf.function(lambda: strategy.run(self._taken), autograph=False)()
+        self._make_room = tf.function(lambda: strategy.run(self._roomy), autograph=False)
+        self._are_given = [True, True]  # the weights, the moments
+        self._take = tf.function(lambda: strategy.run(self._taken), autograph=False)
+        self.take()
 
     def pieces(self, vector: tf.Tensor) -> list[tf.Tensor]:
         """A vector as the tensors of the pieces."""
@@ -77,6 +79,16 @@ class FlatState:
             self._give(moments)
             self._are_given = [True, moments or self._are_given[1]]
 
+    def make_room(self) -> None:
+        """Gives the moments' variables memory again, with zeros in it: a checkpoint is not restored into what has none."""
+        if not self._are_given[1]:
+            self._make_room()
+
+    def take(self) -> None:
+        """Reads the vectors from the model's variables and the optimizer's."""
+        self._take()
+        self._are_given = [True, True]
+
     def _taken(self) -> None:
         for vector, variables in self._places:
             write(vector, joined([tf.convert_to_tensor(variable) for variable in variables]))
@@ -85,6 +97,11 @@ class FlatState:
         for vector, variables in self._places if moments else self._places[:1]:
             for variable, part in zip(variables, self.parts(tf.convert_to_tensor(vector))):
                 write(variable, part)
+
+    def _roomy(self) -> None:
+        for _, variables in self._places[1:]:
+            for variable in variables:
+                write(variable, tf.zeros(variable.shape, variable.dtype))
 
     def _freed(self) -> None:
         for _, variables in self._places[1:]:

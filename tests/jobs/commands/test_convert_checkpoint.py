@@ -12,15 +12,17 @@ import pytest
 from bert_tf2 import cli
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.commands.convert_checkpoint import ConvertCheckpointOptions, convert_checkpoint
+from bert_tf2.models.families.base import families
 
 
 def _tensors(config, *heads):
     """Random weights of an encoder of a configuration and of heads; a classifier's of three classes."""
-    from bert_tf2.models.checkpoints import names
     from bert_tf2.models.checkpoints.source import StoredTensor
+    from bert_tf2.models.families import names
+    from bert_tf2.models.families.bert.family import WEIGHTS
 
     rng, tensors = np.random.default_rng(0), {}
-    for weight in (*names.encoder(2), *(weight for head in heads for weight in names.HEADS[head].weights)):
+    for weight in (*WEIGHTS.encoder(2), *(weight for head in heads for weight in names.HEADS[head].weights)):
         array = rng.normal(size=[config.get(field, 3) for field in weight.shape]).astype(np.float32)
         tensors[weight.name] = StoredTensor(weight.name, array.shape, lambda array=array: array)
     return tensors
@@ -34,7 +36,7 @@ def source(tmp_path, tiny_config_dict):
     folder = tmp_path / "google"
     folder.mkdir()
     (folder / "bert_config.json").write_text(json.dumps(tiny_config_dict))
-    write_tf1(str(folder / "bert_model.ckpt"), _tensors(tiny_config_dict, "masked_lm"))
+    write_tf1(str(folder / "bert_model.ckpt"), _tensors(tiny_config_dict, "masked_lm"), families.get("bert"))
     return folder
 
 
@@ -134,6 +136,24 @@ def test_labels_and_vocabulary_come_back_from_a_journey(published, tmp_path, to,
     for path in published.iterdir():
         assert (tmp_path / "back" / path.name).read_bytes() == path.read_bytes(), path.name
     assert "WARNING" not in capsys.readouterr().err
+
+
+def test_byte_level_bpe_comes_back_from_a_journey(byte_level_folder, tmp_path, tiny_config_dict):
+    from bert_tf2.models.checkpoints.convert import convert
+    from bert_tf2.models.checkpoints.source import Source
+    from bert_tf2.models.config import BertConfig
+    from bert_tf2.text.tokenizer import load_tokenizer
+
+    config, tokenizer = tiny_config_dict | {"vocab_size": 500}, load_tokenizer(vocab_file=byte_level_folder)
+    source, published = Source("tf1", "memory", _tensors(config, "classifier")), tmp_path / "published"
+    convert(source, BertConfig(**config), str(published), "huggingface", tokenizer=tokenizer, label_names=["a", "b", "c"])
+    there = ["--checkpoint_to_convert", str(published), "--converted_checkpoint_path", f"{tmp_path}/ours/bert_model.ckpt"]
+    assert _run(*there, "--to=tf2") == 0
+    assert {"vocab.json", "merges.txt", "tokenizer_config.json"} <= {path.name for path in (tmp_path / "ours").iterdir()}
+    back = ["--checkpoint_to_convert", f"{tmp_path}/ours/bert_model.ckpt", "--converted_checkpoint_path", f"{tmp_path}/back"]
+    assert _run(*back, "--to=huggingface") == 0
+    for name in ("vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"):
+        assert (tmp_path / "back" / name).read_bytes() == (published / name).read_bytes(), name
 
 
 def test_files_of_others_beside_the_target_are_left(published, tmp_path, capsys):

@@ -155,14 +155,14 @@ def test_without_a_checkout_the_demo_says_what_it_needs(tmp_path, monkeypatch):
 
 def put_tiny_material(folder: pathlib.Path, config: dict, vocab_file: str) -> None:
     """A Hugging Face folder of a tiny random model and rated sentences, so that the demo downloads nothing."""
-    from bert_tf2.models.checkpoints import names
     from bert_tf2.models.checkpoints.hugging_face import write_hugging_face
     from bert_tf2.models.checkpoints.source import StoredTensor
     from bert_tf2.models.config import BertConfig
+    from bert_tf2.models.families.bert.family import WEIGHTS
 
     generator = np.random.default_rng(0)
     tensors = {}
-    for weight in names.encoder(config["num_hidden_layers"]):
+    for weight in WEIGHTS.encoder(config["num_hidden_layers"]):
         values = generator.normal(scale=0.2, size=[config[field] for field in weight.shape]).astype(np.float32)
         tensors[weight.name] = StoredTensor(weight.name, values.shape, lambda values=values: values)
     path = folder / "bert_config.json"

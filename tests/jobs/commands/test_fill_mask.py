@@ -7,12 +7,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from pretraining_workplace import PretrainingWorkplace
+from transformers import RobertaTokenizerFast
 
 from bert_tf2 import cli
 from bert_tf2.errors import UserError
-from bert_tf2.inference.mask_filler import MaskFiller, with_token
+from bert_tf2.inference.filled_texts import with_token
+from bert_tf2.inference.mask_filler import MaskFiller
 from bert_tf2.jobs.commands.fill_mask import FillMaskOptions, fill_mask
 from bert_tf2.models.config import BertConfig
+from bert_tf2.models.encoder import build_encoder
+from bert_tf2.tasks.pretraining.task import PretrainingTask
+from bert_tf2.text.byte_level.tokenizer import ByteLevelBPETokenizer
 
 TEXT = "the movie was very [MASK] !"
 
@@ -149,6 +154,24 @@ def test_what_cannot_be_filled_is_said_in_one_line(trained, tmp_path, capsys):
         assert error.startswith("ERROR: ")
         assert message in error, flags
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_byte_level_bpe_fills_its_mask(byte_level_folder):
+    tokenizer = ByteLevelBPETokenizer(byte_level_folder)
+    config = BertConfig(tokenizer.vocab_size, 16, 1, 2, intermediate_size=32, max_position_embeddings=64)
+    encoder = build_encoder(config, for_pretraining=True)
+    masked_lm = PretrainingTask(config, next_sentence=False).build_model(encoder).masked_lm
+    filler = MaskFiller(encoder, masked_lm, tokenizer, 64)
+    theirs = RobertaTokenizerFast(*(f"{byte_level_folder}/{name}" for name in ("vocab.json", "merges.txt")))
+    for text in ("The movie was very <mask>!", "<mask> movie", "a  <mask><mask> b <mask>"):
+        assert filler.encoded(text) == filler.encoded(text.replace("<mask>", "[MASK]")) == theirs(text)["input_ids"]
+    (candidates,) = filler.fill("The movie was very <mask>!", top_k=500)
+    texts = {candidate.token: candidate.text for candidate in candidates}
+    assert (texts["Ġmovie"], texts["s"]) == ("The movie was very movie!", "The movie was verys!")
+    first, _ = filler.fill("[MASK] movie [MASK]", top_k=500)
+    assert {candidate.token: candidate.text for candidate in first}["Ġmovie"] == "movie movie [MASK]"
+    with pytest.raises(UserError, match=r"holds no \[MASK\]"):
+        filler.fill("a movie")
 
 
 def test_a_continuation_joins_the_word_before():

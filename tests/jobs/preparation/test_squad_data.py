@@ -157,9 +157,10 @@ def test_bad_rows(place):
         ),
         (
             ("--labels=a,b",),
-            "--labels belongs to --fine_tuning_task_type=classification or multi_label or tagging; it can do nothing for",
+            "--labels belongs to --fine_tuning_task_type=classification or multi_label or similarity or tagging; it can do",
         ),
-        (("--tokenization=SentencePiece", "--sp_model_file=x"), "--tokenization=SentencePiece cannot be used for squad"),
+        (("--tokenization=SentencePiece",), "--sp_model_file is required"),
+        (("--tokenization=SentencePiece", "--sp_model_file=x"), "--sp_model_file: no such file: x"),
         (("--xlnet_format",), "--xlnet_format=True is refused"),
         (("--doc_stride=0",), "--doc_stride must be at least 1; got 0"),
         (("--max_seq_length=64", "--max_query_length=61"), "--max_query_length must be at most --max_seq_length - 4 = 60"),

@@ -239,7 +239,7 @@ def test_the_casing_of_the_records_goes_with_what_is_exported(place):
 def test_the_best_step_is_what_is_saved_in_every_form(place):
     # A rate this high unlearns: the best evaluation is not the last.
     flags = ["--num_train_steps=60", "--eval_every_steps=15", "--also_export=tf1"]
-    rising = ["--learning_rate_schedule=constant", "--learning_rate=0.5", "--warmup_steps=60"]
+    rising = ["--learning_rate_schedule=constant", "--learning_rate=3", "--warmup_steps=60"]
     assert place.run(held_out(place), *flags, *rising, "--load_checkpoint=best") == 0
     best = place.read("best_checkpoint.json")["step"]
     assert best < 60

@@ -8,9 +8,10 @@ import tf_keras
 from official.legacy.bert import bert_models, configs
 from official.nlp.modeling import layers, models, networks
 
-from bert_tf2.models.checkpoints import names
 from bert_tf2.models.checkpoints.source import Source, StoredTensor
 from bert_tf2.models.config import BertConfig
+from bert_tf2.models.families import names
+from bert_tf2.models.families.bert.family import WEIGHTS
 
 CONFIG = BertConfig(
     vocab_size=97,
@@ -107,7 +108,7 @@ def with_adam(model):
 def random_weights(config=CONFIG, heads=("masked_lm", "next_sentence", "classifier", "span"), classes=3):
     """Arrays for every weight of the table, by plain names."""
     rng = np.random.default_rng(2)
-    weights = [*names.encoder(config.num_hidden_layers), *(weight for head in heads for weight in names.HEADS[head].weights)]
+    weights = [*WEIGHTS.encoder(config.num_hidden_layers), *(weight for head in heads for weight in names.HEADS[head].weights)]
     arrays = {}
     for weight in weights:
         count = classes if weight.name in ("output_weights", "output_bias") else 2

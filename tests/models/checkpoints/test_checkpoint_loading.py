@@ -15,6 +15,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.models.checkpoints import convert, detect_format, load_encoder_weights, read_heads
 from bert_tf2.models.checkpoints.tf1 import write_tf1
 from bert_tf2.models.encoder import build_encoder
+from bert_tf2.models.families.base import families
 from bert_tf2.tasks.classification.task import ClassificationTask
 
 CONFIG = garden.CONFIG
@@ -147,20 +148,20 @@ def test_another_number_of_heads_is_found_where_the_file_tells(folder, encoder):
 def test_a_missing_weight_is_named(tmp_path, encoder):
     arrays = garden.random_weights(heads=())
     del arrays["bert/encoder/layer_1/output/dense/bias"]
-    write_tf1(str(tmp_path / "ckpt"), garden.source_of(arrays).tensors)
+    write_tf1(str(tmp_path / "ckpt"), garden.source_of(arrays).tensors, families.get("bert"))
     _refused(tmp_path / "ckpt", "1 of 39 weights of the encoder are missing: bert/encoder/layer_1/output/dense/bias", encoder)
 
 
 def test_an_odd_shape_is_named(tmp_path, encoder):
     arrays = garden.random_weights(heads=())
     arrays["bert/encoder/layer_1/output/dense/bias"] = np.zeros(7, np.float32)
-    write_tf1(str(tmp_path / "ckpt"), garden.source_of(arrays).tensors)
+    write_tf1(str(tmp_path / "ckpt"), garden.source_of(arrays).tensors, families.get("bert"))
     _refused(tmp_path / "ckpt", r"layer_1/output/dense/bias \(7,\) vs\. \(16,\)", encoder)
 
 
 def test_a_missing_pooler_is_a_warning(tmp_path, encoder, caplog, monkeypatch):
     arrays = {name: array for name, array in garden.random_weights(heads=()).items() if "pooler" not in name}
-    write_tf1(str(tmp_path / "ckpt"), garden.source_of(arrays).tensors)
+    write_tf1(str(tmp_path / "ckpt"), garden.source_of(arrays).tensors, families.get("bert"))
     monkeypatch.setattr(logging.getLogger("bert_tf2"), "propagate", True)
     with caplog.at_level(logging.WARNING):
         report = load_encoder_weights(encoder, str(tmp_path / "ckpt"), CONFIG)
@@ -238,7 +239,7 @@ def test_two_kinds_in_one_directory_are_not_guessed_at(folder, tmp_path, encoder
 
 def test_a_head_of_a_model_is_loaded_on_request(tmp_path):
     arrays = garden.random_weights(heads=("classifier",))
-    write_tf1(str(tmp_path / "ckpt"), garden.source_of(arrays).tensors)
+    write_tf1(str(tmp_path / "ckpt"), garden.source_of(arrays).tensors, families.get("bert"))
     for labels, loaded in ((["a", "b", "c"], 41), (["a", "b"], 39)):
         encoder = build_encoder(CONFIG)
         model = ClassificationTask(labels).build_model(encoder)

@@ -7,6 +7,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.models.checkpoints import load_encoder_weights, open_source, read_heads
 from bert_tf2.models.checkpoints.tf1 import write_tf1
 from bert_tf2.models.encoder import build_encoder
+from bert_tf2.models.families.base import families
 
 CONFIG = garden.CONFIG
 
@@ -49,7 +50,7 @@ def test_variables_below_a_scope_are_found(tmp_path):
 
 def test_what_is_written_is_restored_by_tf1(tmp_path):
     arrays = garden.random_weights()
-    write_tf1(str(tmp_path / "model.ckpt"), garden.source_of(arrays).tensors)
+    write_tf1(str(tmp_path / "model.ckpt"), garden.source_of(arrays).tensors, families.get("bert"))
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         zeros = [tf.compat.v1.get_variable(name, initializer=np.zeros_like(array)) for name, array in arrays.items()]
         tf.compat.v1.train.Saver(zeros).restore(session, str(tmp_path / "model.ckpt"))
@@ -70,15 +71,6 @@ def test_half_precision_is_widened(tmp_path):
     garden.assert_same(garden.read_all(open_source(write_path)), {name: array.astype(np.float32) for name, array in half.items()})
 
 
-def test_albert_is_recognised(tmp_path):
-    arrays = {
-        "bert/embeddings/word_embeddings": np.zeros((97, 8), np.float32),
-        "bert/encoder/embedding_hidden_mapping_in/kernel": np.zeros((8, 16), np.float32),
-    }
-    with pytest.raises(UserError, match="looks like ALBERT"):
-        open_source(save_with_tf1(tmp_path / "albert", arrays))
-
-
 def test_a_checkpoint_without_an_encoder_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"holds no BERT encoder \(1 tensors, the first: w\)"):
+    with pytest.raises(UserError, match=r"holds no encoder of .* \(1 tensors, the first: w\)"):
         open_source(save_with_tf1(tmp_path / "other", {"w": np.zeros(3, np.float32)}))

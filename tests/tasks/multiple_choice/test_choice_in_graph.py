@@ -4,12 +4,15 @@ import random
 
 import numpy as np
 import pytest
+import templates
 import tensorflow as tf
+import tf_keras
 
 from bert_tf2.errors import UserError
 from bert_tf2.inference.choice_selector import ChoiceSelector
 from bert_tf2.models.config import BertConfig
-from bert_tf2.models.encoder import INPUT_NAMES, build_encoder
+from bert_tf2.models.encoder import build_encoder
+from bert_tf2.models.encoder_parts import INPUT_NAMES
 from bert_tf2.tasks.multiple_choice.examples import ChoiceExample
 from bert_tf2.tasks.multiple_choice.in_graph import ChoiceModule, text_export, token_ids_export
 from bert_tf2.tasks.multiple_choice.model import build_choice_model
@@ -26,7 +29,12 @@ def tokenizer(tiny_vocab_file):
 
 @pytest.fixture
 def model(tiny_config_dict):
-    model = build_choice_model(build_encoder(BertConfig(**tiny_config_dict), output_range=1), 0.1, 0.02)
+    return model_of(tiny_config_dict)
+
+
+def model_of(config):
+    tf_keras.utils.set_random_seed(3)
+    model = build_choice_model(build_encoder(BertConfig(**config), output_range=1), 0.1, 0.02)
     rng = np.random.default_rng(3)
     model.set_weights([value + rng.normal(scale=0.2, size=value.shape) for value in model.get_weights()])
     return model
@@ -64,10 +72,27 @@ def as_arguments(examples):
 @pytest.mark.parametrize("fills_blank", [False, True])
 @pytest.mark.parametrize("most", [None, 9])
 def test_answers_are_those_on_prepared_inputs(tokenizer, model, fills_blank, most):
-    options = PackingOptions(40 if most is None else 20, most)
+    assert_answers_are_those_on_prepared_inputs(tokenizer, model, fills_blank, most)
+
+
+@pytest.mark.parametrize("template", templates.NAMES[1:])
+def test_templates_of_inputs(tokenizer, model, template):
+    assert_answers_are_those_on_prepared_inputs(templates.with_template(tokenizer, template), model, False, 9)
+
+
+@pytest.mark.parametrize("fills_blank", [False, True])
+def test_inputs_of_byte_level_bpe(byte_level_folder, tiny_config_dict, fills_blank):
+    tokenizer = load_tokenizer(vocab_file=byte_level_folder)
+    model = model_of(tiny_config_dict | {"vocab_size": tokenizer.vocab_size, "max_position_embeddings": 128})
+    assert_answers_are_those_on_prepared_inputs(tokenizer, model, fills_blank, 30, length=90)
+
+
+def assert_answers_are_those_on_prepared_inputs(tokenizer, model, fills_blank, most, length=None):
+    options = PackingOptions(length or (40 if most is None else 20), most)
     examples = [one for one in questions(5, 120, fills_blank) if one.context or not fills_blank]
     packed = ChoicePacker(tokenizer, options)(examples)
-    usable = [(example, inputs) for example, inputs in zip(examples, packed) if not isinstance(inputs, str)]
+    # Which of two equal choices is the better one the last bit of a sum says.
+    usable = [(example, one) for example, one in zip(examples, packed) if not isinstance(one, str) and not one.is_ambiguous]
     assert len(usable) > 60
     examples, packed = zip(*usable)
     module = ChoiceModule(model, tokenizer, options, fills_blank)
@@ -78,7 +103,7 @@ def test_answers_are_those_on_prepared_inputs(tokenizer, model, fills_blank, mos
         for choice, (ids, first) in enumerate(zip(inputs.ids, inputs.first)):
             arrays["input_word_ids"][row, choice, : len(ids)] = ids
             arrays["input_mask"][row, choice, : len(ids)] = 1
-            arrays["input_type_ids"][row, choice, first : len(ids)] = 1
+            arrays["input_type_ids"][row, choice, : len(ids)] = tokenizer.template.segment_ids(first, len(ids))
     expected = tf.nn.softmax(model(arrays, training=False)).numpy()
     np.testing.assert_allclose(answered["probabilities"], expected, atol=1e-5)
     np.testing.assert_array_equal(answered["prediction"], expected.argmax(1))

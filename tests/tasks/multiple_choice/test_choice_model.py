@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf2.models.checkpoints import names, open_source
+from bert_tf2.models.checkpoints import open_source
 from bert_tf2.models.checkpoints.loading import load_encoder_weights
 from bert_tf2.models.config import BertConfig
-from bert_tf2.models.encoder import INPUT_NAMES, build_encoder
+from bert_tf2.models.encoder import build_encoder
+from bert_tf2.models.encoder_parts import INPUT_NAMES
+from bert_tf2.models.families import names
+from bert_tf2.models.families.bert.family import WEIGHTS
 from bert_tf2.tasks.multiple_choice.model import NO_CHOICE, build_choice_model
 
 QUESTIONS, CHOICES, LENGTH = 4, 3, 11
@@ -54,7 +57,7 @@ def test_logits_loss_and_gradients_are_those_of_transformers(config, tmp_path):
         from transformers.modeling_tf_pytorch_utils import load_pytorch_state_dict_in_tf2_model
     rng = np.random.default_rng(2)
     state = {}
-    for weights, prefix in ((names.encoder(config.num_hidden_layers), "bert."), (names.CLASSIFIER, "")):
+    for weights, prefix in ((WEIGHTS.encoder(config.num_hidden_layers), "bert."), (names.CLASSIFIER, "")):
         for weight in weights:
             shape = [1 if field is None else getattr(config, field) for field in weight.shape]
             shape = shape[::-1] if weight.transposed else shape

@@ -4,6 +4,7 @@ import pytest
 
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.pretraining.document_tokens import DocumentEncoder, continues_word
+from bert_tf2.text.byte_level.tokenizer import token_text
 from bert_tf2.text.tokenizer import load_tokenizer
 
 
@@ -53,6 +54,17 @@ def test_a_line_end_in_a_text_is_white_space(tiny_vocab_file):
     tokenizer = load_tokenizer(vocab_file=tiny_vocab_file)
     documents, _ = DocumentEncoder(tokenizer)([[["a \n b", "c"]]])
     assert documents.sentences == [0, 2, 3]
+
+
+def test_words_of_byte_level_bpe(byte_level_folder):
+    tokenizer = load_tokenizer(vocab_file=byte_level_folder)
+    texts = ["The movies, naïve 你好", "movie again", " a", "b"]
+    documents, _ = DocumentEncoder(tokenizer)([[texts[:2]], [[], texts[2:]]])
+    assert documents.ids.tolist() == [id for text in texts for id in tokenizer.encode(text)]
+    words = [token_text("".join(word)) for word in words_of(tokenizer, documents)]
+    assert words == ["The", " movies,", " naïve", " 你好", "movie", " again", " a", "b"]
+    with pytest.raises(UserError, match="--word_segmenter is for WordPiece"):
+        DocumentEncoder(tokenizer, "jieba")
 
 
 @pytest.mark.real_data

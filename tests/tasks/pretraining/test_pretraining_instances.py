@@ -39,7 +39,7 @@ def document_of(documents: TokenizedDocuments, token: int) -> int:
 
 def test_next_sentence_pairs_are_what_their_label_says():
     documents = some_documents()
-    rows = instances(documents, "nsp", 64, 0.1, rng())
+    rows = instances(documents, "nsp", 61, 0.1, rng())
     bounds = set(documents.sentences)
     for begin_a, end_a, begin_b, end_b, label in rows.tolist():
         assert {begin_a, end_a, begin_b, end_b} <= bounds
@@ -56,7 +56,7 @@ def test_next_sentence_pairs_are_what_their_label_says():
 
 def test_every_sentence_is_a_first_or_real_second_segment_once():
     documents = some_documents()
-    rows = instances(documents, "nsp", 64, 0.1, rng())
+    rows = instances(documents, "nsp", 61, 0.1, rng())
     used = np.zeros(len(documents.ids), int)
     for begin_a, end_a, begin_b, end_b, label in rows.tolist():
         used[begin_a:end_a] += 1
@@ -68,7 +68,7 @@ def test_every_sentence_is_a_first_or_real_second_segment_once():
 def test_a_pair_of_sentences_is_random_half_of_the_time():
     # Two sentences fill an input: the label is a coin, and a put-back sentence alone is always followed by a random one.
     documents = documents_of([[30, 30]] * 4000)
-    rows = instances(documents, "nsp", 63, 0.0, rng())
+    rows = instances(documents, "nsp", 60, 0.0, rng())
     first = rows[rows[:, 0] % 60 == 0]
     assert len(first) == 4000
     assert abs(first[:, 4].mean() - 0.5) < 5 * math.sqrt(0.25 / 4000)
@@ -76,7 +76,7 @@ def test_a_pair_of_sentences_is_random_half_of_the_time():
 
 def test_short_inputs_are_as_many_as_asked_for():
     documents = documents_of([[1] * 100] * 4000)
-    rows = instances(documents, "sop", 53, 0.3, rng())
+    rows = instances(documents, "sop", 50, 0.3, rng())
     longest = {}
     for row in rows.tolist():
         document = row[0] // 100
@@ -91,7 +91,7 @@ def test_short_inputs_are_as_many_as_asked_for():
 
 def test_sentence_order_pairs_are_neighbours_swapped_half_of_the_time():
     documents = some_documents(300)
-    rows = instances(documents, "sop", 64, 0.1, rng())
+    rows = instances(documents, "sop", 61, 0.1, rng())
     for begin_a, end_a, begin_b, end_b, label in rows.tolist():
         assert (end_b == begin_a) if label else (end_a == begin_b)
         assert document_of(documents, begin_a) == document_of(documents, begin_b)
@@ -99,14 +99,14 @@ def test_sentence_order_pairs_are_neighbours_swapped_half_of_the_time():
 
 
 def test_one_document_of_one_sentence_gives_sentence_order():
-    rows = instances(documents_of([[10]]), "sop", 64, 0.0, rng())
+    rows = instances(documents_of([[10]]), "sop", 61, 0.0, rng())
     assert len(rows) == 1
-    assert len(instances(documents_of([[1]]), "sop", 64, 0.0, rng())) == 0
+    assert len(instances(documents_of([[1]]), "sop", 61, 0.0, rng())) == 0
 
 
 def test_running_text_is_whole_sentences_across_documents():
     documents = some_documents(60, separator_id=5)
-    rows = instances(documents, "none", 64, 0.0, rng())
+    rows = instances(documents, "none", 62, 0.0, rng())
     bounds, used = set(documents.sentences), np.zeros(len(documents.ids), int)
     across = 0
     for begin, end, begin_b, end_b, label in rows.tolist():
@@ -125,7 +125,7 @@ def test_running_text_is_whole_sentences_across_documents():
 
 def test_a_sentence_longer_than_an_input_is_no_loss():
     documents = documents_of([[1000], [7]], separator_id=5)
-    rows = instances(documents, "none", 34, 0.0, rng())
+    rows = instances(documents, "none", 32, 0.0, rng())
     assert (rows[:, 1] - rows[:, 0]).sum() == 1007 + 1, "all tokens and the separator between the documents"
     assert (rows[:, 1] - rows[:, 0]).max() == 32
 

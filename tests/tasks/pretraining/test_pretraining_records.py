@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import templates
 import tensorflow as tf
 
 from bert_tf2.data.records.parsing import parse_records
@@ -11,6 +12,7 @@ from bert_tf2.tasks.pretraining.document_tokens import DocumentEncoder
 from bert_tf2.tasks.pretraining.features import pretraining_features
 from bert_tf2.tasks.pretraining.instances import TokenizedDocuments, instances
 from bert_tf2.tasks.pretraining.records import InstanceSettings, RecordMaker, build_inputs
+from bert_tf2.text.template import bert_template
 from bert_tf2.text.tokenizer import load_tokenizer, mask_id_of
 
 SETTINGS = InstanceSettings(max_seq_length=48, max_predictions_per_seq=6)
@@ -33,7 +35,9 @@ def made(settings: InstanceSettings, vocab_file: str) -> tuple[dict, RecordMaker
     tokenizer = load_tokenizer(vocab_file=vocab_file)
     none = settings.sentence_pairs == "none"
     documents, _ = DocumentEncoder(tokenizer)(text_blocks(), tokenizer.sep_id if none else None)
-    rows = instances(documents, settings.sentence_pairs, settings.max_seq_length, settings.short_seq_prob, rng())
+    rows = instances(
+        documents, settings.sentence_pairs, settings.max_seq_length - (2 if none else 3), settings.short_seq_prob, rng()
+    )
     maker = RecordMaker(settings, tokenizer, mask_id_of(tokenizer))
     records = [record for batch in maker.records(rows, documents, rng(1)) for record in batch]
     assert len(records) == len(rows) == maker.counts.records
@@ -111,7 +115,7 @@ def test_padded_records_have_googles_lengths(tiny_vocab_file):
     settings = dataclasses.replace(SETTINGS, pad_to_max_length=True)
     tokenizer = load_tokenizer(vocab_file=tiny_vocab_file)
     documents, _ = DocumentEncoder(tokenizer)(text_blocks())
-    rows = instances(documents, "nsp", 48, 0.1, rng())
+    rows = instances(documents, "nsp", 45, 0.1, rng())
     (records,) = RecordMaker(settings, tokenizer, 4).records(rows, documents, rng())
     per_token = {name: tf.io.FixedLenFeature([48], tf.int64) for name in ("input_ids", "input_mask", "segment_ids")}
     per_prediction = {f"masked_lm_{name}": tf.io.FixedLenFeature([6], tf.int64) for name in ("positions", "ids")}
@@ -130,7 +134,7 @@ def test_padded_records_have_googles_lengths(tiny_vocab_file):
 def test_inputs_hold_the_segments():
     documents = TokenizedDocuments(np.arange(100, 200, dtype=np.int32), np.ones(100, bool), [], [0])
     rows = np.array([[0, 3, 10, 12, 0], [5, 6, 90, 100, 1], [7, 12, 12, 12, 0]])
-    batch = build_inputs(rows, documents, 32, CLS, SEP, rng())
+    batch = build_inputs(rows, documents, 32, bert_template(CLS, SEP), rng())
     assert batch.ids[0, :8].tolist() == [CLS, 100, 101, 102, SEP, 110, 111, SEP]
     assert batch.ids[1, :14].tolist() == [CLS, 105, SEP, *range(190, 200), SEP]
     assert batch.ids[2, :7].tolist() == [CLS, *range(107, 112), SEP]
@@ -140,6 +144,20 @@ def test_inputs_hold_the_segments():
     assert batch.candidates.sum(axis=1).tolist() == [5, 11, 5]
 
 
+@pytest.mark.parametrize("template", templates.NAMES)
+def test_inputs_are_packed_by_the_template(tiny_vocab_file, template):
+    template = templates.with_template(load_tokenizer(vocab_file=tiny_vocab_file), template).template
+    documents = TokenizedDocuments(np.arange(100, 200, dtype=np.int32), np.ones(100, bool), [], [0])
+    rows = np.array([[0, 3, 10, 12, 0], [5, 6, 90, 100, 1], [7, 12, 12, 12, 0]])
+    batch = build_inputs(rows, documents, 32, template, rng())
+    for row, (begin_a, end_a, begin_b, end_b, _) in enumerate(rows):
+        ids = template.packed(range(100 + begin_a, 100 + end_a), range(100 + begin_b, 100 + end_b))
+        assert batch.ids[row].tolist() == ids + [0] * (batch.ids.shape[1] - len(ids))
+        assert batch.lengths[row] == len(ids)
+        assert batch.first[row] == (len(ids) if begin_b == end_b else end_a - begin_a + template.before_second)
+        assert batch.candidates[row].sum() == end_a - begin_a + end_b - begin_b
+
+
 @pytest.mark.parametrize("most", [5, 8, 9, 64])
 def test_pairs_that_are_too_long_are_cut_as_the_original_does(most):
     documents = TokenizedDocuments(np.arange(1000, 3000, dtype=np.int32), np.ones(2000, bool), [], [0])
@@ -147,7 +165,7 @@ def test_pairs_that_are_too_long_are_cut_as_the_original_does(most):
     begins = draws.integers(0, 900, 500)
     lengths = draws.integers(1, 100, (2, 500))
     rows = np.stack([begins, begins + lengths[0], begins + 1000, begins + 1000 + lengths[1], 0 * begins], axis=1)
-    batch = build_inputs(rows, documents, most, CLS, SEP, rng(1))
+    batch = build_inputs(rows, documents, most, bert_template(CLS, SEP), rng(1))
     fronts = cuts = 0
     for row, ids, length, first in zip(rows, batch.ids, batch.lengths, batch.first):
         length_a, length_b = row[1] - row[0], row[3] - row[2]

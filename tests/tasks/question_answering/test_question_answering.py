@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+import templates
 import tensorflow as tf
 
 from bert_tf2.errors import UserError
@@ -115,6 +116,13 @@ def test_answers_are_those_of_prediction(tiny_vocab_file, windows, decoding):
     assert_answers_are_those_of_prediction(tokenizer, made_up_paragraphs(), windows, decoding)
 
 
+@pytest.mark.parametrize("template", templates.NAMES[1:])
+def test_templates_of_inputs(tiny_vocab_file, template):
+    tokenizer = templates.with_template(WordPieceTokenizer(tiny_vocab_file), template)
+    decoding = DecodingOptions(n_best_size=20, version_2=True)
+    assert_answers_are_those_of_prediction(tokenizer, made_up_paragraphs(), WindowOptions(32, 8, 10), decoding)
+
+
 def test_a_long_context_of_few_different_words(tiny_vocab_file):
     tokenizer = WordPieceTokenizer(tiny_vocab_file)
     paragraphs = [Paragraph("a b a a " * 1500, (Question("1", "a?", (), False), Question("2", "", (), False)), "")]
@@ -177,7 +185,7 @@ def test_options_and_tokenizers_that_cannot_be_used(tiny_vocab_file):
     class SentencePiece:
         file = "spiece.model"
 
-    with pytest.raises(UserError, match=r"spiece\.model: only a WordPiece tokenizer"):
+    with pytest.raises(UserError, match=r"spiece\.model: only WordPiece and byte-level BPE"):
         QuestionAnsweringModule(HashModel(), SentencePiece(), WindowOptions(32, 8, 10), DecodingOptions())
 
 

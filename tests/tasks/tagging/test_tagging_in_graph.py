@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import templates
 import tensorflow as tf
 import tf_keras
 
@@ -14,6 +15,8 @@ from bert_tf2.tasks.tagging.schemes import IOB2, IOBES, PLAIN, labels_of, transi
 from bert_tf2.tasks.tagging.scores import entities
 from bert_tf2.tasks.tagging.sentences import Sentence
 from bert_tf2.tasks.tagging.spans import words_of
+from bert_tf2.text.byte_level.tokenizer import ByteLevelBPETokenizer
+from bert_tf2.text.sentencepiece import SentencePieceTokenizer
 from bert_tf2.text.wordpiece import WordPieceTokenizer
 
 pytest.importorskip("tensorflow_text")
@@ -42,7 +45,9 @@ class Positions(tf_keras.layers.Layer):
 
     def call(self, ids):
         values = tf.gather(self._table, ids)
-        logits = values + 0.5 * tf.roll(values, 1, 1) + self._places[: tf.shape(ids)[1]]
+        # The first token has none before it: what stands at the end depends on padding.
+        before = tf.pad(values[:, :-1], [[0, 0], [1, 0], [0, 0]])
+        logits = values + 0.5 * before + self._places[: tf.shape(ids)[1]]
         found = {"logits": logits}
         return found if self._transitions is None else found | {"transitions": self._transitions}
 
@@ -51,7 +56,7 @@ def model_of(classes, vocab_size, has_crf):
     inputs = {
         name: tf_keras.Input((None,), dtype=tf.int32, name=name) for name in ("input_word_ids", "input_mask", "input_type_ids")
     }
-    masked = inputs["input_word_ids"] * inputs["input_mask"]
+    masked = (inputs["input_word_ids"] + inputs["input_type_ids"]) * inputs["input_mask"]
     return tf_keras.Model(inputs, Positions(classes, vocab_size, has_crf)(masked))
 
 
@@ -66,7 +71,8 @@ def expected(text, tokenizer, model, labels, scheme, has_crf):
     logits, given = np.zeros((len(records), widest, len(labels)), np.float32), np.full((len(records), widest), NO_TAG)
     for row, record in enumerate(records):
         ids = tf.constant([record["input_ids"]])
-        found = model({"input_word_ids": ids, "input_mask": tf.ones_like(ids), "input_type_ids": tf.zeros_like(ids)})
+        types = tf.constant([record["segment_ids"]])
+        found = model({"input_word_ids": ids, "input_mask": tf.ones_like(ids), "input_type_ids": types})
         logits[row, : ids.shape[1]], given[row, : ids.shape[1]] = found["logits"][0], record["label_ids"]
     table = crf.closed(found["transitions"], transitions(labels, scheme)) if has_crf else None
     collected = {"logits": logits, "is_word": given != NO_TAG, "label_ids": given, "sub_sentence_id": np.arange(len(records))}
@@ -82,7 +88,25 @@ def expected(text, tokenizer, model, labels, scheme, has_crf):
 
 @pytest.mark.parametrize(("scheme", "has_crf"), [(IOB2, False), (IOB2, True), (IOBES, True), (IOBES, False), (PLAIN, False)])
 def test_texts_are_tagged_as_by_records(tiny_vocab_file, scheme, has_crf):
-    tokenizer = WordPieceTokenizer(tiny_vocab_file)
+    assert_tagged_as_by_records(WordPieceTokenizer(tiny_vocab_file), scheme, has_crf)
+
+
+@pytest.mark.parametrize("template", templates.NAMES[1:])
+def test_templates_of_texts(tiny_vocab_file, template):
+    assert_tagged_as_by_records(templates.with_template(WordPieceTokenizer(tiny_vocab_file), template), IOB2, False)
+
+
+@pytest.mark.parametrize(("scheme", "has_crf"), [(IOB2, True), (PLAIN, False)])
+def test_texts_of_byte_level_bpe(byte_level_folder, scheme, has_crf):
+    assert_tagged_as_by_records(ByteLevelBPETokenizer(byte_level_folder), scheme, has_crf)
+
+
+@pytest.mark.parametrize(("scheme", "has_crf"), [(IOB2, True), (PLAIN, False)])
+def test_texts_of_sentencepiece(word_pieces_model_file, scheme, has_crf):
+    assert_tagged_as_by_records(SentencePieceTokenizer(word_pieces_model_file), scheme, has_crf)
+
+
+def assert_tagged_as_by_records(tokenizer, scheme, has_crf):
     labels = ["DET", "NOUN", "X"] if scheme == PLAIN else labels_of(["B-PER", "B-LOC"], scheme)
     model = model_of(len(labels), tokenizer.vocab_size, has_crf)
     allowed = transitions(labels, scheme) if has_crf else None
@@ -96,9 +120,11 @@ def test_texts_are_tagged_as_by_records(tiny_vocab_file, scheme, has_crf):
         assert found == [expected(text, tokenizer, model, labels, scheme, has_crf) for text in texts]
 
 
-def test_signs_inside_words_join_them(tiny_vocab_file):
+@pytest.mark.parametrize("kind", [WordPieceTokenizer, ByteLevelBPETokenizer, SentencePieceTokenizer])
+def test_signs_inside_words_join_them(tiny_vocab_file, byte_level_folder, word_pieces_model_file, kind):
     """Where the data have words of their own: as a part-of-speech tagger would see it, every word once."""
-    tokenizer = WordPieceTokenizer(tiny_vocab_file)
+    vocabularies = {WordPieceTokenizer: tiny_vocab_file, ByteLevelBPETokenizer: byte_level_folder}
+    tokenizer = kind(vocabularies.get(kind, word_pieces_model_file))
     module = EntityTaggingModule(model_of(2, tokenizer.vocab_size, False), tokenizer, LENGTH, ["A", "B"], PLAIN)
     texts = ["a.b.c was bad. the 1,5 , x", "a.b", ".a", "a.", "", "a..b", "c", "日.a"]
     found = [[] for _ in texts]
@@ -116,3 +142,4 @@ def test_signs_inside_words_join_them(tiny_vocab_file):
     ]
     # The ideograph is [UNK] here, which is no ideograph for certain.
     assert found[:-1] == words
+    assert kind is WordPieceTokenizer or found[-1] == ["日", ".", "a"]

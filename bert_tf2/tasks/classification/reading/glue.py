@@ -164,6 +164,9 @@ class ImdbProcessor(DataProcessor):
                 yield InputExample(f"{split}-{label}-{name}", text, None, label, origin=(path, 1))
 
 
+# ALBERT's and XLNet's own scripts name the evaluation data in the task.
+_NAMES_OF_MNLI = {"mnli_matched": "matched", "mismnli": "mismatched", "mnli_mismatched": "mismatched"}
+
 NOT_HERE = ("XTREME-XNLI", "XTREME-PAWS-X", "AX-g", "SUPERGLUE-RTE", "CB", "BoolQ", "WIC")
 """Tasks of the model garden that this version does not read."""
 
@@ -179,7 +182,7 @@ def create_processor(
     """The processor of a task by name: a data set of the table or one that was registered.
 
     Args:
-      name: of the task.
+      name: of the task; `mismnli`, as ALBERT's script has it, is MNLI of the mismatched type.
       mnli_type: `matched` or `mismatched`.
       xnli_language, pawsx_language: language of the training data, or `all`.
       only_language: evaluate and predict that language alone.
@@ -187,6 +190,8 @@ def create_processor(
     Raises:
       UserError: an unknown task or language.
     """
+    if name.lower() in _NAMES_OF_MNLI:
+        name, mnli_type = "MNLI", _NAMES_OF_MNLI[name.lower()]
     if name.lower() in (other.lower() for other in NOT_HERE):
         raise UserError(
             f"the task '{name}' of the model garden is not in this version; bring its files with "

@@ -4,7 +4,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2.errors import UserError
-from bert_tf2.tasks.classification.options import label_columns, label_names
+from bert_tf2.tasks.classification.options import label_columns
+from bert_tf2.tasks.row_options import label_names
 
 if TYPE_CHECKING:
     from bert_tf2.data.processors import DataProcessor

@@ -92,7 +92,10 @@ def test_mnli_matched_and_mismatched(tmp_path):
     assert list(extra) == ["eval_mismatched"]
     assert only(extra["eval_mismatched"]()) == ("premise", "hypothesis", "neutral")
     mismatched = create_processor("MNLI", mnli_type="mismatched")
-    assert next(mismatched.get_dev_examples(str(tmp_path))).origin[0].endswith("dev_mismatched.tsv")
+    for found in (mismatched, create_processor("mismnli"), create_processor("MNLI_mismatched")):
+        assert next(found.get_dev_examples(str(tmp_path))).origin[0].endswith("dev_mismatched.tsv")
+    matched = create_processor("mnli_matched")
+    assert next(matched.get_dev_examples(str(tmp_path))).origin[0].endswith("dev_matched.tsv")
     assert mismatched.extra_splits(str(tmp_path)) == {}
 
 

@@ -1,0 +1,117 @@
+"""Vectors of sentences beside a plain loop over transformers' TFBertModel, in turn, a process for each turn.
+
+    python benchmarks/vectors.py --weights=demo_output/weights
+
+The sentences are the first 2,000 of SST-2's training file (`../shared/data/glue/SST-2`, or `--input_file`, a column `sentence`).
+transformers takes them 32 at a time in their order, padded to the longest of each batch, as it is and by `tf.function`; all
+sides pool by the mean, and the vectors are compared. Loading and a first pass over 64 sentences are not counted.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+SIDES = ("bert_tf2", "transformers", "transformers, tf.function")
+BATCH, WARM_UP = 32, 64
+Encode = Callable[[list[str]], np.ndarray]
+
+
+def ours(weights: str) -> Encode:
+    """What `extract_features --pooling=mean` computes."""
+    from bert_tf2.api import TextEncoder
+
+    encoder = TextEncoder.from_checkpoint(weights, pooling="mean", max_seq_length=128)
+    return lambda texts: encoder.encode(texts, batch_size=BATCH)
+
+
+def of_transformers(weights: str, in_graph: bool) -> Encode:
+    """Batch after batch through TFBertModel."""
+    import tensorflow as tf
+    from safetensors.numpy import load_file
+    from transformers import BertConfig, BertTokenizerFast, TFBertModel
+    from transformers.modeling_tf_pytorch_utils import load_pytorch_state_dict_in_tf2_model
+
+    model = TFBertModel(BertConfig.from_pretrained(weights))
+    model = load_pytorch_state_dict_in_tf2_model(model, load_file(f"{weights}/model.safetensors"), allow_missing_keys=True)
+    tokenizer = BertTokenizerFast(f"{weights}/vocab.txt", do_lower_case=True)
+
+    def pooled(inputs):
+        states = model(inputs, training=False).last_hidden_state
+        mask = tf.cast(inputs["attention_mask"], tf.float32)[..., tf.newaxis]
+        return tf.reduce_sum(states * mask, 1) / tf.reduce_sum(mask, 1)
+
+    compute = tf.function(pooled, reduce_retracing=True) if in_graph else pooled
+
+    def encode(texts: list[str]) -> np.ndarray:
+        found = []
+        for first in range(0, len(texts), BATCH):
+            inputs = tokenizer(texts[first : first + BATCH], padding=True, truncation=True, max_length=128, return_tensors="tf")
+            found.append(compute(dict(inputs)).numpy())
+        return np.concatenate(found)
+
+    return encode
+
+
+def turn(side: str, weights: str, texts: list[str], vectors: str) -> None:
+    """Prints the seconds of one side as JSON, and leaves its vectors."""
+    encode = ours(weights) if side == SIDES[0] else of_transformers(weights, side == SIDES[2])
+    encode(texts[:WARM_UP])
+    start = time.perf_counter()
+    found = encode(texts)
+    print(json.dumps({"seconds": time.perf_counter() - start}))
+    np.save(vectors, found)
+
+
+def read_texts(path: str, count: int) -> list[str]:
+    """The first sentences of a table with a header."""
+    header, *rows = pathlib.Path(path).read_text(encoding="utf-8").splitlines()[: count + 1]
+    place = header.split("\t").index("sentence")
+    return [row.split("\t")[place].strip() for row in rows]
+
+
+def main() -> None:
+    shared = pathlib.Path(__file__).resolve().parents[2] / "shared" / "data" / "glue" / "SST-2" / "train.tsv"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", required=True, help="a Hugging Face folder with a BERT")
+    parser.add_argument("--input_file", default=str(shared))
+    parser.add_argument("--texts", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each side")
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
+    parser.add_argument("--vectors", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if not os.path.isfile(arguments.input_file):
+        sys.exit(f"no sentences: {arguments.input_file}; give --input_file")
+    texts = read_texts(arguments.input_file, arguments.texts)
+    if arguments.side:
+        turn(arguments.side, arguments.weights, texts, arguments.vectors)
+        return
+    seconds: dict[str, list[float]] = {side: [] for side in SIDES}
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {side: os.path.join(folder, f"{place}.npy") for place, side in enumerate(SIDES)}
+        for _ in range(arguments.rounds):
+            for side in SIDES:
+                command = [sys.executable, __file__, *sys.argv[1:], f"--side={side}", f"--vectors={paths[side]}"]
+                done = subprocess.run(command, capture_output=True, text=True, check=False)
+                if done.returncode:
+                    sys.exit(f"{side} failed:\n{done.stderr[-2000:]}")
+                seconds[side].append(json.loads(done.stdout.splitlines()[-1])["seconds"])
+        vectors = {side: np.load(path) for side, path in paths.items()}
+    print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors; {len(texts)} texts, medians")
+    print(f"{'side':28}{'texts/s':>10}{'ours is':>10}{'differs by':>12}")
+    median = {side: statistics.median(values) for side, values in seconds.items()}
+    for side in SIDES:
+        apart = np.abs(vectors[side] - vectors[SIDES[0]]).max()
+        print(f"{side:28}{len(texts) / median[side]:>10,.0f}{median[side] / median[SIDES[0]]:>9.2f}x{apart:>12.1e}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Trained models of every kind behind one interface: JSON values in, JSON values out."""

@@ -1,0 +1,1 @@
+"""Indexes of texts, and queries to them."""

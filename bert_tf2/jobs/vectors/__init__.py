@@ -1,0 +1,1 @@
+"""Vectors of texts to files, and how well they measure similarity."""

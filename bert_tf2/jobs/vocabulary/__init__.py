@@ -1,0 +1,1 @@
+"""Vocabularies: learned from text, grown, trimmed and compared."""

@@ -1,0 +1,1 @@
+"""ELECTRA's pre-training: a generator replaces tokens, a discriminator tells which."""

@@ -1,0 +1,1 @@
+"""Byte-level BPE, the tokenizer of RoBERTa: its files, its ids, and the same inside a graph."""

@@ -1,0 +1,1 @@
+"""SentencePiece beyond text and ids: where pieces stand in a text, and all of it inside a graph."""

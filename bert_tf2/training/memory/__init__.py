@@ -1,0 +1,1 @@
+"""Steps that do not fit into memory: what is told of them, and how a training goes on."""

@@ -1,0 +1,1 @@
+"""What a training tells: while it lasts, in its history, and in the files that it leaves."""
