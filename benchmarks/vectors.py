@@ -1,9 +1,10 @@
-"""Vectors of sentences beside a plain loop over transformers' TFBertModel, in turn, a process for each turn.
+"""Vectors of sentences beside transformers' TFBertModel and sentence-transformers, in turn, a process for each turn.
 
-    python benchmarks/vectors.py --weights=demo_output/weights
+    python benchmarks/vectors.py --weights=demo_output/weights --sentence_transformers_python=/path/to/python
 
 The sentences are the first 2,000 of SST-2's training file (`../shared/data/glue/SST-2`, or `--input_file`, a column `sentence`).
-transformers takes them 32 at a time in their order, padded to the longest of each batch, as it is and by `tf.function`; all
+transformers takes them 32 at a time in their order, padded to the longest of each batch, as it is and by `tf.function`; with a
+Python that has sentence-transformers its `SentenceTransformer.encode` takes part, 32 of like length at a time, with PyTorch. All
 sides pool by the mean, and the vectors are compared. Loading and a first pass over 64 sentences are not counted.
 """
 
@@ -20,7 +21,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-SIDES = ("bert_tf2", "transformers", "transformers, tf.function")
+SIDES = ("bert_tf2", "transformers", "transformers, tf.function", "sentence-transformers")
 BATCH, WARM_UP = 32, 64
 Encode = Callable[[list[str]], np.ndarray]
 
@@ -61,9 +62,21 @@ def of_transformers(weights: str, in_graph: bool) -> Encode:
     return encode
 
 
+def of_sentence_transformers(weights: str) -> Encode:
+    """The library's own way with a folder of transformers: sorted by length, padded to the longest of each batch, the mean."""
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(weights, device="cpu")
+    model.max_seq_length = 128
+    return lambda texts: model.encode(texts, batch_size=BATCH, show_progress_bar=False)
+
+
 def turn(side: str, weights: str, texts: list[str], vectors: str) -> None:
     """Prints the seconds of one side as JSON, and leaves its vectors."""
-    encode = ours(weights) if side == SIDES[0] else of_transformers(weights, side == SIDES[2])
+    if side == SIDES[3]:
+        encode = of_sentence_transformers(weights)
+    else:
+        encode = ours(weights) if side == SIDES[0] else of_transformers(weights, side == SIDES[2])
     encode(texts[:WARM_UP])
     start = time.perf_counter()
     found = encode(texts)
@@ -85,6 +98,7 @@ def main() -> None:
     parser.add_argument("--input_file", default=str(shared))
     parser.add_argument("--texts", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3, help="turns of each side")
+    parser.add_argument("--sentence_transformers_python", help="a Python that has sentence-transformers; absent without it")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--vectors", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -94,12 +108,16 @@ def main() -> None:
     if arguments.side:
         turn(arguments.side, arguments.weights, texts, arguments.vectors)
         return
-    seconds: dict[str, list[float]] = {side: [] for side in SIDES}
+    sides = SIDES if arguments.sentence_transformers_python else SIDES[:3]
+    if len(sides) < len(SIDES):
+        print(f"SKIPPED: {SIDES[3]}; give a Python that has it with --sentence_transformers_python")
+    seconds: dict[str, list[float]] = {side: [] for side in sides}
     with tempfile.TemporaryDirectory() as folder:
-        paths = {side: os.path.join(folder, f"{place}.npy") for place, side in enumerate(SIDES)}
+        paths = {side: os.path.join(folder, f"{place}.npy") for place, side in enumerate(sides)}
         for _ in range(arguments.rounds):
-            for side in SIDES:
-                command = [sys.executable, __file__, *sys.argv[1:], f"--side={side}", f"--vectors={paths[side]}"]
+            for side in sides:
+                python = arguments.sentence_transformers_python if side == SIDES[3] else sys.executable
+                command = [python, __file__, *sys.argv[1:], f"--side={side}", f"--vectors={paths[side]}"]
                 done = subprocess.run(command, capture_output=True, text=True, check=False)
                 if done.returncode:
                     sys.exit(f"{side} failed:\n{done.stderr[-2000:]}")
@@ -108,7 +126,7 @@ def main() -> None:
     print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors; {len(texts)} texts, medians")
     print(f"{'side':28}{'texts/s':>10}{'ours is':>10}{'differs by':>12}")
     median = {side: statistics.median(values) for side, values in seconds.items()}
-    for side in SIDES:
+    for side in sides:
         apart = np.abs(vectors[side] - vectors[SIDES[0]]).max()
         print(f"{side:28}{len(texts) / median[side]:>10,.0f}{median[side] / median[SIDES[0]]:>9.2f}x{apart:>12.1e}")
 
