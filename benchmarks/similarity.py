@@ -79,17 +79,8 @@ class Similarity:
         model = [f"--init_checkpoint={self._weights}", "--pooling=mean", f"--max_seq_length={self._options.max_seq_length}"]
         whitening = self._work / "whitening.npz"
         whitening.unlink(missing_ok=True)
-        vectors = self._work / "vectors.npz"
-        vectors.unlink(missing_ok=True)
-        self._run(
-            "-m",
-            "bert_tf2.extract_features",
-            *model,
-            f"--input_file={self._work / 'sentences.txt'}",
-            f"--output_file={vectors}",
-            "--fit_whitening",
-            f"--whitening_file={whitening}",
-        )
+        fit = [f"--fit_whitening={self._work / 'sentences.txt'}", f"--whitening_file={whitening}"]
+        self._run("-m", "bert_tf2.extract_features", *model, *fit)
         return self._scores(*model[:2], f"--whitening_file={whitening}")
 
     def simcse(self, seed: int) -> dict[str, float]:
@@ -173,7 +164,8 @@ class Similarity:
             scores = self._work / "vector_scores.json"
             flags = [f"--input_file={self._data.joinpath(*place)}", f"--output_file={scores}"]
             self._run("-m", "bert_tf2.evaluate_vectors", *model, *flags, f"--max_seq_length={self._options.max_seq_length}")
-            found[name] = 100 * json.loads(scores.read_text())["cosine_spearman"]
+            (of_pairs,) = json.loads(scores.read_text())["vector_scores"].values()
+            found[name] = 100 * of_pairs["cosine"]["spearman"]
         return found
 
     def _run(self, *command: str) -> None:
