@@ -230,6 +230,16 @@ def test_a_command_is_a_docstring_and_a_call(path):
     assert ast.get_docstring(ast.parse(text)), "the docstring is what --help says first"
 
 
+def test_what_tests_import_is_found_whatever_was_collected_before():
+    """There are several conftests, and a test of another directory is found only behind that."""
+    for path in (ROOT / "tests").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in filter(None, [*names, getattr(node, "module", None)]):
+                assert name != "conftest", path
+                assert not name.startswith("test_") or (path.parent / f"{name}.py").exists(), path
+
+
 def test_no_machine_path():
     """Files of the project name no directory of somebody's machine."""
     pattern = re.compile(r"(?<![\w.])/(?:home|root|work|Users|mnt|scratch|tmp/lab)/\w+")

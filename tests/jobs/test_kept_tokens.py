@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import Workplace, write_rows
+from classifier_workplace import Workplace, write_rows
 
 from bert_tf2.data.records.metadata import read_meta_data
 from bert_tf2.errors import UserError

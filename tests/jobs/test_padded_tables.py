@@ -3,9 +3,8 @@
 import json
 
 import pytest
-from conftest import Workplace, write_rows
+from classifier_workplace import Workplace, write_rows
 from pretraining_workplace import PretrainingWorkplace
-from test_fill_mask import TEXT
 
 from bert_tf2.data.records.metadata import read_meta_data
 from bert_tf2.inference.mask_filler import MaskFiller
@@ -26,7 +25,7 @@ def test_pretraining_and_filling_with_rows_that_no_token_belongs_to(
     assert ("or has it so many unused rows?" in capsys.readouterr().err) == warns
     filler = MaskFiller.from_checkpoint(str(place.model_dir))
     # Only what is in the vocabulary is an answer, and all of it together is certain.
-    (candidates,) = filler.fill(TEXT, top_k=1000)
+    (candidates,) = filler.fill("the movie was very [MASK] !", top_k=1000)
     assert sorted(candidate.token for candidate in candidates) == sorted(tiny_vocabulary)
     assert sum(candidate.probability for candidate in candidates) == pytest.approx(1, abs=1e-5)
 
