@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from bert_tf2.models.converted import is_for_converter
 from bert_tf2.models.own_weights import keeps_little
 
 # gelu(x) = x * sigmoid(x * (_SLOPE + _CUBIC x^2)) is the tanh approximation of https://arxiv.org/abs/1606.08415, written
@@ -27,11 +28,16 @@ def get_activation(name: str) -> Callable[[tf.Tensor], tf.Tensor]:
 
 def gelu(x: tf.Tensor) -> tf.Tensor:
     """x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))), as in Google's BERT; float32 inside."""
+    if is_for_converter():
+        return 0.5 * x * (1.0 + tf.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * tf.pow(x, 3))))
     return _in_float32(x, _gelu)
 
 
 def gelu_exact(x: tf.Tensor) -> tf.Tensor:
     """x * Phi(x) with the error function, as Hugging Face's `gelu`; float32 inside."""
+    if is_for_converter():
+        # The one form that TFLite's converter and ONNX Runtime make one operation of. TFLite knows no error function alone.
+        return 0.5 * x * (1.0 + tf.math.erf(x / math.sqrt(2)))
     return _in_float32(x, _gelu_exact)
 
 

@@ -17,6 +17,7 @@ from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError, did_you_mean
 from bert_tf2.files import write_text
 from bert_tf2.models.encoder_parts import INPUT_NAMES
+from bert_tf2.tasks.portable import Portable, of_rows
 
 Batch = dict[str, tf.Tensor]
 Collected = dict[str, np.ndarray]
@@ -109,6 +110,7 @@ class Task(abc.ABC):
       unit: what one of its examples is called, in the plural.
       pictures: the names of what `report` may draw.
       tuning: what evaluations find for later predictions; None for nothing.
+      in_percent: its scores are from 0 to 100, not from 0 to 1.
     """
 
     features: Sequence[FeatureSpec]
@@ -124,6 +126,7 @@ class Task(abc.ABC):
     export_suffixes: ClassVar[tuple[str, ...]] = ("", "_text")
     unit: ClassVar[str] = "examples"
     pictures: ClassVar[tuple[str, ...]] = ()
+    in_percent: ClassVar[bool] = False
     tuning: Tuning | None = None
 
     def __init_subclass__(cls, **kwargs: Any):
@@ -260,6 +263,24 @@ class Task(abc.ABC):
         """
         del model, tokenizer, meta
         return {}
+
+    def portable(self, model: tf_keras.Model, meta: Any) -> Portable:
+        """The trained model for runtimes without TensorFlow; here of kinds whose examples are one input each.
+
+        Args:
+          model: maps the encoder's inputs to the head's outputs, in float32.
+          meta: the metadata of the training's records.
+
+        Raises:
+          UserError: an example of this kind is several inputs, and it does not say how they are rows.
+        """
+        del meta
+        for spec in self.features:
+            if spec.in_batch and spec.key in INPUT_NAMES and spec.shape != (TOKENS,):
+                raise UserError(
+                    f"an example of this kind of task is more than one input ({', '.join(spec.shape)}); define Task.portable for it"
+                )
+        return of_rows(model)
 
 
 def _write_rows(path: str, collected: Collected) -> None:

@@ -78,7 +78,7 @@ def predict_all(
                 collected.setdefault(name, []).append(values[:real])
             progress.advance(real)
     order = np.concatenate([plan.rows(step) for step in range(plan.steps)])
-    return {name: _in_file_order(parts, order) for name, parts in collected.items()}
+    return {name: in_file_order(parts, order) for name, parts in collected.items()}
 
 
 def _predict_function(task: Task, model: tf_keras.Model, strategy: tf.distribute.Strategy, enable_xla: bool) -> Callable:
@@ -108,7 +108,13 @@ def _joined(strategy: tf.distribute.Strategy, value: tf.Tensor) -> tf.Tensor:
     return tf.concat(strategy.experimental_local_results(value), axis=0)
 
 
-def _in_file_order(parts: list[np.ndarray], order: np.ndarray) -> np.ndarray:
+def in_file_order(parts: list[np.ndarray], order: np.ndarray) -> np.ndarray:
+    """Rows that were computed in another order, as `predict_all` gives them.
+
+    Args:
+      parts: the rows of each step; further dimensions may differ between steps.
+      order: int [N], the place of each row.
+    """
     tail = tuple(np.max([part.shape[1:] for part in parts], axis=0).astype(int)) if parts[0].ndim > 1 else ()
     result = np.zeros((len(order), *tail), parts[0].dtype)
     first = 0

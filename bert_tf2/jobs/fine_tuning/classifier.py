@@ -82,10 +82,10 @@ def _completed(options: ClassifierOptions) -> ClassifierOptions:
     options = options if options.is_tf1_dialect or options.trains else _with_metadata_of_records(options)
     places = places_of_files(options, options.trains)
     options = model_files.completed(options, places, needs_metadata=not options.is_tf1_dialect)
-    return _as_trained(options, [model_files.directory_of(files.expand(place)) for place in places if place])
+    return as_trained(options, [model_files.directory_of(files.expand(place)) for place in places if place])
 
 
-def _as_trained(options: ClassifierOptions, directories: Sequence[str]) -> ClassifierOptions:
+def as_trained(options: ClassifierOptions, directories: Sequence[str]) -> ClassifierOptions:
     """The options of the kind of task that decide what a model is, where nobody gave them: those of the model's training."""
     configurations = (files.read_object(directory, RUN_CONFIG) for directory in directories)
     run = next(filter(None, configurations), {}).get("run")

@@ -21,6 +21,7 @@ from bert_tf2.tasks.classification.features import Labels, classification_featur
 from bert_tf2.tasks.classification.files import write_predictions, write_test_results
 from bert_tf2.tasks.exports import text_export, token_ids_export
 from bert_tf2.tasks.pooled_head import classification_head
+from bert_tf2.tasks.portable import Portable, of_rows
 
 logger = logging.getLogger(__name__)
 
@@ -154,6 +155,14 @@ class TextTask(Task):
     def serving_outputs(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """The model garden's signature: the logits [B, C] under `sentence_prediction`."""
         return {"sentence_prediction": outputs}
+
+    def portable(self, model: tf_keras.Model, meta: Any) -> Portable:
+        """The logits under the garden's name; the labels they belong to, and thresholds where there are any."""
+        del meta
+        facts: dict[str, Any] = {"labels": list(self.label_list)}
+        if (thresholds := getattr(self, "thresholds", None)) is not None:
+            facts["thresholds"] = thresholds.tolist()
+        return of_rows(model, "sentence_prediction", facts)
 
     @abc.abstractmethod
     def readable_outputs(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -28,3 +28,11 @@ def build_choice_model(encoder: tf_keras.Model, dropout_rate: float, initializer
     logits = classification_head(encoder(rows)["pooled_output"], 1, dropout_rate, initializer_range)
     outputs = OfInputs(NO_CHOICE, name="choice_logits")(logits, inputs["input_mask"])[:, :, 0]
     return tf_keras.Model(inputs=inputs, outputs=outputs, name="bert_multiple_choice")
+
+
+def build_row_model(model: tf_keras.Model) -> tf_keras.Model:
+    """The logit of one choice for each row, int32 [R, L] -> float32 [R], by the layers of `build_choice_model`'s model."""
+    encoder = next(layer for layer in model.layers if isinstance(layer, tf_keras.Model))
+    inputs = {name: tf_keras.Input((None,), dtype=tf.int32, name=name) for name in INPUT_NAMES}
+    logits = model.get_layer("sentence_prediction")(encoder(inputs)["pooled_output"])
+    return tf_keras.Model(inputs, {"logits": logits[:, 0]}, name="bert_choice")

@@ -1,5 +1,6 @@
 """Multiple choice at the model's end: head, loss, predictions, files, exports."""
 
+import dataclasses
 import os
 from typing import Any
 
@@ -16,10 +17,11 @@ from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Export, Report, Ta
 from bert_tf2.tasks.multiple_choice.facts import ChoiceFacts
 from bert_tf2.tasks.multiple_choice.features import NO_ANSWER, choice_features
 from bert_tf2.tasks.multiple_choice.files import QuestionTexts, write_predictions, write_test_results
-from bert_tf2.tasks.multiple_choice.model import build_choice_model
+from bert_tf2.tasks.multiple_choice.model import NO_CHOICE, build_choice_model, build_row_model
 from bert_tf2.tasks.multiple_choice.outcome import Answers
 from bert_tf2.tasks.multiple_choice.packing_options import PackingOptions
 from bert_tf2.tasks.multiple_choice.report import report_sections
+from bert_tf2.tasks.portable import Portable, of_rows, placed, rows_there
 from bert_tf2.tasks.several_inputs import is_there
 
 _CHECKED_AT_ONCE = 2048
@@ -125,6 +127,13 @@ class MultipleChoiceTask(Task):
         del directory
         texts = QuestionTexts(examples.records)
         return Report(sections=report_sections(outcome, examples.records.lengths, texts))
+
+    def portable(self, model: tf_keras.Model, meta: Any) -> Portable:
+        """A row for each choice, and its logit."""
+        of_choices = of_rows(build_row_model(model), facts=ChoiceFacts.of(meta).to_json())
+        return dataclasses.replace(
+            of_choices, rows=rows_there, joined=lambda found, batch: tf.constant(placed(found["logits"], batch, NO_CHOICE))
+        )
 
     def exports(self, model: tf_keras.Model, tokenizer: Any, meta: MetaData) -> dict[str, Export]:
         """Token ids in, logits out; where a tokenizer is at hand also texts in, probabilities out."""

@@ -15,6 +15,7 @@ from bert_tf2.models.encoder_parts import INPUT_NAMES
 from bert_tf2.progress import during
 from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Export, Report, Task, chosen_metric
 from bert_tf2.tasks.exports import token_ids_export
+from bert_tf2.tasks.portable import Portable, of_rows
 from bert_tf2.tasks.question_answering import threshold
 from bert_tf2.tasks.question_answering.character_scores import PREFIX, WORDS, evaluate
 from bert_tf2.tasks.question_answering.decoding import DecodedAnswers, DecodingOptions, decode
@@ -54,6 +55,7 @@ class SpanTask(Task):
 
     heads = ("span",)
     unit = "questions"
+    in_percent = True
 
     def __init__(
         self,
@@ -191,6 +193,20 @@ class SpanTask(Task):
         assert self._threshold is not None, "what was tuned is used before a model is exported"
         decoding = dataclasses.replace(self.decoding, null_score_diff_threshold=self._threshold, google_text=False)
         return found | {"_text": answering_export(model, tokenizer, self._windows, decoding)}
+
+    def portable(self, model: tf_keras.Model, meta: Any) -> Portable:
+        """Logits of start and end; how contexts are cut and answers chosen."""
+        del meta
+        assert self._threshold is not None, "what was tuned is used before a model is exported"
+        window = self._windows
+        facts = {
+            "doc_stride": window.doc_stride,
+            "max_query_length": window.max_query_length,
+            "max_answer_length": self.decoding.max_answer_length,
+            "version_2": self.decoding.version_2,
+            "null_score_diff_threshold": self._threshold,
+        }
+        return of_rows(model, facts=facts)
 
     def serving_outputs(self, outputs: Batch) -> dict[str, tf.Tensor]:
         """The model garden's signature: the logits [B, L] under `start_positions` and `end_positions`."""

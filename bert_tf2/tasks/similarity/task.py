@@ -1,5 +1,6 @@
 """Similarity at the model's end: vectors, losses, predictions, files, exports."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.progress import during
 from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Export, Report, Task, chosen_metric
 from bert_tf2.tasks.exports import text_export, token_ids_export
+from bert_tf2.tasks.portable import Portable, Rows, of_rows, placed, rows_there
 from bert_tf2.tasks.several_inputs import is_there
 from bert_tf2.tasks.similarity import losses
 from bert_tf2.tasks.similarity.facts import LABELS, SCORES, TRIPLETS, SimilarityFacts
@@ -187,6 +189,19 @@ class SimilarityTask(Task):
         """Cosines by score, and the rows that are farthest from their place."""
         del directory
         return Report(sections=report_sections(outcome, examples.records.values("texts")))
+
+    def portable(self, model: tf_keras.Model, meta: Any) -> Portable:
+        """A row for each text, and its vector; the head over two vectors, which only training needs, stays behind."""
+        del meta
+        inner = build_vector_model(model)
+        vectors = tf_keras.Model(inner.input, {"embedding": inner.output}, name="bert_text_embedding")
+
+        def joined(found: Rows, batch: Batch) -> dict[str, tf.Tensor]:
+            placed_vectors = tf.constant(placed(found["embedding"], batch, 0.0))
+            head = getattr(model, "similarity", None)
+            return {"vectors": placed_vectors} | ({} if head is None else {"logits": head(placed_vectors)})
+
+        return dataclasses.replace(of_rows(vectors), rows=rows_there, joined=joined)
 
     def exports(self, model: tf_keras.Model, tokenizer: Any, meta: Any) -> dict[str, Export]:
         """Token ids in, a vector out; where a tokenizer is at hand also texts in."""

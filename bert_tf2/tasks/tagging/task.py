@@ -17,6 +17,7 @@ from bert_tf2.models.families.names import Head, Weight, register_head
 from bert_tf2.progress import during
 from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Export, Report, Task, chosen_metric
 from bert_tf2.tasks.exports import token_ids_export
+from bert_tf2.tasks.portable import Portable, of_rows
 from bert_tf2.tasks.tagging import crf
 from bert_tf2.tasks.tagging.decoding import Tagged, mean_loss, tagged
 from bert_tf2.tasks.tagging.features import NO_TAG, tagging_features
@@ -220,6 +221,15 @@ class TaggingTask(Task):
         del directory
         gold, predicted = self.names(outcome.gold), self.names(outcome.predicted)
         return Report(sections=report_sections(gold, predicted, self.scheme, self._strict, examples.records))
+
+    def portable(self, model: tf_keras.Model, meta: Any) -> Portable:
+        """The logits of all tokens; the tags, their scheme, and with a conditional random field its transitions."""
+        del meta
+        facts: dict[str, Any] = {"labels": self.labels, "scheme": self.scheme}
+        if self._crf is not None:
+            facts["transitions"] = crf.closed(self._crf.transitions, self._allowed).numpy().tolist()
+        logits = tf_keras.Model(model.input, {"logits": model.output["logits"]}, name="bert_token_logits")
+        return of_rows(logits, facts=facts)
 
     def exports(self, model: tf_keras.Model, tokenizer: Any, meta: MetaData) -> dict[str, Export]:
         """Token ids in, logits out; where a tokenizer is at hand also text in, entities out."""

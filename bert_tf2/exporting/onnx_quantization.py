@@ -1,0 +1,80 @@
+"""Smaller weights for an ONNX model: halves, and bytes by ONNX Runtime's quantization."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+from onnxruntime import quantization
+
+from bert_tf2.tasks.portable import Rows
+
+# Of smaller ones nothing is gained.
+_SMALLEST = 256
+# What the model spends its time in, and where its weights are.
+_OPERATIONS = ["MatMul", "Gemm", "Gather"]
+
+
+def halve(model: Any) -> None:
+    """Stores the weights as float16; they become float32 when a runtime loads the model, and all is computed in float32.
+
+    So the file is half as large, and every runtime is as fast as before. Weights that float16 cannot hold stay as they are.
+    """
+    kept, casts = [], []
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor) if tensor.data_type == onnx.TensorProto.FLOAT else None
+        if values is None or values.size < _SMALLEST or np.abs(values).max() > np.finfo(np.float16).max:
+            kept.append(tensor)
+            continue
+        kept.append(numpy_helper.from_array(values.astype(np.float16), f"{tensor.name}/half"))
+        casts.append(helper.make_node("Cast", [f"{tensor.name}/half"], [tensor.name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend(kept)
+    model.graph.node.extend(nodes)
+
+
+def to_int8(whole: str, path: str, calibration: Callable[[], Iterator[Rows]] | None) -> None:
+    """Writes a model with weights of 8 bits, a scale for each output of a product.
+
+    Without calibration the ranges of activations are found for each input anew, when the model runs; with it they are those
+    that the calibration's rows had.
+
+    Args:
+      whole: the model in float32, in a directory of its own.
+      path: where it goes.
+      calibration: see `bert_tf2.exporting.target.Conversion`.
+    """
+    logging.getLogger().disabled, former = True, logging.getLogger().disabled
+    try:
+        prepared = os.path.join(os.path.dirname(whole), "prepared.onnx")
+        quantization.shape_inference.quant_pre_process(whole, prepared, skip_symbolic_shape=True)
+        if calibration is None:
+            quantization.quantize_dynamic(
+                prepared, path, op_types_to_quantize=_OPERATIONS, per_channel=True, weight_type=quantization.QuantType.QInt8
+            )
+            return
+        quantization.quantize_static(
+            prepared,
+            path,
+            _Reader(calibration()),
+            op_types_to_quantize=_OPERATIONS,
+            per_channel=True,
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            extra_options={"MatMulConstBOnly": True},
+        )
+    finally:
+        logging.getLogger().disabled = former
+
+
+class _Reader(quantization.CalibrationDataReader):
+    def __init__(self, rows: Iterator[Rows]):
+        self._rows = rows
+
+    def get_next(self) -> Rows | None:
+        """The next rows, None behind the last."""
+        return next(self._rows, None)

@@ -1,0 +1,1 @@
+"""A file for each format; its name is what `--to` calls it."""

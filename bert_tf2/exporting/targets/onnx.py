@@ -1,0 +1,48 @@
+"""ONNX, for ONNX Runtime and whatever else reads it."""
+
+import logging
+import os
+import shutil
+import tempfile
+
+from bert_tf2.exporting.converting import converting, traced
+from bert_tf2.exporting.target import FP16, INT8, Conversion, Target
+
+_OPSET = 17
+
+
+class Onnx(Target):
+    """ONNX by tf2onnx, quantized by ONNX Runtime."""
+
+    file = "model.onnx"
+    extra = "onnx"
+    packages = {"tf2onnx": "tf2onnx", "onnx": "onnx", "onnxruntime": "onnxruntime"}  # noqa: RUF012 (nobody changes it)
+    libraries = ("onnxruntime",)
+
+    def write(self, conversion: Conversion, path: str) -> None:
+        """See the base."""
+        function = traced(conversion, None)
+        with converting("onnx", function):
+            import onnx
+            import tf2onnx
+
+            from bert_tf2.exporting import onnx_quantization
+
+            logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+            model, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=_OPSET)
+            model.producer_name, model.doc_string = "bert_tf2", ""
+            if conversion.quantize == FP16:
+                onnx_quantization.halve(model)
+            if conversion.quantize != INT8:
+                onnx.save(model, path)
+                return
+            folder = tempfile.mkdtemp(dir=os.path.dirname(path))
+            try:
+                whole = os.path.join(folder, "whole.onnx")
+                onnx.save(model, whole)
+                onnx_quantization.to_int8(whole, path, conversion.calibration)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+TARGET = Onnx()

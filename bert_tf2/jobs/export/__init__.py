@@ -1,0 +1,1 @@
+"""Trained models for other runtimes, each checked before it gets its name."""
