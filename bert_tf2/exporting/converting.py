@@ -105,6 +105,13 @@ def _places(graph: Any) -> dict[str, str]:
 
 
 @contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """Keeps away what libraries print that have no other way to be told not to."""
+    with open(os.devnull, "wb") as nowhere, _printing_to(nowhere.fileno()):
+        yield
+
+
+@contextlib.contextmanager
 def _printing_to(descriptor: int) -> Iterator[None]:
     """What this process prints goes elsewhere, also what libraries in C++ print."""
     for stream in (sys.stdout, sys.stderr):

@@ -218,7 +218,7 @@ def load_tokenizer(folder, settings):
 def open_session(target, path, length):
     """A function from int32 [R, L] by name to arrays by name, in the model's own runtime; rows are padded to `length` first.
 
-    `length` is None where a row may have any length.
+    `length` is None where a row may have any length. What is given for each token is given for those of the padding too.
     """
     run = {"onnx": _onnx, "tflite": _tflite, "saved_model": _saved_model}[target](path)
 
@@ -226,10 +226,7 @@ def open_session(target, path, length):
         long = rows[NAMES[0]].shape[1]
         if length is None or long == length:
             return run(rows)
-        found = run({name: np.pad(values, [(0, 0), (0, length - long)]) for name, values in rows.items()})
-        return {
-            name: value[:, :long] if value.shape[1:2] == (length,) and value.ndim > 1 else value for name, value in found.items()
-        }
+        return run({name: np.pad(values, [(0, 0), (0, length - long)]) for name, values in rows.items()})
 
     return padded
 

@@ -52,9 +52,15 @@ def to_int8(whole: str, path: str, calibration: Callable[[], Iterator[Rows]] | N
     try:
         prepared = os.path.join(os.path.dirname(whole), "prepared.onnx")
         quantization.shape_inference.quant_pre_process(whole, prepared, skip_symbolic_shape=True)
+        excluded = _of_other_ranks(prepared)
         if calibration is None:
             quantization.quantize_dynamic(
-                prepared, path, op_types_to_quantize=_OPERATIONS, per_channel=True, weight_type=quantization.QuantType.QInt8
+                prepared,
+                path,
+                op_types_to_quantize=_OPERATIONS,
+                per_channel=True,
+                weight_type=quantization.QuantType.QInt8,
+                nodes_to_exclude=excluded,
             )
             return
         quantization.quantize_static(
@@ -65,10 +71,18 @@ def to_int8(whole: str, path: str, calibration: Callable[[], Iterator[Rows]] | N
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
+            nodes_to_exclude=excluded,
             extra_options={"MatMulConstBOnly": True},
         )
     finally:
         logging.getLogger().disabled = former
+
+
+def _of_other_ranks(path: str) -> list[str]:
+    """The products with a constant that is no matrix, which ONNX Runtime cannot have as bytes with a scale for each output."""
+    graph = onnx.load(path).graph
+    ranks = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
+    return [node.name for node in graph.node if node.op_type == "MatMul" and ranks.get(node.input[1], 2) != 2]
 
 
 class _Reader(quantization.CalibrationDataReader):

@@ -278,7 +278,8 @@ class Task(abc.ABC):
         for spec in self.features:
             if spec.in_batch and spec.key in INPUT_NAMES and spec.shape != (TOKENS,):
                 raise UserError(
-                    f"an example of this kind of task is more than one input ({', '.join(spec.shape)}); define Task.portable for it"
+                    f"an example of this kind of task is more than one input ({', '.join(spec.shape)}), and the kind does not "
+                    "say how these are rows; define its Task.portable"
                 )
         return of_rows(model)
 

@@ -22,12 +22,14 @@ class Portable:
       outputs: from a dict of int32 [R, L] by `INPUT_NAMES` to a dict of float32, whose first axis is R.
       rows: the rows of a batch, which for kinds with several inputs to an example are more than its examples.
       joined: what the model gives for the batch, from the outputs of its rows.
+      of_tokens: the outputs with something for each token, [R, L, …].
       facts: what a program needs to know to use the outputs, as JSON values.
     """
 
     outputs: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
     rows: Callable[[Mapping[str, Any]], Rows]
     joined: Callable[[Rows, Mapping[str, Any]], Any]
+    of_tokens: frozenset[str] = frozenset()
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -50,7 +52,13 @@ def of_rows(model: tf_keras.Model, name: str = "outputs", facts: Mapping[str, An
         tensors = {key: tf.constant(value) for key, value in found.items()}
         return tensors if has_names else tensors[name]
 
-    return Portable(outputs, lambda batch: {key: np.asarray(batch[key], np.int32) for key in INPUT_NAMES}, joined, facts or {})
+    def rows(batch: Mapping[str, Any]) -> Rows:
+        return {key: np.asarray(batch[key], np.int32) for key in INPUT_NAMES}
+
+    named = model.output if has_names else {name: model.output}
+    # The number of tokens is free, as is that of rows; widths are not.
+    of_tokens = frozenset(key for key, value in named.items() if value.shape.rank > 1 and value.shape[1] is None)
+    return Portable(outputs, rows, joined, of_tokens, facts or {})
 
 
 def there(batch: Mapping[str, Any]) -> np.ndarray:

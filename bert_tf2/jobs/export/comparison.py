@@ -51,10 +51,21 @@ def original(portable: Portable) -> Run:
     return lambda rows: {name: value.numpy() for name, value in outputs(*(rows[name] for name in INPUT_NAMES)).items()}
 
 
-class Differences:
-    """The largest difference of outputs, where there are tokens."""
+def without_padding(portable: Portable, outputs: Rows, rows: Rows) -> Rows:
+    """The outputs of rows without what a runtime gives for the padding that it needs itself."""
+    length = rows[INPUT_NAMES[0]].shape[1]
+    return {name: value[:, :length] if name in portable.of_tokens else value for name, value in outputs.items()}
 
-    def __init__(self) -> None:
+
+class Differences:
+    """The largest difference of outputs, where there are tokens.
+
+    Args:
+      of_tokens: see `Portable`.
+    """
+
+    def __init__(self, of_tokens: frozenset[str]) -> None:
+        self._of_tokens = of_tokens
         self.largest, self.magnitude, self.rows = 0.0, 0.0, 0
 
     def add(self, rows: Rows, ours: Rows, theirs: Rows) -> None:
@@ -62,8 +73,7 @@ class Differences:
         is_token = rows["input_mask"] > 0
         self.rows += len(is_token)
         for name, value in ours.items():
-            of_tokens = value.shape[:2] == is_token.shape
-            one, other = (found[is_token] if of_tokens else found for found in (value, theirs[name]))
+            one, other = (found[is_token] if name in self._of_tokens else found for found in (value, theirs[name]))
             if one.size:
                 difference = float(np.abs(one.astype(np.float64) - other).max())
                 self.largest = float("inf") if np.isnan(difference) else max(self.largest, difference)
@@ -80,20 +90,21 @@ def on_examples(task: Task, portable: Portable, ours: Run, theirs: Run, examples
       examples: labelled ones.
       batch_size: examples at a time; changes no result.
     """
-    records, differences = examples.records, Differences()
+    records, differences = examples.records, Differences(portable.of_tokens)
     order = np.argsort(records.lengths, kind="stable")
     collected: tuple[dict[str, list], dict[str, list]] = ({}, {})
     with Progress("checking the export", len(records), "records") as progress:
         for first in range(0, len(order), batch_size):
-            batch = {name: tf.constant(value) for name, value in records.parse(order[first : first + batch_size]).items()}
+            some = order[first : first + batch_size].tolist()
+            batch = {name: tf.constant(value) for name, value in records.parse(some).items()}
             rows = portable.rows(batch)
-            found = ours(rows), theirs(rows)
+            found = ours(rows), without_padding(portable, theirs(rows), rows)
             differences.add(rows, *found)
             for outputs, kept in zip(found, collected):
                 predictions = task.predictions(portable.joined(outputs, batch), batch)
                 for name, value in predictions.items():
                     kept.setdefault(name, []).append(np.asarray(value))
-            progress.advance(len(order[first : first + batch_size]))
+            progress.advance(len(some))
     scores = []
     for kept in collected:
         outcome = task.outcome({name: in_file_order(parts, order) for name, parts in kept.items()}, examples)
@@ -101,22 +112,24 @@ def on_examples(task: Task, portable: Portable, ours: Run, theirs: Run, examples
     return Comparison(differences.largest, differences.magnitude, differences.rows, (scores[0], scores[1]))
 
 
-def on_made_up_rows(ours: Run, theirs: Run, vocab_size: int, types: int, length: int | None, longest: int) -> Comparison:
+def on_made_up_rows(
+    portable: Portable, ours: Run, theirs: Run, vocab_size: int, types: int, length: int | None, longest: int
+) -> Comparison:
     """Compares the outputs of token ids that mean nothing.
 
     Args:
+      portable: see `on_examples`.
       ours, theirs: original and export.
       vocab_size: how many ids there are.
       types: how many types of tokens.
       length: of all rows; None for several.
       longest: no row is longer.
     """
-    drawn, differences = np.random.default_rng(0), Differences()
+    drawn, differences = np.random.default_rng(0), Differences(portable.of_tokens)
     for some in np.array_split(np.arange(_MADE_UP), 4):
-        rows = made_up_rows(
-            drawn, len(some), length or int(drawn.integers(2, min(longest, _USUAL_LENGTH) + 1)), vocab_size, types
-        )
-        differences.add(rows, ours(rows), theirs(rows))
+        long = length or int(drawn.integers(2, min(longest, _USUAL_LENGTH) + 1))
+        rows = made_up_rows(drawn, len(some), long, vocab_size, types)
+        differences.add(rows, ours(rows), without_padding(portable, theirs(rows), rows))
     return Comparison(differences.largest, differences.magnitude, differences.rows)
 
 

@@ -35,9 +35,8 @@ def report(options: ExportOptions, title: str, comparison: Comparison, drop: flo
     lines = [f"# {title} as {options.to}{how}", "", "| | original | export |", "|---|---|---|"]
     if comparison.scores is not None:
         shown = [name for name, value in comparison.scores[0].items() if isinstance(value, float) and "/" not in name]
-        lines += [
-            f"| {name} | {comparison.scores[0][name]:.4f} | {comparison.scores[1][name]:.4f} |" for name in shown[:_MOST_SCORES]
-        ]
+        for name in shown[:_MOST_SCORES]:
+            lines.append(f"| {name} | " + " | ".join(f"{scores[name]:.4f}" for scores in comparison.scores) + " |")
     lines.append("| size | " + " | ".join(f"{size / 1e6:.1f} MB" for size in measured.sizes) + " |")
     for rows, both in measured.seconds.items():
         counted = "1 row" if rows == 1 else f"{rows} rows"

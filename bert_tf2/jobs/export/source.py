@@ -142,7 +142,8 @@ def _record_data(
     )
     if meta.task_type == MULTI_LABEL:
         # Those that were found, if any were: see `_use_tuned`.
-        run_options = dataclasses.replace(run_options, label_threshold=PER_LABEL)
+        own: dict[str, Any] = {"label_threshold": PER_LABEL}
+        run_options = dataclasses.replace(run_options, **own)
     check_metadata(run_options, meta, config)
     of_records = meta
     if options.eval_data_path is not None:

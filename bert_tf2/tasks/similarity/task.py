@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -196,7 +196,7 @@ class SimilarityTask(Task):
         inner = build_vector_model(model)
         vectors = tf_keras.Model(inner.input, {"embedding": inner.output}, name="bert_text_embedding")
 
-        def joined(found: Rows, batch: Batch) -> dict[str, tf.Tensor]:
+        def joined(found: Rows, batch: Mapping[str, Any]) -> dict[str, tf.Tensor]:
             placed_vectors = tf.constant(placed(found["embedding"], batch, 0.0))
             head = getattr(model, "similarity", None)
             return {"vectors": placed_vectors} | ({} if head is None else {"logits": head(placed_vectors)})
