@@ -45,14 +45,20 @@ setup(
         # Later releases of Beam were not tried; [tfrecord] is what its own record files need.
         "beam": ["apache-beam[tfrecord]>=2.72,<2.78"],
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.21"],
+        # Of ONNX Runtime Python 3.10 gets up to 1.23, and of onnx with it.
+        "onnx": ["onnx>=1.17,<2", "onnxruntime>=1.20,<2", "tf2onnx>=1.17,<2"],
         "parquet": ["pyarrow>=14"],
         "search": ["faiss-cpu>=1.8,<2"],
         "serve": ["fastapi>=0.110,<1", "uvicorn>=0.29,<1"],
+        "tflite": ["ai-edge-litert>=2,<3"],
         # The last transformers with TensorFlow classes: the other side of the tests of Hugging Face folders.
         "test": [
+            "ai-edge-litert>=2,<3",
             "faiss-cpu>=1.8,<2",
             "fastapi>=0.110,<1",
             "mypy>=2.4,<3",
+            "onnx>=1.17,<2",
+            "onnxruntime>=1.20,<2",
             "pyarrow>=14",
             "pytest>=8,<10",
             "pytest-xdist>=3.5,<4",
@@ -60,6 +66,7 @@ setup(
             "safetensors>=0.4.5,<1",
             "scikit-learn>=1.5,<2",
             "seqeval==1.2.2",
+            "tf2onnx>=1.17,<2",
             "transformers==4.57.6",
             "uvicorn>=0.29,<1",
         ],
@@ -76,6 +83,7 @@ setup(
             "bert-tf2-entities = bert_tf2.jobs.commands.entities:command",
             "bert-tf2-demo = bert_tf2.jobs.commands.demo:command",
             "bert-tf2-evaluate-vectors = bert_tf2.jobs.vectors.evaluate_vectors:command",
+            "bert-tf2-export = bert_tf2.jobs.export.job:command",
             "bert-tf2-extract-features = bert_tf2.jobs.vectors.extract_features:command",
             "bert-tf2-fill-mask = bert_tf2.jobs.commands.fill_mask:command",
             "bert-tf2-pretraining = bert_tf2.jobs.pretraining.job:command",

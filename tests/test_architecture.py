@@ -32,6 +32,7 @@ FLOORS = {
     "bert_tf2.data": 2,
     "bert_tf2.models": 2,
     "bert_tf2.tasks": 3,
+    "bert_tf2.exporting": 4,
     "bert_tf2.training": 4,
     "bert_tf2.model_directory": 5,
     "bert_tf2.inference": 6,
@@ -44,6 +45,7 @@ FLOORS = {
     "bert_tf2.demo": 8,
     "bert_tf2.entities": 8,
     "bert_tf2.evaluate_vectors": 8,
+    "bert_tf2.export": 8,
     "bert_tf2.extract_features": 8,
     "bert_tf2.fill_mask": 8,
     "bert_tf2.score_squad": 8,
@@ -64,6 +66,7 @@ COMMANDS = sorted(
         PACKAGE / "demo.py",
         PACKAGE / "entities.py",
         PACKAGE / "evaluate_vectors.py",
+        PACKAGE / "export.py",
         PACKAGE / "extract_features.py",
         PACKAGE / "fill_mask.py",
         PACKAGE / "score_squad.py",
@@ -273,6 +276,8 @@ WITHOUT_TENSORFLOW = [
     "bert_tf2.files",
     "bert_tf2.jobs.commands.answer_questions",
     "bert_tf2.jobs.commands.classify",
+    "bert_tf2.exporting.exported_model",
+    "bert_tf2.jobs.export.job",
     "bert_tf2.jobs.fine_tuning.classifier",
     "bert_tf2.jobs.commands.convert_checkpoint",
     "bert_tf2.jobs.commands.demo",
@@ -326,6 +331,7 @@ def test_requirements_name_what_is_imported():
     """Every third-party package that the library imports is in setup.py."""
     names = {
         "absl": "absl-py",
+        "ai_edge_litert": "ai-edge-litert",
         "apache_beam": "apache-beam",
         "faiss": "faiss-cpu",
         "google": "protobuf",
@@ -334,7 +340,7 @@ def test_requirements_name_what_is_imported():
         "tensorflow_text": "tensorflow-text",
         "tf_keras": "tf-keras",
     }
-    extras = {"apache-beam", "faiss-cpu", "fastapi", "jieba", "uvicorn"}
+    extras = {"ai-edge-litert", "apache-beam", "faiss-cpu", "fastapi", "jieba", "onnx", "onnxruntime", "tf2onnx", "uvicorn"}
     required = set(re.findall(r'"([A-Za-z0-9_-]+)(?:\[\w+\])?[<>=]', (ROOT / "setup.py").read_text(encoding="utf-8")))
     for path in MODULES:
         for line, name in imports(path):

@@ -6,7 +6,7 @@ import re
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -16,11 +16,8 @@ from bert_tf2.exporting.target import Conversion
 from bert_tf2.models.converted import for_converter
 from bert_tf2.models.encoder_parts import INPUT_NAMES
 
-_OPERATIONS = (
-    re.compile(r"'tf\.(\w+)' op is neither"),
-    re.compile(r"[Tt]ensorflow op \[?[^\]\n]*?(\w+)\]? is not supported"),
-    re.compile(r"op (\w+) is not supported"),
-)
+# As TFLite's converter tells them; tf2onnx leaves them in the model.
+_OPERATIONS = (re.compile(r"'tf\.(\w+)' op is neither"),)
 _SHOWN = 3
 
 
@@ -73,24 +70,32 @@ def converting(name: str, function: Any) -> Iterator[None]:
         except Exception as error:
             printed.seek(0)
             text = f"{printed.read().decode(errors='replace')}\n{error}"
-            if (reason := unsupported(text, function)) is not None:
-                raise UserError(f"--to={name}: {reason}") from error
+            refuse_lacking(name, [kind for pattern in _OPERATIONS for kind in pattern.findall(text)], function, error)
             first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
             raise JobError(f"--to={name}: the converter failed: {first[:200]}") from error
 
 
-def unsupported(text: str, function: Any) -> str | None:
-    """The operations that a converter's messages call unknown, with the layers they stand in; None where there are none."""
-    kinds = list(dict.fromkeys(kind for pattern in _OPERATIONS for kind in pattern.findall(text)))
-    if not kinds:
-        return None
+def refuse_lacking(name: str, kinds: Iterable[str], function: Any, cause: Exception | None = None) -> None:
+    """Refuses operations that a target lacks, with the layers they stand in; does nothing where there are none.
+
+    Args:
+      name: of the target.
+      kinds: of operations, as TensorFlow calls them.
+      function: what `traced` gave.
+      cause: what the converter raised.
+
+    Raises:
+      UserError: there are some.
+    """
+    if not (kinds := list(dict.fromkeys(kinds))):
+        return
     places = _places(function.get_concrete_function().graph)
     named = [f"{kind} (in {places[kind]})" if kind in places else kind for kind in kinds]
     more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
-    return (
-        f"the format has no operation for {', '.join(named[:_SHOWN])}{more}; export to another format, or write that layer with "
-        "other operations"
-    )
+    raise UserError(
+        f"--to={name}: the format has no operation for {', '.join(named[:_SHOWN])}{more}; export to another format, or write that "
+        "layer with other operations"
+    ) from cause
 
 
 def _places(graph: Any) -> dict[str, str]:

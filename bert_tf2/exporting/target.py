@@ -67,7 +67,7 @@ class Target(abc.ABC):
         """Writes the model to a path that is free.
 
         Raises:
-          UserError: the format lacks an operation; see `bert_tf2.exporting.converting.unsupported`.
+          UserError: the format lacks an operation; see `bert_tf2.exporting.converting.refuse_lacking`.
         """
 
     def require_packages(self, name: str) -> None:

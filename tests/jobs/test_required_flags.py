@@ -15,6 +15,8 @@ from bert_tf2.jobs.commands.demo import DemoOptions
 from bert_tf2.jobs.commands.entities import EntitiesOptions, find_entities
 from bert_tf2.jobs.commands.fill_mask import FillMaskOptions, fill_mask
 from bert_tf2.jobs.commands.score_squad import ScoreSquadOptions, score_squad
+from bert_tf2.jobs.export.job import export
+from bert_tf2.jobs.export.options import ExportOptions
 from bert_tf2.jobs.fine_tuning.classifier import run_classifier
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.fine_tuning.squad import run_squad
@@ -94,6 +96,7 @@ COMMANDS = [
     (find_entities, EntitiesOptions, "--input_file=t", ["--model", "--output_file"]),
     (fill_mask, FillMaskOptions, "--input_file=t", ["--init_checkpoint (or --model_dir)", "--output_file"]),
     (classify, ClassifyOptions, "--input_file=t", ["--model_dir", "--output_file"]),
+    (export, ExportOptions, "", ["--model_dir", "--to", "--output_dir"]),
     (extract_features, ExtractFeaturesOptions, "", [ENCODER, "--input_file", "--output_file"]),
     (extract_features, ExtractFeaturesOptions, "--fit_whitening=t", [ENCODER, "--whitening_file"]),
     (extract_features, ExtractFeaturesOptions, "--attention_page=a.html", [ENCODER, "--text"]),

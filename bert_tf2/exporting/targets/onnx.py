@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 
-from bert_tf2.exporting.converting import converting, traced
+from bert_tf2.exporting.converting import converting, refuse_lacking, traced
 from bert_tf2.exporting.target import FP16, INT8, Conversion, Target
 
 _OPSET = 17
@@ -30,6 +30,9 @@ class Onnx(Target):
 
             logging.getLogger("tf2onnx").setLevel(logging.ERROR)
             model, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=_OPSET)
+            refuse_lacking(
+                "onnx", [one.op_type for one in model.graph.node if not onnx.defs.has(one.op_type, one.domain)], function
+            )
             model.producer_name, model.doc_string = "bert_tf2", ""
             if conversion.quantize == FP16:
                 onnx_quantization.halve(model)
