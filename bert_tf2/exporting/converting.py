@@ -93,8 +93,8 @@ def refuse_lacking(name: str, kinds: Iterable[str], function: Any, cause: Except
     named = [f"{kind} (in {places[kind]})" if kind in places else kind for kind in kinds]
     more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
     raise UserError(
-        f"--to={name}: the format has no operation for {', '.join(named[:_SHOWN])}{more}; export to another format, or write that "
-        "layer with other operations"
+        f"--to={name}: the format has no operation for {', '.join(named[:_SHOWN])}{more}; export to another format, or write "
+        "that layer with other operations"
     ) from cause
 
 

@@ -44,13 +44,15 @@ class Conversion:
 class Target(abc.ABC):
     """A format. A file of `bert_tf2/exporting/targets` defines one as `TARGET`; the file's name is the target's.
 
-    What opens it again is in `bert_tf2.exporting.exported_model.open_session`.
+    Its module imports nothing heavy at its top: the command looks at it before it does anything. What opens it again is in
+    `bert_tf2.exporting.exported_model.open_session`.
 
     Attributes:
       file: the name of the exported model, a file or a directory.
       extra: what installs the packages that it needs, as in `pip install 'bert_tf2[extra]'`.
       packages: their modules and names.
       refused: quantizations that it cannot do, with the reason and the cure.
+      uncalibrated: why it can do nothing with `Conversion.calibration`, with the cure; empty where it can.
       fixed_length: every row must have the same length.
       libraries: what a program that uses the export installs.
     """
@@ -59,6 +61,7 @@ class Target(abc.ABC):
     extra: ClassVar[str] = ""
     packages: ClassVar[Mapping[str, str]] = {}
     refused: ClassVar[Mapping[str, str]] = {}
+    uncalibrated: ClassVar[str] = ""
     fixed_length: ClassVar[bool] = False
     libraries: ClassVar[tuple[str, ...]] = ()
 

@@ -5,7 +5,6 @@ import os
 import shutil
 import tempfile
 
-from bert_tf2.exporting.converting import converting, refuse_lacking, traced
 from bert_tf2.exporting.target import FP16, INT8, Conversion, Target
 
 _OPSET = 17
@@ -21,6 +20,8 @@ class Onnx(Target):
 
     def write(self, conversion: Conversion, path: str) -> None:
         """See the base."""
+        from bert_tf2.exporting.converting import converting, refuse_lacking, traced
+
         function = traced(conversion, None)
         with converting("onnx", function):
             import onnx
@@ -30,9 +31,8 @@ class Onnx(Target):
 
             logging.getLogger("tf2onnx").setLevel(logging.ERROR)
             model, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=_OPSET)
-            refuse_lacking(
-                "onnx", [one.op_type for one in model.graph.node if not onnx.defs.has(one.op_type, one.domain)], function
-            )
+            lacking = [node.op_type for node in model.graph.node if not onnx.defs.has(node.op_type, node.domain)]
+            refuse_lacking("onnx", lacking, function)
             model.producer_name, model.doc_string = "bert_tf2", ""
             if conversion.quantize == FP16:
                 onnx_quantization.halve(model)

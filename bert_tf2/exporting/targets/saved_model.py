@@ -1,6 +1,5 @@
 """TensorFlow's own format, with the interface that the other formats have."""
 
-from bert_tf2.exporting.converting import converting, saved, traced
 from bert_tf2.exporting.target import FP16, INT8, Conversion, Target
 
 _CURE = "TensorFlow has no faster operations for such weights; use --to=onnx or --to=tflite, or --quantize=none"
@@ -15,6 +14,8 @@ class SavedModel(Target):
 
     def write(self, conversion: Conversion, path: str) -> None:
         """See the base."""
+        from bert_tf2.exporting.converting import converting, saved, traced
+
         function = traced(conversion, None, own_forms=True)
         with converting("saved_model", function):
             saved(function, path)

@@ -28,7 +28,7 @@ class ExportOptions(Options):
         choices=QUANTIZATIONS,
     )
     calibration_data_path: str | None = option(
-        None, "Records of the model's kind, its training's for example, to find the ranges of activations with."
+        None, "Records of the model's kind, its training's for example, to find the ranges of activations with (--to=onnx)."
     )
     calibration_size: int = option(128, "How many of them are used, evenly spread.", check=at_least(1))
     max_seq_length: int | None = option(
@@ -76,6 +76,8 @@ def check(options: ExportOptions) -> None:
         raise UserError(
             f"--calibration_data_path is for --quantize=int8; --quantize={options.quantize} has no ranges to find; leave it out"
         )
+    if options.calibration_data_path is not None and target.uncalibrated:
+        raise UserError(f"--calibration_data_path cannot be used with --to={name}: {target.uncalibrated}")
     if options.eval_data_path is not None and options.predict_file is not None:
         raise UserError("--eval_data_path and --predict_file exclude each other; the latter is for SQuAD")
     if options.input_meta_data_path is not None and options.eval_data_path is None:

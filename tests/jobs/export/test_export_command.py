@@ -114,6 +114,7 @@ def test_another_computation_is_not_kept(place, refused, monkeypatch):
         (["--to=onxn"], "--to must be one of onnx, saved_model, tflite; got 'onxn'. Did you mean"),
         (["--to=saved_model", "--quantize=fp16"], "--quantize=fp16 cannot be used with --to=saved_model: "),
         (["--to=onnx", "--calibration_data_path=x"], "--calibration_data_path is for --quantize=int8"),
+        (["--to=tflite", "--quantize=int8", "--calibration_data_path=x"], "cannot be used with --to=tflite: with ranges found"),
         (["--to=onnx", "--eval_data_path=x", "--predict_file=y"], "exclude each other"),
         (["--to=onnx", "--input_meta_data_path=x"], "belongs to --eval_data_path"),
         (["--to=onnx", "--predict_file=dev.json"], "--predict_file is for SQuAD, and --model_dir="),
