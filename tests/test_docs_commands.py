@@ -25,6 +25,8 @@ REPLACED = [
 ]
 # What a module registers stays in its process; devices are divided before TensorFlow is used.
 IN_A_PROCESS = ("--module_import=", "--num_logical_cpus=")
+# Programs that commands leave are not this package's.
+LEFT_BEHIND = ("exported/",)
 # What commands without a text read from the terminal.
 TYPED = "the movie was [MASK]\n"
 
@@ -64,7 +66,7 @@ class Reader:
             flags = self._with_those_above(program, [flag for flag in flags if flag != "…"])
         elif not any(flag in flags for flag in ("--mode=eval", "--mode=predict", "--mode=export_only")):
             self.flags_above[program] = flags
-        if any(flag.startswith(IN_A_PROCESS) for flag in flags):
+        if any(flag.startswith(IN_A_PROCESS) for flag in flags) or program.startswith(LEFT_BEHIND):
             self._run_in_a_process(command.where, [sys.executable, program, *flags])
         else:
             self._run_here(command.where, program, flags)
