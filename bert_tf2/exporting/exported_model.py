@@ -10,9 +10,13 @@ import json
 import os
 import re
 import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+Arrays = dict[str, np.ndarray]
+Run = Callable[[Arrays], Arrays]
 NAMES = ("input_word_ids", "input_mask", "input_type_ids")
 
 
@@ -22,16 +26,16 @@ class ExportedModel:
     Texts longer than the model takes are cut as they were in its training. Every answer is of JSON's types.
     """
 
-    def __init__(self, folder=None):
-        folder = folder or os.path.dirname(os.path.abspath(__file__))
+    def __init__(self, folder: str | os.PathLike | None = None):
+        folder = os.fspath(folder or os.path.dirname(os.path.abspath(__file__)))
         with open(os.path.join(folder, "export.json"), encoding="utf-8") as file:
-            self.settings = json.load(file)
+            self.settings: dict[str, Any] = json.load(file)
         self.facts, self.template = self.settings["facts"], self.settings["template"]
         self.tokenizer = load_tokenizer(folder, self.settings["tokenizer"])
         path = os.path.join(folder, self.settings["file"])
         self._run = open_session(self.settings["target"], path, self.settings["length"])
 
-    def outputs(self, rows):
+    def outputs(self, rows: Sequence[tuple[list[int], list[int]]]) -> Arrays:
         """Arrays by name for rows of (ids, types), padded to the longest."""
         longest = max(len(ids) for ids, _ in rows)
         inputs = np.zeros((3, len(rows), longest), np.int32)
@@ -39,7 +43,7 @@ class ExportedModel:
             inputs[:, row, : len(ids)] = ids, np.ones(len(ids)), types
         return self._run(dict(zip(NAMES, inputs)))
 
-    def packed(self, first, second=()):
+    def packed(self, first: Sequence[int], second: Sequence[int] = ()) -> tuple[list[int], list[int]]:
         """The ids of one text or two with the special tokens around them, and the types of all."""
         begin, between, end = (self.template[name] for name in ("begin", "between", "end"))
         ids = [*begin, *first, *between, *second, *end] if len(second) else [*begin, *first, *end]
@@ -49,19 +53,19 @@ class ExportedModel:
             types[-1] = self.template["last_segment"]
         return ids, types
 
-    def room(self, texts):
+    def room(self, texts: int) -> int:
         """How many tokens of the texts themselves an input may have."""
         special = len(self.template["begin"]) + len(self.template["end"]) + (texts > 1) * len(self.template["between"])
         return self.settings["max_seq_length"] - special
 
-    def of_texts(self, text, second=None):
+    def of_texts(self, text: str, second: str | None = None) -> Arrays:
         """The outputs of a text or a pair, without the first axis."""
         first, other = self.tokenizer.ids(text), self.tokenizer.ids(second) if second else []
         while len(first) + len(other) > self.room(2 if other else 1):
             (first if len(first) > len(other) else other).pop()
         return {name: value[0] for name, value in self.outputs([self.packed(first, other)]).items()}
 
-    def classify(self, text, second=None):
+    def classify(self, text: str, second: str | None = None) -> dict[str, Any]:
         """The label and a probability of each; of a model with any number of labels those that are chosen."""
         logits = self.of_texts(text, second)["sentence_prediction"].astype(np.float64)
         labels = self.facts["labels"]
@@ -72,20 +76,20 @@ class ExportedModel:
         found = softmax(logits)
         return {"label": labels[int(found.argmax())], "probabilities": dict(zip(labels, found.tolist()))}
 
-    def number(self, text, second=None):
+    def number(self, text: str, second: str | None = None) -> float:
         """The number that a model of numbers gives."""
         return float(self.of_texts(text, second)["sentence_prediction"][0])
 
-    def vector(self, text):
+    def vector(self, text: str) -> list[float]:
         """The vector of a text, of length 1."""
         found = self.of_texts(text)["embedding"].astype(np.float64)
         return (found / np.linalg.norm(found)).tolist()
 
-    def likeness(self, text, second):
+    def likeness(self, text: str, second: str) -> float:
         """The cosine of two texts' vectors."""
         return float(np.dot(self.vector(text), self.vector(second)))
 
-    def choose(self, question, choices, context=""):
+    def choose(self, question: str, choices: Sequence[str], context: str = "") -> dict[str, Any]:
         """The number of the best choice from 0, and a probability of each."""
         rows = []
         for choice in choices:
@@ -102,7 +106,7 @@ class ExportedModel:
         found = softmax(self.outputs(rows)["logits"].astype(np.float64))
         return {"number": int(found.argmax()), "probabilities": found.tolist()}
 
-    def tag(self, words):
+    def tag(self, words: Sequence[str]) -> list[str]:
         """The tag of each word. Long sentences go through in windows, half a window apart."""
         pieces = [self.tokenizer.word(word) for word in words]
         ids = [id for piece in pieces for id in piece]
@@ -121,7 +125,7 @@ class ExportedModel:
             first = behind
         return [self.facts["labels"][tag] for tag in best_tags(logits[starts], self.facts.get("transitions"))]
 
-    def answer(self, question, context):
+    def answer(self, question: str, context: str) -> dict[str, Any]:
         """The answer as it stands in the context (of a SentencePiece model: as its pieces spell it), and its score."""
         asked = self.tokenizer.ids(question)[: self.facts["max_query_length"]]
         ids, places = self.tokenizer.placed(context)
@@ -133,7 +137,7 @@ class ExportedModel:
         found = self.outputs([self.packed(asked, ids[first : first + room]) for first in firsts])
         counts = [min(room, len(ids) - first) for first in firsts]
 
-        def context_of(token, window):
+        def context_of(token: int, window: int) -> float:
             left, right = token - firsts[window], firsts[window] + counts[window] - 1 - token
             return min(left, right) + 0.01 * counts[window] if min(left, right) >= 0 else -1.0
 
@@ -156,35 +160,39 @@ class ExportedModel:
 class WordTokenizer:
     """WordPiece or byte-level BPE, by the library tokenizers."""
 
-    def __init__(self, path, settings):
+    def __init__(self, path: str, settings: Mapping[str, Any]):
         from tokenizers import Tokenizer
 
         self._library, self._unknown = Tokenizer.from_file(path), settings["unk_id"]
 
-    def ids(self, text):
+    def ids(self, text: str) -> list[int]:
         """Of a text, without special ones."""
         return list(self._library.encode(text, add_special_tokens=False).ids)
 
-    def word(self, word):
+    def word(self, word: str) -> list[int]:
         """Of a word of a text that is given in words."""
         return self.ids(word if word.startswith(" ") else f" {word}") or [self._unknown]
 
-    def placed(self, text):
+    def placed(self, text: str) -> tuple[list[int], list[tuple[int, int]] | None]:
         """The ids, and where each token begins and ends in the text."""
         found = self._library.encode(text, add_special_tokens=False)
         return list(found.ids), list(found.offsets)
+
+    def text(self, ids: list[int]) -> str:
+        """What tokens spell; here their places tell it better."""
+        return str(self._library.decode(ids))
 
 
 class PieceTokenizer:
     """SentencePiece."""
 
-    def __init__(self, path, settings):
+    def __init__(self, path: str, settings: Mapping[str, Any]):
         import sentencepiece
 
         self._library, self._settings = sentencepiece.SentencePieceProcessor(model_file=path), settings
         self._apart = {int(id): parts for id, parts in settings["apart"].items()}
 
-    def ids(self, text):
+    def ids(self, text: str) -> list[int]:
         """Of a text, without special ones; numbers with a comma behind them are taken apart, as in the training."""
         settings = self._settings
         if settings["straightens_quotes"]:
@@ -196,33 +204,33 @@ class PieceTokenizer:
         text = text.lower() if settings["do_lower_case"] else text
         return [part for id in self._library.encode(text) for part in self._apart.get(id, (id,))]
 
-    def word(self, word):
+    def word(self, word: str) -> list[int]:
         """Of a word of a text that is given in words."""
         return self.ids(word) or [self._settings["unk_id"]]
 
-    def placed(self, text):
+    def placed(self, text: str) -> tuple[list[int], list[tuple[int, int]] | None]:
         """The ids; where they stand in the text as it was before it was prepared is not known here."""
         return self.ids(text), None
 
-    def text(self, ids):
+    def text(self, ids: list[int]) -> str:
         """What pieces spell."""
         return self._library.decode(ids)
 
 
-def load_tokenizer(folder, settings):
+def load_tokenizer(folder: str, settings: Mapping[str, Any]) -> "WordTokenizer | PieceTokenizer":
     """The tokenizer of an export."""
     kind = PieceTokenizer if settings["kind"] == "sentencepiece" else WordTokenizer
     return kind(os.path.join(folder, settings["file"]), settings)
 
 
-def open_session(target, path, length):
+def open_session(target: str, path: str, length: int | None) -> Run:
     """A function from int32 [R, L] by name to arrays by name, in the model's own runtime; rows are padded to `length` first.
 
     `length` is None where a row may have any length. What is given for each token is given for those of the padding too.
     """
     run = {"onnx": _onnx, "tflite": _tflite, "saved_model": _saved_model}[target](path)
 
-    def padded(rows):
+    def padded(rows: Arrays) -> Arrays:
         long = rows[NAMES[0]].shape[1]
         if length is None or long == length:
             return run(rows)
@@ -231,7 +239,7 @@ def open_session(target, path, length):
     return padded
 
 
-def _onnx(path):
+def _onnx(path: str) -> Run:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -241,7 +249,7 @@ def _onnx(path):
     return lambda rows: dict(zip(given, session.run(given, {name: rows[name] for name in taken})))
 
 
-def _tflite(path):
+def _tflite(path: str) -> Run:
     from ai_edge_litert.interpreter import Interpreter
 
     # Kept: the runner alone would not keep it alive.
@@ -249,7 +257,7 @@ def _tflite(path):
     run = interpreter.get_signature_runner("serving_default")
     taken = list(run.get_input_details())
 
-    def of_rows(rows):
+    def of_rows(rows: Arrays) -> Arrays:
         # The model takes one row at a time.
         several = [run(**{name: rows[name][row : row + 1] for name in taken}) for row in range(len(rows[NAMES[0]]))]
         return {name: np.concatenate([one[name] for one in several]) for name in several[0]}
@@ -257,25 +265,25 @@ def _tflite(path):
     return of_rows
 
 
-def _saved_model(path):
+def _saved_model(path: str) -> Run:
     import tensorflow
 
     loaded = tensorflow.saved_model.load(path)
 
-    def run(rows):
+    def run(rows: Arrays) -> Arrays:
         found = loaded.signatures["serving_default"](**{name: tensorflow.constant(rows[name]) for name in NAMES})
         return {name: value.numpy() for name, value in found.items()}
 
     return run
 
 
-def softmax(logits):
+def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities that add up to 1."""
     weights = np.exp(logits - logits.max())
     return weights / weights.sum()
 
 
-def best_tags(logits, transitions):
+def best_tags(logits: np.ndarray, transitions: list[list[float]] | None) -> list[int]:
     """The best tag of each word: by itself, or the best sequence by the transitions between them (Viterbi)."""
     if transitions is None or not len(logits):
         return logits.argmax(axis=1).tolist()

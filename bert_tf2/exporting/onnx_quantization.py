@@ -40,6 +40,7 @@ def halve(model: Any) -> None:
 def to_int8(whole: str, path: str, calibration: Callable[[], Iterator[Rows]] | None) -> None:
     """Writes a model with weights of 8 bits, a scale for each output of a product.
 
+    One bit is left free: sums of two products are kept in 16 bits by processors without VNNI, and would be cut there.
     Without calibration the ranges of activations are found for each input anew, when the model runs; with it they are those
     that the calibration's rows had.
 
@@ -59,6 +60,7 @@ def to_int8(whole: str, path: str, calibration: Callable[[], Iterator[Rows]] | N
                 path,
                 op_types_to_quantize=_OPERATIONS,
                 per_channel=True,
+                reduce_range=True,
                 weight_type=quantization.QuantType.QInt8,
                 nodes_to_exclude=excluded,
             )
@@ -69,6 +71,7 @@ def to_int8(whole: str, path: str, calibration: Callable[[], Iterator[Rows]] | N
             _Reader(calibration()),
             op_types_to_quantize=_OPERATIONS,
             per_channel=True,
+            reduce_range=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
             nodes_to_exclude=excluded,
