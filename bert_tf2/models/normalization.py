@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from bert_tf2.models.converted import is_for_converter
 from bert_tf2.models.own_weights import OwnWeights, value
 
 
@@ -45,6 +46,12 @@ def normalize(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) -
     Returns:
       float32 [T, width].
     """
+
+    if is_for_converter():
+        # The form that ONNX Runtime makes one operation of.
+        centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
+        variance = tf.reduce_mean(tf.pow(centred, 2.0), axis=-1, keepdims=True)
+        return centred / tf.sqrt(variance + epsilon) * gamma + beta
 
     @tf.custom_gradient
     def apply(x, gamma, beta):
