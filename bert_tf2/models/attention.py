@@ -9,6 +9,7 @@ import tf_keras
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.dropout import Draws, Dropout, kept
 from bert_tf2.models.layers import Projection, build_under_name, chosen_tokens, initializer, packed_outputs
+from bert_tf2.models.observation import note_heads
 from bert_tf2.models.own_weights import keeps_little
 from bert_tf2.models.packing import NEVER, current
 
@@ -83,6 +84,7 @@ class SelfAttention(tf_keras.layers.Layer):
         others = [(self._key_dense, 1.0), (self._value_dense, self._value_scale(training))]
         if outputs is None:
             query, key, value = self._project(hidden, [query_layer, *others])
+            note_heads(query, key, value, self._value_scale(training))
         else:
             (query,) = self._project(chosen_tokens(hidden, outputs), [query_layer])
             key, value = self._project(hidden, others)

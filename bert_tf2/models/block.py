@@ -16,6 +16,7 @@ from bert_tf2.models.config import BertConfig
 from bert_tf2.models.dropout import Dropout
 from bert_tf2.models.layers import Projection, build_under_name, chosen_tokens, initializer
 from bert_tf2.models.normalization import LayerNormalization
+from bert_tf2.models.observation import note_layer
 from bert_tf2.models.packing import current
 from bert_tf2.models.recomputation import recomputed
 from bert_tf2.tensorflow_internals import FormerParts
@@ -96,7 +97,8 @@ class TransformerBlock(FormerParts, tf_keras.layers.Layer):
           float32 [B, L, H], or [B, F, H].
         """
         if self.loop is None or not self.loop.is_used:
-            hidden = self.computed(hidden, adder, outputs, training)
+            entering, hidden = hidden, self.computed(hidden, adder, outputs, training)
+            note_layer(entering, hidden)
         elif self is self.loop.blocks[0]:
             hidden = self.loop.run(hidden, adder, training)
         packing = current()

@@ -18,6 +18,7 @@ class Block(Protocol):
     """A layer that the loop can compute."""
 
     trainable_variables: list[tf.Variable]
+    loop: "BlockLoop | None"
 
     def computed(self, hidden: tf.Tensor, adder: tf.Tensor, outputs: int | tf.Tensor | None, training: bool | None) -> tf.Tensor:
         """What this layer alone makes of `hidden`."""
@@ -58,6 +59,13 @@ class BlockLoop:
             lambda index, _: index < number, one_more, (tf.constant(0), hidden), parallel_iterations=1, maximum_iterations=number
         )
         return hidden
+
+
+def unlooped(encoder: tf_keras.Model) -> None:
+    """Makes every block of an encoder compute for itself from now on: what is between them is looked at."""
+    for block in getattr(getattr(encoder, "block_loop", None), "blocks", ()):
+        block.loop = None
+    encoder.block_loop = None
 
 
 def loops_of(model: tf_keras.Model) -> list[BlockLoop]:

@@ -8,6 +8,7 @@ from bert_tf2.models.block import TransformerBlock
 from bert_tf2.models.block_loop import SALTS
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.dropout import salted
+from bert_tf2.models.observation import note_layer
 from bert_tf2.models.packing import current
 
 
@@ -24,7 +25,8 @@ class SharedBlock(TransformerBlock):
     ) -> tf.Tensor:
         """As `TransformerBlock.call`, as the layer with a number."""
         with salted(layer * SALTS):
-            hidden = self.computed(hidden, adder, outputs, training)
+            entering, hidden = hidden, self.computed(hidden, adder, outputs, training)
+        note_layer(entering, hidden)
         packing, last = current(), self._config.num_hidden_layers - 1
         return packing.examples(hidden, outputs) if packing is not None and layer == last else hidden
 

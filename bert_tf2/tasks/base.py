@@ -103,6 +103,8 @@ class Task(abc.ABC):
       num_labels: how many outputs a `classifier` among them has.
       on_pooler: whether they stand on the pooled output, and are worth nothing without the pooler they were trained with.
       output_range: how many tokens of each row the head looks at; None for all. See `build_encoder`.
+      output_axes: where the model gives one tensor with so few numbers for each example that a teacher's can be kept beside the
+        records: the axes of those of one example, as a `FeatureSpec` names them; None where it gives more.
       sees_whole_batch: the loss of an example depends on the others of its batch, which therefore is not divided.
       most: no record has more on these axes of its features; what a TPU and XLA fix besides the number of tokens.
       measure_names: what is measured in every training step besides the loss; see `measures`.
@@ -119,6 +121,7 @@ class Task(abc.ABC):
     num_labels: int = 1
     on_pooler: bool = False
     output_range: int | None = None
+    output_axes: tuple[str, ...] | None = None
     sees_whole_batch: bool = False
     most: Mapping[str, int] = MappingProxyType({})
     measure_names: tuple[str, ...] = ()
@@ -143,6 +146,17 @@ class Task(abc.ABC):
         """What the loss will be divided by, from the batch alone: float32 scalars by name; here the sum of the weights."""
         return {"example_weight": tf.reduce_sum(batch["example_weight"])}
 
+    def training_outputs(self, model: tf_keras.Model, inputs: Batch, batch: Batch) -> Any:
+        """What the loss is computed of in a training step: here what the model gives.
+
+        Args:
+          model: the task's, on an encoder.
+          inputs: the part of the batch that the model takes.
+          batch: as for `loss`.
+        """
+        del batch
+        return model(inputs, training=True)
+
     @abc.abstractmethod
     def loss(self, outputs: Any, batch: Batch, denominators: dict[str, tf.Tensor]) -> tf.Tensor:
         """This part's share of the loss: a float32 scalar; the shares of all parts sum to the loss.
@@ -152,6 +166,20 @@ class Task(abc.ABC):
           batch: tensors by the batch names of `features`, and `example_weight` float32 [B], 0 for rows that fill a batch up.
           denominators: `loss_denominators`, summed over all parts.
         """
+
+    def soft_loss(
+        self, outputs: Any, targets: Any, batch: Batch, denominators: dict[str, tf.Tensor], temperature: float
+    ) -> tf.Tensor:
+        """This part's share of the loss against a teacher's outputs, as `loss`; a kind that has none cannot be taught by them.
+
+        Args:
+          outputs: what the model gives.
+          targets: what a model of the same task with other weights gives for these rows; no gradient goes there.
+          batch, denominators: as for `loss`.
+          temperature: what logits are divided by before they become a distribution (https://arxiv.org/abs/1503.02531); the loss
+            is multiplied by its square, so that its gradient is of the size it has without.
+        """
+        raise NotImplementedError
 
     def measures(self, outputs: Any, batch: Batch) -> dict[str, tf.Tensor]:
         """A float32 scalar for each of `measure_names`, summed over all parts and steps between two reports.

@@ -12,7 +12,7 @@ def is_there(input_mask: tf.Tensor) -> tf.Tensor:
     return input_mask[:, :, 0] > 0
 
 
-def _rows_computed(input_mask: tf.Tensor) -> tf.Tensor | None:
+def rows_computed(input_mask: tf.Tensor) -> tf.Tensor | None:
     """The numbers of the inputs that the encoder computes, int64 [R], counted through a batch; None for all.
 
     Those that are not there need no computing. Where a batch has a fixed number of rows (TPU, XLA), so must its inputs.
@@ -23,13 +23,13 @@ def _rows_computed(input_mask: tf.Tensor) -> tf.Tensor | None:
 
 
 class InputRows(tf_keras.layers.Layer):
-    """A row for each input: a dict of int32 [B, C, L] -> the same of [R, L]; see `_rows_computed`."""
+    """A row for each input: a dict of int32 [B, C, L] -> the same of [R, L]; see `rows_computed`."""
 
     def __init__(self, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
 
     def call(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        chosen = _rows_computed(inputs["input_mask"])
+        chosen = rows_computed(inputs["input_mask"])
         found = {}
         for name, values in inputs.items():
             rows = tf.reshape(values, [-1, tf.shape(values)[2]])
@@ -49,7 +49,7 @@ class OfInputs(tf_keras.layers.Layer):
         self._missing = missing
 
     def call(self, values: tf.Tensor, input_mask: tf.Tensor) -> tf.Tensor:
-        there, chosen = is_there(input_mask), _rows_computed(input_mask)
+        there, chosen = is_there(input_mask), rows_computed(input_mask)
         width = values.shape[-1]
         if chosen is not None:
             values = tf.scatter_nd(chosen[:, tf.newaxis], values, [tf.size(there, tf.int64), width])

@@ -80,7 +80,7 @@ class Gradients:
         packing = Packing(*(batch[name] for name in PACKING)) if PACKING[0] in batch else None
         with dropout_seed(seed), packed(packing), tf.GradientTape() as tape:
             tape.watch([weight for weight in weights if not isinstance(weight, tf.Variable)])
-            outputs = self._model(model_inputs(self._model, batch), training=True)
+            outputs = self._task.training_outputs(self._model, model_inputs(self._model, batch), batch)
             loss = self._task.loss(outputs, batch, denominators)
             scaled = loss if self._scaler is None else self._scaler.get_scaled_loss(loss)
         gradients = tape.gradient(scaled, weights)

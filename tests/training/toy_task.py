@@ -32,6 +32,9 @@ class ToyTask:
     def loss_denominators(self, batch):
         return {"examples": tf.reduce_sum(batch["example_weight"])}
 
+    def training_outputs(self, model, inputs, batch):
+        return model(inputs, training=True)
+
     def loss(self, outputs, batch, denominators):
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(batch["label_ids"], tf.cast(outputs, tf.float32))
         return tf.reduce_sum(losses * batch["example_weight"]) / denominators["examples"]

@@ -113,8 +113,13 @@ class RecordSet:
 
     def take(self, number: int) -> "RecordSet":
         """The first `number` rows as a set of their own (`--train_data_size`)."""
+        return self.part(0, number)
+
+    def part(self, first: int, end: int) -> "RecordSet":
+        """The rows from `first` to before `end` as a set of their own, numbered from 0."""
         taken = RecordSet(self.paths, self.specs, self._contents, [])
-        taken._first_row, taken._begin, taken._end = self._first_row, self._begin[:number], self._end[:number]
+        taken._first_row = [row - first for row in self._first_row]
+        taken._begin, taken._end = self._begin[first:end], self._end[first:end]
         return taken
 
     def check_longest(self, limit: int, flag: str = "max_seq_length") -> None:

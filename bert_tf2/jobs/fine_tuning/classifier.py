@@ -13,6 +13,7 @@ from bert_tf2.jobs.fine_tuning.classifier_checks import check_metadata
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, check_combination, phases_of
 from bert_tf2.jobs.fine_tuning.raw_data import made_records
 from bert_tf2.jobs.fine_tuning.record_data import check_labelled, given_records
+from bert_tf2.jobs.fine_tuning.teacher_checks import student_config, with_teacher
 from bert_tf2.jobs.fine_tuning.xlnet_flags import translated, with_dropout
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.opening import opened, places_of_files, read_config, require_directory, with_hub_module
@@ -45,13 +46,13 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
       UserError: options or input files that cannot be used.
       JobError: training failed, or was interrupted after saving its state.
     """
-    options = translated(with_hub_module(options))
+    options = with_teacher(translated(with_hub_module(options)), options.trains)
     require_directory(options, options.trains)
     options = _completed(options)
     check_combination(options)
     training_setup.check_training_options(options)
     phases = phases_of(options)
-    config = with_dropout(read_config(options), options)
+    config = with_dropout(student_config(options, read_config(options)), options)
     data = None
     if not options.is_tf1_dialect:
         meta = read_meta_data(required(options.input_meta_data_path))

@@ -10,7 +10,7 @@ import tf_keras
 
 from bert_tf2 import files
 from bert_tf2.data.batches.packed_plan import PackedPlan
-from bert_tf2.data.batches.pipeline import check_divisible
+from bert_tf2.data.batches.pipeline import Records, check_divisible
 from bert_tf2.data.batches.plans import BatchPlan
 from bert_tf2.data.records.feature_spec import TOKENS
 from bert_tf2.data.records.metadata import MetaData
@@ -20,13 +20,14 @@ from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.fine_tuning.data import RunData
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
+from bert_tf2.jobs.fine_tuning.teaching import Training, teaching_of
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.training_run import Schedule, TrainingPlan, TrainingRun
 from bert_tf2.model_directory import model_files, tuned
 from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
 from bert_tf2.options import info
-from bert_tf2.tasks.base import ExampleSet
+from bert_tf2.tasks.base import ExampleSet, Task
 from bert_tf2.tasks.kind_options import kinds_of
 from bert_tf2.training import checkpointing, export, weights
 from bert_tf2.training.evaluation import predict_all
@@ -82,6 +83,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
         task = data.task(config, options)
         super().__init__(options, config, strategy, directory, task, data.max_seq_length)
         self._phases, self._data = phases, data
+        self._teaching = teaching_of(options, task, config, data.model_facts(), data.max_seq_length)
         self._scores_by_set: dict[str, dict[str, float]] = {}
         self._outcomes: dict[str, Any] = {}
         self._pictures: list[tuple[str, str]] = []
@@ -163,7 +165,36 @@ class FineTuningRun(TrainingRun[RecordSet]):
         self._task.check_records(records)
         evaluates = self._phases.evaluate_while_training and self._watched is not None
         identity = training_setup.length_identity(self._options) | kinds_identity(self._options)
-        return self._train(records, identity, evaluates)
+        training = self._train(records, identity, evaluates)
+        self._teaching.end(self._model)
+        return training
+
+    @property
+    def _output_range(self) -> int | None:
+        return self._teaching.output_range
+
+    def _why_not_packed(self) -> str | None:
+        return self._teaching.why_not_packed()
+
+    def _identity(self, seed: int, records: RecordSet, data: dict[str, Any]) -> dict[str, Any]:
+        return super()._identity(seed, records, data) | self._teaching.identity()
+
+    def _initialise(self, begins: bool) -> None:
+        if self._teaching.initial_weights is None:
+            super()._initialise(begins)
+        elif begins:
+            self._teaching.initialise(self._model, self._encoder, self._strategy)
+
+    def _begin(self, records: RecordSet) -> tuple[Task, Records]:
+        training = Training(
+            self._model, self._encoder, records, self._fingerprint(records), self._strategy, self._directory.path,
+            self._batch_size(predicts=True), self._padding,
+        )  # fmt: skip
+        return self._teaching.begin(training)
+
+    @property
+    def _initial_weights(self) -> str:
+        return self._teaching.initial_weights or super()._initial_weights
 
     def _plan(self, records: RecordSet, seed: int) -> BatchPlan:
         options = self._options

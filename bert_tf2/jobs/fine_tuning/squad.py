@@ -6,6 +6,7 @@ from bert_tf2 import cli
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.question_files import question_files
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions, check_combination, phases_of
+from bert_tf2.jobs.fine_tuning.teacher_checks import student_config, with_teacher
 from bert_tf2.jobs.fine_tuning.xlnet_flags import translated, with_dropout
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.opening import opened, places_of_files, read_config, require_directory, with_hub_module
@@ -35,14 +36,14 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
       JobError: training failed, or was interrupted after saving its state.
     """
     phases = phases_of(options)
-    options = translated(with_hub_module(options))
+    options = with_teacher(translated(with_hub_module(options)), phases.train)
     require_directory(options, phases.train)
     places = places_of_files(options, phases.train)
     options = model_files.completed(options, places, needs_metadata=not options.is_tf1_dialect)
     check_combination(options)
     training_setup.check_training_options(options)
     question_paths = question_files(options, phases)
-    config = with_dropout(read_config(options), options)
+    config = with_dropout(student_config(options, read_config(options)), options)
     training_setup.configure_tensorflow(options)
     from bert_tf2.jobs.fine_tuning.question_sources import given_records, made_records
 

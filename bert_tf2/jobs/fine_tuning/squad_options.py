@@ -6,6 +6,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs import shared_options
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.fine_tuning.xlnet_flags import XLNetFlags, settle_directories
+from bert_tf2.jobs.training.distillation_options import DistillationOptions
 from bert_tf2.jobs.training.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
 from bert_tf2.options import at_least, ignored_option, option, refuse_given, require_given
 from bert_tf2.tasks.question_answering.options import ANSWER_LABELS, ANSWER_LABELS_HELP
@@ -28,7 +29,7 @@ ANSWER_LANGUAGES = ("auto", "words", "chinese", "characters")
 
 
 @dataclasses.dataclass(frozen=True)
-class SquadOptions(XLNetFlags, TrainingOptions):
+class SquadOptions(XLNetFlags, DistillationOptions, TrainingOptions):
     """What to train on, which questions to answer, and where results go."""
 
     mode: str | None = option(None, "What to do [default: train_and_eval].", choices=MODES, section=DATA)

@@ -124,7 +124,16 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
         if not self._options.hub_module_trainable:
             # As TF-Hub's layer has it; and nothing is kept for a gradient that could be computed again.
             config, recompute = dataclasses.replace(config, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0), False
-        return family_of(config).build(config, policy, output_range=self._task.output_range, recompute=recompute)
+        return family_of(config).build(config, policy, output_range=self._output_range, recompute=recompute)
+
+    @property
+    def _output_range(self) -> int | None:
+        """How many tokens of each row the last block computes."""
+        return self._task.output_range
+
+    def _why_not_packed(self) -> str | None:
+        """Why examples cannot be packed, a clause for messages; None where they can."""
+        return self._task.why_not_packed()
 
     def _train(self, records: TrainedOn, data: dict[str, Any], evaluates: bool) -> TrainingResult:
         """Trains from where the directory stands to the end.
@@ -134,7 +143,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
           data: what identifies the data besides the records' files.
           evaluates: whether to evaluate on the way.
         """
-        self._options = packed_training.settled(self._options, self._task.why_not_packed(), self._directory)
+        self._options = packed_training.settled(self._options, self._why_not_packed(), self._directory)
         replicas = self._strategy.num_replicas_in_sync
         if self._task.sees_whole_batch:
             self._options = whole_batches(self._options, replicas, training_setup.is_tpu(self._options))
@@ -156,10 +165,8 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
         self._build_model(seed)
         if options.pack_sequences:
             packed_training.require_its_end(self._encoder, self._model)
-        if options.init_checkpoint and checkpointing.latest_step(model_dir) is None:
-            self._load_initial_weights()
-        elif not options.init_checkpoint:
-            logger.log(self.random_start, "no --init_checkpoint: training starts from random weights")
+        self._initialise(begins=checkpointing.latest_step(model_dir) is None)
+        task, taught = self._begin(records)
         with self._strategy.scope():
             optimizer = training_setup.create_optimizer(options, schedule.train_steps)
         self._announce(records, plan, schedule.train_steps, padding)
@@ -173,8 +180,23 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             save_every_steps=schedule.save_every_steps,
             metric=self._task.best_metric,
         )
-        trainer = Trainer(self._task, self._model, optimizer, self._strategy, config)
-        return trainer.train(records, plan, self._evaluate_while_training if evaluates else None, padding)
+        trainer = Trainer(task, self._model, optimizer, self._strategy, config)
+        return trainer.train(taught, plan, self._evaluate_while_training if evaluates else None, padding)
+
+    def _initialise(self, begins: bool) -> None:
+        """Gives the model the weights that it starts from.
+
+        Args:
+          begins: the directory holds no checkpoint, which would take their place.
+        """
+        if self._options.init_checkpoint and begins:
+            self._load_initial_weights()
+        elif not self._options.init_checkpoint:
+            logger.log(self.random_start, "no --init_checkpoint: training starts from random weights")
+
+    def _begin(self, records: TrainedOn) -> tuple[Task, Records]:
+        """What the loss is of and what is trained on, where a job adds something to them for the training."""
+        return self._task, records
 
     @abc.abstractmethod
     def _plan(self, records: TrainedOn, seed: int) -> TrainingPlan:
@@ -381,13 +403,18 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
         if training is not None:
             facts += [
                 ("training steps", training.final_step),
-                ("initial weights", self._options.init_checkpoint or "random"),
+                ("initial weights", self._initial_weights),
                 ("learning rate", self._options.learning_rate),
                 ("batch size", self._options.train_batch_size),
             ]
         more = self._more_summary([entry for entry in training.history if entry["kind"] == "train"]) if training else {}
         metric = self._task.best_metric
         write_run_report(self._directory.path, facts, metric, training, scores, list(pictures), list(sections), more)
+
+    @property
+    def _initial_weights(self) -> str:
+        """Where the first weights came from, for the report."""
+        return self._options.init_checkpoint or "random"
 
     def _more_summary(self, train: Sequence[dict[str, float]]) -> dict[str, object]:
         """What a job adds to the summary, from the training's entries in the history."""

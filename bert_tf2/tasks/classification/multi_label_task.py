@@ -23,6 +23,7 @@ from bert_tf2.tasks.classification.reading.label_sets import joined
 from bert_tf2.tasks.classification.task import require_labels
 from bert_tf2.tasks.classification.text_task import TextTask, tiled_names
 from bert_tf2.tasks.classification.thresholds import best_common_threshold, best_thresholds
+from bert_tf2.tasks.soft_targets import sigmoid_cross_entropy
 
 METRICS = (
     "micro_f1", "macro_f1", "weighted_f1", "micro_precision", "macro_precision", "weighted_precision", "micro_recall",
@@ -80,6 +81,10 @@ class MultiLabelTask(TextTask):
         """Sigmoid cross-entropy, the mean over the labels."""
         gold = tf.cast(label_ids, tf.float32)
         return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=gold, logits=logits), axis=-1)
+
+    def soft_losses(self, logits: tf.Tensor, targets: tf.Tensor, temperature: float) -> tf.Tensor:
+        """Sigmoid cross-entropy with the teacher's probabilities, the mean over the labels."""
+        return sigmoid_cross_entropy(logits, targets, temperature)
 
     def wrong_labels(self, label_ids: np.ndarray) -> np.ndarray:
         if label_ids.shape[1] != self.num_labels:

@@ -13,6 +13,7 @@ from bert_tf2.tasks.classification.outputs import log_softmax, softmax
 from bert_tf2.tasks.classification.pictures import CONFUSION, DIFFERENCES, draw_confusion, draw_differences
 from bert_tf2.tasks.classification.report import difference_sections, label_sections
 from bert_tf2.tasks.classification.text_task import TextTask, tiled_names
+from bert_tf2.tasks.soft_targets import softmax_divergence
 
 
 class ClassificationTask(TextTask):
@@ -54,6 +55,10 @@ class ClassificationTask(TextTask):
     def losses(self, logits: tf.Tensor, label_ids: tf.Tensor) -> tf.Tensor:
         """Cross-entropy."""
         return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=label_ids, logits=logits)
+
+    def soft_losses(self, logits: tf.Tensor, targets: tf.Tensor, temperature: float) -> tf.Tensor:
+        """The divergence of the classes' probabilities from the teacher's."""
+        return softmax_divergence(logits, targets, temperature)
 
     def wrong_labels(self, label_ids: np.ndarray) -> np.ndarray:
         return (label_ids < 0) | (label_ids >= self.num_labels)
@@ -136,6 +141,11 @@ class RegressionTask(TextTask):
     def losses(self, logits: tf.Tensor, label_ids: tf.Tensor) -> tf.Tensor:
         """The squared error."""
         return tf.square(logits[:, 0] - tf.cast(label_ids, tf.float32))
+
+    def soft_losses(self, logits: tf.Tensor, targets: tf.Tensor, temperature: float) -> tf.Tensor:
+        """The squared difference from the teacher's number, which no temperature changes."""
+        del temperature
+        return tf.square(logits[:, 0] - targets[:, 0])
 
     def wrong_labels(self, label_ids: np.ndarray) -> np.ndarray:
         return ~np.isfinite(label_ids)

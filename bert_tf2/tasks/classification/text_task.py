@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from bert_tf2.data.records.feature_spec import LABELS
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.data.records.record_set import RecordSet
@@ -44,6 +45,7 @@ class TextTask(Task):
     on_pooler = True
     # The head looks at the pooled output only.
     output_range = 1
+    output_axes = (LABELS,)
     label_list: Sequence[str] = ()
 
     def __init__(
@@ -71,6 +73,17 @@ class TextTask(Task):
         """Weighted mean of the examples' losses; see `bert_tf2.tasks.base.Task.loss`."""
         losses = self.losses(outputs, batch["label_ids"])
         return tf.math.divide_no_nan(tf.reduce_sum(losses * batch["example_weight"]), denominators["example_weight"])
+
+    def soft_loss(
+        self, outputs: tf.Tensor, targets: tf.Tensor, batch: Batch, denominators: dict[str, tf.Tensor], temperature: float
+    ) -> tf.Tensor:
+        """Weighted mean of the examples' losses; see `bert_tf2.tasks.base.Task.soft_loss`."""
+        losses = self.soft_losses(outputs, targets, temperature)
+        return tf.math.divide_no_nan(tf.reduce_sum(losses * batch["example_weight"]), denominators["example_weight"])
+
+    @abc.abstractmethod
+    def soft_losses(self, logits: tf.Tensor, targets: tf.Tensor, temperature: float) -> tf.Tensor:
+        """The loss of each example against a teacher's logits, both [B, C]: float32 [B]."""
 
     @abc.abstractmethod
     def losses(self, logits: tf.Tensor, label_ids: tf.Tensor) -> tf.Tensor:

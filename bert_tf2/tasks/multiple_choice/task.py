@@ -23,6 +23,7 @@ from bert_tf2.tasks.multiple_choice.packing_options import PackingOptions
 from bert_tf2.tasks.multiple_choice.report import report_sections
 from bert_tf2.tasks.portable import Portable, of_rows, placed, rows_there
 from bert_tf2.tasks.several_inputs import is_there
+from bert_tf2.tasks.soft_targets import softmax_divergence
 
 _CHECKED_AT_ONCE = 2048
 
@@ -44,6 +45,7 @@ class MultipleChoiceTask(Task):
     on_pooler = True
     # The head looks at the pooled output only.
     output_range = 1
+    output_axes = (CHOICES,)
     num_labels = 1
     unit = "questions"
 
@@ -66,6 +68,14 @@ class MultipleChoiceTask(Task):
     def loss(self, outputs: tf.Tensor, batch: Batch, denominators: dict[str, tf.Tensor]) -> tf.Tensor:
         """Weighted mean of the questions' losses; see `bert_tf2.tasks.base.Task.loss`."""
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(batch["label_ids"], outputs)
+        return tf.math.divide_no_nan(tf.reduce_sum(losses * batch["example_weight"]), denominators["example_weight"])
+
+    def soft_loss(
+        self, outputs: tf.Tensor, targets: tf.Tensor, batch: Batch, denominators: dict[str, tf.Tensor], temperature: float
+    ) -> tf.Tensor:
+        """Weighted mean of the divergences of each question's choices; see `bert_tf2.tasks.base.Task.soft_loss`."""
+        there = is_there(batch["input_mask"])
+        losses = softmax_divergence(outputs, tf.where(there, targets, NO_CHOICE), temperature)
         return tf.math.divide_no_nan(tf.reduce_sum(losses * batch["example_weight"]), denominators["example_weight"])
 
     def predictions(self, outputs: tf.Tensor, batch: Batch) -> Batch:

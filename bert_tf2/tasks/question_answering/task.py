@@ -24,6 +24,7 @@ from bert_tf2.tasks.question_answering.files import ANSWER_FILES, write_answers
 from bert_tf2.tasks.question_answering.in_graph import answering_export
 from bert_tf2.tasks.question_answering.report import report_sections
 from bert_tf2.tasks.question_answering.windows import QuestionSet, WindowOptions
+from bert_tf2.tasks.soft_targets import softmax_divergence
 
 # Low enough that a softmax gives it nothing, and finite, so that differences with it are.
 _MASKED = -1e9
@@ -99,6 +100,19 @@ class SpanTask(Task):
             tf.nn.sparse_softmax_cross_entropy_with_logits(batch[name], tf.where(is_token, outputs[name], _MASKED))
             for name in ("start_positions", "end_positions")
         ]
+        return tf.math.divide_no_nan(
+            tf.reduce_sum(tf.add_n(losses) / 2 * batch["example_weight"]), denominators["example_weight"]
+        )
+
+    def soft_loss(
+        self, outputs: Batch, targets: Batch, batch: Batch, denominators: dict[str, tf.Tensor], temperature: float
+    ) -> tf.Tensor:
+        """Mean over the windows of the mean of both divergences; see `bert_tf2.tasks.base.Task.soft_loss`."""
+        is_token = batch["input_mask"] > 0
+        losses = []
+        for name in ("start_positions", "end_positions"):
+            logits, wanted = (tf.where(is_token, some[name], _MASKED) for some in (outputs, targets))
+            losses.append(softmax_divergence(logits, wanted, temperature))
         return tf.math.divide_no_nan(
             tf.reduce_sum(tf.add_n(losses) / 2 * batch["example_weight"]), denominators["example_weight"]
         )

@@ -18,6 +18,7 @@ from bert_tf2.progress import during
 from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Export, Report, Task, chosen_metric
 from bert_tf2.tasks.exports import token_ids_export
 from bert_tf2.tasks.portable import Portable, of_rows
+from bert_tf2.tasks.soft_targets import softmax_divergence
 from bert_tf2.tasks.tagging import crf
 from bert_tf2.tasks.tagging.decoding import Tagged, mean_loss, tagged
 from bert_tf2.tasks.tagging.features import NO_TAG, tagging_features
@@ -130,6 +131,17 @@ class TaggingTask(Task):
         else:
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.maximum(tags, 0), logits=outputs["logits"])
             losses *= self._weights(batch)
+        return tf.math.divide_no_nan(tf.reduce_sum(losses), denominators["tags"])
+
+    def soft_loss(
+        self, outputs: Batch, targets: Batch, batch: Batch, denominators: dict[str, tf.Tensor], temperature: float
+    ) -> tf.Tensor:
+        """Mean over the tags; see `bert_tf2.tasks.base.Task.soft_loss`.
+
+        With a conditional random field too it is of the logits: what a softmax leaves open of them, the same number for all tags
+        of a word, changes nothing to the field.
+        """
+        losses = softmax_divergence(outputs["logits"], targets["logits"], temperature) * self._weights(batch)
         return tf.math.divide_no_nan(tf.reduce_sum(losses), denominators["tags"])
 
     def _weights(self, batch: Batch) -> tf.Tensor:
