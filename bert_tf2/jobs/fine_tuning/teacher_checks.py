@@ -96,7 +96,7 @@ def student_config(options: DistillationOptions, config: "BertConfig") -> "BertC
     if not options.makes_student:
         return config
     teacher = TrainedRun.open(required(options.teacher), "teacher")
-    if getattr(config, "num_hidden_groups", None) is not None:
+    if any(hasattr(config, name) for name in ("num_hidden_groups", "shared_blocks")):
         raise UserError(
             f"--teacher={options.teacher} is an {config.form.title}, whose layers share their weights: none can be chosen; give "
             "the student's --bert_config_file"

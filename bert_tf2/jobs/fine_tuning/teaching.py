@@ -122,7 +122,8 @@ class Distillation(Teaching):
         self._fingerprint: str | None = None
         self._student = student_of(options, teacher)
         if self._student is not None:
-            self.initial_weights = f"layers {', '.join(map(str, self._student))} of {teacher.directory}"
+            word = "layer" if len(self._student) == 1 else "layers"
+            self.initial_weights = f"{word} {', '.join(map(str, self._student))} of {teacher.directory}"
 
     def identity(self) -> dict[str, Any]:
         """The teacher's weights, and all options of distillation."""

@@ -47,7 +47,7 @@ def kept_outputs(path: str, rows: int, width: int, compute: Callable[[int, int],
         _complete(path, rows, width, compute)
     try:
         kept = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):
         kept = None
     if kept is None or kept.dtype != np.float32 or kept.shape != (rows, width):
         raise JobError(f"{path} is damaged: it must hold float32 [{rows}, {width}]; remove it, and it is computed again")
