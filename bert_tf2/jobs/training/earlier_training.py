@@ -1,6 +1,7 @@
 """What the report of an evaluation says of the training before it, whose report it takes the place of."""
 
 import os
+from typing import Any
 
 from bert_tf2 import files
 from bert_tf2.training.reporting.history import History
@@ -10,6 +11,13 @@ from bert_tf2.training.trainer import BEST_CHECKPOINT
 
 # As the training's own report calls what run_config.json holds.
 _FACTS = {"init_checkpoint": "initial weights", "learning_rate": "learning rate", "train_batch_size": "batch size"}
+
+
+def _beginning(run: dict[str, Any]) -> str:
+    """What a training without `--init_checkpoint` began with."""
+    if run.get("student_layers"):
+        return f"layers {run['student_layers']} of its teacher"
+    return f"{run['num_student_layers']} layers of its teacher" if run.get("num_student_layers") else "random"
 
 
 def earlier_training(directory: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
@@ -23,7 +31,7 @@ def earlier_training(directory: str) -> tuple[list[tuple[str, str]], list[tuple[
         return [], []
     facts: list[tuple[str, object]] = [("training steps", max(steps))]
     run = files.read_object(directory, RUN_CONFIG).get("run", {})
-    facts += [(name, "random" if run[key] is None else run[key]) for key, name in _FACTS.items() if key in run]
+    facts += [(name, _beginning(run) if run[key] is None else run[key]) for key, name in _FACTS.items() if key in run]
     best = files.read_object(directory, BEST_CHECKPOINT)
     if best:
         facts.append((f"best {best['metric']}", f"{best['value']:.4f} at step {best['step']}"))

@@ -10,7 +10,7 @@ import pytest
 import scipy.special
 import tensorflow as tf
 from conftest import Workplace, write_rows
-from job_processes import finish, start
+from job_processes import finish, history, kill_when, start
 from squad_workplace import SquadWorkplace
 
 from bert_tf2 import cli
@@ -61,6 +61,12 @@ def place(tmp_path_factory, tiny_vocabulary) -> Workplace:
     return place
 
 
+def arguments_of(place: Workplace, model_dir: pathlib.Path, *flags: str) -> list[str]:
+    """The command line of a student made of layers of the teacher in `model`."""
+    arguments = place.arguments("--mode=train", "--num_train_epochs=1", "--log_steps=1", f"--model_dir={model_dir}", *flags)
+    return [*(one for one in arguments if "bert_config_file" not in one), f"--teacher={place.model_dir}"]
+
+
 def distil(place: Workplace, name: str, *flags: str, with_config: bool = False) -> pathlib.Path:
     """Trains a student in a directory of that name after `model`; later flags win."""
     model_dir = place.directory / name
@@ -90,17 +96,15 @@ def test_a_student_is_made_of_layers_and_written_as_any_run(place, capsys):
     arguments = [one for one in place.arguments() if "batch" not in one and "rate" not in one]
     assert run(arguments, "--mode=eval", f"--model_dir={model_dir}") == 0
     assert json.loads((model_dir / "eval_results.json").read_text()) == scores
-    assert "layer 1 of" in (model_dir / "report.md").read_text()
+    assert "layers 1 of its teacher" in (model_dir / "report.md").read_text()
 
 
-@pytest.mark.parametrize("flags", [[], ["--gradient_accumulation_steps=3", ALL]], ids=["soft", "all_in_parts"])
-def test_a_student_that_is_its_teacher_has_nothing_to_learn_of_it(place, flags):
-    """Its loss is what its share of the labels' loss is."""
-    name = f"same{len(''.join(flags))}"
-    arguments = place.arguments("--mode=eval", f"--eval_data_path={place.directory / 'train.tf_record'}")
-    assert run(arguments) == 0
+def test_a_student_that_is_its_teacher_has_nothing_to_learn_of_it(place):
+    """Its loss is what its share of the labels' loss is, in parts of a batch too."""
+    assert run(place.arguments("--mode=eval", f"--eval_data_path={place.directory / 'train.tf_record'}")) == 0
     expected = json.loads((place.model_dir / "eval_results.json").read_text())["loss"]
-    model_dir = distil(place, name, "--num_student_layers=2", "--train_batch_size=150", "--distillation_alpha=0.25", *flags)
+    flags = ["--num_student_layers=2", "--train_batch_size=150", "--gradient_accumulation_steps=3", ALL]
+    model_dir = distil(place, "same", *flags, "--distillation_alpha=0.25")
     assert train_losses(model_dir)[0] == pytest.approx(0.75 * expected, rel=1e-3)
 
 
@@ -130,7 +134,7 @@ def test_narrower_with_projections_that_only_training_has(place, capsys):
     losses = train_losses(model_dir)
     assert losses[-1] < losses[0]
     exported = tf.saved_model.load(str(export))
-    assert not [variable for variable in exported.variables if (12, 16) == tuple(variable.shape)]
+    assert not [variable for variable in exported.variables if tuple(variable.shape) == (12, 16)]
     capsys.readouterr()
     begun = [f"--init_checkpoint={model_dir}", f"--bert_config_file={place.directory / 'narrow.json'}"]
     again = place.arguments(*begun, f"--model_dir={place.directory / 'again'}", "--mode=train", "--num_train_epochs=1")
@@ -140,7 +144,10 @@ def test_narrower_with_projections_that_only_training_has(place, capsys):
     assert "WARNING" not in told
 
 
-@pytest.mark.parametrize("flags", [["--distillation_temperature=3"], [ALL]], ids=["kept", "in_step"])
+@pytest.mark.parametrize(
+    "flags",
+    [pytest.param(["--distillation_temperature=3"], marks=pytest.mark.slow, id="kept"), pytest.param([ALL], id="in_step")],
+)
 def test_what_is_taken_back_is_trained_to_the_same_bits(place, flags, capsys):
     """Of a student with projections, dropout and batches by length; as a killed run goes on."""
     config = json.loads((place.directory / "narrow.json").read_text()) | {"hidden_dropout_prob": 0.1}
@@ -182,27 +189,30 @@ def test_teacher_outputs_are_kept_and_another_teacher_is_refused(place, capsys):
 
 
 @pytest.mark.slow
-def test_every_way_gives_one_curve_of_the_loss(place):
-    """Compiled, on two devices, in parts and packed, as in the plain way."""
-    compiled, both = ["--enable_xla"], ["--num_logical_cpus=2", "--gradient_accumulation_steps=2", "--enable_xla"]
-    ways = {
-        "soft": [[], [*both, "--pack_sequences"]],
-        ALL.partition("=")[2]: [[], compiled, both],
-    }
-    for losses, some in ways.items():
-        curves = []
-        for number, flags in enumerate(some):
-            model_dir = place.directory / f"way{len(losses)}{number}"
-            flags = [f"--distillation_losses={losses}", "--num_student_layers=1", "--learning_rate=0.001", *flags]
-            arguments = place.arguments(
-                "--mode=train", "--num_train_epochs=1", "--log_steps=1", f"--model_dir={model_dir}", *flags
-            )
-            arguments = [one for one in arguments if "bert_config_file" not in one]
-            finish(start("run_classifier.py", *arguments, f"--teacher={place.model_dir}"))
-            curves.append(train_losses(model_dir))
-        assert len(curves[0]) == 10
-        for curve in curves[1:]:
-            np.testing.assert_allclose(curve, curves[0], rtol=2e-3)
+@pytest.mark.parametrize(("losses", "more"), [("soft", ["--pack_sequences"]), (ALL.partition("=")[2], [])], ids=["soft", "all"])
+def test_compiled_in_parts_on_two_devices_has_the_same_curve_of_the_loss(place, losses, more):
+    flags = [f"--distillation_losses={losses}", "--num_student_layers=1", "--learning_rate=0.001"]
+    plain = train_losses(distil(place, f"plain{len(losses)}", *flags))
+    other = place.directory / f"other{len(losses)}"
+    flags += [*more, "--num_logical_cpus=2", "--gradient_accumulation_steps=2", "--enable_xla"]
+    finish(start("run_classifier.py", *arguments_of(place, other, *flags)))
+    assert len(plain) == 10
+    np.testing.assert_allclose(train_losses(other), plain, rtol=2e-3)
+
+
+@pytest.mark.slow
+def test_killed_and_run_again_ends_with_the_same_bits(place):
+    """On two devices, with everything that is learned of the teacher."""
+    flags = [ALL, "--num_student_layers=1", "--num_logical_cpus=2", "--deterministic", "--save_checkpoints_steps=3"]
+    whole, killed = (place.directory / name for name in ("whole", "killed"))
+    finish(start("run_classifier.py", *arguments_of(place, whole, *flags, "--num_train_epochs=10")))
+    process = start("run_classifier.py", *arguments_of(place, killed, *flags, "--num_train_epochs=10"))
+    assert kill_when(process, lambda: len(history(killed, "train")) >= 20)
+    (told,) = finish(start("run_classifier.py", *arguments_of(place, killed, *flags, "--num_train_epochs=10")))
+    assert "continuing from step" in told
+    expected, found = weights(whole), weights(killed)
+    assert expected.keys() == found.keys()
+    assert all(found[name].tobytes() == expected[name].tobytes() for name in expected)
 
 
 def prepared(directory: pathlib.Path, kind: str, rows: str, vocabulary: list[str], *flags: str) -> list[str]:
@@ -248,7 +258,7 @@ def rows_of(kind: str) -> str:
     [
         ("regression", [], [], ["soft"]),
         ("multi_label", ["--label_separator=,"], [], ["soft"]),
-        ("multiple_choice", [], [], ["soft", ALL.partition("=")[2]]),
+        pytest.param("multiple_choice", [], [], ["soft", ALL.partition("=")[2]], marks=pytest.mark.slow),
         ("tagging", [], ["--use_crf"], [ALL.partition("=")[2]]),
     ],
     ids=["regression", "multi_label", "multiple_choice", "tagging"],
@@ -278,9 +288,6 @@ def test_answers_to_questions(tmp_path, tiny_vocab_file):
     assert place.run("--mode=train", "--num_train_epochs=2") == 0
     arguments = [one for one in place.arguments("--log_steps=1") if "bert_config_file" not in one]
     arguments += ["--mode=train", f"--teacher={place.model_dir}", "--distillation_alpha=1", "--num_train_epochs=1"]
-    same, student = tmp_path / "same", tmp_path / "student"
-    assert place.run_as_given(*arguments, f"--model_dir={same}", "--num_student_layers=2", "--learning_rate=1e-12") == 0
+    same = tmp_path / "same"
+    assert place.run_as_given(*arguments, f"--model_dir={same}", "--num_student_layers=2", "--learning_rate=1e-12", ALL) == 0
     assert max(train_losses(same)) < 1e-5
-    assert place.run_as_given(*arguments, f"--model_dir={student}", "--num_student_layers=1", "--num_train_epochs=2", ALL) == 0
-    losses = train_losses(student)
-    assert np.mean(losses[-3:]) < 0.8 * losses[0]
