@@ -12,6 +12,9 @@ def write_material(directory: pathlib.Path, vocabulary: list[str], config: dict)
     """Writes all of it."""
     (directory / "bert").mkdir()
     write_model(directory / "bert", vocabulary, config | {"max_position_embeddings": 512})
+    (directory / "small").mkdir()
+    narrow = {"max_position_embeddings": 512, "hidden_size": 8, "intermediate_size": 16}
+    write_model(directory / "small", vocabulary, config | narrow)
     (directory / "albert").mkdir()
     write_albert(directory / "albert")
     write_roberta(directory / "roberta")

@@ -153,6 +153,9 @@ class Distillation(Teaching):
 
     def begin(self, training: Training) -> tuple[Task, Records]:
         """The task with the teacher's losses; the records with its outputs, where they are kept."""
+        if not self._losses.alpha and not self._losses.observes:
+            logger.info("--distillation_alpha=0: nothing is learned from the teacher but what the student begins with")
+            return super().begin(training)
         records: Records = training.records
         teacher: Teacher
         if self._keeps_outputs and not is_multi_worker(training.strategy) and not files.is_remote(training.directory):
