@@ -18,7 +18,7 @@ from bert_tf2.model_directory import model_files
 from bert_tf2.model_directory.trained_run import TrainedRun
 from bert_tf2.options import info, refuse_given, required
 from bert_tf2.tasks.kind_options import kinds_of
-from bert_tf2.training.distillation.layer_map import chosen_layers, layer_map, spread_layers
+from bert_tf2.training.distillation.layer_map import chosen_layers, spread_layers
 from bert_tf2.training.run_directory import shown
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def with_teacher(options: JobOptions, trains: bool) -> JobOptions:
     flag = "student_layers" if options.student_layers else "num_student_layers"
     refuse_given(
         options,
-        ("bert_config_file", "init_checkpoint", "hub_module_url"),
+        ("bert_config_file", "hub_module_url", "init_checkpoint"),
         f"names the beginning of a model of its own, and --{flag} makes one of the teacher; leave one of them out",
     )
     completed: Any = model_files.completed(given, [options.teacher], needs_metadata=False)
@@ -143,13 +143,16 @@ def _check_losses(options: Any, task: "Task", config: "BertConfig", teacher: Tra
     from bert_tf2.tasks.base import Task
 
     losses = options.losses
+    if task.sees_whole_batch:
+        raise UserError(
+            f"--teacher={options.teacher}: {teacher.meta.task_type} compares the examples of a batch with each other, which is "
+            "not learned from a teacher; leave it out"
+        )
     if SOFT in losses and type(task).soft_loss is Task.soft_loss:
         raise UserError(
             f"{teacher.meta.task_type} has no loss against a teacher's outputs (Task.soft_loss is not defined); leave soft out "
             "of --distillation_losses, or define it"
         )
-    if HIDDEN in losses or ATTENTION in losses:
-        layer_map(options.layer_map, config.num_hidden_layers, teacher.config.num_hidden_layers)
     if not {ATTENTION, MINILM} & set(losses):
         return
     for whose, one in (("the student", config), ("the teacher", teacher.config)):

@@ -135,10 +135,10 @@ class Distillation(Teaching):
         return None if self._losses.observes else self._task.output_range
 
     def why_not_packed(self) -> str | None:
-        """Not where layers are compared, or a teacher runs in the step."""
-        if self._keeps_outputs:
-            return self._task.why_not_packed()
-        return "with --teacher the rows of a batch go through the teacher in the step, which takes one example a row"
+        """Not where layers are compared."""
+        if self._losses.observes:
+            return f"--distillation_losses={self._options.distillation_losses} compares what layers make of each example"
+        return self._task.why_not_packed()
 
     @property
     def _keeps_outputs(self) -> bool:

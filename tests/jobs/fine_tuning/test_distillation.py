@@ -133,8 +133,9 @@ def test_narrower_with_projections_that_only_training_has(place, capsys):
     assert len(found) == 2
     losses = train_losses(model_dir)
     assert losses[-1] < losses[0]
-    exported = tf.saved_model.load(str(export))
-    assert not [variable for variable in exported.variables if tuple(variable.shape) == (12, 16)]
+    exported = [shape for _, shape in tf.train.list_variables(str(export / "variables" / "variables"))]
+    assert [12, 2] in exported
+    assert [12, 16] not in exported
     capsys.readouterr()
     begun = [f"--init_checkpoint={model_dir}", f"--bert_config_file={place.directory / 'narrow.json'}"]
     again = place.arguments(*begun, f"--model_dir={place.directory / 'again'}", "--mode=train", "--num_train_epochs=1")
@@ -191,12 +192,14 @@ def test_teacher_outputs_are_kept_and_another_teacher_is_refused(place, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize(("losses", "more"), [("soft", ["--pack_sequences"]), (ALL.partition("=")[2], [])], ids=["soft", "all"])
 def test_compiled_in_parts_on_two_devices_has_the_same_curve_of_the_loss(place, losses, more):
-    flags = [f"--distillation_losses={losses}", "--num_student_layers=1", "--learning_rate=0.001"]
+    # All rows in one batch: packed or not, they are the same.
+    flags = [f"--distillation_losses={losses}", "--num_student_layers=1", "--learning_rate=0.001", "--train_batch_size=152"]
+    flags.append("--num_train_epochs=6")
     plain = train_losses(distil(place, f"plain{len(losses)}", *flags))
     other = place.directory / f"other{len(losses)}"
     flags += [*more, "--num_logical_cpus=2", "--gradient_accumulation_steps=2", "--enable_xla"]
     finish(start("run_classifier.py", *arguments_of(place, other, *flags)))
-    assert len(plain) == 10
+    assert len(plain) == 6
     np.testing.assert_allclose(train_losses(other), plain, rtol=2e-3)
 
 

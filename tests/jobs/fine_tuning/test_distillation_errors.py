@@ -65,7 +65,7 @@ def refused(place: Workplace, capsys, *flags: str, with_config: bool = True) -> 
         ),
         (
             ["--teacher={teacher}", "--distillation_losses=hidden", "--pack_sequences"],
-            "--pack_sequences: with --teacher the rows",
+            "--pack_sequences: --distillation_losses=hidden compares",
         ),
         (["--teacher={teacher}", "--hub_module_trainable=false", "--distillation_losses=hidden"], "can only be soft"),
     ],
