@@ -127,7 +127,8 @@ def check_taught(
     for field in dataclasses.fields(options):
         if kinds_of(field) and not info(field).may_change:
             trained, now = teacher.noted.get(field.name, field.default), getattr(options, field.name)
-            if trained != now:
+            # A switch that is left open is one that is off.
+            if (trained or None) != (now or None):
                 raise UserError(
                     f"{named} was trained with --{field.name}={trained}, and this is to be with {now}; give both the same"
                 )

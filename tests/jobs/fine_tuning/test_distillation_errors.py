@@ -128,6 +128,15 @@ def test_a_teacher_of_other_data(place, tmp_path, capsys, changed, message):
     assert "give a teacher of the same task, with the same labels in the same order, the same vocabulary and casing" in told
 
 
+def test_a_teacher_with_other_options_of_its_kind(place, tmp_path, capsys):
+    teacher = other_teacher(place, tmp_path / "field")
+    run_config = json.loads((teacher / "run_config.json").read_text())
+    run_config["run"]["data"]["use_crf"] = True
+    (teacher / "run_config.json").write_text(json.dumps(run_config))
+    told = refused(place, capsys, f"--teacher={teacher}")
+    assert "was trained with --use_crf=True, and this is to be with None; give both the same" in told
+
+
 def test_a_teacher_of_fewer_places(place, tmp_path, capsys):
     teacher = other_teacher(place, tmp_path / "short")
     config = json.loads((teacher / "bert_config.json").read_text())
