@@ -39,16 +39,21 @@ class SelfAttention(tf_keras.layers.Layer):
     def __init__(self, config: BertConfig, salt: int, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
         self._heads, self._head_size, self._width = config.num_attention_heads, config.head_size, config.hidden_size
+        self._attention_width = config.attention_width
         split = [self._heads, self._head_size]
 
         def projection(name: str) -> Projection:
-            return Projection([self._width, *split], split, [self._width] * 2, initializer(config), name=name)
+            return Projection([self._width, *split], split, [self._width, self._attention_width], initializer(config), name=name)
 
         self._query_dense = projection("query")
         self._key_dense = projection("key")
         self._value_dense = projection("value")
         self._output_dense = Projection(
-            [*split, self._width], [self._width], [self._width] * 2, initializer(config), name="attention_output"
+            [*split, self._width],
+            [self._width],
+            [self._attention_width, self._width],
+            initializer(config),
+            name="attention_output",
         )
         self._dropout_layer = Dropout(config.attention_probs_dropout_prob, salt, name="dropout")
 
@@ -90,7 +95,7 @@ class SelfAttention(tf_keras.layers.Layer):
             key, value = self._project(hidden, others)
         draws = self._dropout_layer.draws(training)
         context = attend(query, key, value, adder, draws, self._dropout_layer.lowest_kept)
-        return self._output_dense(tf.reshape(tf.transpose(context, [0, 2, 1, 3]), [-1, self._width]))
+        return self._output_dense(tf.reshape(tf.transpose(context, [0, 2, 1, 3]), [-1, self._attention_width]))
 
     def _attend_from_few(self, hidden: tf.Tensor, adder: tf.Tensor, outputs: int, training: bool | None) -> tf.Tensor:
         """As `call`, without a key and a value for every token, which few queries would use.
@@ -123,7 +128,7 @@ class SelfAttention(tf_keras.layers.Layer):
         values = tf.concat([self._value_dense.matrix(dtype, scale), self._value_dense.vector(dtype, scale)[tf.newaxis]], axis=0)
         values = tf.transpose(tf.reshape(values, [width + 1, heads, self._head_size]), [1, 0, 2])
         context = tf.reshape(tf.matmul(of_heads(context, width + 1), values), [heads, rows * tf.shape(few)[1], self._head_size])
-        return self._output_dense(tf.reshape(tf.transpose(context, [1, 0, 2]), [-1, width]))
+        return self._output_dense(tf.reshape(tf.transpose(context, [1, 0, 2]), [-1, self._attention_width]))
 
     def weights_between(self, hidden: tf.Tensor, adder: tf.Tensor) -> tf.Tensor:
         """How much each token attends to each, without dropout: [B, L, H] -> float32 [B, N, L, L]; the last axis adds up to 1."""

@@ -68,7 +68,7 @@ class TransformerBlock(FormerParts, tf_keras.layers.Layer):
     @property
     def matrix_weights(self) -> int:
         """How many weights every token is multiplied with: those of the projections, without biases."""
-        return self.width * (4 * self.width + 2 * self._config.intermediate_size)
+        return self.width * (4 * self._config.attention_width + 2 * self._config.intermediate_size)
 
     def build(self, input_shape: tf.TensorShape) -> None:
         """Builds the parts in the garden's order."""

@@ -40,11 +40,14 @@ class BertConfig:
     type_vocab_size: int = 2
     initializer_range: float = 0.02
     layer_norm_eps: float = 1e-12
+    attention_head_size: int | None = None
+    """The width of a head where it is not `hidden_size / num_attention_heads`: heads were pruned. No form of others has it."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            _check_value(field, getattr(self, field.name))
-        if self.hidden_size % self.num_attention_heads:
+            if getattr(self, field.name) is not None or field.default is not None:
+                _check_value(field, getattr(self, field.name))
+        if self.attention_head_size is None and self.hidden_size % self.num_attention_heads:
             raise UserError(
                 f"hidden_size must be divisible by num_attention_heads; "
                 f"{self.hidden_size} % {self.num_attention_heads} = {self.hidden_size % self.num_attention_heads}"
@@ -53,7 +56,12 @@ class BertConfig:
     @property
     def head_size(self) -> int:
         """Width of one attention head."""
-        return self.hidden_size // self.num_attention_heads
+        return self.attention_head_size or self.hidden_size // self.num_attention_heads
+
+    @property
+    def attention_width(self) -> int:
+        """Width of all attention heads side by side."""
+        return self.num_attention_heads * self.head_size
 
     @property
     def head_dropout_prob(self) -> float:
@@ -100,12 +108,12 @@ class BertConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Google's form, with `hidden_act` as `ACTIVATIONS` names it, and `layer_norm_eps`; Hugging Face's if Google has none."""
-        return dataclasses.asdict(self) if self.form.has_google_form else self.to_hugging_face_dict()
+        return self._values() if self.form.has_google_form else self.to_hugging_face_dict()
 
     def to_hugging_face_dict(self) -> dict[str, Any]:
         """Hugging Face's form: what `transformers.BertConfig`, or that of the family, reads."""
         activation = {"gelu": "gelu_new", "gelu_exact": "gelu"}.get(self.hidden_act, self.hidden_act)
-        values = dataclasses.asdict(self) | {"hidden_act": activation}
+        values = self._values() | {"hidden_act": activation}
         theirs = {field: key for key, field in self.form.keys.items()}
         return {
             "architectures": [f"{self.form.architecture}Model"],
@@ -114,6 +122,10 @@ class BertConfig:
             **{theirs.get(field, field): value for field, value in values.items() if field not in self.form.constants},
             "position_embedding_type": "absolute",
         }
+
+    def _values(self) -> dict[str, Any]:
+        """The fields, without those that say nothing."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
 
 
 def config_in(path: str, read: Callable[[dict[str, Any]], Config]) -> Config:
@@ -142,7 +154,7 @@ def _check_value(field: dataclasses.Field, value: Any) -> None:
             raise UserError(f"{field.name} must be one of {', '.join(ACTIVATIONS)}; got {_shown(value)}")
         return
     number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if field.type in (int, "int"):
+    if field.type in (int, "int", int | None, "int | None"):
         least = 0 if field.name.endswith("_id") else 1
         if not number or value != int(value) or value < least:
             raise UserError(f"{field.name} must be a whole number from {least}; got {_shown(value)}")

@@ -93,6 +93,11 @@ def convert(
         raise UserError(f"--to=tf1: {title} has no TF1 code that could read it; give --to=tf2 or --to=huggingface")
     if to == "huggingface" and table.hugging_face is None:
         raise UserError(f"--to=huggingface: {title} has no class in transformers; give --to=tf2 or --to=tf1")
+    if to == "huggingface" and config.attention_head_size is not None:
+        raise UserError(
+            f"--to=huggingface: the classes of transformers share hidden_size {config.hidden_size} among all heads; here are "
+            f"{config.num_attention_heads} of {config.head_size} left after others were pruned; give --to=tf2"
+        )
     if to == "huggingface":
         tensors = hugging_face.named(tensors, config, kind)
     with _target(path, to) as temporary:

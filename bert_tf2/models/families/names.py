@@ -132,8 +132,10 @@ def block_named(block: str, index: int, hugging_face: Mapping[str, str] | None =
         if path.endswith("LayerNorm"):
             weights += layer_norm(name, other, place)
         else:
-            inputs = "intermediate_size" if path == "output/dense" else "hidden_size"
+            inputs = {"attention/output/dense": "attention_width", "output/dense": "intermediate_size"}.get(path, "hidden_size")
             outputs = "intermediate_size" if path == "intermediate/dense" else "hidden_size"
+            if path.startswith("attention/self/"):
+                outputs = "attention_width"
             weights += dense(name, other, inputs, outputs, place)
     return tuple(weights) if hugging_face is not None else without_name(tuple(weights))
 

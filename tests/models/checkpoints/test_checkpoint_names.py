@@ -21,7 +21,7 @@ def test_heads_are_divided_and_joined_again():
 
 @pytest.mark.parametrize("layers", [1, 2, 11])
 def test_the_sizes_of_a_configuration_are_told_by_the_shapes(layers):
-    fields = ("vocab_size", "hidden_size", "intermediate_size", "max_position_embeddings", "type_vocab_size")
+    fields = ("vocab_size", "hidden_size", "attention_width", "intermediate_size", "max_position_embeddings", "type_vocab_size")
     sizes = {field: 10 + index for index, field in enumerate(fields)}
     shapes = {weight.name: tuple(sizes[field] for field in weight.shape) for weight in WEIGHTS.encoder(layers)}
     assert WEIGHTS.sizes(shapes) == sizes | {"num_hidden_layers": layers}

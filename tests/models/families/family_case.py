@@ -12,7 +12,7 @@ import tf_keras
 from bert_tf2.data.batches.packing import PackShape, packing_of
 from bert_tf2.errors import UserError
 from bert_tf2.models.attention_weights import attention_weights_of
-from bert_tf2.models.checkpoints import convert, open_source
+from bert_tf2.models.checkpoints import convert, open_source, pruning
 from bert_tf2.models.checkpoints.loading import load_encoder_weights
 from bert_tf2.models.checkpoints.source import Source, StoredTensor
 from bert_tf2.models.dropout import dropout_seed
@@ -258,6 +258,39 @@ class FamilyCase:
         part.set_weights(whole.get_weights())
         inputs = inputs_of(config)
         np.testing.assert_allclose(whole(inputs)["pooled_output"], part(inputs)["pooled_output"], atol=1e-5)
+
+    def test_what_is_pruned_computes_what_the_whole_computes_without_it(self, config, family, tmp_path):
+        """The whole encoder with zeros where the rows of the pruned heads and neurons were, and the smaller one."""
+        table = family.weights
+        if pruning.HEADS not in {axis for weight in table.block(0) for axis in weight.shape}:
+            heads = tuple(range(config.num_attention_heads))
+        else:
+            heads = tuple(range(1, config.num_attention_heads))
+        neurons = tuple(range(0, config.intermediate_size, 3))
+        layers = tuple(range(getattr(config, table.counts)))
+        kept = pruning.Kept(layers, (heads,) * len(layers), (neurons,) * len(layers))
+        arrays = random_weights(config, ("classifier",))
+        part, small = pruning.pruned(source_of(arrays, family), config, kept)
+        assert (small.num_attention_heads, small.intermediate_size) == (len(heads), len(neurons))
+        assert (config_of(small.to_dict()), small.head_size) == (small, config.head_size)
+        convert.convert(part, small, str(tmp_path / "small"), "tf2")
+        encoder = family.build(small)
+        assert load_encoder_weights(encoder, open_source(str(tmp_path / "small")).of_family(family), small).missing == []
+        gone = {pruning.HEADS: np.repeat([head not in heads for head in range(config.num_attention_heads)], config.head_size)}
+        gone[pruning.NEURONS] = ~np.isin(np.arange(config.intermediate_size), neurons)
+        for weight in (weight for layer in layers for weight in table.block(layer)):
+            if weight.shape[0] in gone and len(weight.shape) == 2:
+                arrays[weight.name][gone[weight.shape[0]]] = 0
+        whole = family.build(config)
+        load_encoder_weights(whole, source_of(arrays, family), config)
+        inputs = self.inputs_of(config)
+        for name, value in whole(inputs).items():
+            for one, other in zip(tf.nest.flatten(value), tf.nest.flatten(encoder(inputs)[name]), strict=True):
+                np.testing.assert_allclose(one, other, atol=2e-5)
+        few = family.build(small, output_range=1), family.build(config, output_range=1)
+        for one, arrays_of in zip(few, (part, source_of(arrays, family)), strict=True):
+            load_encoder_weights(one, arrays_of, small if one is few[0] else config)
+        np.testing.assert_allclose(*(one(inputs)["sequence_output"] for one in few), atol=2e-5)
 
 
 class TrainingCase(FamilyCase):
