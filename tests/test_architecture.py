@@ -36,6 +36,7 @@ FLOORS = {
     "bert_tf2.training": 4,
     "bert_tf2.model_directory": 5,
     "bert_tf2.inference": 6,
+    "bert_tf2.pruning": 6,
     "bert_tf2.cli": 6,
     "bert_tf2.jobs": 7,
     "bert_tf2.api": 8,

@@ -78,15 +78,16 @@ class BatchPlan:
 class LengthSortedPlan:
     """The batches of one evaluation: all rows once, longest first, so that too large a batch fails at once.
 
-    Args and methods as for `BatchPlan`; there is one epoch.
+    Args and methods as for `BatchPlan`; there is one epoch. With `only`, int64, of those rows alone.
     """
 
     interleaved = False
 
-    def __init__(self, lengths: np.ndarray, batch_size: int):
+    def __init__(self, lengths: np.ndarray, batch_size: int, only: np.ndarray | None = None):
+        rows = np.arange(len(lengths)) if only is None else only
         self.batch_size = batch_size
-        self._order = np.argsort(-lengths.astype(np.int64), kind="stable")
-        self.steps = -(-len(lengths) // batch_size)
+        self._order = rows[np.argsort(-lengths[rows].astype(np.int64), kind="stable")]
+        self.steps = -(-len(rows) // batch_size)
 
     def rows(self, step: int) -> np.ndarray:
         """Row numbers of a batch: int64 [at most batch_size]."""

@@ -93,12 +93,12 @@ def load_encoder_weights(
     source = path if isinstance(path, Source) else formats.open_source(path)
     source = fitted(source, config)
     family = family_of(config)
-    variables = _variables(encoder, family.weights.of(config), family)
+    variables = living_variables(encoder, family.weights.of(config), family)
     if not variables:
         raise ValueError("the model holds no encoder of the configuration's family")
     _check_complete(source, variables)
     if head_model is not None:
-        variables |= _variables(head_model, names.head_weights(), family, companion)
+        variables |= living_variables(head_model, names.head_weights(), family, companion)
     mismatched = _mismatched(source, variables)
     missing = [name for name in variables if name not in source.tensors]
     loaded = [name for name in variables if name in source.tensors and name not in mismatched]
@@ -119,7 +119,7 @@ def load_encoder_weights(
     )
 
 
-def _variables(
+def living_variables(
     model: tf_keras.Model, weights: Iterable[names.Weight], family: Family, companion: str | None = None
 ) -> dict[str, tf.Variable]:
     """The living variables by plain names, in the order of `weights`; of a companion where one is named."""
