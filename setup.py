@@ -87,6 +87,7 @@ setup(
             "bert-tf2-extract-features = bert_tf2.jobs.vectors.extract_features:command",
             "bert-tf2-fill-mask = bert_tf2.jobs.commands.fill_mask:command",
             "bert-tf2-pretraining = bert_tf2.jobs.pretraining.job:command",
+            "bert-tf2-prune = bert_tf2.jobs.pruning.job:command",
             "bert-tf2-search = bert_tf2.jobs.search.job:command",
             "bert-tf2-serve = bert_tf2.jobs.serve.job:command",
             "bert-tf2-squad = bert_tf2.jobs.fine_tuning.squad:command",

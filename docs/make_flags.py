@@ -16,6 +16,7 @@ from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 from bert_tf2.jobs.pretraining.data import PretrainingDataOptions
 from bert_tf2.jobs.pretraining.options import PretrainingOptions
+from bert_tf2.jobs.pruning.options import PruneOptions
 from bert_tf2.jobs.search.options import SearchOptions
 from bert_tf2.jobs.serve.options import ServeOptions
 from bert_tf2.jobs.vectors.evaluate_vectors import EvaluateVectorsOptions
@@ -35,6 +36,7 @@ COMMANDS = {
     "python -m bert_tf2.entities": EntitiesOptions,
     "python -m bert_tf2.evaluate_vectors": EvaluateVectorsOptions,
     "python -m bert_tf2.export": ExportOptions,
+    "python -m bert_tf2.prune": PruneOptions,
     "python -m bert_tf2.extract_features": ExtractFeaturesOptions,
     "python -m bert_tf2.fill_mask": FillMaskOptions,
     "python -m bert_tf2.score_squad": ScoreSquadOptions,

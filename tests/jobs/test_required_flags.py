@@ -26,6 +26,8 @@ from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 from bert_tf2.jobs.pretraining.data import PretrainingDataOptions, create_pretraining_data
 from bert_tf2.jobs.pretraining.job import run_pretraining
 from bert_tf2.jobs.pretraining.options import PretrainingOptions
+from bert_tf2.jobs.pruning.job import prune
+from bert_tf2.jobs.pruning.options import PruneOptions
 from bert_tf2.jobs.search.job import search
 from bert_tf2.jobs.search.options import SearchOptions
 from bert_tf2.jobs.serve.options import ServeOptions
@@ -97,6 +99,8 @@ COMMANDS = [
     (fill_mask, FillMaskOptions, "--input_file=t", ["--init_checkpoint (or --model_dir)", "--output_file"]),
     (classify, ClassifyOptions, "--input_file=t", ["--model_dir", "--output_file"]),
     (export, ExportOptions, "", ["--model_dir", "--to", "--output_dir"]),
+    (prune, PruneOptions, "", ["--model_dir", "--output_dir", "--num_heads (or --num_neurons, --num_layers, --layers)"]),
+    (prune, PruneOptions, "--output_dir=small --num_heads=2", ["--model_dir", "--importance_data_path"]),
     (extract_features, ExtractFeaturesOptions, "", [ENCODER, "--input_file", "--output_file"]),
     (extract_features, ExtractFeaturesOptions, "--fit_whitening=t", [ENCODER, "--whitening_file"]),
     (extract_features, ExtractFeaturesOptions, "--attention_page=a.html", [ENCODER, "--text"]),

@@ -9,12 +9,14 @@ from bert_tf2.exporting.target import Target
 from bert_tf2.exporting.tokenizer_files import template_settings, tokenizer_files
 from bert_tf2.jobs.export.example import example
 from bert_tf2.jobs.export.options import ExportOptions
-from bert_tf2.jobs.export.source import Source
+from bert_tf2.jobs.trained.source import TrainedModel
 
 SETTINGS, LIBRARY, EXAMPLE = "export.json", "exported_model.py", "example.py"
 
 
-def files_beside(options: ExportOptions, source: Source, target: Target, length: int | None, facts: Any) -> dict[str, bytes]:
+def files_beside(
+    options: ExportOptions, source: TrainedModel, target: Target, length: int | None, facts: Any
+) -> dict[str, bytes]:
     """Contents by name: the tokenizer, what is to be known of the model, a library that uses it and an example of its use.
 
     Args:

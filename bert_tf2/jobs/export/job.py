@@ -34,10 +34,10 @@ def export(options: ExportOptions) -> str:
     """
     check(options)
     path = files.expand(required(options.output_dir)).rstrip("/") or "/"
-    from bert_tf2.jobs.export.source import open_source
+    from bert_tf2.jobs.trained.source import open_trained
 
     with ended_by_sigterm():
-        source = open_source(options)
+        source = open_trained(options)
         from bert_tf2.jobs.export.making import make
         from bert_tf2.tensorflow_internals import custom_gradients_forgotten
 

@@ -14,7 +14,7 @@ from bert_tf2.jobs.export.acceptance import drop_of
 from bert_tf2.jobs.export.files_beside import files_beside
 from bert_tf2.jobs.export.options import ExportOptions
 from bert_tf2.jobs.export.report import Measured, report
-from bert_tf2.jobs.export.source import Source
+from bert_tf2.jobs.trained.source import TrainedModel
 from bert_tf2.options import required
 from bert_tf2.tasks.portable import Portable
 
@@ -25,7 +25,7 @@ _TIMED_ROWS = (1, 32)
 _TIMED_LENGTH = 128
 
 
-def make(options: ExportOptions, source: Source, folder: str) -> str:
+def make(options: ExportOptions, source: TrainedModel, folder: str) -> str:
     """Fills a directory with an export.
 
     Args:
@@ -46,9 +46,10 @@ def make(options: ExportOptions, source: Source, folder: str) -> str:
     if source.examples is not None and length is not None:
         source.examples.records.check_longest(length)
     calibration = None
-    if source.calibration is not None:
-        source.calibration.check_longest(length or source.config.longest_input)
-        calibration = comparison.calibration_rows(portable, source.calibration, options.calibration_size, length)
+    if options.calibration_data_path is not None:
+        records = source.records(options.calibration_data_path, "calibration_data_path")
+        records.check_longest(length or source.config.longest_input)
+        calibration = comparison.calibration_rows(portable, records, options.calibration_size, length)
     logger.info("converting the model of step %d to %s", source.step, name)
     path = os.path.join(folder, target.file)
     target.write(Conversion(portable.outputs, length, options.quantize, calibration), path)
@@ -73,7 +74,7 @@ def make(options: ExportOptions, source: Source, folder: str) -> str:
     )
 
 
-def _length(options: ExportOptions, source: Source, is_fixed: bool) -> int | None:
+def _length(options: ExportOptions, source: TrainedModel, is_fixed: bool) -> int | None:
     """How many tokens every row has; None for any."""
     length = options.max_seq_length
     if length is not None and length > source.config.longest_input:
@@ -85,7 +86,7 @@ def _length(options: ExportOptions, source: Source, is_fixed: bool) -> int | Non
 
 def _compared(
     options: ExportOptions,
-    source: Source,
+    source: TrainedModel,
     portable: Portable,
     ours: comparison.Run,
     theirs: comparison.Run,
@@ -98,7 +99,7 @@ def _compared(
     return comparison.on_made_up_rows(portable, ours, theirs, size, types, length, source.meta.max_seq_length)
 
 
-def _measured(source: Source, ours: comparison.Run, theirs: comparison.Run, path: str, length: int | None) -> Measured:
+def _measured(source: TrainedModel, ours: comparison.Run, theirs: comparison.Run, path: str, length: int | None) -> Measured:
     timed = length or min(source.meta.max_seq_length, _TIMED_LENGTH)
     drawn, seconds = np.random.default_rng(1), {}
     for rows in _TIMED_ROWS:

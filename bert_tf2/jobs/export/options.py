@@ -6,17 +6,14 @@ import os
 from bert_tf2 import files
 from bert_tf2.errors import UserError
 from bert_tf2.exporting.target import INT8, NONE, QUANTIZATIONS, TARGETS, target_of
-from bert_tf2.options import Options, at_least, not_negative, option, require_given, required
-
-_CHECK = "Check"
+from bert_tf2.jobs.trained.options import CHECK, TrainedModelOptions, check_records
+from bert_tf2.options import at_least, not_negative, option, require_given, required
 
 
 @dataclasses.dataclass(frozen=True)
-class ExportOptions(Options):
+class ExportOptions(TrainedModelOptions):
     """Which model, in which form, and what it is checked with."""
 
-    model_dir: str | None = option(None, "The directory in which run_classifier.py or run_squad.py trained.")
-    load_checkpoint: str = option("newest", "Which of its checkpoints.", choices=("newest", "best"))
     to: str | None = option(None, "The format.", choices=TARGETS)
     output_dir: str | None = option(
         None, "A new directory: the model, its tokenizer, an example and export_report.md. It appears when the check is passed."
@@ -37,27 +34,14 @@ class ExportOptions(Options):
         "saved_model take rows of any length].",
         check=at_least(2),
     )
-    module_import: tuple[str, ...] = option(
-        (), "Python file or module that registers a kind of task of your own; repeatable.", multiple=True
-    )
-    eval_data_path: str | None = option(
-        None,
-        "Labelled records to evaluate original and export on. Without them (and --predict_file) only the outputs of made-up "
-        "token ids are compared.",
-        section=_CHECK,
-    )
-    predict_file: str | None = option(None, "The same for SQuAD: a JSON file with answers.", section=_CHECK)
-    input_meta_data_path: str | None = option(
-        None, "meta_data.json of --eval_data_path [default: the one beside it, or the training's].", section=_CHECK
-    )
     max_metric_drop: float = option(
         1.0,
         "An export whose metric is worse than the original's by more than so many points (hundredths; of SQuAD's scores, "
         "percent) is not kept.",
         check=not_negative,
-        section=_CHECK,
+        section=CHECK,
     )
-    eval_batch_size: int = option(32, "Records at a time; changes no result.", check=at_least(1), section=_CHECK)
+    eval_batch_size: int = option(32, "Records at a time; changes no result.", check=at_least(1), section=CHECK)
 
 
 def check(options: ExportOptions) -> None:
@@ -78,10 +62,7 @@ def check(options: ExportOptions) -> None:
         )
     if options.calibration_data_path is not None and target.uncalibrated:
         raise UserError(f"--calibration_data_path cannot be used with --to={name}: {target.uncalibrated}")
-    if options.eval_data_path is not None and options.predict_file is not None:
-        raise UserError("--eval_data_path and --predict_file exclude each other; the latter is for SQuAD")
-    if options.input_meta_data_path is not None and options.eval_data_path is None:
-        raise UserError("--input_meta_data_path belongs to --eval_data_path; give both or neither")
+    check_records(options)
     target.require_packages(name)
     _check_output(files.expand(required(options.output_dir)))
 

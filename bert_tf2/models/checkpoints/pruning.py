@@ -59,7 +59,10 @@ def pruned(source: Source, config: BertConfig, kept: Kept) -> tuple[Source, Bert
     # Those that the layers have weights of their own for, in the order of the table again.
     known = [weight.name for weight in (*table.encoder(len(kept.layers)), *table.heads())]
     ordered = {name: tensors[name] for name in known if name in tensors} | tensors
-    return dataclasses.replace(source.without_companions(), tensors=ordered, reopened={}), smaller(config, kept)
+    small = smaller(config, kept)
+    number = None if source.num_attention_heads is None else small.num_attention_heads
+    part = dataclasses.replace(source.without_companions(), tensors=ordered, reopened={}, num_attention_heads=number)
+    return part, small
 
 
 def smaller(config: BertConfig, kept: Kept) -> BertConfig:

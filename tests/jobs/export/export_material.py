@@ -14,9 +14,9 @@ from xlnet_material import train_xlnet_pieces
 from bert_tf2 import cli
 from bert_tf2.jobs.export.job import export
 from bert_tf2.jobs.export.options import ExportOptions
-from bert_tf2.jobs.export.source import open_source
 from bert_tf2.jobs.preparation.finetuning_data import create_finetuning_data
 from bert_tf2.jobs.preparation.options import FinetuningDataOptions
+from bert_tf2.jobs.trained.source import open_trained
 from bert_tf2.training.evaluation import predict_all
 
 SIZES = {
@@ -120,7 +120,7 @@ class ExportPlace:
     def outcome(self) -> tuple[Any, Any]:
         """The task, and what it makes of what the original gives for the records."""
         flags = dict(flag.removeprefix("--").split("=", 1) for flag in self.check_flags)
-        source = open_source(ExportOptions(model_dir=self.model_dir, to="onnx", output_dir="x", **flags))
+        source = open_trained(ExportOptions(model_dir=self.model_dir, to="onnx", output_dir="x", **flags))
         collected = predict_all(source.task, source.model, tf.distribute.get_strategy(), source.examples.records, 4)
         return source.task, source.task.outcome(collected, source.examples)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.special
 import tensorflow as tf
-from conftest import Workplace, write_rows
+from classifier_workplace import Workplace, write_rows
 from job_processes import finish, history, kill_when, start
 from squad_workplace import SquadWorkplace
 

@@ -4,7 +4,7 @@ import json
 import pathlib
 
 import pytest
-from conftest import Workplace, write_rows
+from classifier_workplace import Workplace, write_rows
 
 from bert_tf2 import cli
 from bert_tf2.jobs.fine_tuning.classifier import run_classifier

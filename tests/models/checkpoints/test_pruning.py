@@ -6,6 +6,7 @@ import pytest
 
 from bert_tf2.errors import UserError
 from bert_tf2.models.checkpoints import convert, pruning
+from bert_tf2.models.checkpoints.loading import check_fits
 from bert_tf2.models.checkpoints.source import Source, StoredTensor
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.families.base import families
@@ -23,7 +24,7 @@ def source():
         array = np.arange(first, first + np.prod(shape), dtype=np.float32).reshape(shape)
         first += array.size
         tensors[weight.name] = StoredTensor(weight.name, shape, lambda array=array: array)
-    return Source("tf1", "memory", tensors, family=families.get("bert"))
+    return Source("tf2", "memory", tensors, num_attention_heads=4, family=families.get("bert"))
 
 
 def test_layers_move_up(source):
@@ -40,6 +41,7 @@ def test_each_layer_keeps_its_own_heads_and_neurons(source):
     kept = pruning.Kept((0, 1, 2), ((0,), (3,), (2,)), ((0, 5), (1, 2), (3, 4)))
     part, config = pruning.pruned(source, CONFIG, kept)
     assert config == dataclasses.replace(CONFIG, num_attention_heads=1, attention_head_size=4, intermediate_size=2)
+    check_fits(part, config)
     query, output = (f"bert/encoder/layer_1/{name}/kernel" for name in ("attention/self/query", "output/dense"))
     np.testing.assert_array_equal(part.tensors[query].read(), source.tensors[query].read()[:, 12:])
     np.testing.assert_array_equal(part.tensors[output].read(), source.tensors[output].read()[1:3])

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from bert_tf2 import files
 from bert_tf2.data.records.metadata import MULTI_LABEL, PRETRAINING, SQUAD, MetaData, read_meta_data
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.export.options import ExportOptions
 from bert_tf2.jobs.fine_tuning.classifier import as_trained
 from bert_tf2.jobs.fine_tuning.classifier_checks import check_metadata, model_facts
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
+from bert_tf2.jobs.trained.options import TrainedModelOptions
 from bert_tf2.model_directory import model_files
 from bert_tf2.options import Options, option, required
 from bert_tf2.tasks.classification.options import PER_LABEL, USUAL_THRESHOLD
@@ -38,7 +38,7 @@ class _Files(Options):
 
 
 @dataclasses.dataclass(frozen=True)
-class Source:
+class TrainedModel:
     """A trained model.
 
     Attributes:
@@ -49,8 +49,7 @@ class Source:
       tokenizer: its own.
       task: what it does.
       model: maps the encoder's inputs to the head's outputs, in float32.
-      examples: what original and export are evaluated on; None for nothing.
-      calibration: records to find ranges with; None where there are none.
+      examples: what it is evaluated on; None for nothing.
     """
 
     directory: str
@@ -61,10 +60,26 @@ class Source:
     task: "Task"
     model: Any
     examples: "ExampleSet | None"
-    calibration: "RecordSet | None"
+
+    def records(self, path: str, flag: str) -> "RecordSet":
+        """Further records of its kind.
+
+        Args:
+          path: where they are.
+          flag: that says so, for messages.
+
+        Raises:
+          UserError: they are not such as it was trained on.
+        """
+        from bert_tf2.data.records.record_set import RecordSet
+
+        _metadata_of(path, flag, None, self.meta)
+        records = RecordSet.open(path, self.task.features, None, flag)
+        records.check_token_ids(self.config.vocab_size)
+        return records
 
 
-def open_source(options: ExportOptions) -> Source:
+def open_trained(options: TrainedModelOptions) -> TrainedModel:
     """Opens a run's directory.
 
     Raises:
@@ -97,9 +112,7 @@ def open_source(options: ExportOptions) -> Source:
         cure = f"if another checkpoint is whole, give --load_checkpoint={'newest' if step else 'best'}; or {WHICH}"
         step = checkpointing.restore_model(model, directory, step, cure)
     _use_tuned(task, directory, step)
-    return Source(
-        directory, step, meta, config, data.tokenizer, task, model, examples, _calibration_records(options, meta, task, config)
-    )
+    return TrainedModel(directory, step, meta, config, data.tokenizer, task, model, examples)
 
 
 def _files_in(directory: str) -> tuple[str, _Files]:
@@ -123,7 +136,7 @@ def _files_in(directory: str) -> tuple[str, _Files]:
 
 
 def _record_data(
-    options: ExportOptions, meta: MetaData, meta_path: str, found: _Files, config: "BertConfig"
+    options: TrainedModelOptions, meta: MetaData, meta_path: str, found: _Files, config: "BertConfig"
 ) -> tuple[Any, ClassifierOptions]:
     from bert_tf2.jobs.fine_tuning.record_data import given_records
 
@@ -158,7 +171,7 @@ def _record_data(
 
 
 def _question_data(
-    options: ExportOptions, meta: MetaData, meta_path: str, found: _Files, config: "BertConfig"
+    options: TrainedModelOptions, meta: MetaData, meta_path: str, found: _Files, config: "BertConfig"
 ) -> tuple[Any, SquadOptions]:
     from bert_tf2.jobs.fine_tuning.question_sources import given_records
     from bert_tf2.tasks.question_answering import threshold
@@ -191,18 +204,6 @@ def _use_tuned(task: "Task", directory: str, step: int) -> None:
         tuned.use(task, task.tuning, directory, step)
     else:
         task.use_tuned(USUAL_THRESHOLD)
-
-
-def _calibration_records(options: ExportOptions, meta: MetaData, task: "Task", config: "BertConfig") -> "RecordSet | None":
-    if options.calibration_data_path is None:
-        return None
-    from bert_tf2.data.records.record_set import RecordSet
-
-    flag = "calibration_data_path"
-    _metadata_of(options.calibration_data_path, flag, None, meta)
-    records = RecordSet.open(options.calibration_data_path, task.features, None, flag)
-    records.check_token_ids(config.vocab_size)
-    return records
 
 
 def _metadata_of(path: str, flag: str, given: str | None, trained: MetaData) -> MetaData:

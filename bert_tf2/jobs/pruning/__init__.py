@@ -1,0 +1,1 @@
+"""A smaller checkpoint of a trained model: `python -m bert_tf2.prune`."""
