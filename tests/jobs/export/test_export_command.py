@@ -9,17 +9,17 @@ import sys
 
 import numpy as np
 import pytest
-from export_material import ExportPlace
+from trained_place import TrainedPlace
 
 from bert_tf2.exporting import target
 from bert_tf2.exporting.exported_model import open_session
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory, tiny_vocabulary) -> ExportPlace:
+def place(tmp_path_factory, tiny_vocabulary) -> TrainedPlace:
     directory = tmp_path_factory.mktemp("export")
     (directory / "vocab.txt").write_text("\n".join(tiny_vocabulary) + "\n")
-    return ExportPlace(directory, "classification", "bert", ("vocab_file", str(directory / "vocab.txt")))
+    return TrainedPlace(directory, "classification", "bert", ("vocab_file", str(directory / "vocab.txt")))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from export_material import TEXTS, ExportPlace, example_says, xlnet_pieces
+from trained_place import TEXTS, TrainedPlace, example_says, xlnet_pieces
 
 from bert_tf2.exporting.exported_model import ExportedModel
 
@@ -22,7 +22,7 @@ CASES = {
 
 
 @pytest.fixture(params=CASES)
-def place(request, tmp_path, tiny_vocab_file, byte_level_folder, word_pieces_model_file) -> ExportPlace:
+def place(request, tmp_path, tiny_vocab_file, byte_level_folder, word_pieces_model_file) -> TrainedPlace:
     kind, family = request.param, CASES[request.param]
     vocabulary = {
         "roberta": ("vocab_file", byte_level_folder),
@@ -31,7 +31,7 @@ def place(request, tmp_path, tiny_vocab_file, byte_level_folder, word_pieces_mod
     if family == "xlnet":
         vocabulary = ("sp_model_file", xlnet_pieces(tmp_path))
     options = {"multi_label": ["--label_separator=comma"], "tagging": ["--labels=O,B-X,I-X"]}.get(kind, [])
-    return ExportPlace(tmp_path, kind, family, vocabulary, *options, **({"use_crf": True} if kind == "tagging" else {}))
+    return TrainedPlace(tmp_path, kind, family, vocabulary, *options, **({"use_crf": True} if kind == "tagging" else {}))
 
 
 @pytest.mark.slow

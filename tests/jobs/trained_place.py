@@ -48,7 +48,7 @@ TEXTS = ["The movie was very good", "bad, the movie was bad!", "was it good? ver
 LENGTH = 32
 
 
-class ExportPlace:
+class TrainedPlace:
     """A directory with the run of one kind of task and one family of encoders.
 
     Args:
@@ -72,7 +72,7 @@ class ExportPlace:
 
     @property
     def check_flags(self) -> list[str]:
-        """The flags that name what an export is checked on."""
+        """The flags that name labelled records."""
         return [f"--predict_file={self.directory / 'dev.json'}"] if self.kind == "squad" else [f"--eval_data_path={self.records}"]
 
     def _prepare(self) -> None:
