@@ -77,6 +77,7 @@ setup(
             "bert-tf2-answer-questions = bert_tf2.jobs.commands.answer_questions:command",
             "bert-tf2-classifier = bert_tf2.jobs.fine_tuning.classifier:command",
             "bert-tf2-classify = bert_tf2.jobs.commands.classify:command",
+            "bert-tf2-compare = bert_tf2.jobs.comparing.job:command",
             "bert-tf2-convert-checkpoint = bert_tf2.jobs.commands.convert_checkpoint:command",
             "bert-tf2-create-finetuning-data = bert_tf2.jobs.preparation.finetuning_data:command",
             "bert-tf2-create-pretraining-data = bert_tf2.jobs.pretraining.data:command",

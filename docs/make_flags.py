@@ -10,6 +10,7 @@ from bert_tf2.jobs.commands.demo import DemoOptions
 from bert_tf2.jobs.commands.entities import EntitiesOptions
 from bert_tf2.jobs.commands.fill_mask import FillMaskOptions
 from bert_tf2.jobs.commands.score_squad import ScoreSquadOptions
+from bert_tf2.jobs.comparing.options import CompareOptions
 from bert_tf2.jobs.export.options import ExportOptions
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
@@ -37,6 +38,7 @@ COMMANDS = {
     "python -m bert_tf2.evaluate_vectors": EvaluateVectorsOptions,
     "python -m bert_tf2.export": ExportOptions,
     "python -m bert_tf2.prune": PruneOptions,
+    "python -m bert_tf2.compare": CompareOptions,
     "python -m bert_tf2.extract_features": ExtractFeaturesOptions,
     "python -m bert_tf2.fill_mask": FillMaskOptions,
     "python -m bert_tf2.score_squad": ScoreSquadOptions,

@@ -18,6 +18,7 @@ from bert_tf2.errors import UserError, did_you_mean
 from bert_tf2.files import write_text
 from bert_tf2.models.encoder_parts import INPUT_NAMES
 from bert_tf2.tasks.portable import Portable, of_rows
+from bert_tf2.tasks.tally import Tally
 
 Batch = dict[str, tf.Tensor]
 Collected = dict[str, np.ndarray]
@@ -226,6 +227,11 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def scores(self, outcome: Any, examples: ExampleSet) -> dict[str, float]:
         """The metrics by name."""
+
+    def tally(self, outcome: Any, examples: ExampleSet) -> Tally | None:
+        """What each example adds to a metric, by which models are compared; None where none is a sum over examples."""
+        del outcome, examples
+        return None
 
     def higher_is_better(self, metric: str) -> bool:
         """Whether a larger value of the named metric is the better one; all but losses."""

@@ -15,6 +15,8 @@ from bert_tf2.jobs.commands.demo import DemoOptions
 from bert_tf2.jobs.commands.entities import EntitiesOptions, find_entities
 from bert_tf2.jobs.commands.fill_mask import FillMaskOptions, fill_mask
 from bert_tf2.jobs.commands.score_squad import ScoreSquadOptions, score_squad
+from bert_tf2.jobs.comparing.job import compare
+from bert_tf2.jobs.comparing.options import CompareOptions
 from bert_tf2.jobs.export.job import export
 from bert_tf2.jobs.export.options import ExportOptions
 from bert_tf2.jobs.fine_tuning.classifier import run_classifier
@@ -99,6 +101,7 @@ COMMANDS = [
     (fill_mask, FillMaskOptions, "--input_file=t", ["--init_checkpoint (or --model_dir)", "--output_file"]),
     (classify, ClassifyOptions, "--input_file=t", ["--model_dir", "--output_file"]),
     (export, ExportOptions, "", ["--model_dir", "--to", "--output_dir"]),
+    (compare, CompareOptions, "", ["--model", "--eval_data_path (or --predict_file)", "--output_dir"]),
     (prune, PruneOptions, "", ["--model_dir", "--output_dir", "--num_heads (or --num_neurons, --num_layers, --layers)"]),
     (prune, PruneOptions, "--output_dir=small --num_heads=2", ["--model_dir", "--importance_data_path"]),
     (extract_features, ExtractFeaturesOptions, "", [ENCODER, "--input_file", "--output_file"]),

@@ -1,27 +1,19 @@
 """Original and export on the same rows: outputs, metric, speed."""
 
 import dataclasses
-import statistics
-import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from bert_tf2.data.records.record_set import RecordSet
+from bert_tf2.jobs.trained.running import Run, made_up_rows, outcomes, without_padding
 from bert_tf2.models.encoder_parts import INPUT_NAMES
-from bert_tf2.progress import Progress
 from bert_tf2.tasks.base import ExampleSet, Task
 from bert_tf2.tasks.portable import Portable, Rows
-from bert_tf2.training.evaluation import in_file_order
-
-Run = Callable[[Rows], Rows]
-"""Computes rows: int32 [R, L] by name to arrays by name."""
 
 # Rows of made-up ids, where there are no records, and the length of those of any length.
 _MADE_UP, _USUAL_LENGTH = 32, 128
-# Seconds that a latency is measured for, and how often at least.
-_SECONDS, _FEWEST = 1.0, 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,23 +30,6 @@ class Comparison:
     magnitude: float
     rows: int
     scores: tuple[dict[str, float], dict[str, float]] | None = None
-
-
-def original(portable: Portable) -> Run:
-    """The model as TensorFlow computes it, in the layers' own forms."""
-
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)] * 3, autograph=False)
-    def outputs(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        with tf.device("CPU:0"):
-            return portable.outputs(dict(zip(INPUT_NAMES, inputs)))
-
-    return lambda rows: {name: value.numpy() for name, value in outputs(*(rows[name] for name in INPUT_NAMES)).items()}
-
-
-def without_padding(portable: Portable, outputs: Rows, rows: Rows) -> Rows:
-    """The outputs of rows without what a runtime gives for the padding that it needs itself."""
-    length = rows[INPUT_NAMES[0]].shape[1]
-    return {name: value[:, :length] if name in portable.of_tokens else value for name, value in outputs.items()}
 
 
 class Differences:
@@ -90,25 +65,17 @@ def on_examples(task: Task, portable: Portable, ours: Run, theirs: Run, examples
       examples: labelled ones.
       batch_size: examples at a time; changes no result.
     """
-    records, differences = examples.records, Differences(portable.of_tokens)
-    order = np.argsort(records.lengths, kind="stable")
-    collected: tuple[dict[str, list], dict[str, list]] = ({}, {})
-    with Progress("checking the export", len(records), "records") as progress:
-        for first in range(0, len(order), batch_size):
-            some = order[first : first + batch_size].tolist()
-            batch = {name: tf.constant(value) for name, value in records.parse(some).items()}
-            rows = portable.rows(batch)
-            found = ours(rows), without_padding(portable, theirs(rows), rows)
-            differences.add(rows, *found)
-            for outputs, kept in zip(found, collected):
-                predictions = task.predictions(portable.joined(outputs, batch), batch)
-                for name, value in predictions.items():
-                    kept.setdefault(name, []).append(np.asarray(value))
-            progress.advance(len(some))
-    scores = []
-    for kept in collected:
-        outcome = task.outcome({name: in_file_order(parts, order) for name, parts in kept.items()}, examples)
-        scores.append(task.scores(outcome, examples))
+    differences = Differences(portable.of_tokens)
+    both = outcomes(
+        task,
+        portable,
+        (ours, theirs),
+        examples,
+        batch_size,
+        "checking the export",
+        lambda rows, outputs: differences.add(rows, *outputs),
+    )
+    scores = [task.scores(outcome, examples) for outcome in both]
     return Comparison(differences.largest, differences.magnitude, differences.rows, (scores[0], scores[1]))
 
 
@@ -131,28 +98,6 @@ def on_made_up_rows(
         rows = made_up_rows(drawn, len(some), long, vocab_size, types)
         differences.add(rows, ours(rows), without_padding(portable, theirs(rows), rows))
     return Comparison(differences.largest, differences.magnitude, differences.rows)
-
-
-def made_up_rows(drawn: np.random.Generator, rows: int, length: int, vocab_size: int, types: int) -> Rows:
-    """Rows of random ids, the later ones shorter and padded."""
-    sizes = np.maximum(length - np.arange(rows) % max(length // 2, 1), 2)[:, np.newaxis]
-    places = np.arange(length)[np.newaxis]
-    mask = (places < sizes).astype(np.int32)
-    ids = drawn.integers(0, vocab_size, (rows, length)).astype(np.int32) * mask
-    second = (places >= sizes // 2).astype(np.int32) * mask * (types > 1)
-    return dict(zip(INPUT_NAMES, (ids, mask, second)))
-
-
-def latency(run: Run, rows: Rows) -> float:
-    """Seconds that these rows take, the median of several calls behind a first one."""
-    run(rows)
-    taken: list[float] = []
-    until = time.perf_counter() + _SECONDS
-    while len(taken) < _FEWEST or time.perf_counter() < until:
-        before = time.perf_counter()
-        run(rows)
-        taken.append(time.perf_counter() - before)
-    return statistics.median(taken)
 
 
 def calibration_rows(portable: Portable, records: RecordSet, number: int, length: int | None) -> Callable[[], Iterator[Rows]]:

@@ -14,6 +14,7 @@ from bert_tf2.jobs.export.acceptance import drop_of
 from bert_tf2.jobs.export.files_beside import files_beside
 from bert_tf2.jobs.export.options import ExportOptions
 from bert_tf2.jobs.export.report import Measured, report
+from bert_tf2.jobs.trained import running
 from bert_tf2.jobs.trained.source import TrainedModel
 from bert_tf2.options import required
 from bert_tf2.tasks.portable import Portable
@@ -59,7 +60,7 @@ def make(options: ExportOptions, source: TrainedModel, folder: str) -> str:
 
     with silent():
         theirs = open_session(name, path, length)
-    ours = comparison.original(portable)
+    ours = running.original(portable)
     compared = _compared(options, source, portable, ours, theirs, length)
     drop = drop_of(options, source.task, compared)
     measured = _measured(source, ours, theirs, path, length)
@@ -88,8 +89,8 @@ def _compared(
     options: ExportOptions,
     source: TrainedModel,
     portable: Portable,
-    ours: comparison.Run,
-    theirs: comparison.Run,
+    ours: running.Run,
+    theirs: running.Run,
     length: int | None,
 ) -> comparison.Comparison:
     if source.examples is not None:
@@ -99,12 +100,12 @@ def _compared(
     return comparison.on_made_up_rows(portable, ours, theirs, size, types, length, source.meta.max_seq_length)
 
 
-def _measured(source: TrainedModel, ours: comparison.Run, theirs: comparison.Run, path: str, length: int | None) -> Measured:
+def _measured(source: TrainedModel, ours: running.Run, theirs: running.Run, path: str, length: int | None) -> Measured:
     timed = length or min(source.meta.max_seq_length, _TIMED_LENGTH)
     drawn, seconds = np.random.default_rng(1), {}
     for rows in _TIMED_ROWS:
-        made_up = comparison.made_up_rows(drawn, rows, timed, source.config.vocab_size, source.config.type_vocab_size)
-        seconds[rows] = comparison.latency(ours, made_up), comparison.latency(theirs, made_up)
+        made_up = running.made_up_rows(drawn, rows, timed, source.config.vocab_size, source.config.type_vocab_size)
+        seconds[rows] = running.latency(ours, made_up), running.latency(theirs, made_up)
     of_weights = sum(4 * int(np.prod(one.shape)) for one in source.model.weights)
     return Measured((of_weights, _size(path)), seconds, timed)
 

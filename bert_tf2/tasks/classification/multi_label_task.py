@@ -24,6 +24,7 @@ from bert_tf2.tasks.classification.task import require_labels
 from bert_tf2.tasks.classification.text_task import TextTask, tiled_names
 from bert_tf2.tasks.classification.thresholds import best_common_threshold, best_thresholds
 from bert_tf2.tasks.soft_targets import sigmoid_cross_entropy
+from bert_tf2.tasks.tally import Tally, f1
 
 METRICS = (
     "micro_f1", "macro_f1", "weighted_f1", "micro_precision", "macro_precision", "weighted_precision", "micro_recall",
@@ -118,6 +119,14 @@ class MultiLabelTask(TextTask):
         self._tell_once(self._doubts(counts))
         found = {name: found[name] for name in METRICS} | {"loss": _mean_loss(gold, outcome["logits"])}
         return found | scores_of_labels(counts, self.label_list, self.best_metric)
+
+    def tally(self, outcome: Collected, examples: ExampleSet) -> Tally:
+        """What each text adds to the F1 over all labels."""
+        del examples
+        gold, probabilities = outcome["label_ids"].astype(bool), self.probabilities(outcome["logits"])
+        chosen = probabilities >= (self._best_thresholds(gold, probabilities) if self._thresholds is None else self._thresholds)
+        counts = np.stack([part.sum(axis=1) for part in (gold & chosen, chosen, gold)], axis=1)
+        return Tally("micro_f1", counts.astype(np.float64), f1)
 
     def _doubts(self, counts: LabelCounts) -> list[str]:
         absent = [name for name, count in zip(self.label_list, counts.gold) if not count]

@@ -14,6 +14,7 @@ from bert_tf2.tasks.classification.pictures import CONFUSION, DIFFERENCES, draw_
 from bert_tf2.tasks.classification.report import difference_sections, label_sections
 from bert_tf2.tasks.classification.text_task import TextTask, tiled_names
 from bert_tf2.tasks.soft_targets import softmax_divergence
+from bert_tf2.tasks.tally import Tally, of_means, of_pearson
 
 
 class ClassificationTask(TextTask):
@@ -79,6 +80,11 @@ class ClassificationTask(TextTask):
         found["loss"] = float(-np.mean(log_softmax(logits)[np.arange(len(gold)), gold]))
         counts = LabelCounts.of_labels(gold, predicted, self.num_labels)
         return found | scores_of_labels(counts, self.label_list, self.best_metric)
+
+    def tally(self, outcome: Collected, examples: ExampleSet) -> Tally:
+        """Which texts get the right label."""
+        del examples
+        return of_means("accuracy", np.argmax(outcome["logits"], axis=1) == outcome["label_ids"])
 
     def report(self, directory: str, outcome: Collected, examples: ExampleSet) -> Report:
         """A picture of the predictions against gold; each label's scores, and the worst errors with their texts."""
@@ -161,6 +167,11 @@ class RegressionTask(TextTask):
         self._tell_once(metric_functions.doubts(self._metrics, gold, predicted))
         found = {name: function(gold, predicted) for name, function in self._metrics.items()}
         return found | {"loss": metric_functions.mean_squared_error(gold, predicted)}
+
+    def tally(self, outcome: Collected, examples: ExampleSet) -> Tally:
+        """What each text adds to Pearson's correlation."""
+        del examples
+        return of_pearson(outcome["label_ids"], outcome["logits"][:, 0])
 
     def higher_is_better(self, metric: str) -> bool:
         """Correlations; not losses and errors."""

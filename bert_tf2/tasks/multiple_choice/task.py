@@ -24,6 +24,7 @@ from bert_tf2.tasks.multiple_choice.report import report_sections
 from bert_tf2.tasks.portable import Portable, of_rows, placed, rows_there
 from bert_tf2.tasks.several_inputs import is_there
 from bert_tf2.tasks.soft_targets import softmax_divergence
+from bert_tf2.tasks.tally import Tally, of_means
 
 _CHECKED_AT_ONCE = 2048
 
@@ -112,6 +113,11 @@ class MultipleChoiceTask(Task):
         """Accuracy and loss."""
         del examples
         return outcome.scores()
+
+    def tally(self, outcome: Answers, examples: ExampleSet) -> Tally:
+        """Which questions are answered right."""
+        del examples
+        return of_means("accuracy", outcome.is_right)
 
     def evaluation_files(self, examples: ExampleSet) -> list[str]:
         """Predictions with the right answers."""

@@ -23,8 +23,10 @@ from bert_tf2.tasks.question_answering.features import squad_features
 from bert_tf2.tasks.question_answering.files import ANSWER_FILES, write_answers
 from bert_tf2.tasks.question_answering.in_graph import answering_export
 from bert_tf2.tasks.question_answering.report import report_sections
+from bert_tf2.tasks.question_answering.scores import question_scores
 from bert_tf2.tasks.question_answering.windows import QuestionSet, WindowOptions
 from bert_tf2.tasks.soft_targets import softmax_divergence
+from bert_tf2.tasks.tally import Tally, of_means
 
 # Low enough that a softmax gives it nothing, and finite, so that differences with it are.
 _MASKED = -1e9
@@ -150,6 +152,11 @@ class SpanTask(Task):
             return scores
         best = evaluate(questions.questions, outcome.best_non_null, True, outcome.null_odds, self.language)
         return scores | {name: value for name, value in best.items() if name.removeprefix(PREFIX).startswith("best_")}
+
+    def tally(self, outcome: DecodedAnswers, examples: ExampleSet) -> Tally:
+        """The F1 of each question, in percent."""
+        found = question_scores(examples.source.questions, outcome.predictions, self.decoding.version_2)
+        return of_means("f1", np.array([100 * score.f1 for score in found.values()]))
 
     def shown(self, scores: Mapping[str, float]) -> str:
         """In percent, two digits."""

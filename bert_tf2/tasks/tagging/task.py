@@ -1,5 +1,6 @@
 """Token classification at the model's end: head, loss, tags, scores and files."""
 
+import operator
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,7 +26,8 @@ from bert_tf2.tasks.tagging.features import NO_TAG, tagging_features
 from bert_tf2.tasks.tagging.files import write_entities, write_tags
 from bert_tf2.tasks.tagging.report import report_sections
 from bert_tf2.tasks.tagging.schemes import PLAIN, transitions
-from bert_tf2.tasks.tagging.scores import entity_scores
+from bert_tf2.tasks.tagging.scores import entities, entity_scores
+from bert_tf2.tasks.tally import Tally, f1, share
 
 # Far above the salts that the encoder's own dropout layers use.
 _HEAD_DROPOUT_SALT = 1_000_003
@@ -196,6 +198,17 @@ class TaggingTask(Task):
             for kind, score in types.items():
                 found |= {f"entity_{name}/{kind}": getattr(score, name) for name in ("f1", "precision", "recall")}
         return found | {"loss": mean_loss(outcome, None if self._crf is None else self._crf.transitions)}
+
+    def tally(self, outcome: Tagged, examples: ExampleSet) -> Tally:
+        """What each sentence adds to the F1 of entities; of plain tags to the share of right ones."""
+        del examples
+        gold, predicted = self.names(outcome.gold), self.names(outcome.predicted)
+        if self.scheme == PLAIN:
+            right = [[sum(map(operator.eq, *pair)), len(pair[0])] for pair in zip(gold, predicted)]
+            return Tally("token_accuracy", np.array(right, np.float64), share)
+        found = [(set(entities(one, self._strict)), set(entities(other, self._strict))) for one, other in zip(gold, predicted)]
+        counts = [[len(those & these), len(these), len(those)] for those, these in found]
+        return Tally("entity_f1", np.array(counts, np.float64), f1)
 
     def shown(self, scores: Mapping[str, float]) -> str:
         """The total scores in one line for the log; those of each type are in the files."""

@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def measured_once(monkeypatch):
-    from bert_tf2.jobs.export import comparison
+    from bert_tf2.jobs.trained import running
 
-    monkeypatch.setattr(comparison, "_SECONDS", 0.0)
-    monkeypatch.setattr(comparison, "_FEWEST", 1)
+    monkeypatch.setattr(running, "_SECONDS", 0.0)
+    monkeypatch.setattr(running, "_FEWEST", 1)

@@ -1,0 +1,1 @@
+"""Several models on the same data: `python -m bert_tf2.compare`."""
