@@ -14,9 +14,9 @@ def write_material(directory: pathlib.Path, vocabulary: list[str], config: dict)
     # Of more heads and neurons than docs/pruning.md leaves.
     sizes = {"max_position_embeddings": 512, "num_attention_heads": 8, "intermediate_size": 2048}
     write_model(directory / "bert", vocabulary, config | sizes)
-    (directory / "small").mkdir()
+    (directory / "narrow").mkdir()
     narrow = {"max_position_embeddings": 512, "hidden_size": 8, "intermediate_size": 16}
-    write_model(directory / "small", vocabulary, config | narrow)
+    write_model(directory / "narrow", vocabulary, config | narrow)
     (directory / "albert").mkdir()
     write_albert(directory / "albert")
     write_roberta(directory / "roberta")
