@@ -41,7 +41,7 @@ def run(place: TrainedPlace, name: str, *flags: str) -> int:
     return cli.run(prune, PruneOptions, "", ["prune", *arguments])
 
 
-SLOW = ("regression", "tagging", "multiple_choice", "squad", "similarity")
+SLOW = ("multiple_choice", "squad")
 
 
 @pytest.mark.parametrize("kind", ["classification", *(pytest.param(kind, marks=pytest.mark.slow) for kind in SLOW)])
