@@ -18,12 +18,13 @@ from bert_tf2.models.families.base import families
 def _tensors(config, *heads):
     """Random weights of an encoder of a configuration and of heads; a classifier's of three classes."""
     from bert_tf2.models.checkpoints.source import StoredTensor
+    from bert_tf2.models.config import BertConfig
     from bert_tf2.models.families import names
     from bert_tf2.models.families.bert.family import WEIGHTS
 
-    rng, tensors = np.random.default_rng(0), {}
+    rng, tensors, sizes = np.random.default_rng(0), {}, BertConfig.from_dict(config)
     for weight in (*WEIGHTS.encoder(2), *(weight for head in heads for weight in names.HEADS[head].weights)):
-        array = rng.normal(size=[config.get(field, 3) for field in weight.shape]).astype(np.float32)
+        array = rng.normal(size=[3 if field is None else getattr(sizes, field) for field in weight.shape]).astype(np.float32)
         tensors[weight.name] = StoredTensor(weight.name, array.shape, lambda array=array: array)
     return tensors
 

@@ -160,10 +160,10 @@ def put_tiny_material(folder: pathlib.Path, config: dict, vocab_file: str) -> No
     from bert_tf2.models.config import BertConfig
     from bert_tf2.models.families.bert.family import WEIGHTS
 
-    generator = np.random.default_rng(0)
+    generator, sizes = np.random.default_rng(0), BertConfig.from_dict(config)
     tensors = {}
     for weight in WEIGHTS.encoder(config["num_hidden_layers"]):
-        values = generator.normal(scale=0.2, size=[config[field] for field in weight.shape]).astype(np.float32)
+        values = generator.normal(scale=0.2, size=[getattr(sizes, field) for field in weight.shape]).astype(np.float32)
         tensors[weight.name] = StoredTensor(weight.name, values.shape, lambda values=values: values)
     path = folder / "bert_config.json"
     path.write_text(json.dumps(config))

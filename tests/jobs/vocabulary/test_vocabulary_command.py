@@ -41,9 +41,9 @@ def _save(folder, config, form):
     from bert_tf2.models.families.bert.family import WEIGHTS
     from bert_tf2.text.wordpiece import WordPieceTokenizer
 
-    rng, tensors = np.random.default_rng(0), {}
+    rng, tensors, sizes = np.random.default_rng(0), {}, BertConfig.from_dict(config)
     for weight in (*WEIGHTS.encoder(2), *names.MASKED_LM):
-        array = rng.normal(size=[config[field] for field in weight.shape]).astype(np.float32)
+        array = rng.normal(size=[getattr(sizes, field) for field in weight.shape]).astype(np.float32)
         tensors[weight.name] = StoredTensor(weight.name, array.shape, lambda array=array: array)
     vocab_file = folder.parent / "vocab.txt"
     path = folder if form == "huggingface" else folder / "bert_model.ckpt"

@@ -109,7 +109,7 @@ def tf1_albert(folder, hidden_size, **more):
     from bert_tf2.models.families.albert.family import WEIGHTS
 
     sizes = {"vocab_size": 9, "embedding_size": 4, "hidden_size": hidden_size, "intermediate_size": 3}
-    sizes |= {"max_position_embeddings": 5, "type_vocab_size": 2}
+    sizes |= {"max_position_embeddings": 5, "type_vocab_size": 2, "attention_width": hidden_size}
     arrays = {weight.name: np.zeros([sizes[field] for field in weight.shape], np.float32) for weight in WEIGHTS.encoder(1)}
     return tf1_module(folder, arrays | more, True)
 

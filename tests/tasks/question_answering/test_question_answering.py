@@ -177,16 +177,10 @@ def test_an_empty_batch_and_bytes_that_are_not_utf8(tiny_vocab_file):
         assert broken[name].numpy() == value.numpy()
 
 
-def test_options_and_tokenizers_that_cannot_be_used(tiny_vocab_file):
+def test_options_that_cannot_be_used(tiny_vocab_file):
     tokenizer = WordPieceTokenizer(tiny_vocab_file)
     with pytest.raises(UserError, match="--max_query_length must be at most"):
         QuestionAnsweringModule(HashModel(), tokenizer, WindowOptions(32, 8, 30), DecodingOptions())
-
-    class SentencePiece:
-        file = "spiece.model"
-
-    with pytest.raises(UserError, match=r"spiece\.model: only WordPiece and byte-level BPE"):
-        QuestionAnsweringModule(HashModel(), SentencePiece(), WindowOptions(32, 8, 10), DecodingOptions())
 
 
 @pytest.mark.slow
