@@ -16,7 +16,7 @@ def refuse_filled(folder: str) -> None:
       UserError: it exists and is not empty, or it is remote.
     """
     if files.is_remote(folder):
-        raise UserError(f"a Hugging Face folder or a vocabulary is written to a local path; got {folder}")
+        raise UserError(f"this is written to a local folder, to be copied elsewhere afterwards; got {folder}")
     if os.path.exists(folder) and (not os.path.isdir(folder) or os.listdir(folder)):
         raise UserError(f"{folder} exists already and is not empty; give another name, or delete it first")
 
@@ -36,8 +36,9 @@ def written_whole(folder: str) -> Iterator[str]:
     try:
         os.mkdir(temporary)
         yield temporary
-        for name in os.listdir(temporary):
-            files.sync(os.path.join(temporary, name))
+        for inner, _, names in os.walk(temporary):
+            for name in names:
+                files.sync(os.path.join(inner, name))
         os.replace(temporary, folder)
         files.sync(os.path.dirname(os.path.abspath(folder)))
     except OSError as error:

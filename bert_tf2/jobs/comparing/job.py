@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TIMED_ROWS = (1, 32)
-_TIMED_LENGTH = 128
-
 
 def command(description: str = "Compares trained and exported models on the same data.") -> None:
     """Runs the job from the command line; `description` is what `--help` says first."""
@@ -44,21 +41,22 @@ def compare(options: CompareOptions) -> list[Result]:
     from bert_tf2.jobs.comparing.report import write_report
 
     candidates = open_candidates(options, paths)
+    # The same for all; a model of rows of one length pads them.
+    length = min(one.timed_length for one in candidates)
     results: list[Result] = []
     for candidate in candidates:
-        results.append(_result(options, candidate, results[0] if results else None))
+        results.append(_result(options, candidate, length, results[0] if results else None))
     path = files.expand(required(options.output_dir)).rstrip("/")
     with folders.written_whole(path) as folder:
         task, examples = candidates[0].trained.task, candidates[0].trained.examples
         assert examples is not None, "`check` asks for data"
         named = os.path.basename(str(options.eval_data_path or options.predict_file))
-        length = min(_timed_length(candidate) for candidate in candidates)
         write_report(folder, results, task.best_metric, named, task.count(examples), task.unit, length)
     logger.info("compared %d models: %s", len(results), os.path.join(path, "comparison.md"))
     return results
 
 
-def _result(options: CompareOptions, candidate: "Candidate", first: Result | None) -> Result:
+def _result(options: CompareOptions, candidate: "Candidate", length: int, first: Result | None) -> Result:
     import numpy as np
 
     from bert_tf2.jobs.trained import running
@@ -76,8 +74,8 @@ def _result(options: CompareOptions, candidate: "Candidate", first: Result | Non
     (outcome,) = running.outcomes(trained.task, candidate.portable, [candidate.run], examples, options.eval_batch_size, what)
     scores, tally = trained.task.scores(outcome, examples), trained.task.tally(outcome, examples)
     drawn, seconds = np.random.default_rng(1), {}
-    for rows in TIMED_ROWS:
-        config, length = trained.config, _timed_length(candidate)
+    for rows in running.TIMED_ROWS:
+        config = trained.config
         made_up = running.made_up_rows(drawn, rows, length, config.vocab_size, config.type_vocab_size)
         seconds[rows] = running.latency(candidate.run, made_up)
     difference = None
@@ -87,7 +85,3 @@ def _result(options: CompareOptions, candidate: "Candidate", first: Result | Non
     metric = trained.task.best_metric
     logger.info("%s (%s): %s %.4f", candidate.name, candidate.form, metric, scores[metric])
     return Result(candidate.name, candidate.form, scores, tally, error, difference, candidate.size, seconds)
-
-
-def _timed_length(candidate: "Candidate") -> int:
-    return candidate.length or min(candidate.trained.meta.max_seq_length, _TIMED_LENGTH)

@@ -6,8 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from bert_tf2 import files
 from bert_tf2.data.records.metadata import read_meta_data
 from bert_tf2.errors import UserError
@@ -46,6 +44,11 @@ class Candidate:
     trained: TrainedModel
     portable: Portable
 
+    @property
+    def timed_length(self) -> int:
+        """How many tokens the rows have whose time is measured."""
+        return running.timed_length(self.length, self.trained.meta.max_seq_length)
+
 
 def open_candidates(options: CompareOptions, paths: Mapping[str, str]) -> list[Candidate]:
     """Opens all models, in the order of the command.
@@ -77,8 +80,7 @@ def _training(options: CompareOptions, name: str, path: str) -> Candidate:
     )
     trained = open_trained(of_model)
     portable = trained.task.portable(trained.model, trained.meta)
-    size = sum(4 * int(np.prod(one.shape)) for one in trained.model.weights)
-    return Candidate(name, f"step {trained.step}", running.original(portable), size, None, trained, portable)
+    return Candidate(name, f"step {trained.step}", running.original(portable), trained.size, None, trained, portable)
 
 
 def _require_same_task(directories: Mapping[str, str]) -> None:
@@ -113,19 +115,13 @@ def _export(name: str, path: str, trainings: Sequence[Candidate]) -> Candidate:
         run = open_session(settings["target"], file, settings["length"])
     quantize = settings.get("quantize", "none")
     form = settings["target"] + ("" if quantize == "none" else f" {quantize}")
-    return Candidate(name, form, run, _size(file), settings["length"], trained.trained, trained.portable)
+    return Candidate(name, form, run, running.size_of(file), settings["length"], trained.trained, trained.portable)
 
 
 def _is_of(settings: Mapping[str, Any], training: Candidate) -> bool:
     """Whether an export may have been made of a training: answers are read alike."""
     facts = json.loads(files.json_text(dict(training.portable.facts)))
     return settings["task_type"] == training.trained.meta.task_type and settings["facts"] == facts
-
-
-def _size(path: str) -> int:
-    if os.path.isfile(path):
-        return os.path.getsize(path)
-    return sum(os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk(path) for name in names)
 
 
 def _shown(value: Any) -> str:

@@ -5,6 +5,7 @@ import os
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.trained.options import check_output
 from bert_tf2.options import Options, at_least, option, require_given, required
 
 
@@ -59,8 +60,5 @@ def check(options: CompareOptions) -> dict[str, str]:
         paths[name] = path
     if len(paths) < 2:
         raise UserError(f"--model is given once ({options.model[0]}); give it for each of two models or more")
-    path = files.expand(required(options.output_dir))
-    if os.path.lexists(path):
-        raise UserError(f"--output_dir: {path} exists; name a new folder, or remove it")
-    files.make_directory(os.path.dirname(os.path.abspath(path)))
+    check_output(required(options.output_dir))
     return paths

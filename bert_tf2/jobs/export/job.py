@@ -1,11 +1,8 @@
 """The job of `python -m bert_tf2.export`."""
 
 import logging
-import os
-import shutil
 
-from bert_tf2 import cli, files
-from bert_tf2.errors import JobError
+from bert_tf2 import cli, files, folders
 from bert_tf2.jobs.export.options import ExportOptions, check
 from bert_tf2.options import required
 from bert_tf2.runtime import ended_by_sigterm, job
@@ -41,25 +38,7 @@ def export(options: ExportOptions) -> str:
         from bert_tf2.jobs.export.making import make
         from bert_tf2.tensorflow_internals import custom_gradients_forgotten
 
-        temporary = files.incomplete_name(path)
-        try:
-            with custom_gradients_forgotten():
-                os.mkdir(temporary)
-                said = make(options, source, temporary)
-            _publish(temporary, path)
-        except OSError as error:
-            raise JobError(f"cannot write {path}: {error.strerror or error}; name another --output_dir") from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        with folders.written_whole(path) as temporary, custom_gradients_forgotten():
+            said = make(options, source, temporary)
     logger.info("exported %s: %s", path, said)
     return path
-
-
-def _publish(temporary: str, path: str) -> None:
-    """Flushes a finished export to the disk and gives it its name."""
-    for folder, _, names in os.walk(temporary):
-        for name in names:
-            files.sync(os.path.join(folder, name))
-    if os.path.isdir(path):
-        os.rmdir(path)
-    os.rename(temporary, path)

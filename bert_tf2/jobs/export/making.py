@@ -22,8 +22,6 @@ from bert_tf2.tasks.portable import Portable
 logger = logging.getLogger(__name__)
 
 REPORT = "export_report.md"
-_TIMED_ROWS = (1, 32)
-_TIMED_LENGTH = 128
 
 
 def make(options: ExportOptions, source: TrainedModel, folder: str) -> str:
@@ -68,7 +66,7 @@ def make(options: ExportOptions, source: TrainedModel, folder: str) -> str:
         file.write(report(options, os.path.basename(os.path.abspath(source.directory)), compared, drop, measured))
     metric = source.task.best_metric
     scored = "" if compared.scores is None else f", {metric} {compared.scores[0][metric]:.4f} -> {compared.scores[1][metric]:.4f}"
-    before, after = (1000 * one for one in measured.seconds[_TIMED_ROWS[0]])
+    before, after = (1000 * one for one in measured.seconds[running.TIMED_ROWS[0]])
     return (
         f"{measured.sizes[1] / 1e6:.1f} MB, largest difference {compared.largest:.2g}{scored}, 1 row of {measured.length} tokens "
         f"in {after:.1f} ms (TensorFlow: {before:.1f}); see {REPORT}"
@@ -101,16 +99,9 @@ def _compared(
 
 
 def _measured(source: TrainedModel, ours: running.Run, theirs: running.Run, path: str, length: int | None) -> Measured:
-    timed = length or min(source.meta.max_seq_length, _TIMED_LENGTH)
+    timed = running.timed_length(length, source.meta.max_seq_length)
     drawn, seconds = np.random.default_rng(1), {}
-    for rows in _TIMED_ROWS:
+    for rows in running.TIMED_ROWS:
         made_up = running.made_up_rows(drawn, rows, timed, source.config.vocab_size, source.config.type_vocab_size)
         seconds[rows] = running.latency(ours, made_up), running.latency(theirs, made_up)
-    of_weights = sum(4 * int(np.prod(one.shape)) for one in source.model.weights)
-    return Measured((of_weights, _size(path)), seconds, timed)
-
-
-def _size(path: str) -> int:
-    if os.path.isfile(path):
-        return os.path.getsize(path)
-    return sum(os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk(path) for name in names)
+    return Measured((source.size, running.size_of(path)), seconds, timed)

@@ -1,12 +1,10 @@
 """The options of `python -m bert_tf2.export`, and what they must agree in before anything heavy is imported."""
 
 import dataclasses
-import os
 
-from bert_tf2 import files
 from bert_tf2.errors import UserError
 from bert_tf2.exporting.target import INT8, NONE, QUANTIZATIONS, TARGETS, target_of
-from bert_tf2.jobs.trained.options import CHECK, TrainedModelOptions, check_records
+from bert_tf2.jobs.trained.options import CHECK, TrainedModelOptions, check_output, check_records
 from bert_tf2.options import at_least, not_negative, option, require_given, required
 
 
@@ -64,14 +62,4 @@ def check(options: ExportOptions) -> None:
         raise UserError(f"--calibration_data_path cannot be used with --to={name}: {target.uncalibrated}")
     check_records(options)
     target.require_packages(name)
-    _check_output(files.expand(required(options.output_dir)))
-
-
-def _check_output(path: str) -> None:
-    if files.is_remote(path):
-        raise UserError(f"--output_dir={path}: exports are written to local directories; copy it there afterwards")
-    if os.path.lexists(path) and not os.path.isdir(path):
-        raise UserError(f"--output_dir: {path} is a file; name a new directory")
-    if files.names_in(path):
-        raise UserError(f"--output_dir: {path} is not empty; name a new directory or remove it")
-    files.make_directory(os.path.dirname(os.path.abspath(path)))
+    check_output(required(options.output_dir))

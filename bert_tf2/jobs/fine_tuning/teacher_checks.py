@@ -16,9 +16,10 @@ from bert_tf2.jobs.training.distillation_options import (
 )
 from bert_tf2.model_directory import model_files
 from bert_tf2.model_directory.trained_run import TrainedRun
+from bert_tf2.models.layer_numbers import chosen_layers
 from bert_tf2.options import info, refuse_given, required
 from bert_tf2.tasks.kind_options import kinds_of
-from bert_tf2.training.distillation.layer_map import chosen_layers, spread_layers
+from bert_tf2.training.distillation.layer_map import spread_layers
 from bert_tf2.training.run_directory import shown
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def student_of(options: DistillationOptions, teacher: TrainedRun) -> tuple[int, 
     """
     layers = teacher.config.num_hidden_layers
     if options.student_layers:
-        return chosen_layers(options.student_layers, layers)
+        return chosen_layers("student_layers", options.student_layers, "the teacher", layers)
     return spread_layers(options.num_student_layers, layers) if options.num_student_layers else None
 
 
@@ -95,8 +96,10 @@ def student_config(options: DistillationOptions, config: "BertConfig") -> "BertC
     """
     if not options.makes_student:
         return config
+    from bert_tf2.models.families.base import family_of
+
     teacher = TrainedRun.open(required(options.teacher), "teacher")
-    if any(hasattr(config, name) for name in ("num_hidden_groups", "shared_blocks")):
+    if family_of(config).weights.counts != "num_hidden_layers":
         raise UserError(
             f"--teacher={options.teacher} is an {config.form.title}, whose layers share their weights: none can be chosen; give "
             "the student's --bert_config_file"

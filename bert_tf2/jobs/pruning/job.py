@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import cli, files, folders
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.pruning.options import PruneOptions, check, numbers_of_layers
+from bert_tf2.jobs.pruning.options import PruneOptions, check
+from bert_tf2.models.layer_numbers import chosen_layers
 from bert_tf2.options import required
 from bert_tf2.runtime import job
 
@@ -106,17 +107,15 @@ def _sizes(options: PruneOptions, config: "BertConfig") -> tuple[int, int, tuple
     from bert_tf2.models.families.base import family_of
 
     counts = family_of(config).weights.counts
-    layers, own = numbers_of_layers(options.layers), getattr(config, counts)
+    own = getattr(config, counts)
+    layers = None if options.layers is None else chosen_layers("layers", options.layers, "the model", own)
     heads, neurons = options.num_heads or config.num_attention_heads, options.num_neurons or config.intermediate_size
     number = options.num_layers or own
     for flag, wanted, there in (
         ("num_heads", heads, config.num_attention_heads),
         ("num_neurons", neurons, config.intermediate_size),
         ("num_layers", number, own),
-        ("layers", 1 + max(layers or (0,)), own),
     ):
-        if wanted > there and flag == "layers":
-            raise UserError(f"--layers={options.layers}: the model has {own} layers, 0 to {own - 1}; give numbers of those")
         if wanted > there:
             raise UserError(f"--{flag}={wanted} is more than the model's {there}; give less")
     if counts != "num_hidden_layers" and (layers or options.num_layers):
@@ -209,8 +208,7 @@ def _curves(
     from bert_tf2.pruning.curve import curve
     from bert_tf2.pruning.importance import OutputRows
 
-    encoder = next(layer for layer in trained.model.layers if layer.weights)
-    rows = OutputRows.of(encoder, trained.config)
+    rows = OutputRows.of(trained.encoder, trained.config)
     return curve(rows, importance, lambda: evaluate(trained.model)[trained.task.best_metric])
 
 

@@ -1,11 +1,9 @@
 """The options of `python -m bert_tf2.prune`."""
 
 import dataclasses
-import os
 
-from bert_tf2 import files
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.trained.options import TrainedModelOptions, check_records
+from bert_tf2.jobs.trained.options import TrainedModelOptions, check_output, check_records
 from bert_tf2.options import at_least, option, require_given, required
 
 _WHAT = "What stays"
@@ -59,25 +57,4 @@ def check(options: PruneOptions) -> None:
             "--importance_data_path decides among heads and neurons; give --num_heads or --num_neurons, or leave it out"
         )
     check_records(options)
-    numbers_of_layers(options.layers)
-    path = files.expand(required(options.output_dir))
-    if os.path.lexists(path):
-        raise UserError(f"--output_dir: {path} exists; name a new folder, or remove it")
-    files.make_directory(os.path.dirname(os.path.abspath(path)))
-
-
-def numbers_of_layers(given: str | None) -> tuple[int, ...] | None:
-    """The numbers that `--layers` holds.
-
-    Raises:
-      UserError: it holds something else, or not in order.
-    """
-    if given is None:
-        return None
-    try:
-        numbers = tuple(int(number) for number in given.split(","))
-    except ValueError:
-        numbers = ()
-    if not numbers or min(numbers) < 0 or list(numbers) != sorted(set(numbers)):
-        raise UserError(f"--layers holds numbers of layers from 0 in ascending order, as 0,2,4; got '{given}'")
-    return numbers
+    check_output(required(options.output_dir))

@@ -1,7 +1,9 @@
 """Which trained model, and which records it is looked at with."""
 
 import dataclasses
+import os
 
+from bert_tf2 import files
 from bert_tf2.errors import UserError
 from bert_tf2.options import Options, option
 
@@ -36,3 +38,19 @@ def check_records(options: TrainedModelOptions) -> None:
         raise UserError("--eval_data_path and --predict_file exclude each other; the latter is for SQuAD")
     if options.input_meta_data_path is not None and options.eval_data_path is None:
         raise UserError("--input_meta_data_path belongs to --eval_data_path; give both or neither")
+
+
+def check_output(given: str) -> None:
+    """Checks that a new folder can be written at `--output_dir`, and makes the one that it will lie in.
+
+    Raises:
+      UserError: it is remote, a file, or holds something.
+    """
+    path = files.expand(given)
+    if files.is_remote(path):
+        raise UserError(f"--output_dir={path} must be a local directory; copy it there afterwards")
+    if os.path.lexists(path) and not os.path.isdir(path):
+        raise UserError(f"--output_dir: {path} is a file; name a new directory")
+    if files.names_in(path):
+        raise UserError(f"--output_dir: {path} is not empty; name a new directory or remove it")
+    files.make_directory(os.path.dirname(os.path.abspath(path)))

@@ -1,5 +1,6 @@
 """Models on rows of token ids: what they give, and how long that takes."""
 
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,10 @@ from bert_tf2.training.evaluation import in_file_order
 Run = Callable[[Rows], Rows]
 """Computes rows: int32 [R, L] by name to arrays by name."""
 
+TIMED_ROWS = (1, 32)
+"""How many rows are timed at once."""
+
+_TIMED_LENGTH = 128
 # Seconds that a latency is measured for, and how often at least.
 _SECONDS, _FEWEST = 1.0, 3
 
@@ -98,3 +103,20 @@ def latency(run: Run, rows: Rows) -> float:
         run(rows)
         taken.append(time.perf_counter() - before)
     return statistics.median(taken)
+
+
+def size_of(path: str) -> int:
+    """Of a file, or of all files in a directory, in bytes."""
+    if os.path.isfile(path):
+        return os.path.getsize(path)
+    return sum(os.path.getsize(os.path.join(folder, name)) for folder, _, names in os.walk(path) for name in names)
+
+
+def timed_length(length: int | None, longest: int) -> int:
+    """How many tokens the rows have whose time is measured.
+
+    Args:
+      length: of all rows of the model; None for any.
+      longest: of the training's rows.
+    """
+    return length or min(longest, _TIMED_LENGTH)

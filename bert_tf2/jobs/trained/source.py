@@ -61,6 +61,16 @@ class TrainedModel:
     model: Any
     examples: "ExampleSet | None"
 
+    @property
+    def encoder(self) -> Any:
+        """The encoder in the model: its first layer with weights."""
+        return next(layer for layer in self.model.layers if layer.weights)
+
+    @property
+    def size(self) -> int:
+        """Of the weights in float32, in bytes."""
+        return sum(4 * one.shape.num_elements() for one in self.model.weights)
+
     def records(self, path: str, flag: str) -> "RecordSet":
         """Further records of its kind.
 

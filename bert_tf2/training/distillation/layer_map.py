@@ -1,8 +1,7 @@
-"""Which layers of a student learn from which of its teacher, and of which a student is made."""
-
-import itertools
+"""Which layers of a student learn from which of its teacher, and of how many it is made."""
 
 from bert_tf2.errors import UserError
+from bert_tf2.models.layer_numbers import require_layer
 
 LAST, UNIFORM = "last", "uniform"
 
@@ -35,34 +34,13 @@ def layer_map(wanted: str, student: int, teacher: int) -> tuple[tuple[int, int],
                 f"--layer_map must be last, uniform, or pairs of a layer of the student and one of the teacher, counted from 0, "
                 f"such as 0:1,1:3; got {wanted}"
             )
-        _require_layer("layer_map", wanted, "the student", int(mine), student)
-        _require_layer("layer_map", wanted, "the teacher", int(other), teacher)
+        require_layer("layer_map", wanted, "the student", int(mine), student)
+        require_layer("layer_map", wanted, "the teacher", int(other), teacher)
         pairs.append((int(mine), int(other)))
     twice = next((mine for number, (mine, _) in enumerate(pairs) if mine in dict(pairs[:number])), None)
     if twice is not None:
         raise UserError(f"--layer_map={wanted} names layer {twice} of the student twice; give each one layer of the teacher")
     return tuple(pairs)
-
-
-def chosen_layers(wanted: str, teacher: int) -> tuple[int, ...]:
-    """The teacher's layers that a student is made of, in their order.
-
-    Args:
-      wanted: numbers from 0, such as `0,2,4`.
-      teacher: how many layers it has.
-
-    Raises:
-      UserError: there are no such layers, or they are not in ascending order.
-    """
-    parts = [part.strip() for part in wanted.split(",")]
-    if not all(part.isdecimal() for part in parts):
-        raise UserError(f"--student_layers must be layers of the teacher, counted from 0, such as 0,2,4; got {wanted}")
-    layers = tuple(map(int, parts))
-    for layer in layers:
-        _require_layer("student_layers", wanted, "the teacher", layer, teacher)
-    if any(after <= before for before, after in itertools.pairwise(layers)):
-        raise UserError(f"--student_layers={wanted}: name each layer once, the lowest first")
-    return layers
 
 
 def spread_layers(number: int, teacher: int) -> tuple[int, ...]:
@@ -75,10 +53,3 @@ def spread_layers(number: int, teacher: int) -> tuple[int, ...]:
     if number > teacher:
         raise UserError(f"--num_student_layers={number}, but the teacher has only {teacher} layers; give at most as many")
     return tuple(round(layer * (teacher - 1) / max(number - 1, 1)) for layer in range(number))
-
-
-def _require_layer(flag: str, wanted: str, whose: str, layer: int, layers: int) -> None:
-    if layer >= layers:
-        raise UserError(
-            f"--{flag}={wanted}: there is no layer {layer} in {whose}, whose {layers} are counted from 0 to {layers - 1}"
-        )

@@ -172,7 +172,7 @@ def test_outputs_that_cannot_be_written(place, refused, tmp_path, capsys):
     assert "is not empty" in refused(2, "--to=onnx", f"--output_dir={tmp_path / 'full'}")
     assert "is a file; name a new directory" in refused(2, "--to=onnx", f"--output_dir={tmp_path / 'full' / 'file'}")
     assert "is a file; choose another directory" in refused(2, "--to=onnx", f"--output_dir={tmp_path / 'full' / 'file' / 'x'}")
-    assert "exports are written to local directories" in refused(2, "--to=onnx", "--output_dir=gs://bucket/x")
+    assert "must be a local directory" in refused(2, "--to=onnx", "--output_dir=gs://bucket/x")
 
 
 @pytest.mark.parametrize(

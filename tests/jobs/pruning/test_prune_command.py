@@ -93,9 +93,9 @@ def test_layers_go_without_records_and_training_goes_on(places):
         (["--num_heads=3", "DATA"], "--num_heads=3 is more than the model's 2; give less"),
         (["--num_neurons=33", "DATA"], "--num_neurons=33 is more than the model's 32; give less"),
         (["--num_layers=3"], "--num_layers=3 is more than the model's 2; give less"),
-        (["--layers=0,2"], "--layers=0,2: the model has 2 layers, 0 to 1; give numbers of those"),
-        (["--layers=1,0"], "--layers holds numbers of layers from 0 in ascending order, as 0,2,4; got '1,0'"),
-        (["--layers=first"], "--layers holds numbers of layers from 0 in ascending order, as 0,2,4; got 'first'"),
+        (["--layers=0,2"], "--layers=0,2: there is no layer 2 in the model, whose 2 are counted from 0 to 1"),
+        (["--layers=1,0"], "--layers=1,0: name each layer once, the lowest first"),
+        (["--layers=first"], "--layers must be layers of the model, counted from 0, such as 0,2,4; got first"),
         (["--layers=0", "--num_layers=1"], "--num_layers and --layers exclude each other; leave one out"),
         (["--num_heads=2", "DATA"], "all 2 layers, 2 heads and 32 neurons of the model stay; give a smaller number"),
         (["--num_layers=1", "DATA"], "--importance_data_path decides among heads and neurons"),
@@ -114,11 +114,12 @@ def test_refused_with_a_line(places, capsys, flags, message):
     assert sorted(os.listdir(place.directory)) == before
 
 
-def test_an_output_that_is_there_is_kept(places, capsys):
+def test_an_output_that_holds_something_is_kept(places, capsys):
     place = places("classification")
-    (place.directory / "there").mkdir()
-    assert run(place, "there", "--num_layers=1") == 2
-    assert "exists; name a new folder, or remove it" in capsys.readouterr().err
+    assert run(place, "model", "--num_layers=1") == 2
+    assert "is not empty; name a new directory or remove it" in capsys.readouterr().err
+    assert run(place, "unused", "--num_layers=1", "--output_dir=gs://bucket/pruned") == 2
+    assert "--output_dir=gs://bucket/pruned must be a local directory" in capsys.readouterr().err
 
 
 def test_layers_that_share_their_weights_are_not_chosen(places, capsys):

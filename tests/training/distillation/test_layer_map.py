@@ -3,7 +3,8 @@
 import pytest
 
 from bert_tf2.errors import UserError
-from bert_tf2.training.distillation.layer_map import chosen_layers, layer_map, spread_layers
+from bert_tf2.models.layer_numbers import chosen_layers
+from bert_tf2.training.distillation.layer_map import layer_map, spread_layers
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_a_student_with_more_layers_needs_pairs(wanted):
 
 
 def test_layers_of_a_student():
-    assert chosen_layers("0,2, 4", 6) == (0, 2, 4)
+    assert chosen_layers("student_layers", "0,2, 4", "the teacher", 6) == (0, 2, 4)
     # Those that DistilBERT was made of.
     assert spread_layers(6, 12) == (0, 2, 4, 7, 9, 11)
     assert spread_layers(3, 6) == (0, 2, 5)
@@ -62,6 +63,6 @@ def test_layers_of_a_student():
 )
 def test_layers_that_there_are_not(wanted, message):
     with pytest.raises(UserError, match=message):
-        chosen_layers(wanted, 6)
+        chosen_layers("student_layers", wanted, "the teacher", 6)
     with pytest.raises(UserError, match="has only 6 layers"):
         spread_layers(7, 6)
