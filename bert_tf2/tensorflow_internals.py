@@ -4,7 +4,7 @@
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -13,10 +13,12 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 from tensorflow.python.framework.config import is_op_determinism_enabled
 from tensorflow.python.framework.ops import gradient_registry
+from tf_keras.src.optimizers.legacy.optimizer_v2 import _var_key
 
 __all__ = [
     "AdjustedCoefficients",
     "FormerParts",
+    "PartialRates",
     "SavedModel",
     "TrackableObjectGraph",
     "coefficients",
@@ -113,6 +115,33 @@ class AdjustedCoefficients:
     def _prepare_local(self, var_device: str, var_dtype: tf.DType, apply_state: dict) -> None:
         super()._prepare_local(var_device, var_dtype, apply_state)  # type: ignore[misc]  # of the next base class
         self.adjust(apply_state[var_device, var_dtype], var_dtype)
+
+
+class PartialRates:
+    """An optimizer of Keras's former kind with a share of its learning rate for some variables; to be the first base class."""
+
+    _factors: Mapping[str, float] = {}
+
+    def set_factors(self, factors: Iterable[tuple[tf.Variable, float]]) -> None:
+        """Says of variables what their learning rate is multiplied with; of all others it is 1."""
+        self._factors = {_of_slots(variable): factor for variable, factor in factors if factor != 1}
+
+    def factor(self, variable: tf.Variable) -> float:
+        """What the learning rate of a variable, or of a replica's copy of it, is multiplied with."""
+        return self._factors.get(_of_slots(variable), 1.0) if self._factors else 1.0
+
+    def _resource_apply_dense(self, grad: tf.Tensor, var: tf.Variable, apply_state: dict) -> tf.Operation:
+        factor = self.factor(var)
+        if factor != 1:
+            place = var.device, var.dtype.base_dtype
+            scalars = apply_state[place]
+            apply_state = {**apply_state, place: {**scalars, "lr_t": scalars["lr_t"] * factor}}
+        return super()._resource_apply_dense(grad, var, apply_state)  # type: ignore[misc]  # of the next base class
+
+
+def _of_slots(variable: tf.Variable) -> str:
+    """What an optimizer of the former kind knows a variable by: its own name, and that of all its replicas' copies."""
+    return _var_key(variable)
 
 
 class FormerParts:

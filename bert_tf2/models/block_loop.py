@@ -31,10 +31,11 @@ class BlockLoop:
 
     Args:
       blocks: in their order, built.
+      first: the number of the first of them in the encoder.
     """
 
-    def __init__(self, blocks: Sequence[Block]):
-        self.blocks = tuple(blocks)
+    def __init__(self, blocks: Sequence[Block], first: int = 0):
+        self.blocks, self.first = tuple(blocks), first
         self.variables = [block.trainable_variables for block in blocks]
 
     @property
@@ -61,6 +62,20 @@ class BlockLoop:
         return hidden
 
 
+def looped(encoder: tf_keras.Model, blocks: Sequence[Block], first: int = 0) -> None:
+    """Lets blocks of an encoder be computed by one loop in training steps that have their weights as a stack.
+
+    Args:
+      encoder: the encoder.
+      blocks: as for `BlockLoop`; of a single one nothing is to be gained, and it is left as it is.
+      first: as for `BlockLoop`.
+    """
+    if len(blocks) > 1:
+        encoder.block_loop = BlockLoop(blocks, first)
+        for block in blocks:
+            block.loop = encoder.block_loop
+
+
 def unlooped(encoder: tf_keras.Model) -> None:
     """Makes every block of an encoder compute for itself from now on: what is between them is looked at."""
     for block in getattr(getattr(encoder, "block_loop", None), "blocks", ()):
@@ -80,6 +95,6 @@ def loops_of(model: tf_keras.Model) -> list[BlockLoop]:
         if isinstance(loop, BlockLoop) and all(id(one) in trained for variables in loop.variables for one in variables):
             read = outputs_read(model, encoder)
             # The encoder's outputs begin with those of its blocks.
-            if read is not None and not read & set(range(len(loop.blocks) - 1)):
+            if read is not None and not read & set(range(loop.first, loop.first + len(loop.blocks) - 1)):
                 loops.append(loop)
     return loops

@@ -69,6 +69,11 @@ class BertConfig:
         return self.hidden_dropout_prob
 
     @property
+    def own_blocks(self) -> int:
+        """How many blocks have weights of their own: as many as there are layers, where layers share none."""
+        return self.num_hidden_layers
+
+    @property
     def embedding_width(self) -> int:
         """The width of the embeddings."""
         return self.hidden_size

@@ -4,7 +4,7 @@ import tf_keras
 
 from bert_tf2.models.attention import AttentionMask
 from bert_tf2.models.block import TransformerBlock
-from bert_tf2.models.block_loop import SALTS, BlockLoop
+from bert_tf2.models.block_loop import SALTS, looped
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder_parts import BERT_PARTS, EmbeddedInputs, EmbeddingProjection, Parts, compute_dtype
 
@@ -60,9 +60,5 @@ def build_encoder(
     model = embedded.encoder(name, blocks, encoder_outputs)
     if projection is not None:
         model._embedding_projection = projection
-    equal = blocks if embedded.outputs is None else blocks[:-1]
-    if len(equal) > 1:
-        model.block_loop = BlockLoop(equal)
-        for block in equal:
-            block.loop = model.block_loop
+    looped(model, blocks if embedded.outputs is None else blocks[:-1])
     return model

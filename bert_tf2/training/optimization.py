@@ -3,7 +3,7 @@
 The update rules are the model garden's. Gradients are clipped by the trainer, after they are summed over replicas.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import tensorflow as tf
@@ -12,7 +12,7 @@ from official.modeling.optimization.lamb import LAMB
 from official.modeling.optimization.legacy_adamw import AdamWeightDecay
 
 from bert_tf2.errors import UserError, did_you_mean
-from bert_tf2.tensorflow_internals import AdjustedCoefficients
+from bert_tf2.tensorflow_internals import AdjustedCoefficients, PartialRates
 
 OPTIMIZERS = ("adamw", "lamb")
 
@@ -35,11 +35,19 @@ class _WithoutBiasCorrection(AdjustedCoefficients):
             coefficients["lr"] = coefficients["lr_t"]
 
 
-class AdamWeightDecayWithoutBiasCorrection(_WithoutBiasCorrection, AdamWeightDecay):
+class _AdamW(PartialRates, AdamWeightDecay):
+    pass
+
+
+class _LAMB(PartialRates, LAMB):
+    pass
+
+
+class AdamWeightDecayWithoutBiasCorrection(_WithoutBiasCorrection, _AdamW):
     """AdamW of the TF1 scripts."""
 
 
-class LAMBWithoutBiasCorrection(_WithoutBiasCorrection, LAMB):
+class LAMBWithoutBiasCorrection(_WithoutBiasCorrection, _LAMB):
     """LAMB without bias correction."""
 
 
@@ -54,6 +62,7 @@ def create_optimizer(
     bias_correction: bool = True,
     excluded_from_decay: Sequence[str] = EXCLUDED_FROM_DECAY,
     loss_scale: str | float | None = None,
+    rate_factors: Iterable[tuple[tf.Variable, float]] = (),
 ) -> Optimizer:
     """Creates the optimizer; call it under the scope of the strategy.
 
@@ -67,14 +76,15 @@ def create_optimizer(
       bias_correction: False for the behaviour of the TF1 scripts.
       excluded_from_decay: regular expressions; a variable whose name one of them finds is not decayed.
       loss_scale: for float16: `dynamic`, a number, or None for no scaling.
+      rate_factors: variables with what their learning rate is multiplied with; 1 for all others. In AdamW the decay goes with it.
 
     Raises:
       UserError: an unknown optimizer or a loss scale that is neither.
     """
     classes = {
-        ("adamw", True): AdamWeightDecay,
+        ("adamw", True): _AdamW,
         ("adamw", False): AdamWeightDecayWithoutBiasCorrection,
-        ("lamb", True): LAMB,
+        ("lamb", True): _LAMB,
         ("lamb", False): LAMBWithoutBiasCorrection,
     }
     if optimizer_type not in OPTIMIZERS:
@@ -89,6 +99,7 @@ def create_optimizer(
         epsilon=epsilon,
         exclude_from_weight_decay=list(excluded_from_decay),
     )
+    optimizer.set_factors(rate_factors)
     return optimizer if loss_scale is None else _with_loss_scale(optimizer, loss_scale)
 
 

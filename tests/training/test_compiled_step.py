@@ -5,8 +5,10 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from bert_tf2.models.block_loop import loops_of
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
+from bert_tf2.models.encoder_layers import depths, freeze
 from bert_tf2.tasks.classification.task import ClassificationTask
 from bert_tf2.tensorflow_internals import create_slots
 from bert_tf2.training.optimization import create_optimizer
@@ -36,7 +38,17 @@ class Trained:
     """Some steps of a small BERT, and what they left."""
 
     def __init__(
-        self, steps=3, strategy=None, untouched=False, frozen=None, optimizer=None, policy="float32", recompute=False, **options
+        self,
+        steps=3,
+        strategy=None,
+        untouched=False,
+        frozen=None,
+        frozen_layers=None,
+        shares=False,
+        optimizer=None,
+        policy="float32",
+        recompute=False,
+        **options,
     ):
         strategy = strategy or tf.distribute.get_strategy()
         tf_keras.utils.set_random_seed(1)
@@ -44,9 +56,13 @@ class Trained:
             task = ClassificationTask(["no", "yes"])
             encoder = build_encoder(CONFIG, policy, output_range=1, recompute=recompute)
             model = task.build_model(encoder)
-            made = create_optimizer(WarmUpThenDecay(0.01, 20, warmup_steps=2), **(optimizer or {}))
+            factors = [(variable, 0.5 ** (4 - depth)) for variable, depth in depths(encoder)] if shares else []
+            made = create_optimizer(WarmUpThenDecay(0.01, 20, warmup_steps=2), rate_factors=factors, **(optimizer or {}))
             if frozen:
                 encoder.get_layer(frozen).trainable = False
+            if frozen_layers is not None:
+                freeze(encoder, frozen_layers)
+            self.loops = loops_of(model)
             if untouched:
                 # Of the blocks only the first is read.
                 first = encoder.output["encoder_outputs"][0]
@@ -134,6 +150,33 @@ def test_variables_that_the_loss_does_not_touch_stay_as_they_are():
     same = [name for name in compiled.weights if np.array_equal(fresh.weights[name], compiled.weights[name])]
     assert any("layer_2" in name for name in same)
     assert not any("layer_0" in name for name in same)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "lamb"])
+def test_shares_of_the_learning_rate(optimizer):
+    plain, compiled = (
+        Trained(shares=True, optimizer={"optimizer_type": optimizer}, enable_xla=compiles) for compiles in (False, True)
+    )
+    require_equal(compiled, plain)
+    fresh, whole = Trained(steps=0), Trained(steps=1, optimizer={"optimizer_type": optimizer, "weight_decay_rate": 0.0})
+    shared = Trained(steps=1, shares=True, optimizer={"optimizer_type": optimizer, "weight_decay_rate": 0.0})
+    for name, start in fresh.weights.items():
+        depth = 1 + int(name.split("layer_")[1][0]) if name.startswith("transformer") else 0
+        share = 0.5 ** (4 - depth) if "embedding" in name or depth else 1.0
+        moved = (whole.weights[name] - start) * share
+        np.testing.assert_allclose(shared.weights[name] - start, moved, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2])
+def test_the_first_layers_frozen(layers):
+    plain, compiled = (Trained(frozen_layers=layers, enable_xla=compiles) for compiles in (False, True))
+    require_equal(compiled, plain)
+    fresh = Trained(steps=0)
+    kept = {name for name in fresh.weights if name not in plain.weights}
+    expected = ("word_", "position_", "type_", "embeddings/", *(f"transformer/layer_{layer}/" for layer in range(layers)))
+    assert kept == {name for name in fresh.weights if name.startswith(expected)}
+    # The blocks that are trained are one loop as ever; the last computes another number of tokens, and one alone is none.
+    assert [len(loop.blocks) for loop in plain.loops] == ([2] if layers == 0 else [])
 
 
 def test_frozen_layers():

@@ -11,6 +11,7 @@ from bert_tf2.data.records.metadata import read_meta_data
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.classifier_checks import check_metadata
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, check_combination, phases_of
+from bert_tf2.jobs.fine_tuning.layer_options import check_layers
 from bert_tf2.jobs.fine_tuning.raw_data import made_records
 from bert_tf2.jobs.fine_tuning.record_data import check_labelled, given_records
 from bert_tf2.jobs.fine_tuning.teacher_checks import student_config, with_teacher
@@ -53,6 +54,8 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
     training_setup.check_training_options(options)
     phases = phases_of(options)
     config = with_dropout(student_config(options, read_config(options)), options)
+    if phases.train:
+        check_layers(options, config)
     data = None
     if not options.is_tf1_dialect:
         meta = read_meta_data(required(options.input_meta_data_path))

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import os
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import tensorflow as tf
@@ -18,6 +19,8 @@ from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.fine_tuning.data import RunData
+from bert_tf2.jobs.fine_tuning.layer_options import layers_asked
+from bert_tf2.jobs.fine_tuning.layers import rate_factors, values_of_last
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 from bert_tf2.jobs.fine_tuning.teaching import Training, teaching_of
@@ -26,6 +29,7 @@ from bert_tf2.jobs.training.training_run import Schedule, TrainingPlan, Training
 from bert_tf2.model_directory import model_files, tuned
 from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
+from bert_tf2.models.encoder_layers import freeze
 from bert_tf2.options import info
 from bert_tf2.tasks.base import ExampleSet, Task
 from bert_tf2.tasks.kind_options import kinds_of
@@ -177,13 +181,28 @@ class FineTuningRun(TrainingRun[RecordSet]):
         return self._teaching.why_not_packed()
 
     def _identity(self, seed: int, records: RecordSet, data: dict[str, Any]) -> dict[str, Any]:
-        return super()._identity(seed, records, data) | self._teaching.identity()
+        return super()._identity(seed, records, data) | self._teaching.identity() | layers_asked(self._options)
+
+    def _build_model(self, seed: int) -> None:
+        super()._build_model(seed)
+        if self._options.freeze_layers is not None:
+            freeze(self._encoder, self._options.freeze_layers)
 
     def _initialise(self, begins: bool) -> None:
+        layers = self._options.reinit_layers
+        random = values_of_last(self._encoder, layers) if begins and layers else []
         if self._teaching.initial_weights is None:
             super()._initialise(begins)
         elif begins:
             self._teaching.initialise(self._model, self._encoder, self._strategy)
+        for variable, value in random:
+            variable.assign(value)
+        if random:
+            last = "the last layer" if layers == 1 else f"the last {layers} layers"
+            logger.info("%s and the pooler start from random values", last)
+
+    def _rate_factors(self) -> Sequence[tuple[tf.Variable, float]]:
+        return rate_factors(self._options, self._options.learning_rate, self._model, self._encoder)
 
     def _begin(self, records: RecordSet) -> tuple[Task, Records]:
         training = Training(
@@ -195,6 +214,10 @@ class FineTuningRun(TrainingRun[RecordSet]):
     @property
     def _initial_weights(self) -> str:
         return self._teaching.initial_weights or super()._initial_weights
+
+    @property
+    def _more_facts(self) -> Sequence[tuple[str, object]]:
+        return [(name.replace("_", " "), value) for name, value in layers_asked(self._options).items()]
 
     def _plan(self, records: RecordSet, seed: int) -> BatchPlan:
         options = self._options

@@ -4,6 +4,7 @@ from typing import Any
 
 from bert_tf2 import cli
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.fine_tuning.layer_options import check_layers
 from bert_tf2.jobs.fine_tuning.question_files import question_files
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions, check_combination, phases_of
 from bert_tf2.jobs.fine_tuning.teacher_checks import student_config, with_teacher
@@ -44,6 +45,8 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
     training_setup.check_training_options(options)
     question_paths = question_files(options, phases)
     config = with_dropout(student_config(options, read_config(options)), options)
+    if phases.train:
+        check_layers(options, config)
     training_setup.configure_tensorflow(options)
     from bert_tf2.jobs.fine_tuning.question_sources import given_records, made_records
 

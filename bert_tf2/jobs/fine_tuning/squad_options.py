@@ -4,6 +4,7 @@ import dataclasses
 
 from bert_tf2.errors import UserError
 from bert_tf2.jobs import shared_options
+from bert_tf2.jobs.fine_tuning.layer_options import LayerOptions
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.fine_tuning.xlnet_flags import XLNetFlags, settle_directories
 from bert_tf2.jobs.training.distillation_options import DistillationOptions
@@ -29,7 +30,7 @@ ANSWER_LANGUAGES = ("auto", "words", "chinese", "characters")
 
 
 @dataclasses.dataclass(frozen=True)
-class SquadOptions(XLNetFlags, DistillationOptions, TrainingOptions):
+class SquadOptions(XLNetFlags, LayerOptions, DistillationOptions, TrainingOptions):
     """What to train on, which questions to answer, and where results go."""
 
     mode: str | None = option(None, "What to do [default: train_and_eval].", choices=MODES, section=DATA)

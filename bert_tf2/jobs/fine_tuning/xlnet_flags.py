@@ -47,7 +47,6 @@ class XLNetFlags(Options):
         None, "Dropout of attention, instead of what the configuration says.", check=_is_dropout, section=_SECTION
     )
 
-    lr_layer_decay_rate: float = refused_option(1.0, "all layers have one learning rate; leave it out or give 1.0")
     summary_type: str = refused_option("last", "the last token stands for the input, as in all published models")
     use_summ_proj: bool = refused_option(True, "the summary's layer is part of the model")
     clamp_len: int = refused_option(-1, "distances are not clamped, as in all published models")

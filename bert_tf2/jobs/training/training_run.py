@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
-import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -168,7 +167,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
         self._initialise(begins=checkpointing.latest_step(model_dir) is None)
         task, taught = self._begin(records)
         with self._strategy.scope():
-            optimizer = training_setup.create_optimizer(options, schedule.train_steps)
+            optimizer = training_setup.create_optimizer(options, schedule.train_steps, self._rate_factors())
         self._announce(records, plan, schedule.train_steps, padding)
         config = training_setup.trainer_config(
             options,
@@ -193,6 +192,10 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             self._load_initial_weights()
         elif not self._options.init_checkpoint:
             logger.log(self.random_start, "no --init_checkpoint: training starts from random weights")
+
+    def _rate_factors(self) -> Sequence[tuple[tf.Variable, float]]:
+        """What the learning rate of single variables is multiplied with."""
+        return ()
 
     def _begin(self, records: TrainedOn) -> tuple[Task, Records]:
         """What the loss is of and what is trained on, where a job adds something to them for the training."""
@@ -287,19 +290,27 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
                 options.train_batch_size,
                 len(records),
             )
-        size = sum(int(np.prod(variable.shape)) for variable in self._model.trainable_variables)
         logger.info(
             "training: %s, %d steps of %d examples, %d steps an epoch; %s weights, %s, %s%s%s",
             self._described(records),
             steps,
             plan.batch_size,
             plan.steps_per_epoch,
-            f"{size:,}",
+            self._trained_weights,
             self._options.dtype,
             describe(self._strategy),
             ", compiled" if self._options.enable_xla else "",
             packed_training.told(padding.packs, self._parts, plan.batch_size),
         )
+
+    @property
+    def _trained_weights(self) -> str:
+        """How many weights are trained, and of how many where some are not."""
+        trained, rest = (
+            sum(variable.shape.num_elements() for variable in variables)
+            for variables in (self._model.trainable_variables, self._model.non_trainable_variables)
+        )
+        return f"{trained:,} of {trained + rest:,}" if rest else f"{trained:,}"
 
     @abc.abstractmethod
     def _described(self, records: TrainedOn) -> str:
@@ -404,6 +415,8 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             facts += [
                 ("training steps", training.final_step),
                 ("initial weights", self._initial_weights),
+                ("trained weights", self._trained_weights),
+                *self._more_facts,
                 ("learning rate", self._options.learning_rate),
                 ("batch size", self._options.train_batch_size),
             ]
@@ -415,6 +428,11 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
     def _initial_weights(self) -> str:
         """Where the first weights came from, for the report."""
         return self._options.init_checkpoint or "random"
+
+    @property
+    def _more_facts(self) -> Sequence[tuple[str, object]]:
+        """What a job adds to the facts of a training, for the report."""
+        return ()
 
     def _more_summary(self, train: Sequence[dict[str, float]]) -> dict[str, object]:
         """What a job adds to the summary, from the training's entries in the history."""

@@ -8,7 +8,7 @@ import logging
 import math
 import os
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import __version__, files
@@ -180,8 +180,16 @@ def padding(options: TrainingOptions, most: Mapping[str, int], fixed_length: boo
     return Padding(fixed, most, full_batches=static)
 
 
-def create_optimizer(options: TrainingOptions, train_steps: int) -> "Optimizer":
-    """The optimizer with its learning-rate schedule; call it under the strategy's scope."""
+def create_optimizer(
+    options: TrainingOptions, train_steps: int, rate_factors: "Iterable[tuple[tf.Variable, float]]" = ()
+) -> "Optimizer":
+    """The optimizer with its learning-rate schedule; call it under the strategy's scope.
+
+    Args:
+      options: say which.
+      train_steps: of the whole training.
+      rate_factors: see `bert_tf2.training.optimization.create_optimizer`.
+    """
     from bert_tf2.training import optimization, schedules
 
     warmup = options.warmup_steps
@@ -205,6 +213,7 @@ def create_optimizer(options: TrainingOptions, train_steps: int) -> "Optimizer":
         epsilon=options.adam_epsilon,
         bias_correction=options.adam_bias_correction,
         loss_scale=(options.loss_scale or "dynamic") if options.dtype == "fp16" else None,
+        rate_factors=rate_factors,
     )
 
 

@@ -37,6 +37,7 @@ class CompiledUpdate:
         self._state, self._others, self._optimizer, self._clip_norm = state, list(others), optimizer, clip_norm
         self._is_lamb = is_lamb(optimizer)
         self._decayed = [is_decayed(optimizer, variable) for variable in state.variables]
+        self._factors = [optimizer.factor(variable) for variable in state.variables]
 
     def apply(self, gradient: tf.Tensor, touched: Sequence[bool], of_others: Sequence[tf.Tensor | None]) -> tf.Tensor:
         """Clips and applies a gradient; to be called in what a replica runs.
@@ -57,10 +58,11 @@ class CompiledUpdate:
         for variable, one in some:
             moments = self._optimizer.get_slot(variable, "m"), self._optimizer.get_slot(variable, "v")
             places = (variable, *moments)
-            triple, step = _moved(_read(places), one * factor, is_decayed(self._optimizer, variable), scalars, self._is_lamb)
+            own = {**scalars, "lr_t": scalars["lr_t"] * self._optimizer.factor(variable)}
+            triple, step = _moved(_read(places), one * factor, is_decayed(self._optimizer, variable), own, self._is_lamb)
             if self._is_lamb and is_decayed(self._optimizer, variable):
                 step *= _trust(triple[0], step)
-            _write(places, (triple[0] - scalars["lr_t"] * step, *triple[1:]))
+            _write(places, (triple[0] - own["lr_t"] * step, *triple[1:]))
         write(self._optimizer.iterations, tf.convert_to_tensor(self._optimizer.iterations) + 1)
         return norm
 
@@ -74,6 +76,8 @@ class CompiledUpdate:
         state = self._state
         decayed = [one and other for one, other in zip(self._decayed, touched)]
         places = state.weights, state.first, state.second
+        if any(factor != 1 for factor in self._factors):
+            scalars = {**scalars, "lr_t": scalars["lr_t"] * _spread(self._factors, state.sizes)}
         triple, step = _moved(_read(places), gradient, _mask(decayed, state.sizes), scalars, self._is_lamb)
         if self._is_lamb:
             # The trust ratio is one of each variable that is decayed.
@@ -115,6 +119,14 @@ def _mask(flags: Sequence[bool], sizes: Sequence[int]) -> tf.Tensor:
                 mask = tf.logical_or(mask, tf.logical_and(places >= begin, places < end))
             begin = end
     return mask
+
+
+def _spread(values: Sequence[float], sizes: Sequence[int]) -> tf.Tensor:
+    """The value of each part for all its elements, as `_mask`: float32 [sum of sizes]."""
+    spread = tf.ones([sum(sizes)])
+    for value in sorted(set(values) - {1.0}):
+        spread = tf.where(_mask([one == value for one in values], sizes), value, spread)
+    return spread
 
 
 def _read(places: Sequence[tf.Variable]) -> _Triple:

@@ -184,7 +184,6 @@ def test_the_command_of_its_readme(place, capsys):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--lr_layer_decay_rate=0.75"], "--lr_layer_decay_rate=0.75 is refused: all layers have one learning rate"),
         (["--summary_type=mean"], "--summary_type=mean is refused: the last token stands for the input"),
         (["--clamp_len=100"], "--clamp_len=100 is refused"),
         (["--use_bfloat16"], "--use_bfloat16=True is refused: give --dtype=bf16"),

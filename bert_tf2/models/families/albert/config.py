@@ -58,6 +58,11 @@ class AlbertConfig(BertConfig):
         return self.classifier_dropout_prob
 
     @property
+    def own_blocks(self) -> int:
+        """How many blocks have weights of their own: one for each group of layers."""
+        return self.num_hidden_groups
+
+    @property
     def embedding_width(self) -> int:
         """The width of the embeddings."""
         return self.embedding_size

@@ -34,6 +34,6 @@ class ChineseAlbertConfig(BertConfig):
             )
 
     @property
-    def shared_blocks(self) -> int:
+    def own_blocks(self) -> int:
         """How many blocks have weights of their own: all layers share one."""
         return 1

@@ -22,7 +22,7 @@ WEIGHTS = WeightTable(
     ),
     block=_block,
     pooler=POOLER,
-    counts="shared_blocks",
+    counts="own_blocks",
     hugging_face=None,
 )
 

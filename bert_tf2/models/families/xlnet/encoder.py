@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2.errors import UserError
-from bert_tf2.models.block_loop import SALTS, BlockLoop
+from bert_tf2.models.block_loop import SALTS, looped
 from bert_tf2.models.dropout import Dropout
 from bert_tf2.models.encoder_parts import INPUT_NAMES, compute_dtype, pooler_of
 from bert_tf2.models.families.xlnet.block import XLNetBlock
@@ -65,11 +65,7 @@ def build_encoder(
     outputs = {"sequence_output": sequence, "pooled_output": pooler(summary), "encoder_outputs": encoder_outputs}
     model = tf_keras.Model(inputs=inputs, outputs=outputs, name=name)
     model._embedding_layer, model._transformer_layers, model._pooler_layer = words, blocks, pooler
-    equal = blocks if output_range is None else blocks[:-1]
-    if len(equal) > 1:
-        model.block_loop = BlockLoop(equal)
-        for block in equal:
-            block.loop = model.block_loop
+    looped(model, blocks if output_range is None else blocks[:-1])
     return model
 
 
