@@ -28,6 +28,7 @@ setup(
         "matplotlib>=3.8,<4",
         "numpy>=1.26,<3",
         "protobuf>=5.28,<8",
+        "PyYAML>=6,<7",
         "sentencepiece>=0.2,<0.3",
         "setuptools>=70.1,<81",  # tensorflow-hub imports pkg_resources, which later releases no longer hold
         "tensorflow>=2.20,<2.21",

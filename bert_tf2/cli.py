@@ -14,7 +14,8 @@ from typing import Any
 
 from absl import flags
 
-from bert_tf2 import __version__, registry
+from bert_tf2 import __version__, config_file, registry
+from bert_tf2.config_file import Setting
 from bert_tf2.errors import JobError, UserError
 from bert_tf2.options import OptionInfo, Options, info, value_type
 from bert_tf2.progress import SILENCE, Progress
@@ -22,6 +23,10 @@ from bert_tf2.runtime import at_work
 
 # What absl reads on its own account; they work but are not options of a job.
 _HELP_FLAGS = ("--help", "-h", "-help", "--helpfull", "--helpshort", "--help=true")
+_CONFIG_HELP = (
+    "A YAML or JSON file with the names of flags and their values, such as the run.yaml that a training leaves; may be repeated. "
+    "What the command line says wins over it, and a later file over an earlier one."
+)
 
 
 def main(job: Callable[[Any], Any], options_class: type[Options], description: str, argv: Sequence[str] | None = None) -> None:
@@ -67,7 +72,7 @@ def run(job: Callable[[Any], Any], options_class: type[Options], description: st
 def _asked_for(program: str, options_class: type[Options], description: str, argv: Sequence[str]) -> str | None:
     """What a command line asks to be told instead of running the job."""
     if any(argument in _HELP_FLAGS for argument in argv[1:]):
-        import_modules(options_class, argv)
+        read_first(options_class, argv)
         return help_text(program, description, options_class)
     return f"bert_tf2 {__version__}" if "--version" in argv[1:] else None
 
@@ -87,36 +92,44 @@ def _leave_closed_pipe() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def import_modules(options_class: type[Options], argv: Sequence[str]) -> None:
-    """Imports what `--module_import` names, where the command has that flag: the modules may add flags.
+def read_first(options_class: type[Options], argv: Sequence[str]) -> list[dict[str, Setting]]:
+    """Reads the files of `--config`, and imports the modules of `--module_import` where there is that flag: they may add others.
+
+    Returns:
+      the settings of each file.
 
     Raises:
-      UserError: there is no such module.
+      UserError: there is no such file or module, or it cannot be used.
     """
-    if "module_import" not in {field.name for field in dataclasses.fields(options_class)}:
-        return
     values = flags.FlagValues()
     values.set_gnu_getopt()
-    flags.DEFINE_multi_string("module_import", [], "", flag_values=values)
+    for name in ("config", "module_import"):
+        flags.DEFINE_multi_string(name, [], "", flag_values=values)
     try:
         values(list(argv), known_only=True)
     except flags.Error as error:
         raise UserError(f"{str(error).rstrip('.')}. See --help") from None
-    for module in values["module_import"].value:
-        registry.import_module(module)
+    settings = [config_file.read_settings(path) for path in values["config"].value]
+    if "module_import" in {field.name for field in dataclasses.fields(options_class)}:
+        for module in values["module_import"].value:
+            registry.import_module(module)
+        for one in settings if not values["module_import"].value else ():
+            config_file.import_modules_of(one)
+    return settings
 
 
 def parse(options_class: type[Options], argv: Sequence[str]) -> Any:
-    """Turns a command line into a checked instance of `options_class`.
+    """Turns a command line, and the files of flags that it names, into a checked instance of `options_class`.
 
     Raises:
       UserError: an unknown flag, a value of the wrong type, a refused value, or arguments that are no flags.
     """
-    import_modules(options_class, argv)
+    settings = read_first(options_class, argv)
     options_class = options_class.whole()
     values = flags.FlagValues()
     for field in dataclasses.fields(options_class):
         _define(field, value_type(options_class, field), values)
+    flags.DEFINE_multi_string("config", [], _CONFIG_HELP, flag_values=values)
     try:
         rest = values(list(argv))
     except flags.Error as error:
@@ -125,9 +138,11 @@ def parse(options_class: type[Options], argv: Sequence[str]) -> Any:
         raise UserError(f"arguments must be flags (--name=value); got '{rest[1]}'")
     given = {}
     for field in dataclasses.fields(options_class):
-        value = values[field.name].value
-        given[field.name] = tuple(value) if info(field).multiple and value is not None else value
-    return options_class(**given)
+        if values[field.name].present:
+            value = values[field.name].value
+            given[field.name] = tuple(value) if info(field).multiple else value
+    of_files = [config_file.given_by(options_class, one) for one in settings]
+    return options_class(**config_file.merged(options_class, *of_files, given))
 
 
 def help_text(program: str, description: str, options_class: type[Options]) -> str:
@@ -141,6 +156,7 @@ def help_text(program: str, description: str, options_class: type[Options]) -> s
     lines = [textwrap.dedent(description).strip(), "", f"usage: {program} [--flag=value ...]"]
     for section, entries in sections.items():
         lines += ["", f"{section or 'Flags'}:", *entries]
+    lines += ["", "Of every command:", _entry("--config <file>", _CONFIG_HELP)]
     return "\n".join(lines)
 
 
@@ -163,8 +179,11 @@ def _flag_help(field: dataclasses.Field, declared: OptionInfo, options_class: ty
         name = name.replace("--", "--[no]", 1)
     kind = "|".join(declared.choices) or value_type(options_class, field).__name__
     default = "" if field.default in (None, "", ()) else f" [default: {field.default}]"
-    text = f"{declared.help}{default}"
-    return f"  {name} <{kind}>\n" + textwrap.fill(text, 110, initial_indent="      ", subsequent_indent="      ")
+    return _entry(f"{name} <{kind}>", f"{declared.help}{default}")
+
+
+def _entry(title: str, text: str) -> str:
+    return f"  {title}\n" + textwrap.fill(text, 110, initial_indent="      ", subsequent_indent="      ")
 
 
 def _define(field: dataclasses.Field, value_type: type, values: flags.FlagValues) -> None:

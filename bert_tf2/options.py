@@ -37,6 +37,8 @@ class OptionInfo:
     ignored_because: str | None = None
     may_change: bool = False
     other_names: tuple[str, ...] = ()
+    comma_separated: bool = False
+    same_as: str | None = None
 
 
 def option(
@@ -50,6 +52,8 @@ def option(
     multiple: bool = False,
     may_change: bool = False,
     other_names: tuple[str, ...] = (),
+    comma_separated: bool = False,
+    same_as: str | None = None,
 ) -> Any:
     """A dataclass field that becomes a flag.
 
@@ -63,8 +67,14 @@ def option(
       multiple: the flag may be repeated; the value is a tuple.
       may_change: a training may go on with another value, because this one decides nothing about its weights.
       other_names: what the originals of other models call the flag.
+      comma_separated: the text may be several with commas between; in a file of flags they may be a list.
+      same_as: the option that this one is another name of, where both are kept; whichever is given on the command line wins over
+        both in a file of flags.
     """
-    info = OptionInfo(help, choices, check, section, short_name, multiple, may_change=may_change, other_names=other_names)
+    info = OptionInfo(
+        help, choices, check, section, short_name, multiple, may_change=may_change, other_names=other_names,
+        comma_separated=comma_separated, same_as=same_as,
+    )  # fmt: skip
     return dataclasses.field(default=default, metadata={"option": info})
 
 
@@ -131,9 +141,9 @@ class Options:
         options_class: type = type(self)
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            checked = _checked(field, info(field), _types(options_class)[field.name], value)
-            if checked is not value:
-                object.__setattr__(self, field.name, checked)
+            kept = checked(options_class, field, value)
+            if kept is not value:
+                object.__setattr__(self, field.name, kept)
 
     @classmethod
     def whole(cls) -> type["Options"]:
@@ -177,12 +187,13 @@ def _types(options_class: type) -> dict[str, tuple[type, ...]]:
     return found
 
 
-def _checked(field: dataclasses.Field, declared: OptionInfo, accepted: tuple[type, ...], value: Any) -> Any:
-    """The value as the field keeps it.
+def checked(options_class: type, field: dataclasses.Field, value: Any) -> Any:
+    """The value as an option of that class keeps it.
 
     Raises:
       UserError: it is refused.
     """
+    declared, accepted = info(field), _types(options_class)[field.name]
     if declared.refused_because is not None:
         if value not in (field.default, *declared.also_accepted):
             raise UserError(f"--{field.name}={value} is refused: {declared.refused_because}")

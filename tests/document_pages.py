@@ -7,7 +7,7 @@ import shlex
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md") if page.name != "flags.md")]
-LANGUAGES = {"bash", "python", "json", "text", "conll", "tsv", "csv"}
+LANGUAGES = {"bash", "python", "json", "text", "conll", "tsv", "csv", "yaml"}
 
 # A piece of the command: why it is not run from the page, and what runs the like of it.
 NOT_RUN = {

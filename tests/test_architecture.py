@@ -31,6 +31,7 @@ FLOORS = {
     "bert_tf2.text": 1,
     "bert_tf2.data": 2,
     "bert_tf2.models": 2,
+    "bert_tf2.config_file": 3,
     "bert_tf2.tasks": 3,
     "bert_tf2.exporting": 4,
     "bert_tf2.training": 4,
@@ -342,6 +343,7 @@ def test_requirements_name_what_is_imported():
         "official": "tf-models-official",
         "tensorflow_text": "tensorflow-text",
         "tf_keras": "tf-keras",
+        "yaml": "PyYAML",
     }
     extras = {"ai-edge-litert", "apache-beam", "faiss-cpu", "fastapi", "jieba", "onnx", "onnxruntime", "tf2onnx", "uvicorn"}
     required = set(re.findall(r'"([A-Za-z0-9_-]+)(?:\[\w+\])?[<>=]', (ROOT / "setup.py").read_text(encoding="utf-8")))

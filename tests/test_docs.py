@@ -23,7 +23,7 @@ def flags_module():
 def flags_by_program(flags_module):
     """The flags of each command, by what runs it."""
     return {
-        command.removeprefix("python -m "): {"help"}.union(
+        command.removeprefix("python -m "): {"help", "config", "flagfile"}.union(
             *((field.name, *info(field).other_names) for field in dataclasses.fields(options.whole()))
         )
         for command, options in flags_module["COMMANDS"].items()

@@ -48,6 +48,7 @@ def keep_tokens(section: str) -> Any:
         "Words of the vocabulary that are one token between spaces and never split or lower-cased, such as [E1],[E2] or "
         "[unused1]; comma-separated [default: what the tokenizer's files or the records say].",
         section=section,
+        comma_separated=True,
     )
 
 

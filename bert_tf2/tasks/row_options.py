@@ -77,6 +77,7 @@ class LabelOptions(Options):
         None,
         "Label names in id order, comma-separated [default: collected from --train_file and --eval_file, sorted].",
         section="Classes",
+        comma_separated=True,
     )
 
 

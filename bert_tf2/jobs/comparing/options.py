@@ -20,8 +20,8 @@ class CompareOptions(Options):
         "among them.",
         multiple=True,
     )
-    eval_data_path: str | None = option(None, "Labelled records.")
-    predict_file: str | None = option(None, "The same for SQuAD: a JSON file with answers.")
+    eval_data_path: str | None = option(None, "Labelled records.", comma_separated=True)
+    predict_file: str | None = option(None, "The same for SQuAD: a JSON file with answers.", comma_separated=True)
     input_meta_data_path: str | None = option(
         None, "meta_data.json of --eval_data_path [default: the one beside it, or the training's]."
     )

@@ -47,7 +47,7 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
       UserError: options or input files that cannot be used.
       JobError: training failed, or was interrupted after saving its state.
     """
-    options = with_teacher(translated(with_hub_module(options)), options.trains)
+    given, options = options, with_teacher(translated(with_hub_module(options)), options.trains)
     require_directory(options, options.trains)
     options = _completed(options)
     check_combination(options)
@@ -74,7 +74,7 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
                     "--input_meta_data_path and --train_data_path"
                 )
             data = made_records(options, config, directory)
-        result = FineTuningRun(options, phases, config, data, strategy, directory).complete()
+        result = FineTuningRun(options, phases, config, data, strategy, directory, given).complete()
     results: dict[str, Any] = {} if result.training is None else {"training": result.training}
     if phases.evaluate:
         results["evaluation"] = result.scores

@@ -27,12 +27,17 @@ class ClassifierOptions(KindOptions, XLNetFlags, LayerOptions, DistillationOptio
     (`Kind.run_options`)."""
 
     part: ClassVar[str] = "run_options"
+    command: ClassVar[str] = "run_classifier.py"
 
     mode: str | None = option(None, "What to do [default: train_and_eval].", choices=MODES, section=DATA)
     input_meta_data_path: str | None = option(None, "meta_data.json of the records.", section=DATA)
-    train_data_path: str | None = option(None, "Training records; comma-separated names and wildcards.", section=DATA)
-    eval_data_path: str | None = option(None, "Evaluation records.", section=DATA)
-    test_data_path: str | None = option(None, "Records to predict [default: --eval_data_path].", section=DATA)
+    train_data_path: str | None = option(
+        None, "Training records; comma-separated names and wildcards.", section=DATA, comma_separated=True
+    )
+    eval_data_path: str | None = option(None, "Evaluation records.", section=DATA, comma_separated=True)
+    test_data_path: str | None = option(
+        None, "Records to predict [default: --eval_data_path].", section=DATA, comma_separated=True
+    )
     train_data_size: int | None = option(
         None, "Train on this many examples only, the first ones.", check=at_least(1), section=DATA
     )

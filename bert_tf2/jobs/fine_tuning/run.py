@@ -71,6 +71,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
       data: what it is done with.
       strategy: where the model lives.
       directory: `--model_dir`.
+      given: the options as the command gave them.
     """
 
     _options: FineTuningOptions
@@ -83,9 +84,10 @@ class FineTuningRun(TrainingRun[RecordSet]):
         data: RunData,
         strategy: tf.distribute.Strategy,
         directory: RunDirectory,
+        given: FineTuningOptions,
     ):
         task = data.task(config, options)
-        super().__init__(options, config, strategy, directory, task, data.max_seq_length)
+        super().__init__(options, config, strategy, directory, task, data.max_seq_length, given)
         self._phases, self._data = phases, data
         self._teaching = teaching_of(options, task, config, data.model_facts(), data.max_seq_length)
         self._scores_by_set: dict[str, dict[str, float]] = {}

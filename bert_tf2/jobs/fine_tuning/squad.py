@@ -37,7 +37,7 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
       JobError: training failed, or was interrupted after saving its state.
     """
     phases = phases_of(options)
-    options = with_teacher(translated(with_hub_module(options)), phases.train)
+    given, options = options, with_teacher(translated(with_hub_module(options)), phases.train)
     require_directory(options, phases.train)
     places = places_of_files(options, phases.train)
     options = model_files.completed(options, places, needs_metadata=not options.is_tf1_dialect)
@@ -62,7 +62,7 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
                     "--fine_tuning_task_type=squad and give --input_meta_data_path and --train_data_path"
                 )
             data = made_records(options, config, question_paths, directory)
-        result = FineTuningRun(options, phases, config, data, strategy, directory).complete()
+        result = FineTuningRun(options, phases, config, data, strategy, directory, given).complete()
     results: dict[str, Any] = {} if result.training is None else {"training": result.training}
     if result.outcomes:
         results["predictions"] = {id: text for answers in result.outcomes.values() for id, text in answers.predictions.items()}

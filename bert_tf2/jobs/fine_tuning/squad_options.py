@@ -1,6 +1,7 @@
 """The options of `run_squad.py`: the model garden's dialect, google-research/bert's, and what both lack."""
 
 import dataclasses
+from typing import ClassVar
 
 from bert_tf2.errors import UserError
 from bert_tf2.jobs import shared_options
@@ -33,11 +34,17 @@ ANSWER_LANGUAGES = ("auto", "words", "chinese", "characters")
 class SquadOptions(XLNetFlags, LayerOptions, DistillationOptions, TrainingOptions):
     """What to train on, which questions to answer, and where results go."""
 
+    command: ClassVar[str] = "run_squad.py"
+
     mode: str | None = option(None, "What to do [default: train_and_eval].", choices=MODES, section=DATA)
     input_meta_data_path: str | None = option(None, "meta_data.json of the training records.", section=DATA)
-    train_data_path: str | None = option(None, "Training records; comma-separated names and wildcards.", section=DATA)
+    train_data_path: str | None = option(
+        None, "Training records; comma-separated names and wildcards.", section=DATA, comma_separated=True
+    )
 
-    train_file: str | None = option(None, "SQuAD JSON to train on; comma-separated names and wildcards.", section=TF1)
+    train_file: str | None = option(
+        None, "SQuAD JSON to train on; comma-separated names and wildcards.", section=TF1, comma_separated=True
+    )
     do_train: bool = option(False, "Train.", section=TF1)
     do_predict: bool = option(False, "Answer the questions of --predict_file, and score them if all have answers.", section=TF1)
     max_seq_length: int | None = option(
@@ -72,7 +79,10 @@ class SquadOptions(XLNetFlags, LayerOptions, DistillationOptions, TrainingOption
     )
 
     predict_file: str | None = option(
-        None, "SQuAD JSON whose questions are answered; comma-separated names and wildcards.", section=QUESTIONS
+        None,
+        "SQuAD JSON whose questions are answered; comma-separated names and wildcards.",
+        section=QUESTIONS,
+        comma_separated=True,
     )
     predict_batch_size: int = option(8, "Windows per prediction step; changes no result.", check=at_least(1), section=QUESTIONS)
     n_best_size: int = option(

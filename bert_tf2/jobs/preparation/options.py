@@ -31,10 +31,13 @@ class FinetuningDataOptions(KindOptions):
     )
 
     train_file: str | None = option(
-        None, "Training data; for classification and regression rows of TSV, CSV, JSON or Parquet.", section=OWN_FILES
+        None,
+        "Training data; for classification and regression rows of TSV, CSV, JSON or Parquet.",
+        section=OWN_FILES,
+        comma_separated=True,
     )
-    eval_file: str | None = option(None, "Data to evaluate on.", section=OWN_FILES)
-    test_file: str | None = option(None, "Data to predict; they need no label.", section=OWN_FILES)
+    eval_file: str | None = option(None, "Data to evaluate on.", section=OWN_FILES, comma_separated=True)
+    test_file: str | None = option(None, "Data to predict; they need no label.", section=OWN_FILES, comma_separated=True)
     input_meta_data_path: str | None = option(
         None,
         "meta_data.json of a trained model, in its --model_dir, for whose prediction or evaluation the rows are: labels in its "

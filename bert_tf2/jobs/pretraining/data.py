@@ -42,7 +42,9 @@ _DUPE_FACTOR = 10
 class PretrainingDataOptions(Options):
     """What to read, how to cut and mask it, and where to write."""
 
-    input_file: str | None = option(None, "Text files in UTF-8; comma-separated files and globs.", section=TEXT)
+    input_file: str | None = option(
+        None, "Text files in UTF-8; comma-separated files and globs.", section=TEXT, comma_separated=True
+    )
     input_format: str = option(
         "auto",
         "How documents stand in the files; auto: jsonl where they hold that, else sentences. sentences: a sentence on each line, "
@@ -72,6 +74,7 @@ class PretrainingDataOptions(Options):
         "Records to write. A list of files separated by commas: these are the shards. A name with *, such as train-*.tfrecord: "
         "the * becomes 00000-of-00016. A plain name is one file; with --num_shards the numbers stand before its ending.",
         section=OUTPUT,
+        comma_separated=True,
     )
     num_shards: int | None = option(
         None,

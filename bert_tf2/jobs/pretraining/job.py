@@ -30,7 +30,7 @@ def run_pretraining(options: PretrainingOptions) -> dict[str, Any]:
       UserError: options or input files that cannot be used.
       JobError: training failed, or was interrupted after saving its state.
     """
-    options = with_hub_module(options)
+    given, options = options, with_hub_module(options)
     require_directory(options, options.trains)
     places = places_of_files(options, options.trains)
     options = settled(model_files.completed(options, places, needs_metadata=False))
@@ -46,4 +46,4 @@ def run_pretraining(options: PretrainingOptions) -> dict[str, Any]:
     with opened(options, config, options.trains) as (options, strategy, directory):
         from bert_tf2.jobs.pretraining.run import PretrainingRun
 
-        return PretrainingRun(options, config, data, strategy, directory).complete()
+        return PretrainingRun(options, config, data, strategy, directory, given).complete()

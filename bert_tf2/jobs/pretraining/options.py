@@ -1,6 +1,7 @@
 """The options of `run_pretraining.py`: the model garden's dialect, google-research/bert's, and what both lack."""
 
 import dataclasses
+from typing import ClassVar
 
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.training.training_options import CHECKPOINTS, NEEDED, OPTIMIZATION, TrainingOptions
@@ -18,14 +19,21 @@ _DEFAULT_WARMUP_STEPS = 10_000
 class PretrainingOptions(ReplacedTokenOptions, TrainingOptions):
     """What to train on, how long, and where results go."""
 
-    input_files: str | None = option(None, "Training records; comma-separated names and wildcards.", section=RECORDS)
-    input_file: str | None = option(None, "TF1 name for --input_files.", section=RECORDS)
+    command: ClassVar[str] = "run_pretraining.py"
+
+    input_files: str | None = option(
+        None, "Training records; comma-separated names and wildcards.", section=RECORDS, comma_separated=True
+    )
+    input_file: str | None = option(
+        None, "TF1 name for --input_files.", section=RECORDS, comma_separated=True, same_as="input_files"
+    )
     input_meta_data_path: str | None = option(
         None, "meta_data.json of the records [default: the one beside the first of them, if there].", section=RECORDS
     )
     eval_input_files: str | None = option(
         None, "Held-out records, of the same settings as the training records; comma-separated names and wildcards.",
         section=RECORDS,
+        comma_separated=True,
     )  # fmt: skip
     max_seq_length: int | None = option(
         None,
@@ -72,7 +80,9 @@ class PretrainingOptions(ReplacedTokenOptions, TrainingOptions):
         check=not_negative,
         section=OPTIMIZATION,
     )
-    num_warmup_steps: int | None = option(None, "TF1 name for --warmup_steps.", check=not_negative, section=OPTIMIZATION)
+    num_warmup_steps: int | None = option(
+        None, "TF1 name for --warmup_steps.", check=not_negative, section=OPTIMIZATION, same_as="warmup_steps"
+    )
     warmup_proportion: float | None = option(  # type: ignore[assignment]  # None until `settled`, unlike in other trainings
         None,
         "Warm-up as a share of the training steps; instead of --warmup_steps.",
@@ -100,6 +110,7 @@ class PretrainingOptions(ReplacedTokenOptions, TrainingOptions):
         "Further forms, comma-separated, of the encoder with its heads, beside the encoder: tf1 (google-research/bert), "
         "huggingface (a folder that transformers loads).",
         section=CHECKPOINTS,
+        comma_separated=True,
     )
     vocab_file: str | None = option(
         None, "The records' vocabulary: checked against them, and copied beside what is exported.", section=CHECKPOINTS

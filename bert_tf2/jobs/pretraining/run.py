@@ -51,6 +51,7 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
       data: what is known of the records.
       strategy: where the model lives.
       directory: `--model_dir`.
+      given: the options as the command gave them.
     """
 
     _options: PretrainingOptions
@@ -66,6 +67,7 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
         data: PretrainingInputs,
         strategy: tf.distribute.Strategy,
         directory: RunDirectory,
+        given: PretrainingOptions,
     ):
         self._data = data
         pairs = data.has_pairs if options.use_next_sentence_label is None else options.use_next_sentence_label
@@ -80,7 +82,7 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
             recompute=options.recompute,
         )
         task = objective_of(config).task(config, options, made_for)
-        super().__init__(options, config, strategy, directory, task, data.max_seq_length)
+        super().__init__(options, config, strategy, directory, task, data.max_seq_length, given)
         self._records = PretrainingRecords(options, data, config, task)
         several = is_multi_worker(strategy)
         most = {TOKENS: data.max_seq_length, PREDICTIONS: data.max_predictions_per_seq}

@@ -14,13 +14,17 @@ class PruneOptions(TrainedModelOptions):
     """Which model, what of it stays, and by which records that is decided."""
 
     importance_data_path: str | None = option(
-        None, "Labelled records by whose loss heads and neurons are judged: the training's, not those of the evaluation."
+        None,
+        "Labelled records by whose loss heads and neurons are judged: the training's, not those of the evaluation.",
+        comma_separated=True,
     )
     output_dir: str | None = option(None, "A new folder: the smaller checkpoint, its configuration and vocabulary, and a report.")
     num_layers: int | None = option(
         None, "How many layers stay, the first ones [default: all].", check=at_least(1), section=_WHAT
     )
-    layers: str | None = option(None, "Instead of it the numbers of those that stay, from 0: 0,2,4.", section=_WHAT)
+    layers: str | None = option(
+        None, "Instead of it the numbers of those that stay, from 0: 0,2,4.", section=_WHAT, comma_separated=True
+    )
     num_heads: int | None = option(
         None, "How many attention heads of each layer stay, the most important [default: all].", check=at_least(1), section=_WHAT
     )

@@ -55,7 +55,7 @@ class SearchOptions(VectorModelOptions):
         choices=POOLINGS,
         section=_VECTORS,
     )
-    layers: str | None = option(None, f"{LAYERS_HELP} [default: -1].", section=_VECTORS)
+    layers: str | None = option(None, f"{LAYERS_HELP} [default: -1].", section=_VECTORS, comma_separated=True)
 
 
 def check(options: SearchOptions) -> None:

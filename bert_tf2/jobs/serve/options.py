@@ -47,7 +47,10 @@ class ServeOptions(Options):
         section=_VECTORS,
     )
     layers: str | None = option(
-        None, "Layers whose hidden states are taken: 0 is the first block, -1 the last [default: -1].", section=_VECTORS
+        None,
+        "Layers whose hidden states are taken: 0 is the first block, -1 the last [default: -1].",
+        section=_VECTORS,
+        comma_separated=True,
     )
     normalize: bool = option(False, "Give every vector the length 1.", section=_VECTORS)
     max_seq_length: int | None = option(

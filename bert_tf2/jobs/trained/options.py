@@ -20,9 +20,12 @@ class TrainedModelOptions(Options):
         (), "Python file or module that registers a kind of task of your own; repeatable.", multiple=True
     )
     eval_data_path: str | None = option(
-        None, "Labelled records on which the model is evaluated, as it was and as it becomes.", section=CHECK
+        None,
+        "Labelled records on which the model is evaluated, as it was and as it becomes.",
+        section=CHECK,
+        comma_separated=True,
     )
-    predict_file: str | None = option(None, "The same for SQuAD: a JSON file with answers.", section=CHECK)
+    predict_file: str | None = option(None, "The same for SQuAD: a JSON file with answers.", section=CHECK, comma_separated=True)
     input_meta_data_path: str | None = option(
         None, "meta_data.json of --eval_data_path [default: the one beside it, or the training's].", section=CHECK
     )

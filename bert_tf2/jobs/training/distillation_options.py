@@ -58,6 +58,7 @@ class DistillationOptions(Options):
         "soft with a weight if you like: soft,hidden:0.5.",
         check=_names_losses,
         section=DISTILLATION,
+        comma_separated=True,
     )
     distillation_alpha: float = option(
         0.5, "Share of the soft loss; the loss of the labels has the rest.", check=fraction, section=DISTILLATION
@@ -70,12 +71,14 @@ class DistillationOptions(Options):
         "hidden and attention: which layer of the student learns from which of the teacher: uniform (evenly spaced, the last "
         "from the last), last (from as many last ones), or pairs counted from 0, such as 0:1,1:3.",
         section=DISTILLATION,
+        comma_separated=True,
     )
     student_layers: str | None = option(
         None,
         "Make the student of these layers of the teacher, counted from 0, such as 0,2,4, with its embeddings and its head; "
         "instead of --bert_config_file and --init_checkpoint.",
         section=DISTILLATION,
+        comma_separated=True,
     )
     num_student_layers: int | None = option(
         None,

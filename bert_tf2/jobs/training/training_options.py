@@ -5,6 +5,7 @@ the same thing differently, both names work.
 """
 
 import dataclasses
+from typing import ClassVar
 
 from bert_tf2.options import (
     Options,
@@ -41,7 +42,13 @@ VOCABULARY = "the vocabulary of the model"
 
 @dataclasses.dataclass(frozen=True)
 class TrainingOptions(Options):
-    """Model, optimization, devices, checkpoints."""
+    """Model, optimization, devices, checkpoints.
+
+    Attributes:
+      command: the program that takes them.
+    """
+
+    command: ClassVar[str] = ""
 
     bert_config_file: str | None = option(
         None,
@@ -161,6 +168,7 @@ class TrainingOptions(Options):
         "multi_worker_mirrored: comma-separated host:port of every worker (instead of TF_CONFIG).",
         section=DEVICES,
         may_change=True,
+        comma_separated=True,
     )
     task_index: int = option(
         -1, "multi_worker_mirrored: index of this worker in --worker_hosts.", section=DEVICES, may_change=True
@@ -187,7 +195,7 @@ class TrainingOptions(Options):
     tpu_zone: str | None = option(None, "tpu: zone of the TPU.", section=DEVICES, may_change=True)
     gcp_project: str | None = option(None, "tpu: Google Cloud project of the TPU.", section=DEVICES, may_change=True)
     use_tpu: bool = option(False, "TF1 name for --distribution_strategy=tpu.", section=DEVICES, may_change=True)
-    tpu_name: str | None = option(None, "TF1 name for --tpu.", section=DEVICES, may_change=True)
+    tpu_name: str | None = option(None, "TF1 name for --tpu.", section=DEVICES, may_change=True, same_as="tpu")
     dtype: str = option(
         "fp32", "Number format of the computation.", choices=("fp32", "bf16", "fp16"), short_name="dt", section=DEVICES
     )
@@ -224,6 +232,7 @@ class TrainingOptions(Options):
         section=DEVICES,
         may_change=True,
         other_names=("iterations",),
+        same_as="steps_per_loop",
     )
     bucket_by_length: bool = option(
         True, "Put examples of like length into a batch and pad to the longest; off on TPU.", section=DEVICES
@@ -251,7 +260,11 @@ class TrainingOptions(Options):
         None, "Directory of checkpoints and results.", short_name="md", section=CHECKPOINTS, may_change=True
     )
     output_dir: str | None = option(
-        None, "TF1 name for --model_dir; records made from raw files go here too.", section=CHECKPOINTS, may_change=True
+        None,
+        "TF1 name for --model_dir; records made from raw files go here too.",
+        section=CHECKPOINTS,
+        may_change=True,
+        same_as="model_dir",
     )
     predict_checkpoint_path: str | None = option(
         None,

@@ -18,7 +18,7 @@ from bert_tf2.data.batches.striped_plan import StripedPlan
 from bert_tf2.data.records.feature_spec import TOKENS
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.training import packed_training, training_setup
+from bert_tf2.jobs.training import kept_configuration, packed_training, training_setup
 from bert_tf2.jobs.training.micro_batch import parts_of_batch, whole_batches
 from bert_tf2.jobs.training.named_weights import Restored, restore
 from bert_tf2.jobs.training.run_report import write_run_report
@@ -69,6 +69,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
       directory: `--model_dir`.
       task: loss, metrics, head.
       max_seq_length: the longest row.
+      given: the options before anything was derived from them.
     """
 
     random_start = logging.WARNING
@@ -82,7 +83,9 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
         directory: RunDirectory,
         task: Task,
         max_seq_length: int,
+        given: TrainingOptions,
     ):
+        self._given = given
         self._options, self._config, self._strategy, self._directory, self._task = options, config, strategy, directory, task
         self._chief = is_chief(strategy)
         self._padding = training_setup.padding(options, {TOKENS: max_seq_length, **task.most})
@@ -158,9 +161,11 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             kept = model_files.planned(
                 model_dir, self._config, *self._meta_and_tokenizer(), replaces=self._directory.is_left_empty()
             )
+            kept_configuration.require_no_other(model_dir)
             self._directory.identify(self._identity(seed, records, data), training_setup.run_circumstances(self._strategy))
             for path, content in kept.items():
                 model_files.write_whole(path, content)
+            kept_configuration.keep(model_dir, self._given, options, seed, self._meta_and_tokenizer()[0])
         self._build_model(seed)
         if options.pack_sequences:
             packed_training.require_its_end(self._encoder, self._model)

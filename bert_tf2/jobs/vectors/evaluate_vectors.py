@@ -27,6 +27,7 @@ class EvaluateVectorsOptions(VectorModelOptions):
         "Pairs of texts with a score that people gave them: a TSV, CSV, JSON lines, JSON or Parquet file, such as STS-B's of "
         "GLUE and SICK's; or several of them, with commas between.",
         section=_FILES,
+        comma_separated=True,
     )
     text_column: str | None = option(
         None, "Name or place (from 0) of the first text [default: sentence1, sentence_A, text, …].", section=_FILES
@@ -45,7 +46,7 @@ class EvaluateVectorsOptions(VectorModelOptions):
         choices=POOLINGS,
         section="The vectors",
     )
-    layers: str | None = option(None, f"{LAYERS_HELP} [default: -1].", section="The vectors")
+    layers: str | None = option(None, f"{LAYERS_HELP} [default: -1].", section="The vectors", comma_separated=True)
 
 
 def command(description: str = "Measures how well vectors tell how alike texts are.") -> None:

@@ -46,7 +46,9 @@ class ExtractFeaturesOptions(VectorModelOptions):
         choices=(TOKENS, *POOLINGS),
         section=_VECTORS,
     )
-    layers: str | None = option(None, f"{LAYERS_HELP} [default: -1; for vectors of tokens -1,-2,-3,-4].", section=_VECTORS)
+    layers: str | None = option(
+        None, f"{LAYERS_HELP} [default: -1; for vectors of tokens -1,-2,-3,-4].", section=_VECTORS, comma_separated=True
+    )
     fit_whitening: str | None = option(
         None,
         "A file of texts, such as --input_file takes: --whitening_file is made of their vectors. Thousands of texts like those "

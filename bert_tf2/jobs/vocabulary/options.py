@@ -59,6 +59,7 @@ class VocabularyOptions(Options):
         "Text files in UTF-8, or files with a JSON object on each line; comma-separated files and globs.",
         section=TEXT,
         other_names=("input_file",),
+        comma_separated=True,
     )
     text_field: str = option("text", "Key of the text in JSON objects.", section=TEXT)
     do_lower_case: bool | None = shared_options.do_lower_case_before_training(TEXT)
@@ -101,9 +102,10 @@ class VocabularyOptions(Options):
         "Words that are one token each and never split, such as [E1],[E2]. train: part of the vocabulary. add: added unless they "
         "are there. trim: tokens that stay, whatever the text.",
         section=TRAIN,
+        comma_separated=True,
     )
 
-    add_tokens: str | None = option(None, "Words to add, comma-separated: covid,[E1].", section=ADD)
+    add_tokens: str | None = option(None, "Words to add, comma-separated: covid,[E1].", section=ADD, comma_separated=True)
     add_tokens_file: str | None = option(None, "Words to add, one on each line.", section=ADD)
     use_unused: bool = option(
         False, "Give them the places of [unusedN] first; where these suffice the table does not grow.", section=ADD

@@ -55,7 +55,10 @@ class ClassificationDataOptions(LabelOptions, TextRowOptions, PublishedTaskOptio
         section=CLASSES,
     )
     label_columns: str | None = option(
-        None, "Instead of --label_column: columns of 0 and 1, one for each label, comma-separated.", section=CLASSES
+        None,
+        "Instead of --label_column: columns of 0 and 1, one for each label, comma-separated.",
+        section=CLASSES,
+        comma_separated=True,
     )
 
 

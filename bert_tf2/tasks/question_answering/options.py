@@ -18,7 +18,10 @@ class SquadDataOptions(Options):
     """Which SQuAD files to read, and how to cut and label their contexts."""
 
     squad_data_file: str | None = option(
-        None, "Training file in SQuAD's JSON, version 1.1 or 2.0; comma-separated files and globs.", section=SQUAD
+        None,
+        "Training file in SQuAD's JSON, version 1.1 or 2.0; comma-separated files and globs.",
+        section=SQUAD,
+        comma_separated=True,
     )
     translated_squad_data_folder: str | None = option(
         None, "Folder of further training files (*.json), which may repeat question ids.", section=SQUAD
