@@ -19,7 +19,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 # Every process loads TensorFlow, which takes 2 GB and more.
-IN_PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=loadfile
+IN_PARALLEL := --numprocesses=auto --maxprocesses=4 --dist=worksteal
 # Of the benchmarks, that all names of the package which they use are there, and are called as they are to be called.
 NAMES_ONLY := --explicit-package-bases --ignore-missing-imports --disable-error-code=no-untyped-def --disable-error-code=misc \
     --disable-error-code=arg-type --disable-error-code=assignment --disable-error-code=index \

@@ -1,5 +1,6 @@
 """The BERT encoder, and those that differ from it around their blocks only, as a functional Keras model."""
 
+import tensorflow as tf
 import tf_keras
 
 from bert_tf2.models.attention import AttentionMask
@@ -9,6 +10,8 @@ from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder_parts import BERT_PARTS, EmbeddedInputs, EmbeddingProjection, Parts, compute_dtype
 
 
+# AutoGraph would read the source of every layer, and find nothing to do.
+@tf.autograph.experimental.do_not_convert
 def build_encoder(
     config: BertConfig,
     policy: str = "float32",

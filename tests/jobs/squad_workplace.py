@@ -1,8 +1,10 @@
 """A small question-answering task that a tiny model learns: the answer is the word "movie"."""
 
+import copy
 import json
 import pathlib
 import random
+import shutil
 
 from bert_tf2 import cli
 from bert_tf2.jobs.fine_tuning.squad import run_squad
@@ -52,6 +54,13 @@ class SquadWorkplace:
         self.model_dir = directory / "model"
         write_squad(directory / "train.json", 160, 1, impossible)
         self.gold = write_squad(directory / "dev.json", 47, 2, impossible)
+
+    def copied(self, directory: pathlib.Path) -> "SquadWorkplace":
+        """The same in another directory, with all that is there."""
+        shutil.copytree(self.directory, directory, dirs_exist_ok=True)
+        place = copy.copy(self)
+        place.directory, place.config_file, place.model_dir = directory, directory / "bert_config.json", directory / "model"
+        return place
 
     def prepare(self, *flags: str) -> int:
         """Makes the training records."""

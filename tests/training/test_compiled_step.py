@@ -42,7 +42,6 @@ class Trained:
         steps=3,
         strategy=None,
         untouched=False,
-        frozen=None,
         frozen_layers=None,
         shares=False,
         optimizer=None,
@@ -58,8 +57,6 @@ class Trained:
             model = task.build_model(encoder)
             factors = [(variable, 0.5 ** (4 - depth)) for variable, depth in depths(encoder)] if shares else []
             made = create_optimizer(WarmUpThenDecay(0.01, 20, warmup_steps=2), rate_factors=factors, **(optimizer or {}))
-            if frozen:
-                encoder.get_layer(frozen).trainable = False
             if frozen_layers is not None:
                 freeze(encoder, frozen_layers)
             self.loops = loops_of(model)
@@ -107,11 +104,9 @@ def require_equal(one, other, tolerance=2e-6):
     ("optimizer", "options"),
     [
         ({}, {}),
-        ({"bias_correction": False}, {"clip_norm": 0.0}),
+        ({"bias_correction": False}, {"clip_norm": 0.0, "single_steps": False}),
         ({"optimizer_type": "lamb"}, {"clip_norm": 0.1}),
-        ({"optimizer_type": "lamb", "bias_correction": False}, {}),
-        ({"weight_decay_rate": 0.0}, {"accumulation_steps": 2}),
-        ({}, {"single_steps": False}),
+        ({"optimizer_type": "lamb", "bias_correction": False, "weight_decay_rate": 0.0}, {"accumulation_steps": 2}),
     ],
 )
 def test_compiled_equals_plain(optimizer, options):
@@ -120,12 +115,11 @@ def test_compiled_equals_plain(optimizer, options):
     require_equal(compiled, plain)
 
 
-@pytest.mark.parametrize("options", [{}, {"accumulation_steps": 2}], ids=str)
-def test_blocks_that_the_gradient_makes_again(options):
-    plain = Trained(**options)
-    again = Trained(recompute=True, **options)
+def test_blocks_that_the_gradient_makes_again():
+    plain = Trained(accumulation_steps=2)
+    again = Trained(recompute=True, accumulation_steps=2)
     require_equal(again, plain, tolerance=1e-7)
-    require_equal(Trained(recompute=True, enable_xla=True, **options), plain)
+    require_equal(Trained(recompute=True, enable_xla=True, accumulation_steps=2), plain)
 
 
 def test_the_loop_keeps_what_goes_into_a_block_and_no_more():
@@ -152,8 +146,8 @@ def test_variables_that_the_loss_does_not_touch_stay_as_they_are():
     assert not any("layer_0" in name for name in same)
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "lamb"])
-def test_shares_of_the_learning_rate(optimizer):
+def test_shares_of_the_learning_rate():
+    optimizer = "lamb"
     plain, compiled = (
         Trained(shares=True, optimizer={"optimizer_type": optimizer}, enable_xla=compiles) for compiles in (False, True)
     )
@@ -167,7 +161,7 @@ def test_shares_of_the_learning_rate(optimizer):
         np.testing.assert_allclose(shared.weights[name] - start, moved, atol=1e-6, err_msg=name)
 
 
-@pytest.mark.parametrize("layers", [0, 1, 2])
+@pytest.mark.parametrize("layers", [0, 1])
 def test_the_first_layers_frozen(layers):
     plain, compiled = (Trained(frozen_layers=layers, enable_xla=compiles) for compiles in (False, True))
     require_equal(compiled, plain)
@@ -177,11 +171,6 @@ def test_the_first_layers_frozen(layers):
     assert kept == {name for name in fresh.weights if name.startswith(expected)}
     # The blocks that are trained are one loop as ever; the last computes another number of tokens, and one alone is none.
     assert [len(loop.blocks) for loop in plain.loops] == ([2] if layers == 0 else [])
-
-
-def test_frozen_layers():
-    plain, compiled = (Trained(frozen="transformer/layer_1", enable_xla=compiles) for compiles in (False, True))
-    require_equal(compiled, plain)
 
 
 def test_sixteen_bits():

@@ -85,8 +85,11 @@ def test_a_longer_batch_is_divided_when_it_comes(tmp_path, records):
     assert not all(np.array_equal(one, another) for one, another in zip(weights, other, strict=True))
 
 
-@pytest.mark.parametrize("options", [{}, {"enable_xla": True}, {"steps_per_loop": 3}, {"loss_scale": "dynamic"}], ids=str)
-@pytest.mark.parametrize("saved", [0, 5])
+@pytest.mark.parametrize(
+    ("saved", "options"),
+    [(0, {}), (5, {}), (5, {"enable_xla": True}), (0, {"steps_per_loop": 3}), (5, {"loss_scale": "dynamic"})],
+    ids=str,
+)
 def test_whatever_a_failed_step_wrote_is_undone(tmp_path, records, monkeypatch, options, saved):
     """It fails after its update, at a step before which nothing was copied; steps since the last state are run again."""
     options = {**options, "save_checkpoints_steps": saved, "evaluate": evaluator(records), "eval_every_steps": 4}

@@ -86,10 +86,9 @@ def test_from_records_to_a_fine_tuned_model(place, capsys):
     for name, tensor in encoder.tensors.items():
         np.testing.assert_array_equal(tensor.read(), whole.tensors[name].read())
     assert json.loads((pretrained / "bert_config.json").read_text())["hidden_size"] == 16
-    for path in (pretrained, place.model_dir / "ckpt-60"):
-        assert classify(place, str(path)) == 0
-        said = capsys.readouterr().err
-        assert "missing 2 (output_weights, output_bias)" in said, said
+    assert classify(place, str(pretrained)) == 0
+    said = capsys.readouterr().err
+    assert "missing 2 (output_weights, output_bias)" in said, said
 
     # The finished job says so, and leaves what is there.
     before = {path.name: path.stat().st_mtime_ns for path in place.model_dir.glob("ckpt-*")}
@@ -139,11 +138,11 @@ def test_records_of_the_training_are_not_called_held_out(place, tmp_path, capsys
         )
         return capsys.readouterr().err, (tmp_path / str(len(flags)) / "report.md").read_text()
 
-    for errors, report in (said(), said("--seed=1", f"--eval_input_files={place.directory}/records/part-00001*")):
-        assert "training examples, checkpoint of step 2" in errors
-        assert "these are examples of the training" in errors
-        assert "training records" in report
-        assert "held-out records" not in errors.replace("give held-out records", "") + report
+    errors, report = said(f"--eval_input_files={place.directory}/records/part-00001*")
+    assert "training examples, checkpoint of step 2" in errors
+    assert "these are examples of the training" in errors
+    assert "training records" in report
+    assert "held-out records" not in errors.replace("give held-out records", "") + report
     errors, report = said("--seed=1", "--log_steps=1", held_out(place))
     assert "30 held-out examples, checkpoint of step 2" in errors
     assert "examples of the training" not in errors
@@ -192,31 +191,31 @@ def test_summaries_and_schedule(place, capsys):
     assert (place.model_dir / "summaries" / "eval").exists()
 
 
-@pytest.mark.parametrize("form", ["ckpt", "tf1", "huggingface", "encoder"])
-def test_continuing_restores_the_heads_that_are_there(place, capsys, form):
+def test_continuing_restores_the_heads_that_are_there(place, capsys):
     assert place.run("--num_train_steps=30", "--also_export=tf1,huggingface", f"--vocab_file={place.vocab_file}") == 0
     pretrained = place.model_dir / "pretrained"
-    path = {
+    learned = place.history("train")[-1]["loss"]
+    forms = {
         "ckpt": place.model_dir / "ckpt-30",
         "tf1": pretrained / "tf1" / "bert_model.ckpt-30",
         "huggingface": pretrained / "huggingface-30",
         "encoder": pretrained / "bert_model.ckpt-30",
-    }[form]
-    capsys.readouterr()
-    learned = place.history("train")[-1]["loss"]
-    place.model_dir = place.directory / "continued"
-    flags = [f"--init_checkpoint={path}", "--num_train_steps=1", "--log_steps=1", "--learning_rate=1e-9", held_out(place)]
-    assert place.run(*flags) == 0
-    said = capsys.readouterr().err
-    loss = place.history("train")[0]["loss"]
-    if form == "encoder":
-        assert "has no masked-LM head; the masked-LM head starts from random values" in said
-        assert "has no next-sentence head; the next-sentence head starts from random values" in said
-        assert loss > learned + 0.3
-    else:
-        assert "the masked-LM head was restored" in said
-        assert "the next-sentence head was restored" in said
-        assert loss < learned + 0.3
+    }
+    for form, path in forms.items():
+        capsys.readouterr()
+        place.model_dir = place.directory / f"continued-{form}"
+        flags = [f"--init_checkpoint={path}", "--num_train_steps=1", "--log_steps=1", "--learning_rate=1e-9"]
+        assert place.run(*flags) == 0, form
+        said = capsys.readouterr().err
+        loss = place.history("train")[0]["loss"]
+        if form == "encoder":
+            assert "has no masked-LM head; the masked-LM head starts from random values" in said
+            assert "has no next-sentence head; the next-sentence head starts from random values" in said
+            assert loss > learned + 0.3
+        else:
+            assert "the masked-LM head was restored" in said
+            assert "the next-sentence head was restored" in said
+            assert loss < learned + 0.3, form
 
 
 def test_a_vocabulary_beside_the_encoder_may_be_the_one_that_is_given(place):
@@ -315,7 +314,7 @@ def test_a_resumed_run_ends_with_the_same_bits(place, kind, monkeypatch):
         f"--input_files={place.directory}/{kind}/part-*",
         "--deterministic",
         "--save_checkpoints_steps=7",
-        "--num_train_steps=30",
+        "--num_train_steps=15",
     ]
     flags += ["--log_steps=1", "--optimizer_type=lamb"]
     whole = place.directory / "whole"
@@ -324,19 +323,19 @@ def test_a_resumed_run_ends_with_the_same_bits(place, kind, monkeypatch):
 
     def failing_save(self, checkpoint, step, best_step=None):
         save(self, checkpoint, step, best_step)
-        if step in (7, 21) and step not in stopped:
+        if step == 7 and step not in stopped:
             stopped.append(step)
             raise KeyboardInterrupt
 
     monkeypatch.setattr(CheckpointDirectory, "save", failing_save)
     parts = place.directory / "parts"
-    for code in (130, 130, 0):
+    for code in (130, 0):
         assert place.run(*flags, f"--model_dir={parts}") == code
-    assert stopped == [7, 21]
+    assert stopped == [7]
     assert bits(whole) == bits(parts)
     losses = [entry["loss"] for entry in place.history("train", whole)]
     assert losses == [entry["loss"] for entry in place.history("train", parts)]
-    assert len(losses) == 30
+    assert len(losses) == 15
 
 
 def without_dropout(place) -> str:
