@@ -62,11 +62,10 @@ class RunDirectory:
             self._write(run, about, {})
             return
         known = self._known()
-        former = known["run"]
-        differing = [key for key in sorted({*former, *run}) if former.get(key) != run.get(key)]
+        differing = list(_changed(known["run"], run))
         # A run that failed before its first checkpoint left nothing that another could be mistaken for.
         if differing and self._checkpoints():
-            listed = "; ".join(f"{key}: {shown(former.get(key))} there, {shown(run.get(key))} now" for key in differing[:6])
+            listed = "; ".join(f"{name}: {shown(there)} there, {shown(now)} now" for name, there, now in differing[:6])
             more = f"; and {len(differing) - 6} more" if len(differing) > 6 else ""
             raise UserError(f"{self.path} belongs to another run ({listed}{more}); use another --model_dir, or the same flags")
         self._warn_of_changes(known["about"], dict(about or {}))
@@ -177,6 +176,18 @@ class RunDirectory:
             logger.warning(
                 "%s: changed since the run began: %s; results may differ in the last bits", self.path, ", ".join(changed)
             )
+
+
+def _changed(there: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Names and values of what differs; of a part, such as `data`, what differs in it."""
+    for name in sorted({*there, *now}):
+        former, value = there.get(name), now.get(name)
+        if isinstance(former, dict) and isinstance(value, dict):
+            yield from (
+                (key, former.get(key), value.get(key)) for key in sorted({*former, *value}) if former.get(key) != value.get(key)
+            )
+        elif former != value:
+            yield name, former, value
 
 
 def _common(there: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
