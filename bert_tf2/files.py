@@ -7,7 +7,7 @@ import json
 import math
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from bert_tf2 import file_kinds
@@ -306,12 +306,13 @@ def read_object(directory: str, name: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def read_json(path: str, wanted: str = "a JSON file", cure: str = "") -> Any:
+def read_json(path: str, wanted: str = "a JSON file", cure: str = "", pairs: Callable[[list], Any] | None = None) -> Any:
     """Reads a JSON file.
 
     Args:
       path: a local or remote file.
       wanted, cure: what it should be, and what to give instead, for the message about a file that is none.
+      pairs: makes an object of its pairs of name and value; None for a dict, where the last of equal names wins.
 
     Raises:
       UserError: it is not UTF-8 or not JSON; the message holds file, line and column, or says what the file is.
@@ -326,7 +327,7 @@ def read_json(path: str, wanted: str = "a JSON file", cure: str = "") -> Any:
         else:
             with open(path, encoding="utf-8-sig") as file:
                 text = file.read()
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=pairs)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:

@@ -36,6 +36,7 @@ class OptionInfo:
     also_accepted: tuple[Any, ...] = ()
     ignored_because: str | None = None
     may_change: bool = False
+    of_loss: bool = False
     other_names: tuple[str, ...] = ()
     comma_separated: bool = False
     same_as: str | None = None
@@ -51,6 +52,7 @@ def option(
     short_name: str | None = None,
     multiple: bool = False,
     may_change: bool = False,
+    of_loss: bool = False,
     other_names: tuple[str, ...] = (),
     comma_separated: bool = False,
     same_as: str | None = None,
@@ -66,13 +68,15 @@ def option(
       short_name: a second name, as in the model garden (`-ds`).
       multiple: the flag may be repeated; the value is a tuple.
       may_change: a training may go on with another value, because this one decides nothing about its weights.
+      of_loss: it says what labels cost while training, and nothing of what is trained: no evaluation, teacher or student has to
+        agree in it.
       other_names: what the originals of other models call the flag.
       comma_separated: the text may be several with commas between; in a file of flags they may be a list.
       same_as: the option that this one is another name of, where both are kept; whichever is given on the command line wins over
         both in a file of flags.
     """
     info = OptionInfo(
-        help, choices, check, section, short_name, multiple, may_change=may_change, other_names=other_names,
+        help, choices, check, section, short_name, multiple, may_change=may_change, of_loss=of_loss, other_names=other_names,
         comma_separated=comma_separated, same_as=same_as,
     )  # fmt: skip
     return dataclasses.field(default=default, metadata={"option": info})
@@ -279,6 +283,12 @@ def refuse_given(options: Any, names: Iterable[str], because: str) -> None:
     for name in names:
         if getattr(options, name) != defaults[name]:
             raise UserError(f"--{name} {because}")
+
+
+def given_of_loss(options: Any) -> str | None:
+    """An option that says what labels cost in training and was given; None for none."""
+    fields = [field for field in dataclasses.fields(options) if info(field).of_loss]
+    return next((field.name for field in fields if getattr(options, field.name) != field.default), None)
 
 
 def refuse_overwriting(inputs: Mapping[str, str], outputs: Iterable[str]) -> None:

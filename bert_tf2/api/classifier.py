@@ -15,7 +15,7 @@ from bert_tf2.data.records.metadata import MetaData, read_meta_data
 from bert_tf2.errors import UserError
 from bert_tf2.inference.text_classifier import Prediction, TextClassifier, other_kind
 from bert_tf2.jobs.fine_tuning.classifier import run_classifier
-from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, check_combination, phases_of
+from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, check_combination, phases_of, without_training
 from bert_tf2.jobs.preparation.finetuning_data import (
     check_finetuning_data_options,
     write_records,
@@ -115,7 +115,7 @@ class Classifier:
         both = _split(options, model_dir=model_dir, mode="train" if eval is None else "train_and_eval")
         with at_work(), _records_of(data, *both, labels) as run_options:
             result = run_classifier(run_options)
-            classifier = cls.from_run(model_dir, **options)
+            classifier = cls.from_run(model_dir, **without_training(options))
         classifier.training = result["training"]
         classifier.scores = result.get("evaluation", {}).get("eval", {})
         return classifier

@@ -12,7 +12,7 @@ from bert_tf2 import files
 from bert_tf2.data.records.metadata import read_meta_data
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.classifier import run_classifier
-from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
+from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, without_training
 from bert_tf2.jobs.preparation.finetuning_data import create_finetuning_data
 from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 
@@ -141,7 +141,8 @@ class _Run:
             "model_dir": self._path(model),
             "input_meta_data_path": os.path.join(os.path.dirname(records["train_data_path"]), "meta_data.json"),
         }
-        return ClassifierOptions(**given | self._vocabulary | {**records, **self._run_options} | options)
+        run_options = self._run_options if options["mode"] == "train_and_eval" else without_training(self._run_options)
+        return ClassifierOptions(**given | self._vocabulary | {**records, **run_options} | options)
 
     def _trained(self, records: Mapping[str, str], model: str, **options: Any) -> dict[str, Any]:
         return run_classifier(self._options(records, model, mode="train_and_eval", **{**_TRAINING, **options}))

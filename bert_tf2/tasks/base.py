@@ -158,6 +158,18 @@ class Task(abc.ABC):
         del batch
         return model(inputs, training=True)
 
+    def begin_training(self, records: RecordSet) -> dict[str, Any]:
+        """Is told, before the first step, what is trained on: a loss may depend on how often labels occur.
+
+        Args:
+          records: checked.
+
+        Returns:
+          What identifies the training in the place of options that do not say it themselves, by their names: what a file holds.
+        """
+        del records
+        return {}
+
     @abc.abstractmethod
     def loss(self, outputs: Any, batch: Batch, denominators: dict[str, tf.Tensor]) -> tf.Tensor:
         """This part's share of the loss: a float32 scalar; the shares of all parts sum to the loss.

@@ -67,6 +67,11 @@ def kinds_of(field: dataclasses.Field) -> tuple[str, ...]:
     return field.metadata.get("kinds", ())
 
 
+def decides_model(field: dataclasses.Field) -> bool:
+    """Whether an option belongs to kinds and decides what a trained model is: all that use the model must agree in it."""
+    return bool(kinds_of(field)) and not info(field).may_change and not info(field).of_loss
+
+
 def refuse_options_of_others(options: KindOptions, kind: Kind) -> None:
     """Refuses what was given and belongs to other kinds than this one.
 

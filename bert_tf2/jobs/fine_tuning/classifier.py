@@ -19,9 +19,9 @@ from bert_tf2.jobs.fine_tuning.xlnet_flags import translated, with_dropout
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.opening import opened, places_of_files, read_config, require_directory, with_hub_module
 from bert_tf2.model_directory import model_files
-from bert_tf2.options import info, required
+from bert_tf2.options import required
 from bert_tf2.runtime import job
-from bert_tf2.tasks.kind_options import kinds_of
+from bert_tf2.tasks.kind_options import decides_model
 from bert_tf2.training.run_directory import RUN_CONFIG
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def as_trained(options: ClassifierOptions, directories: Sequence[str]) -> Classi
     found = {
         field.name: data[field.name]
         for field in dataclasses.fields(options)
-        if field.name in data and kinds_of(field) and not info(field).may_change and getattr(options, field.name) == field.default
+        if field.name in data and decides_model(field) and getattr(options, field.name) == field.default
     }
     if found:
         logger.info("as in training: %s", " ".join(f"--{flag}={value}" for flag, value in found.items()))

@@ -1,7 +1,8 @@
 """The options of `run_classifier.py`: the model garden's dialect, google-research/bert's, and what both lack."""
 
 import dataclasses
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from bert_tf2.errors import UserError
 from bert_tf2.jobs import shared_options
@@ -10,7 +11,17 @@ from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.fine_tuning.xlnet_flags import XLNetFlags, settle_directories
 from bert_tf2.jobs.training.distillation_options import DistillationOptions
 from bert_tf2.jobs.training.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
-from bert_tf2.options import at_least, ignored_option, option, refuse_given, refused_option, require_given, required
+from bert_tf2.options import (
+    at_least,
+    given_of_loss,
+    ignored_option,
+    info,
+    option,
+    refuse_given,
+    refused_option,
+    require_given,
+    required,
+)
 from bert_tf2.tasks.kind_options import KindOptions
 
 DATA = "Data, from create_finetuning_data.py (model-garden dialect)"
@@ -125,6 +136,14 @@ def phases_of(options: ClassifierOptions) -> Phases:
     )
 
 
+def without_training(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a training's options is not refused when its model is evaluated, predicts or is exported."""
+    fields = dataclasses.fields(ClassifierOptions.whole())
+    of_training = {field.name for field in dataclasses.fields(DistillationOptions)}
+    of_training |= {field.name for field in fields if info(field).of_loss}
+    return {name: value for name, value in given.items() if name not in of_training}
+
+
 def check_combination(options: ClassifierOptions) -> None:
     """Checks what single flags cannot: that the flags of one dialect are complete and not mixed with the other's.
 
@@ -138,6 +157,8 @@ def check_combination(options: ClassifierOptions) -> None:
         raise UserError("--vocab_file and --sp_model_file are two kinds of vocabulary; give the one of the model")
     if options.predict_checkpoint_path and options.trains:
         raise UserError("--predict_checkpoint_path is for evaluation, prediction and export; with training use --init_checkpoint")
+    if not options.trains and (name := given_of_loss(options)) is not None:
+        raise UserError(f"--{name} is for training; leave it out to evaluate, predict or export")
     if options.is_tf1_dialect:
         _check_tf1(options)
     else:

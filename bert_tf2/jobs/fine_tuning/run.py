@@ -171,6 +171,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
         self._task.check_records(records)
         evaluates = self._phases.evaluate_while_training and self._watched is not None
         identity = training_setup.length_identity(self._options) | kinds_identity(self._options)
+        identity |= self._task.begin_training(records)
         training = self._train(records, identity, evaluates)
         self._teaching.end(self._model)
         return training

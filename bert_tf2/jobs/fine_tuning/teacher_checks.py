@@ -17,8 +17,8 @@ from bert_tf2.jobs.training.distillation_options import (
 from bert_tf2.model_directory import model_files
 from bert_tf2.model_directory.trained_run import TrainedRun
 from bert_tf2.models.layer_numbers import chosen_layers
-from bert_tf2.options import info, refuse_given, required
-from bert_tf2.tasks.kind_options import kinds_of
+from bert_tf2.options import given_of_loss, refuse_given, required
+from bert_tf2.tasks.kind_options import decides_model
 from bert_tf2.training.distillation.layer_map import spread_layers
 from bert_tf2.training.run_directory import shown
 
@@ -48,6 +48,10 @@ def with_teacher(options: JobOptions, trains: bool) -> JobOptions:
     if SOFT not in losses:
         because = f"is of the soft loss, and --distillation_losses={options.distillation_losses} has none; leave it out"
         refuse_given(options, ("distillation_alpha", "distillation_temperature"), because)
+    elif options.distillation_alpha == 1 and (name := given_of_loss(options)) is not None:
+        raise UserError(
+            f"--{name} is of the labels' loss, of which --distillation_alpha=1 leaves nothing; give it less, or leave one out"
+        )
     if not {HIDDEN, ATTENTION} & set(losses):
         because = f"is of hidden and attention, and --distillation_losses={options.distillation_losses} has neither; leave it out"
         refuse_given(options, ("layer_map",), because)
@@ -128,7 +132,7 @@ def check_taught(
             "same labels in the same order, the same vocabulary and casing"
         )
     for field in dataclasses.fields(options):
-        if kinds_of(field) and not info(field).may_change:
+        if decides_model(field):
             trained, now = teacher.noted.get(field.name, field.default), getattr(options, field.name)
             # A switch that is left open is one that is off.
             if (trained or None) != (now or None):

@@ -1,5 +1,6 @@
 """Labels or a number for a text or a pair of texts: the kinds `classification`, `regression` and `multi_label`."""
 
+import dataclasses
 import logging
 import types
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from bert_tf2.options import Options
 from bert_tf2.tasks.classification.options import (
     PER_LABEL,
     ClassificationDataOptions,
+    LabelLossOptions,
     MultiLabelRunOptions,
     RegressionDataOptions,
     check_data_options,
@@ -35,6 +37,7 @@ class Classification(Kind):
 
     task_type = CLASSIFICATION
     data_options: type[Options] = ClassificationDataOptions
+    run_options: type[Options] | None = LabelLossOptions
 
     def needed(self, options: Any) -> dict[str, str]:
         """Own files with their outputs, or a task with its directory."""
@@ -67,9 +70,12 @@ class Classification(Kind):
 
     def task(self, meta: "MetaData", config: "BertConfig", options: Any) -> "Task":
         """See `ClassificationTask`."""
+        from bert_tf2.tasks.classification.label_loss import ClassLoss, label_loss
         from bert_tf2.tasks.classification.task import ClassificationTask
 
-        return ClassificationTask(names_of_labels(meta), meta.metrics, **_settings(meta, config, options))
+        names = names_of_labels(meta)
+        loss = label_loss(options, names, ClassLoss)
+        return ClassificationTask(names, meta.metrics, label_loss=loss, **_settings(meta, config, options))
 
     def check_trained(self, options: Any, meta: "MetaData", named: str) -> dict[str, Any]:
         """The labels of the training, which the rows' are told by."""
@@ -103,6 +109,7 @@ class Regression(Classification):
 
     task_type = REGRESSION
     data_options = RegressionDataOptions
+    run_options = None
 
     def task(self, meta: "MetaData", config: "BertConfig", options: Any) -> "Task":
         """See `RegressionTask`."""
@@ -128,10 +135,12 @@ class MultiLabel(Classification):
 
     def task(self, meta: "MetaData", config: "BertConfig", options: Any) -> "Task":
         """See `MultiLabelTask`."""
+        from bert_tf2.tasks.classification.label_loss import LabelSetLoss, label_loss
         from bert_tf2.tasks.classification.multi_label_task import MultiLabelTask
 
-        threshold = threshold_of(options.label_threshold)
-        return MultiLabelTask(names_of_labels(meta), meta.metrics, threshold=threshold, **_settings(meta, config, options))
+        names, threshold = names_of_labels(meta), threshold_of(options.label_threshold)
+        loss = label_loss(options, names, LabelSetLoss)
+        return MultiLabelTask(names, meta.metrics, threshold=threshold, label_loss=loss, **_settings(meta, config, options))
 
 
 TASK_TYPES = (CLASSIFICATION, REGRESSION, MULTI_LABEL)
@@ -141,7 +150,8 @@ TASK_TYPES = (CLASSIFICATION, REGRESSION, MULTI_LABEL)
 def for_predictions(meta: "MetaData", config: "BertConfig") -> "TextTask":
     """The task of a trained model, to predict with. Its thresholds, where it has any, are those that were found, if they are
     (`Task.tuning`)."""
-    options = types.SimpleNamespace(best_metric=None, label_threshold=PER_LABEL)
+    no_loss = {field.name: field.default for field in dataclasses.fields(LabelLossOptions)}
+    options = types.SimpleNamespace(**no_loss, best_metric=None, label_threshold=PER_LABEL)
     task: Any = kind_of(meta.task_type).task(meta, config, options)
     return task
 

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_tf2.tasks.base import Collected, ExampleSet, Report, Tuning, chosen_metric
+from bert_tf2.tasks.classification.label_loss import LabelLoss
 from bert_tf2.tasks.classification.label_scores import (
     LabelCounts,
     average_precision,
@@ -44,7 +45,7 @@ class MultiLabelTask(TextTask):
       metrics: of `METRICS`; the first is the default `best_metric`.
       threshold: of all labels; `auto` finds the one of the best micro F1 and `per_label` for each label that of its best F1, both
         on the examples that are evaluated.
-      dropout_rate, initializer_range, has_sample_weights: see `TextTask`.
+      dropout_rate, initializer_range, has_sample_weights, label_loss: see `TextTask`.
       best_metric: the metric that names the best checkpoint: any of `METRICS`, or of one label, as `f1/joy`.
 
     Raises:
@@ -63,9 +64,10 @@ class MultiLabelTask(TextTask):
         initializer_range: float = 0.02,
         has_sample_weights: bool = False,
         best_metric: str | None = None,
+        label_loss: LabelLoss | None = None,
     ):
         require_labels(label_list)
-        super().__init__(len(label_list), "set", dropout_rate, initializer_range, has_sample_weights)
+        super().__init__(len(label_list), "set", dropout_rate, initializer_range, has_sample_weights, label_loss)
         self.label_list = list(label_list)
         known = list(dict.fromkeys([*metrics, *METRICS, "loss"]))
         self.best_metric = chosen_label_metric(best_metric, label_list) or chosen_metric(best_metric, known)

@@ -6,7 +6,8 @@ from typing import Any
 
 from bert_tf2.data.sources.row_files import delimiter_of
 from bert_tf2.errors import UserError
-from bert_tf2.options import Options, option, refuse_given
+from bert_tf2.options import Options, not_negative, option, refuse_given
+from bert_tf2.tasks.classification.label_weights import why_no_weights
 from bert_tf2.tasks.classification.reading.label_sets import separator_of
 from bert_tf2.tasks.row_options import PUBLISHED_TASK, DataDirOptions, LabelOptions, TextRowOptions, check_label_names
 
@@ -14,6 +15,7 @@ USUAL_THRESHOLD = 0.5
 AUTOMATIC, PER_LABEL = "auto", "per_label"
 """Rules by which thresholds are found: one for all labels, or one for each."""
 CLASSES = "Classes"
+_UNEQUAL = "Unequal labels"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,9 +73,41 @@ def _is_threshold(value: str | float) -> str | None:
         return "must be a number between 0 and 1, auto or per_label"
 
 
+def _is_share(value: float) -> str | None:
+    return None if 0 <= value < 1 else "must be at least 0 and less than 1"
+
+
 @dataclasses.dataclass(frozen=True)
-class MultiLabelRunOptions(Options):
-    """When a label is chosen."""
+class LabelLossOptions(Options):
+    """What a training minimises besides the plain cross-entropy; evaluations tell that one, whatever is given here."""
+
+    class_weights: str | None = option(
+        None,
+        "How much the labels count in training: balanced (as scikit-learn's, by the training records), a file.json that holds "
+        "{label: weight}, or label=weight,label=weight. With several labels of a text: what a label counts where it is there.",
+        check=why_no_weights,
+        section=_UNEQUAL,
+        of_loss=True,
+    )
+    label_smoothing: float = option(
+        0.0,
+        "Train towards targets of which all labels share this much, such as 0.1; with several labels, being there and not.",
+        check=_is_share,
+        section=_UNEQUAL,
+        of_loss=True,
+    )
+    focal_gamma: float = option(
+        0.0,
+        "Focal loss: what the model is sure of costs less, by (1 - probability) to this power, such as 2.",
+        check=not_negative,
+        section=_UNEQUAL,
+        of_loss=True,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiLabelRunOptions(LabelLossOptions):
+    """When a label is chosen, and what is minimised."""
 
     label_threshold: str | float = option(
         str(USUAL_THRESHOLD),

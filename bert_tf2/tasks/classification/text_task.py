@@ -20,11 +20,14 @@ from bert_tf2.progress import during
 from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Export, Task
 from bert_tf2.tasks.classification.features import Labels, classification_features
 from bert_tf2.tasks.classification.files import write_predictions, write_test_results
+from bert_tf2.tasks.classification.label_loss import LabelLoss
 from bert_tf2.tasks.exports import text_export, token_ids_export
 from bert_tf2.tasks.pooled_head import classification_head
 from bert_tf2.tasks.portable import Portable, of_rows
 
 logger = logging.getLogger(__name__)
+
+_LABEL_WEIGHT = "label_weight"
 
 
 class TextTask(Task):
@@ -36,6 +39,7 @@ class TextTask(Task):
       dropout_rate: dropout on the pooled output while training.
       initializer_range: standard deviation of the truncated normal that the head's kernel starts from.
       has_sample_weights: records carry a `weight`.
+      label_loss: what a training minimises instead of the plain `losses`; scores know nothing of it. None for nothing.
 
     Attributes:
       label_list: label names in id order; empty for numbers.
@@ -55,11 +59,13 @@ class TextTask(Task):
         dropout_rate: float,
         initializer_range: float,
         has_sample_weights: bool,
+        label_loss: LabelLoss | None = None,
     ):
         self.num_labels = num_labels
         self.features = classification_features(labels, weighted=has_sample_weights)
         self._dropout_rate = dropout_rate
         self._initializer_range = initializer_range
+        self._label_loss = label_loss
         self._told: set[str] = set()
 
     def build_model(self, encoder: tf_keras.Model) -> tf_keras.Model:
@@ -69,10 +75,24 @@ class TextTask(Task):
         logits = classification_head(pooled_output, self.num_labels, self._dropout_rate, self._initializer_range)
         return tf_keras.Model(inputs=inputs, outputs=logits, name="bert_classifier")
 
+    def begin_training(self, records: RecordSet) -> dict[str, Any]:
+        """Counts the labels where the loss depends on it."""
+        return {} if self._label_loss is None else self._label_loss.begin(_label_ids(records))
+
+    def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """The sum of the weights, and where labels have weights that of both together."""
+        denominators = super().loss_denominators(batch)
+        if self._label_loss is None or not self._label_loss.is_weighted:
+            return denominators
+        weights = self._label_loss.weights(batch["label_ids"]) * batch["example_weight"]
+        return denominators | {_LABEL_WEIGHT: tf.reduce_sum(weights)}
+
     def loss(self, outputs: tf.Tensor, batch: Batch, denominators: dict[str, tf.Tensor]) -> tf.Tensor:
         """Weighted mean of the examples' losses; see `bert_tf2.tasks.base.Task.loss`."""
-        losses = self.losses(outputs, batch["label_ids"])
-        return tf.math.divide_no_nan(tf.reduce_sum(losses * batch["example_weight"]), denominators["example_weight"])
+        losses_of = self.losses if self._label_loss is None else self._label_loss.losses
+        losses = losses_of(outputs, batch["label_ids"])
+        denominator = denominators.get(_LABEL_WEIGHT, denominators["example_weight"])
+        return tf.math.divide_no_nan(tf.reduce_sum(losses * batch["example_weight"]), denominator)
 
     def soft_loss(
         self, outputs: tf.Tensor, targets: tf.Tensor, batch: Batch, denominators: dict[str, tf.Tensor], temperature: float
@@ -199,9 +219,7 @@ def tiled_names(label_list: Sequence[str], outputs: tf.Tensor) -> tf.Tensor:
 
 @during("checking records")
 def _check_labels(records: RecordSet, task: TextTask) -> None:
-    spec = [spec for spec in records.specs if spec.name == "label_ids"]
-    serialized = [records.read(row) for row in range(len(records))]
-    labels = parse_records(tf.constant(serialized), spec)["label_ids"].numpy()
+    labels = _label_ids(records)
     wrong = task.wrong_labels(labels)
     if wrong.any():
         row = int(np.argmax(wrong))
@@ -209,3 +227,10 @@ def _check_labels(records: RecordSet, task: TextTask) -> None:
             f"{records.location(row)}: label_ids {task.rule_of_labels}; got {labels[row]} ({int(wrong.sum())} of {len(labels)} "
             "records); prepare the data again"
         )
+
+
+def _label_ids(records: RecordSet) -> np.ndarray:
+    """What all records hold as labels."""
+    spec = [spec for spec in records.specs if spec.name == "label_ids"]
+    serialized = [records.read(row) for row in range(len(records))]
+    return parse_records(tf.constant(serialized), spec)["label_ids"].numpy()
