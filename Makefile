@@ -2,7 +2,8 @@
 #
 #   make demo        fine-tune a real BERT on real movie reviews and look at what comes out
 #   make test        the quick tests
-#   make test-slow   the tests that take longer
+#   make test-slow   the tests that take longer; with these CI is done
+#   make test-all    all of them, with every variation of the longest too (two hours on two cores)
 #   make check       lint, formatting and types
 #   make benchmark   speed beside the model garden (and Hugging Face, see benchmarks/README.md)
 #   make clean       remove .venv and demo_output
@@ -10,7 +11,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help environment demo test test-slow check benchmark clean
+.PHONY: help environment demo test test-slow test-all check benchmark clean
 
 PYTHON ?= python3
 # A Python that was named is the only one that will do.
@@ -54,7 +55,10 @@ test: environment
 	@$(BIN)/python -m pytest $(IN_PARALLEL)
 
 test-slow: environment
-	@$(BIN)/python -m pytest -m slow $(IN_PARALLEL)
+	@$(BIN)/python -m pytest -m 'slow and not exhaustive' $(IN_PARALLEL)
+
+test-all: environment
+	@$(BIN)/python -m pytest -m '' $(IN_PARALLEL)
 
 check: environment
 	@$(BIN)/python -m ruff check .

@@ -245,6 +245,12 @@ class Task(abc.ABC):
         del outcome, examples
         return None
 
+    def why_degenerate(self, outcome: Any, examples: ExampleSet) -> str | None:
+        """Why predictions are no better than those of a model that has learnt nothing, a clause; None where they are, or where
+        the task cannot tell."""
+        del outcome, examples
+        return None
+
     def higher_is_better(self, metric: str) -> bool:
         """Whether a larger value of the named metric is the better one; all but losses."""
         return metric != "loss"

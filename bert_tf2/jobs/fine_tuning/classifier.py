@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import cli, files
 from bert_tf2.data.records.metadata import read_meta_data
@@ -14,6 +14,7 @@ from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, chec
 from bert_tf2.jobs.fine_tuning.layer_options import check_layers
 from bert_tf2.jobs.fine_tuning.raw_data import made_records
 from bert_tf2.jobs.fine_tuning.record_data import check_labelled, given_records
+from bert_tf2.jobs.fine_tuning.seeds import run_seeds
 from bert_tf2.jobs.fine_tuning.teacher_checks import student_config, with_teacher
 from bert_tf2.jobs.fine_tuning.xlnet_flags import translated, with_dropout
 from bert_tf2.jobs.training import training_setup
@@ -23,6 +24,9 @@ from bert_tf2.options import required
 from bert_tf2.runtime import job
 from bert_tf2.tasks.kind_options import decides_model
 from bert_tf2.training.run_directory import RUN_CONFIG
+
+if TYPE_CHECKING:
+    from bert_tf2.jobs.fine_tuning.run import RunResult
 
 logger = logging.getLogger(__name__)
 
@@ -41,12 +45,23 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
 
     Returns:
       `training`: the `TrainingResult`, when there was training; `evaluation`: metrics by evaluation set; `outcomes`: by set what
-      the task made of the model's outputs (`bert_tf2.tasks.base.Task.outcome`).
+      the task made of the model's outputs (`bert_tf2.tasks.base.Task.outcome`). Of several seeds `seeds` and `best`, see
+      `bert_tf2.jobs.fine_tuning.seeds.run_seeds`.
 
     Raises:
       UserError: options or input files that cannot be used.
       JobError: training failed, or was interrupted after saving its state.
     """
+    if options.num_seeds > 1:
+        return run_seeds(options, phases_of(options), _run)
+    result = _run(options)
+    results: dict[str, Any] = {} if result.training is None else {"training": result.training}
+    if phases_of(options).evaluate:
+        results["evaluation"] = result.scores
+    return results | {"outcomes": result.outcomes}
+
+
+def _run(options: ClassifierOptions) -> "RunResult":
     given, options = options, with_teacher(translated(with_hub_module(options)), options.trains)
     require_directory(options, options.trains)
     options = _completed(options)
@@ -74,11 +89,7 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
                     "--input_meta_data_path and --train_data_path"
                 )
             data = made_records(options, config, directory)
-        result = FineTuningRun(options, phases, config, data, strategy, directory, given).complete()
-    results: dict[str, Any] = {} if result.training is None else {"training": result.training}
-    if phases.evaluate:
-        results["evaluation"] = result.scores
-    return results | {"outcomes": result.outcomes}
+        return FineTuningRun(options, phases, config, data, strategy, directory, given).complete()
 
 
 def _completed(options: ClassifierOptions) -> ClassifierOptions:

@@ -36,6 +36,7 @@ from bert_tf2.tasks.kind_options import kinds_of
 from bert_tf2.training import checkpointing, export, weights
 from bert_tf2.training.evaluation import predict_all
 from bert_tf2.training.reporting import report
+from bert_tf2.training.reporting.history import why_loss_never_fell
 from bert_tf2.training.reporting.result_files import make_room
 from bert_tf2.training.run_directory import RunDirectory
 from bert_tf2.training.trainer_config import TrainingResult
@@ -54,11 +55,17 @@ class RunResult:
       training: None without training.
       scores: metrics by set of examples.
       outcomes: by set of examples what `Task.outcome` gave of those that were predicted or evaluated.
+      best_metric: which of the metrics ranks runs.
+      higher_is_better: whether more of it is better.
+      degenerate: why the training has learnt nothing, a clause; None where it has.
     """
 
     training: TrainingResult | None
     scores: dict[str, dict[str, float]]
     outcomes: dict[str, Any]
+    best_metric: str
+    higher_is_better: bool
+    degenerate: str | None
 
 
 class FineTuningRun(TrainingRun[RecordSet]):
@@ -92,6 +99,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
         self._teaching = teaching_of(options, task, config, data.model_facts(), data.max_seq_length)
         self._scores_by_set: dict[str, dict[str, float]] = {}
         self._outcomes: dict[str, Any] = {}
+        self._degenerate: str | None = None
         self._pictures: list[tuple[str, str]] = []
         self._sections: list[tuple[str, str]] = []
 
@@ -125,7 +133,11 @@ class FineTuningRun(TrainingRun[RecordSet]):
                 self._export()
             if training is not None or self._scores_by_set:
                 self._report(self._data.title, training, self._scores_by_set, self._pictures, self._sections)
-        return RunResult(training, self._scores_by_set, self._outcomes)
+        metric, loss = self._task.best_metric, None if training is None else why_loss_never_fell(training.history)
+        higher_is_better = self._task.higher_is_better(metric)
+        return RunResult(
+            training, self._scores_by_set, self._outcomes, metric, higher_is_better, degenerate=loss or self._degenerate
+        )
 
     def _has_to_find_tuning(self) -> bool:
         """Whether predictions need what only an evaluation in this run can find.
@@ -323,6 +335,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
         """Scores examples, and writes and tells the scores."""
         self._outcomes[examples.name] = outcome
         self._scores_by_set[examples.name] = scores = self._task.scores(outcome, examples)
+        self._degenerate = self._degenerate or self._task.why_degenerate(outcome, examples)
         if self._chief:
             directory, names = self._directory.path, report.eval_results_files(examples.suffix, examples.prefix)
             make_room(directory, names, self._data.input_of(examples))

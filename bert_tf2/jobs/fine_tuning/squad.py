@@ -1,11 +1,12 @@
 """The job behind `run_squad.py`: composes data, model, task and trainer. See `SquadOptions` for what it takes."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import cli
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.layer_options import check_layers
 from bert_tf2.jobs.fine_tuning.question_files import question_files
+from bert_tf2.jobs.fine_tuning.seeds import run_seeds
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions, check_combination, phases_of
 from bert_tf2.jobs.fine_tuning.teacher_checks import student_config, with_teacher
 from bert_tf2.jobs.fine_tuning.xlnet_flags import translated, with_dropout
@@ -13,6 +14,9 @@ from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.opening import opened, places_of_files, read_config, require_directory, with_hub_module
 from bert_tf2.model_directory import model_files
 from bert_tf2.runtime import job
+
+if TYPE_CHECKING:
+    from bert_tf2.jobs.fine_tuning.run import RunResult
 
 
 def command(description: str | None = None) -> None:
@@ -30,12 +34,25 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
     Returns:
       `training`: the `TrainingResult`, when there was training; `evaluation`: the scores, when there was an
       evaluation or every question of the one predicted file has an answer;
-      `predictions`: answers by question id, when questions were answered.
+      `predictions`: answers by question id, when questions were answered. Of several seeds `seeds` and `best`, see
+      `bert_tf2.jobs.fine_tuning.seeds.run_seeds`.
 
     Raises:
       UserError: options or input files that cannot be used.
       JobError: training failed, or was interrupted after saving its state.
     """
+    if options.num_seeds > 1:
+        return run_seeds(options, phases_of(options), _run)
+    result = _run(options)
+    results: dict[str, Any] = {} if result.training is None else {"training": result.training}
+    if result.outcomes:
+        results["predictions"] = {id: text for answers in result.outcomes.values() for id, text in answers.predictions.items()}
+    if "eval" in result.scores:
+        results["evaluation"] = result.scores["eval"]
+    return results
+
+
+def _run(options: SquadOptions) -> "RunResult":
     phases = phases_of(options)
     given, options = options, with_teacher(translated(with_hub_module(options)), phases.train)
     require_directory(options, phases.train)
@@ -62,10 +79,4 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
                     "--fine_tuning_task_type=squad and give --input_meta_data_path and --train_data_path"
                 )
             data = made_records(options, config, question_paths, directory)
-        result = FineTuningRun(options, phases, config, data, strategy, directory, given).complete()
-    results: dict[str, Any] = {} if result.training is None else {"training": result.training}
-    if result.outcomes:
-        results["predictions"] = {id: text for answers in result.outcomes.values() for id, text in answers.predictions.items()}
-    if "eval" in result.scores:
-        results["evaluation"] = result.scores["eval"]
-    return results
+        return FineTuningRun(options, phases, config, data, strategy, directory, given).complete()

@@ -88,6 +88,16 @@ class ClassificationTask(TextTask):
         del examples
         return of_means("accuracy", np.argmax(outcome["logits"], axis=1) == outcome["label_ids"])
 
+    def why_degenerate(self, outcome: Collected, examples: ExampleSet) -> str | None:
+        """Where no more labels are right than by giving all texts the most frequent one."""
+        del examples
+        gold = outcome["label_ids"]
+        accuracy = float(np.mean(np.argmax(outcome["logits"], axis=1) == gold))
+        majority = float(np.bincount(gold).max() / len(gold))
+        if accuracy > majority:
+            return None
+        return f"accuracy {accuracy:.4f} is not above {majority:.4f}, the share of the most frequent label"
+
     def report(self, directory: str, outcome: Collected, examples: ExampleSet) -> Report:
         """A picture of the predictions against gold; each label's scores, and the worst errors with their texts."""
         probabilities, gold, ids = self.probabilities(outcome["logits"]), outcome["label_ids"], outcome["example_id"]

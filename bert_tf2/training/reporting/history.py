@@ -3,6 +3,8 @@
 import json
 import math
 import os
+import statistics
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bert_tf2 import files
@@ -112,3 +114,17 @@ def _read(path: str) -> tuple[list[dict[str, Any]], bool]:
         except (ValueError, KeyError, TypeError, AttributeError):
             continue  # a line that a killed process did not finish; its step is run again
     return entries, not text or text.endswith("\n")
+
+
+def why_loss_never_fell(entries: Sequence[Mapping[str, Any]]) -> str | None:
+    """Why a training has learnt nothing by its loss, a clause; None where the loss fell or there is too little of it.
+
+    Args:
+      entries: of a history; the mean of the last fifth of the curve is compared with that of the first.
+    """
+    losses = [entry["loss"] for entry in entries if entry["kind"] == POINT]
+    fifth = len(losses) // 5
+    if not fifth:
+        return None
+    first, last = statistics.fmean(losses[:fifth]), statistics.fmean(losses[-fifth:])
+    return None if last < first else f"the training's loss never fell: {first:.4f} at its beginning, {last:.4f} at its end"

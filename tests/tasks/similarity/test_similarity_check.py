@@ -19,8 +19,8 @@ METRICS = {"triplets": "triplet_accuracy", "scores": "spearman", "labels": "accu
     ("form", "options"),
     [
         ("triplets", {"pooling": "cls"}),
-        ("scores", {"pooling": "max"}),
-        ("labels", {"pooling": "pooler"}),
+        pytest.param("scores", {"pooling": "max"}, marks=pytest.mark.exhaustive),
+        pytest.param("labels", {"pooling": "pooler"}, marks=pytest.mark.exhaustive),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
