@@ -17,9 +17,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from byte_level_material import write_byte_level_files
+from variations import is_variation
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 REAL_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Marks the variations, before tests are chosen by their marks."""
+    for item in items:
+        if item.get_closest_marker("slow") and is_variation(item.nodeid):
+            item.add_marker(pytest.mark.exhaustive)
 
 
 @pytest.fixture(autouse=True, scope="module")

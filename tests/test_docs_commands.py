@@ -115,18 +115,9 @@ def directory(tmp_path, monkeypatch, tiny_vocabulary, tiny_config_dict):
     logging.getLogger("bert_tf2").setLevel(logging.NOTSET)
 
 
-# What newcomers read; the other pages have what their kind's and command's own tests run.
-FIRST_READ = ("README.md", "docs/training.md", "docs/classification.md", "docs/question_answering.md", "docs/pretraining.md")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param(page, marks=() if page in FIRST_READ else pytest.mark.exhaustive)
-        for page in pages.PAGES
-        if any(block.language in ("bash", "python") for block in pages.blocks(page))
-    ],
+    "page", [page for page in pages.PAGES if any(block.language in ("bash", "python") for block in pages.blocks(page))]
 )
 def test_a_page_runs(page, directory, monkeypatch, capsys):
     if any("demo_output/" in block.text for block in pages.blocks(page)):

@@ -88,7 +88,7 @@ def test_from_lists_to_scores_and_an_export(settings, tmp_path, capsys):
             opened.predict(texts)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_an_export_predicts_the_same(settings, tmp_path):
     classifier = Classifier.train(TRAIN, **settings)
     classifier.export(tmp_path / "export")

@@ -42,7 +42,7 @@ def run(*flags: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_cases_of_ours_run_on_a_cpu(tmp_path, tiny_vocab_file):
     records = f"--records_dir={tmp_path / 'records'}"
     files = [f"--{flag}={path}" for flag, path in write_files(tmp_path).items()]

@@ -109,7 +109,7 @@ def test_terminal(trained_workplace, monkeypatch, capsys):
     assert shown(Prediction(score=2.5)) == "2.5"
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_pairs_and_regression(workplace, capsys):
     rows = [f"the movie\t{'very ' * (number % 5)}good\t{number % 5}" for number in range(40)]
     for split in ("train", "eval", "test"):
@@ -190,7 +190,7 @@ def test_what_predict_takes(trained_workplace):
         classifier.predict_all("bad")
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_a_damaged_or_mixed_directory_is_one_line(trained_workplace, tmp_path):
     """In a process of its own, as TensorFlow warns where objects are let go."""
 

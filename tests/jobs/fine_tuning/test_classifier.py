@@ -225,7 +225,7 @@ def test_records_of_equal_names_in_different_folders(workplace):
     assert len(read_tsv(workplace.model_dir / "predictions.tsv")) == 24
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_exports_in_numbered_versions(workplace, capsys):
     base = workplace.directory / "served"
     flags = [f"--model_export_path={base}", f"--vocab_file={workplace.vocab_file}"]

@@ -1,0 +1,54 @@
+"""Slow tests that vary what other tests show: `make test-all` runs them, and CI, which has an hour, does not.
+
+Each pattern is found in the id of a test, behind `tests/`. What stays of each group is the variation that differs most.
+"""
+
+import re
+
+PATTERNS = (
+    # Pages whose commands are those of tests of their own, but for what newcomers read first.
+    r"test_docs_commands.py::test_a_page_runs\[docs/(?!training|classification|question_answering)",
+    r"benchmarks/test_gpu_benchmark.py",
+    # Further kinds, families and forms of the same job.
+    r"test_similarity_check.py::.*\[(scores|labels)-",
+    r"test_tagging_check.py::.*\[False\]",
+    r"test_task_check.py::.*\[(regression|no files)\]",
+    r"test_families_in_tasks.py::test_tasks_from_sentencepiece\[(xlnet-multiple_choice|albert-tagging)\]",
+    r"test_families_in_tasks.py::test_answers_to_questions\[(electra|distilbert)\]",
+    r"test_families_in_tasks.py::test_answers_from_sentencepiece\[albert\]",
+    r"test_families_in_tasks.py::test_(distilbert_tags|xlnet_gives_numbers)",
+    r"test_hub_module_jobs.py::test_(a_module_that_is_not_trained_stays_as_it_is|a_configuration_that_is_given|from_python)",
+    r"test_exports_of_every_kind.py::.*\[(regression|multi_label|similarity)\]",
+    r"test_export_command.py::test_smaller_weights_and_fixed_lengths\[(tflite|saved_model)\]",
+    r"test_albert_commands.py::test_(albert_answers_squad|chinese_models)",
+    r"test_classify.py::test_(pairs_and_regression|a_damaged)",
+    r"test_classifier.py::test_(exports_in_numbered|results_of_another)",
+    r"test_api_classifier.py::test_an_export_predicts",
+    r"test_distillation.py::test_(compiled_in_parts.*\[soft\]|a_student_that_is_its_teacher_of_every_kind)",
+    r"test_similarity_run.py::test_labels_are_learnt",
+    # Further flags of a training.
+    r"test_classifier_flags.py::test_training_learns_with\[--(dtype=fp16\]|nobucket|distribution_strategy=one|noadam)",
+    r"test_memory_of_training.py::.*\[\[\]\]",
+    r"test_run_pretraining.py::test_a_resumed_run_ends_with_the_same_bits\[dynamic\]",
+    r"test_electra_pretraining.py::test_(a_resumed_run|one_curve)",
+    # Kills at random moments, of which each takes a minute and more.
+    r"test_classifier_distributed.py::test_killed_at_any_moment.*\[--enable_xla\]",
+    r"test_classifier_distributed.py::test_a_(killed_worker_ends.*\[0\]|worker_that_waits.*\[2-130\])",
+    r"test_run_pretraining_distributed.py::.*\[dynamic\]",
+    r"training/test_resumption.py::test_killed_at_random_moments.*\[(1-two|4-one)",
+    # Further settings and files in comparisons with other programs, on hundreds of thousands of lines.
+    r"test_squad_windows.py::test_equals_the_garden\[dev-v1.1.json-False-lengths1\]",
+    r"test_squad_preparation.py::test_equals_the_garden\[train.*lengths[02]",
+    r"test_pretraining_garden_parity.py::.*\[(512|128-20-True)",
+    r"text/test_(encoding_at_once|in_graph|in_graph_offsets).py::.*character.*\[(?!uncased\]|cased\]|all\])",
+    r"text/test_(encoding_at_once|wordpiece).py::.*real_line\[[123]\]",
+    r"text/test_in_graph_offsets.py::test_places_of_real_lines\[(?!chinese)",
+    r"text/test_transformers_parity.py::.*do_lower_case=(True, strip_accents=False|False, strip_accents=True)",
+    r"text/test_transformers_parity.py::.*tokenize_chinese_chars=False",
+)
+_ANY = re.compile("|".join(f"(?:{pattern})" for pattern in PATTERNS))
+
+
+def is_variation(node_id: str) -> bool:
+    """Whether a test varies what others show."""
+    return _ANY.search(node_id) is not None
