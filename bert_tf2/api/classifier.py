@@ -111,6 +111,11 @@ class Classifier:
           UserError: data or options that cannot be used; nothing was trained.
           JobError: the training failed, or was interrupted after saving its state.
         """
+        if options.get("num_seeds", 1) != 1:
+            raise UserError(
+                f"num_seeds={options['num_seeds']} is for run_classifier.py, and this gives one model: call it with seed=1, "
+                "seed=2 … and a model_dir each"
+            )
         data = {"train": train} | ({} if eval is None else {"eval": eval})
         both = _split(options, model_dir=model_dir, mode="train" if eval is None else "train_and_eval")
         with at_work(), _records_of(data, *both, labels) as run_options:

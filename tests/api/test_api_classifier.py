@@ -66,6 +66,8 @@ def test_from_lists_to_scores_and_an_export(settings, tmp_path, capsys):
     assert opened.evaluate(tmp_path / "more.jsonl") == pytest.approx(scores)
     # A label need not occur, but must be known.
     assert opened.evaluate(tf.data.Dataset.from_tensor_slices((["good movie"] * 2, ["positive"] * 2)))["accuracy"] in (0, 0.5, 1)
+    with pytest.raises(UserError, match=r"num_seeds=3 is for run_classifier\.py, and this gives one model"):
+        Classifier.train(TRAIN, num_seeds=3, **settings)
     with pytest.raises(UserError, match=r"eval: labels\[1\] is 'neutral', which is none of the labels: negative, positive"):
         opened.evaluate((["good", "movie"], ["positive", "neutral"]))
     predictions = opened.predict(MORE[0])
