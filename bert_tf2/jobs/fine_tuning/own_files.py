@@ -2,6 +2,7 @@
 
 from bert_tf2 import files
 from bert_tf2.data.records.record_set import RecordSet
+from bert_tf2.jobs.training import kept_configuration
 from bert_tf2.model_directory.model_files import MODEL_FILES
 from bert_tf2.tasks.base import ExampleSet, Task
 from bert_tf2.training import checkpointing, run_directory, trainer
@@ -21,6 +22,7 @@ def own_files(task: Task) -> tuple[str, ...]:
         *checkpointing.FILES,
         trainer.BEST_CHECKPOINT,
         run_directory.RUN_CONFIG,
+        kept_configuration.RUN_YAML,
         run_directory.LOCK,
         history.FILE_NAME,
         result_files.RESULT_INPUTS,
