@@ -3,7 +3,7 @@
 #   make demo        fine-tune a real BERT on real movie reviews and look at what comes out
 #   make test        the quick tests
 #   make test-slow   the tests that take longer; with these CI is done
-#   make test-all    all of them, with every variation of the longest too (two hours on two cores)
+#   make test-all    all of them, with every variation of the longest too (more than an hour on two cores)
 #   make check       lint, formatting and types
 #   make benchmark   speed beside the model garden (and Hugging Face, see benchmarks/README.md)
 #   make clean       remove .venv and demo_output

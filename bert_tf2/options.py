@@ -246,6 +246,13 @@ def _of_type(name: str, accepted: tuple[type, ...], value: Any) -> Any:
     return os.fspath(value) if isinstance(value, os.PathLike) else kinds[0](value)
 
 
+def not_default(options: Any, names: Iterable[str]) -> dict[str, Any]:
+    """Those of some options that have another value than their default: what a run's identity holds of options that runs of
+    earlier versions do not know."""
+    defaults = {field.name: field.default for field in dataclasses.fields(options)}
+    return {name: getattr(options, name) for name in names if getattr(options, name) != defaults[name]}
+
+
 def require_given(options: Any, needed: Mapping[str, str]) -> None:
     """Refuses a command that lacks flags, with all of them in one message.
 

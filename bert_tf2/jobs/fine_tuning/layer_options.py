@@ -4,7 +4,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2.errors import UserError
-from bert_tf2.options import Options, at_least, option, positive
+from bert_tf2.options import Options, at_least, not_default, option, positive
 
 if TYPE_CHECKING:
     from bert_tf2.models.config import BertConfig
@@ -47,8 +47,7 @@ class LayerOptions(Options):
 
 def layers_asked(options: LayerOptions) -> dict[str, Any]:
     """What is asked for, by flag; nothing of defaults."""
-    values = {field.name: (getattr(options, field.name), field.default) for field in dataclasses.fields(LayerOptions)}
-    return {name: value for name, (value, default) in values.items() if value != default}
+    return not_default(options, (field.name for field in dataclasses.fields(LayerOptions)))
 
 
 def check_layers(options: Any, config: "BertConfig") -> None:
@@ -77,7 +76,7 @@ def check_layers(options: Any, config: "BertConfig") -> None:
                     f"--{name}={asked[name]}: the {layers} layers of this model share their weights and cannot be treated each "
                     "in its own way; leave it out" + (", or give 0 for the embeddings alone" if name == "freeze_layers" else "")
                 )
-    if options.reinit_layers and not options.init_checkpoint and not getattr(options, "teacher", None):
+    if options.reinit_layers and not options.init_checkpoint and not options.teacher:
         raise UserError(
             f"--reinit_layers={options.reinit_layers} needs --init_checkpoint: without it all layers begin at random values"
         )

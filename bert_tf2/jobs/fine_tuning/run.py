@@ -30,7 +30,7 @@ from bert_tf2.model_directory import model_files, tuned
 from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder_layers import freeze
-from bert_tf2.options import info
+from bert_tf2.options import info, not_default
 from bert_tf2.tasks.base import ExampleSet, Task
 from bert_tf2.tasks.kind_options import kinds_of
 from bert_tf2.training import checkpointing, export, weights
@@ -361,9 +361,6 @@ class FineTuningRun(TrainingRun[RecordSet]):
 
 
 def kinds_identity(options: Any) -> dict[str, Any]:
-    """What a run's identity says of the options of its kind of task; nothing of defaults, which older runs do not know."""
-    return {
-        field.name: getattr(options, field.name)
-        for field in dataclasses.fields(options)
-        if kinds_of(field) and not info(field).may_change and getattr(options, field.name) != field.default
-    }
+    """What a run's identity says of the options of its kind of task."""
+    decisive = (field.name for field in dataclasses.fields(options) if kinds_of(field) and not info(field).may_change)
+    return not_default(options, decisive)

@@ -25,7 +25,6 @@ logger = logging.getLogger(__name__)
 SEEDS, BEST = "seeds.json", "best"
 _FIRST = 1
 
-
 SeededOptions = TypeVar("SeededOptions", bound=TrainingOptions)
 
 
@@ -75,6 +74,9 @@ def _check(options: Any, phases: Phases) -> None:
     if not options.directory:
         raise UserError(f"--model_dir is required: {asked} needs it for a directory of each seed")
     directory = files.expand(options.directory)
+    best = os.path.join(directory, BEST)
+    if os.path.lexists(best) and not os.path.islink(best):
+        raise UserError(f"{asked}: {best} will be a link to the best seed's directory, and is there already; rename it")
     if files.exists(os.path.join(directory, RUN_CONFIG)):
         raise UserError(f"{asked}: {directory} holds a single training; give another --model_dir, with a directory for each seed")
 
@@ -126,13 +128,13 @@ def _best(seeds: Sequence[Seed], metric: str, higher_is_better: bool) -> Seed:
     return max(seeds, key=rank)
 
 
-def mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
+def _mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
     """The mean and the sample's standard deviation (of N - 1); nan for that of one value."""
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
 
 
 def _shown(values: Sequence[float]) -> str:
-    mean, spread = mean_and_spread(values)
+    mean, spread = _mean_and_spread(values)
     return f"{mean:.4f}" if math.isnan(spread) else f"{mean:.4f} ± {spread:.4f}"
 
 
@@ -143,7 +145,7 @@ def _learnt(seeds: Sequence[Seed]) -> list[Seed]:
 def _write(directory: str, seeds: Sequence[Seed], best: Seed, metric: str) -> None:
     """Writes what is known so far, so that a kill loses nothing."""
     names = [name for name in seeds[0].scores if "/" not in name]
-    statistic = {name: mean_and_spread([seed.scores[name] for seed in seeds]) for name in names}
+    statistic = {name: _mean_and_spread([seed.scores[name] for seed in seeds]) for name in names}
     content = {
         "metric": metric,
         "best": best.directory,

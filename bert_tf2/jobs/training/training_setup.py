@@ -17,7 +17,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs.training.micro_batch import check_micro_batch, parts_of_batch
 from bert_tf2.jobs.training.training_options import AUTO, TrainingOptions
 from bert_tf2.memory import keep_freed_memory
-from bert_tf2.options import info, tell_ignored
+from bert_tf2.options import info, not_default, tell_ignored
 from bert_tf2.progress import during
 from bert_tf2.runtime import ended_by_sigterm
 from bert_tf2.training.compiled.cache import keep_compiled_code
@@ -282,10 +282,8 @@ def google_train_steps(
 
 
 def length_identity(options: Any) -> dict[str, Any]:
-    """What a run's identity says of `--steps_rounding` and `--num_train_steps`; nothing of the defaults, which older runs do not
-    know."""
-    identity: dict[str, Any] = {} if options.steps_rounding == "up" else {"steps_rounding": options.steps_rounding}
-    return identity if options.num_train_steps is None else identity | {"num_train_steps": options.num_train_steps}
+    """What a run's identity says of how long the training is."""
+    return not_default(options, ("steps_rounding", "num_train_steps"))
 
 
 def settle_seed(options: TrainingOptions, model_dir: str) -> int:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
-from bert_tf2.jobs.fine_tuning.layer_options import check_layers
+from bert_tf2.jobs.fine_tuning.layer_options import check_layers, layers_asked
 from bert_tf2.jobs.fine_tuning.layers import rate_factors
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
@@ -107,10 +107,8 @@ def test_a_run(workplace, capsys):
     assert "freeze_layers: 1 there, 0 now" in capsys.readouterr().err.strip().splitlines()[-1]
 
 
-def test_an_older_run_goes_on():
-    """Its `run_config.json` knows nothing of these options: what is not asked for adds nothing."""
-    from bert_tf2.jobs.fine_tuning.layer_options import layers_asked
-
-    options = ClassifierOptions()
+def test_what_is_not_asked_for_identifies_no_run():
+    """As in the `run_config.json` of earlier versions, whose runs go on."""
+    options = ClassifierOptions(layerwise_lr_decay=1.0)
     assert layers_asked(options) == {}
     assert layers_asked(dataclasses.replace(options, freeze_layers=0)) == {"freeze_layers": 0}

@@ -40,6 +40,12 @@ def test_a_directory_of_one_training_is_refused(tmp_path):
         run_seeds(ClassifierOptions(num_seeds=2, model_dir=str(tmp_path)), BOTH, None)
 
 
+def test_something_else_of_the_name_of_the_best_stays(tmp_path):
+    (tmp_path / "best").mkdir()
+    with pytest.raises(UserError, match="will be a link to the best seed's directory, and is there already; rename it"):
+        run_seeds(ClassifierOptions(num_seeds=2, model_dir=str(tmp_path)), BOTH, None)
+
+
 def results(metric, values, higher_is_better=True, degenerate=()):
     """A job that gives these values in turn, and what it was asked for."""
     asked, rest = [], iter(values)
