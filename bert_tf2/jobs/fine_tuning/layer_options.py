@@ -76,10 +76,9 @@ def check_layers(options: Any, config: "BertConfig") -> None:
                     f"--{name}={asked[name]}: the {layers} layers of this model share their weights and cannot be treated each "
                     "in its own way; leave it out" + (", or give 0 for the embeddings alone" if name == "freeze_layers" else "")
                 )
-    if options.reinit_layers and not options.init_checkpoint and not options.teacher:
-        raise UserError(
-            f"--reinit_layers={options.reinit_layers} needs --init_checkpoint: without it all layers begin at random values"
-        )
+    for name, then in (("reinit_layers", "all layers begin at random values"), ("freeze_layers", "what is frozen stays random")):
+        if name in asked and not options.init_checkpoint and not options.teacher:
+            raise UserError(f"--{name}={asked[name]} needs --init_checkpoint: without it {then}")
     if frozen + options.reinit_layers > layers:
         raise UserError(
             f"--freeze_layers={frozen} and --reinit_layers={options.reinit_layers} are more than the model's {layers} layers: a "

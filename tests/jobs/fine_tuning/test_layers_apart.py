@@ -23,6 +23,7 @@ SIZES = {"vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 3, "num_attent
     [
         ({"freeze_layers": 4}, "--freeze_layers=4: the model has 3 layers; give at most 3"),
         ({"reinit_layers": 4, "init_checkpoint": "x"}, "--reinit_layers=4: the model has 3 layers; give at most 3"),
+        ({"freeze_layers": 0}, "--freeze_layers=0 needs --init_checkpoint: without it what is frozen stays random"),
         ({"reinit_layers": 1}, "--reinit_layers=1 needs --init_checkpoint: without it all layers begin at random values"),
         (
             {"freeze_layers": 2, "reinit_layers": 2, "init_checkpoint": "x"},
@@ -51,7 +52,7 @@ def test_layers_that_share_their_weights():
     for flags in ({"layerwise_lr_decay": 0.9}, {"freeze_layers": 1}, {"reinit_layers": 1, "init_checkpoint": "x"}):
         with pytest.raises(UserError, match="share their weights"):
             check_layers(ClassifierOptions(**flags), shared)
-    check_layers(ClassifierOptions(freeze_layers=0, head_learning_rate=1e-3), shared)
+    check_layers(ClassifierOptions(freeze_layers=0, head_learning_rate=1e-3, init_checkpoint="x"), shared)
 
 
 def test_rates_fall_from_the_head_to_the_embeddings():
