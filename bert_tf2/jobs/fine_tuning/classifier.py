@@ -14,7 +14,7 @@ from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, chec
 from bert_tf2.jobs.fine_tuning.layer_options import check_layers
 from bert_tf2.jobs.fine_tuning.raw_data import made_records
 from bert_tf2.jobs.fine_tuning.record_data import check_labelled, given_records
-from bert_tf2.jobs.fine_tuning.seeds import run_seeds
+from bert_tf2.jobs.fine_tuning.sweeps.seeds import run_seeds
 from bert_tf2.jobs.fine_tuning.teacher_checks import student_config, with_teacher
 from bert_tf2.jobs.fine_tuning.xlnet_flags import translated, with_dropout
 from bert_tf2.jobs.training import training_setup
@@ -46,7 +46,7 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
     Returns:
       `training`: the `TrainingResult`, when there was training; `evaluation`: metrics by evaluation set; `outcomes`: by set what
       the task made of the model's outputs (`bert_tf2.tasks.base.Task.outcome`). Of several seeds `seeds` and `best`, see
-      `bert_tf2.jobs.fine_tuning.seeds.run_seeds`.
+      `bert_tf2.jobs.fine_tuning.sweeps.seeds.run_seeds`.
 
     Raises:
       UserError: options or input files that cannot be used.

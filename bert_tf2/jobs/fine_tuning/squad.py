@@ -6,8 +6,8 @@ from bert_tf2 import cli
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.layer_options import check_layers
 from bert_tf2.jobs.fine_tuning.question_files import question_files
-from bert_tf2.jobs.fine_tuning.seeds import run_seeds
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions, check_combination, phases_of
+from bert_tf2.jobs.fine_tuning.sweeps.seeds import run_seeds
 from bert_tf2.jobs.fine_tuning.teacher_checks import student_config, with_teacher
 from bert_tf2.jobs.fine_tuning.xlnet_flags import translated, with_dropout
 from bert_tf2.jobs.training import training_setup
@@ -35,7 +35,7 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
       `training`: the `TrainingResult`, when there was training; `evaluation`: the scores, when there was an
       evaluation or every question of the one predicted file has an answer;
       `predictions`: answers by question id, when questions were answered. Of several seeds `seeds` and `best`, see
-      `bert_tf2.jobs.fine_tuning.seeds.run_seeds`.
+      `bert_tf2.jobs.fine_tuning.sweeps.seeds.run_seeds`.
 
     Raises:
       UserError: options or input files that cannot be used.

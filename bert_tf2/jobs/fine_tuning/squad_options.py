@@ -7,7 +7,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs import shared_options
 from bert_tf2.jobs.fine_tuning.layer_options import LayerOptions
 from bert_tf2.jobs.fine_tuning.phases import Phases
-from bert_tf2.jobs.fine_tuning.seed_options import SeedOptions
+from bert_tf2.jobs.fine_tuning.sweeps.options import SweepOptions
 from bert_tf2.jobs.fine_tuning.xlnet_flags import XLNetFlags, settle_directories
 from bert_tf2.jobs.training.distillation_options import DistillationOptions
 from bert_tf2.jobs.training.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
@@ -32,7 +32,7 @@ ANSWER_LANGUAGES = ("auto", "words", "chinese", "characters")
 
 
 @dataclasses.dataclass(frozen=True)
-class SquadOptions(XLNetFlags, LayerOptions, SeedOptions, DistillationOptions, TrainingOptions):
+class SquadOptions(XLNetFlags, LayerOptions, SweepOptions, DistillationOptions, TrainingOptions):
     """What to train on, which questions to answer, and where results go."""
 
     command: ClassVar[str] = "run_squad.py"

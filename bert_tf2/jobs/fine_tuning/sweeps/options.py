@@ -1,4 +1,4 @@
-"""How often a fine-tuning is repeated."""
+"""What asks for several trainings."""
 
 import dataclasses
 
@@ -6,8 +6,8 @@ from bert_tf2.options import Options, at_least, option
 
 
 @dataclasses.dataclass(frozen=True)
-class SeedOptions(Options):
-    """How often a training is repeated."""
+class SweepOptions(Options):
+    """What several trainings differ in."""
 
     num_seeds: int = option(
         1,
@@ -15,6 +15,6 @@ class SeedOptions(Options):
         "(from 1 where it is not given). Their scores, mean and spread go to seeds.json and report.md, and the best of them is "
         "--model_dir/best. Run again it goes on; a greater number adds to what is there.",
         check=at_least(1),
-        section="Seeds",
+        section="Several trainings",
         may_change=True,
     )

@@ -10,7 +10,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.fine_tuning.run import RunResult
-from bert_tf2.jobs.fine_tuning.seeds import run_seeds
+from bert_tf2.jobs.fine_tuning.sweeps.seeds import run_seeds
 from bert_tf2.training.reporting.history import POINT, why_loss_never_fell
 
 BOTH = Phases(train=True, evaluate=True)
@@ -19,7 +19,7 @@ BOTH = Phases(train=True, evaluate=True)
 @pytest.mark.parametrize(
     ("phases", "flags", "message"),
     [
-        (Phases(predict=True), {}, "--num_seeds=3 repeats a training and there is none"),
+        (Phases(predict=True), {}, "--num_seeds=3 is for training and there is none"),
         (Phases(train=True), {}, "--num_seeds=3 compares evaluations and there is none: use --mode=train_and_eval"),
         (BOTH, {"model_export_path": "export"}, "--num_seeds=3: only the best is worth an export: leave --model_export_path out"),
         (BOTH, {"distribution_strategy": "multi_worker_mirrored"}, "--num_seeds=3: several workers and TPUs are connected once"),
@@ -42,7 +42,7 @@ def test_a_directory_of_one_training_is_refused(tmp_path):
 
 def test_something_else_of_the_name_of_the_best_stays(tmp_path):
     (tmp_path / "best").mkdir()
-    with pytest.raises(UserError, match="will be a link to the best seed's directory, and is there already; rename it"):
+    with pytest.raises(UserError, match="will be a link to the directory of the best, and is there already; rename it"):
         run_seeds(ClassifierOptions(num_seeds=2, model_dir=str(tmp_path)), BOTH, None)
 
 

@@ -13,16 +13,15 @@ import numpy as np
 from bert_tf2 import files
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.phases import Phases
+from bert_tf2.jobs.fine_tuning.sweeps.directory import BEST, SEARCH, check_sweep, name_best, placed
 from bert_tf2.jobs.training.training_options import TrainingOptions
-from bert_tf2.options import required
-from bert_tf2.training.run_directory import RUN_CONFIG
 
 if TYPE_CHECKING:
     from bert_tf2.jobs.fine_tuning.run import RunResult
 
 logger = logging.getLogger(__name__)
 
-SEEDS, BEST = "seeds.json", "best"
+SEEDS = "seeds.json"
 _FIRST = 1
 
 SeededOptions = TypeVar("SeededOptions", bound=TrainingOptions)
@@ -45,47 +44,22 @@ class Seed:
     degenerate: str | None
 
 
-def _check(options: Any, phases: Phases) -> None:
-    """Checks that several seeds can be compared, and that the directory is theirs.
-
-    Args:
-      options: `SeedOptions` with those of training.
-      phases: what is to be done with each seed.
-
-    Raises:
-      UserError: nothing would be trained, nothing compared, or another option asks for what each seed would overwrite.
-    """
+def _check(options: Any, phases: Phases) -> str:
+    """Checks the options, `SweepOptions` with those of training; returns the directory of all."""
     asked = f"--num_seeds={options.num_seeds}"
-    if not phases.train:
-        raise UserError(f"{asked} repeats a training and there is none; name one of its directories: --model_dir=…/seed_1")
-    if not (phases.evaluate or phases.predict):
-        raise UserError(
-            f"{asked} compares evaluations and there is none: use --mode=train_and_eval, or --do_eval beside --do_train"
-        )
-    if options.model_export_path:
-        raise UserError(
-            f"{asked}: only the best is worth an export: leave --model_export_path out, and afterwards use --mode=export_only "
-            f"--model_dir={options.directory}/{BEST}"
-        )
-    if options.distribution_strategy == "multi_worker_mirrored" or options.use_tpu or options.distribution_strategy == "tpu":
-        raise UserError(f"{asked}: several workers and TPUs are connected once in a program; start it once for each --seed")
+    directory = check_sweep(asked, options, phases)
     if options.seed is not None and options.seed + options.num_seeds > 2**32:
         raise UserError(f"{asked}: seeds are below 2^32; got --seed={options.seed}, after which there are not so many")
-    if not options.directory:
-        raise UserError(f"--model_dir is required: {asked} needs it for a directory of each seed")
-    directory = files.expand(options.directory)
-    best = os.path.join(directory, BEST)
-    if os.path.lexists(best) and not os.path.islink(best):
-        raise UserError(f"{asked}: {best} will be a link to the best seed's directory, and is there already; rename it")
-    if files.exists(os.path.join(directory, RUN_CONFIG)):
-        raise UserError(f"{asked}: {directory} holds a single training; give another --model_dir, with a directory for each seed")
+    if files.exists(os.path.join(directory, SEARCH)):
+        raise UserError(f"{asked}: {directory} holds a search; give another --model_dir")
+    return directory
 
 
 def run_seeds(options: SeededOptions, phases: Phases, run: Callable[[SeededOptions], "RunResult"]) -> dict[str, Any]:
     """Runs the job with each seed and tells what they came to.
 
     Args:
-      options: of all; they hold `SeedOptions` too.
+      options: of all; they hold `SweepOptions` too.
       phases: what is to be done with each seed.
       run: the job for one seed.
 
@@ -95,15 +69,13 @@ def run_seeds(options: SeededOptions, phases: Phases, run: Callable[[SeededOptio
     Raises:
       UserError: the options do not go together, or an evaluation gave no score, so that there is nothing to compare.
     """
-    _check(options, phases)
-    directory, number = files.expand(required(options.directory)), options.num_seeds  # type: ignore[attr-defined]
+    directory, number = _check(options, phases), options.num_seeds  # type: ignore[attr-defined]
     first = _FIRST if options.seed is None else options.seed
-    place = "model_dir" if options.model_dir else "output_dir"
     found: list[Seed] = []
     for seed in range(first, first + number):
         name = f"seed_{seed}"
         logger.info("seed %d, %d of %d: %s", seed, len(found) + 1, number, os.path.join(directory, name))
-        changes: dict[str, Any] = {"seed": seed, "num_seeds": 1, place: os.path.join(directory, name)}
+        changes: dict[str, Any] = {"seed": seed, "num_seeds": 1, **placed(options, name)}
         result = run(dataclasses.replace(options, **changes))
         if not result.scores:
             raise UserError(
@@ -155,7 +127,7 @@ def _write(directory: str, seeds: Sequence[Seed], best: Seed, metric: str) -> No
     }
     files.write_json(os.path.join(directory, SEEDS), content)
     files.write_text(os.path.join(directory, "report.md"), _report(directory, seeds, best, names))
-    _name_best(directory, best)
+    name_best(directory, best.directory)
 
 
 def _report(directory: str, seeds: Sequence[Seed], best: Seed, names: Sequence[str]) -> str:
@@ -176,16 +148,6 @@ def _report(directory: str, seeds: Sequence[Seed], best: Seed, names: Sequence[s
         lines.append(f"| {title} | {values} | mean ± standard deviation |")
     lines += ["", f"The best is `{best.directory}`, and `{BEST}` points to it."]
     return "\n".join(lines) + "\n"
-
-
-def _name_best(directory: str, best: Seed) -> None:
-    """Lets `best` be another name of the best one's directory; not in a bucket, which has no links."""
-    if files.is_remote(directory):
-        return
-    path = os.path.join(files.expand(directory), BEST)
-    temporary = f"{path}.{os.getpid()}"
-    os.symlink(best.directory, temporary)
-    os.replace(temporary, path)
 
 
 def _tell(directory: str, seeds: Sequence[Seed], best: Seed, metric: str) -> None:
