@@ -31,6 +31,7 @@ setup(
         "PyYAML>=6,<7",
         "sentencepiece>=0.2,<0.3",
         "setuptools>=70.1,<81",  # tensorflow-hub imports pkg_resources, which later releases no longer hold
+        "tensorboard>=2.20,<2.21",
         "tensorflow>=2.20,<2.21",
         # tf-models-official asks for any release of these two; without a floor pip on Python 3.10 downloads forty of them.
         "tensorflow-datasets>=4.9.7",
@@ -48,6 +49,7 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.21"],
         # Of ONNX Runtime Python 3.10 gets up to 1.23, and of onnx with it.
         "onnx": ["onnx>=1.17,<2", "onnxruntime>=1.20,<2", "tf2onnx>=1.17,<2"],
+        "optuna": ["optuna>=4,<5"],
         "parquet": ["pyarrow>=14"],
         "search": ["faiss-cpu>=1.8,<2"],
         "serve": ["fastapi>=0.110,<1", "uvicorn>=0.29,<1"],
@@ -60,6 +62,7 @@ setup(
             "mypy>=2.4,<3",
             "onnx>=1.17,<2",
             "onnxruntime>=1.20,<2",
+            "optuna>=4,<5",
             "pyarrow>=14",
             "pytest>=8,<10",
             "pytest-xdist>=3.5,<4",

@@ -65,7 +65,7 @@ def read_settings(path: str) -> dict[str, Setting]:
     import yaml
 
     path = files.require_file(path, "config")
-    root = _composed(path)
+    root = composed(path)
     if not isinstance(root, yaml.MappingNode):
         what = "nothing" if root is None else "a list" if isinstance(root, yaml.SequenceNode) else f"'{root.value[:60]}'"
         raise UserError(f"{path} must hold the names of flags with their values, such as learning_rate: 3e-5; it holds {what}")
@@ -87,8 +87,12 @@ def read_settings(path: str) -> dict[str, Setting]:
     return found
 
 
-def _composed(path: str) -> "yaml.Node | None":
-    """The tree of a YAML file; nothing of it is made an object."""
+def composed(path: str) -> "yaml.Node | None":
+    """The tree of a YAML file, None for an empty one; nothing of it is made an object.
+
+    Raises:
+      UserError: it is no YAML; the message names the line.
+    """
     import yaml
 
     text = "\n".join(line for _, line in read_lines(path))
@@ -121,16 +125,24 @@ def _value(node: "yaml.Node", what: str) -> str | tuple[str, ...] | None:
     if isinstance(node, yaml.SequenceNode):
         texts = []
         for one in node.value:
-            text = _text(one, f"{what} has in its list")
+            text = scalar_text(one, f"{what} has in its list")
             if text is None:
                 raise UserError(f"{what} has in its list null; leave it out")
             texts.append(text)
         return tuple(texts)
-    return _text(node, f"{what} has")
+    return scalar_text(node, f"{what} has")
 
 
-def _text(node: "yaml.Node", what: str) -> str | None:
-    """A scalar as it stands there; None for null."""
+def scalar_text(node: "yaml.Node", what: str) -> str | None:
+    """A scalar as it stands there; None for null.
+
+    Args:
+      node: of the tree.
+      what: the beginning of what is said of anything else.
+
+    Raises:
+      UserError: it is no scalar.
+    """
     import yaml
 
     if not isinstance(node, yaml.ScalarNode):
@@ -167,26 +179,49 @@ def given_by(options_class: type[Options], settings: Mapping[str, Setting]) -> d
       UserError: there is no such flag, or its value is refused; the message names file and line.
     """
     options_class = options_class.whole()
-    fields: dict[str, dataclasses.Field] = {}
-    for field in dataclasses.fields(options_class):
-        names = (field.name, *info(field).other_names, *filter(None, [info(field).short_name]))
-        fields |= dict.fromkeys(names, field)
     given: dict[str, Any] = {}
     places: dict[str, Setting] = {}
     for setting in settings.values():
-        if setting.name not in fields:
-            raise UserError(f"{setting.place}: {_unknown(setting.name, fields, options_class)}")
-        field = fields[setting.name]
+        field = named(setting.name, options_class, setting.place)
         former = places.setdefault(field.name, setting)
         if former is not setting:
             raise UserError(f"{setting.place}: '{former.name}' and '{setting.name}' are two names of one flag; keep one")
         if setting.value is None:
             continue
         try:
-            given[field.name] = checked(options_class, field, _converted(field, value_type(options_class, field), setting.value))
+            given[field.name] = read_value(options_class, field, setting.value)
         except UserError as error:
             raise UserError(f"{setting.place}: {error}") from None
     return given
+
+
+def named(name: str, options_class: type[Options], place: str) -> dataclasses.Field:
+    """The option that a file means by a name.
+
+    Args:
+      name: its own, or another one of it.
+      options_class: of the command, whole.
+      place: file and line.
+
+    Raises:
+      UserError: there is none.
+    """
+    fields: dict[str, dataclasses.Field] = {}
+    for field in dataclasses.fields(options_class):
+        names = (field.name, *info(field).other_names, *filter(None, [info(field).short_name]))
+        fields |= dict.fromkeys(names, field)
+    if name not in fields:
+        raise UserError(f"{place}: {_unknown(name, fields, options_class)}")
+    return fields[name]
+
+
+def read_value(options_class: type[Options], field: dataclasses.Field, text: str | tuple[str, ...]) -> Any:
+    """The value of an option from its text, as a command line reads it, or from the texts of a list.
+
+    Raises:
+      UserError: it is refused.
+    """
+    return checked(options_class, field, _converted(field, value_type(options_class, field), text))
 
 
 def _unknown(name: str, fields: Mapping[str, dataclasses.Field], options_class: type[Options]) -> str:

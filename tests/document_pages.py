@@ -19,6 +19,8 @@ NOT_RUN = {
     "curl ": "needs a server: tests/jobs/serve/test_serve_process.py",
     "--tpu=": "needs a TPU: tests/training/test_distribution.py",
     "--worker_hosts=": "several processes: tests/jobs/fine_tuning/test_classifier_distributed.py",
+    "--search=": "many trainings: tests/jobs/fine_tuning/sweeps/test_search_of_trainings.py",
+    "--config=searched": "needs a search: tests/jobs/fine_tuning/sweeps/test_search_of_trainings.py",
     "--runner=": "needs Apache Beam: tests/jobs/pretraining/test_pretraining_data_beam.py",
     "--word_segmenter=jieba": "needs jieba: tests/tasks/pretraining/test_masking.py",
 }

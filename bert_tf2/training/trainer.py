@@ -112,6 +112,7 @@ class _Run:
         self._history = History(directory, self._chief)
         self._summaries = Summaries(directory, self._chief, ("train", "eval") if self._config.train_summaries else ("eval",))
         self._step = 0
+        self._end = min(self._config.pause_step or self._config.train_steps, self._config.train_steps)
         self._saved_step: int | None = None
         self._steps: Steps | None = None
 
@@ -142,10 +143,11 @@ class _Run:
                 raise JobError(bad) from error
             finally:
                 self._summaries.close()
+        how = "paused" if self._end < self._config.train_steps and not self._is_stopped_early() else "finished"
         if finished:
-            logger.info("%s: the training is already finished (step %d); nothing to do", self._directory, self._step)
+            logger.info("%s: the training is already %s (step %d); nothing to do", self._directory, how, self._step)
         elif self._step > started_at:
-            logger.info("training finished at step %d; checkpoint %s", self._step, self._checkpoints.prefix(self._step))
+            logger.info("training %s at step %d; checkpoint %s", how, self._step, self._checkpoints.prefix(self._step))
         self._name_best()
         best_step, best_value, _ = self._best()
         return TrainingResult(self._history.entries, self._step, best_step, best_value, self._is_stopped_early(), finished)
@@ -256,7 +258,7 @@ class _Run:
         """The step at which the next call of the graph ends."""
         # Steps of one call go through the model in as many parts.
         change = self._micro_batches.next_change(self._step)
-        stop = int(min(self._step + self._config.steps_per_loop, self._config.train_steps, change))
+        stop = int(min(self._step + self._config.steps_per_loop, self._end, change))
         for every in (self._config.save_checkpoints_steps, self._config.eval_every_steps):
             if every > 0:
                 stop = min(stop, self._step - self._step % every + every)
@@ -303,7 +305,7 @@ class _Run:
         return patience > 0 and self._config.best_metric is not None and self._best()[2] >= patience
 
     def _is_finished(self) -> bool:
-        return self._step >= self._config.train_steps or self._is_stopped_early()
+        return self._step >= self._end or self._is_stopped_early()
 
     def _save(self) -> None:
         if self._saved_step == self._step:

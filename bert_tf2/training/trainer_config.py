@@ -11,6 +11,7 @@ class TrainerConfig:
     Attributes:
       model_dir: the run's directory.
       train_steps: total number of steps.
+      pause_step: the step after which a call ends, to be gone on with by another; None for the last.
       seed: decides dropout; with the plan's seed it decides the result.
       steps_per_loop: steps in one call of the graph; signals and failures are looked at between calls.
       save_checkpoints_steps: a checkpoint is written after every so many steps, and at the end; 0 for the end only.
@@ -30,6 +31,7 @@ class TrainerConfig:
 
     model_dir: str
     train_steps: int
+    pause_step: int | None = None
     seed: int = 0
     steps_per_loop: int = 1
     save_checkpoints_steps: int = 0
@@ -57,7 +59,7 @@ class TrainingResult:
       best_step: the step of the best evaluation, whose checkpoint is kept; None without evaluation.
       best_value: its value of the best metric.
       stopped_early: the patience was used up.
-      already_finished: the directory held the finished run; nothing was trained.
+      already_finished: the directory held the run as far as it was to go; nothing was trained.
     """
 
     history: list[dict[str, Any]]

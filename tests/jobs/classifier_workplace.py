@@ -58,6 +58,10 @@ class Workplace:
         """Runs the classifier and returns the exit code."""
         return cli.run(run_classifier, ClassifierOptions, "", ["run_classifier.py", *self.arguments(*flags)])
 
+    def run_alone(self, *flags: str) -> int:
+        """Runs the classifier with these flags and no others, and returns the exit code."""
+        return cli.run(run_classifier, ClassifierOptions, "", ["run_classifier.py", *flags])
+
     def write_raw(self, name: str = "raw", train: int = 30, dev: int = 11, test: int = 7) -> pathlib.Path:
         """Writes SST-2's files, with so many rows, to a directory of their own."""
         data_dir = self.directory / name

@@ -82,6 +82,18 @@ def test_resumes_bit_for_bit_and_knows_when_finished(tmp_path, records):
     assert same(weights, expected)
 
 
+def test_paused_it_goes_on_bit_for_bit(tmp_path, records):
+    options = {"train_steps": 20, "save_checkpoints_steps": 8, "evaluate": evaluator(records), "eval_every_steps": 4}
+    whole, expected = train(tmp_path / "whole", records, **options)
+    for until, is_there in ((8, False), (8, True), (12, False)):
+        result, _ = train(tmp_path / "run", records, pause_step=until, **options)
+        assert (result.final_step, result.already_finished) == (until, is_there)
+    result, weights = train(tmp_path / "run", records, **options)
+    assert same(weights, expected)
+    evaluations = [[entry for entry in run.history if entry["kind"] == "eval"] for run in (whole, result)]
+    assert evaluations[0] == evaluations[1]
+
+
 def test_steps_per_loop_changes_nothing(tmp_path, records):
     _, expected = train(tmp_path / "one", records, save_checkpoints_steps=8)
     result, weights = train(tmp_path / "many", records, save_checkpoints_steps=8, steps_per_loop=3)

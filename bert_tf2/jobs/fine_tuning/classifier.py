@@ -14,7 +14,7 @@ from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, chec
 from bert_tf2.jobs.fine_tuning.layer_options import check_layers
 from bert_tf2.jobs.fine_tuning.raw_data import made_records
 from bert_tf2.jobs.fine_tuning.record_data import check_labelled, given_records
-from bert_tf2.jobs.fine_tuning.sweeps.seeds import run_seeds
+from bert_tf2.jobs.fine_tuning.sweeps.choice import sweep_asked
 from bert_tf2.jobs.fine_tuning.teacher_checks import student_config, with_teacher
 from bert_tf2.jobs.fine_tuning.xlnet_flags import translated, with_dropout
 from bert_tf2.jobs.training import training_setup
@@ -45,15 +45,15 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
 
     Returns:
       `training`: the `TrainingResult`, when there was training; `evaluation`: metrics by evaluation set; `outcomes`: by set what
-      the task made of the model's outputs (`bert_tf2.tasks.base.Task.outcome`). Of several seeds `seeds` and `best`, see
-      `bert_tf2.jobs.fine_tuning.sweeps.seeds.run_seeds`.
+      the task made of the model's outputs (`bert_tf2.tasks.base.Task.outcome`). Of several trainings what
+      `bert_tf2.jobs.fine_tuning.sweeps` gives: `best`, and `seeds` or `trials`.
 
     Raises:
       UserError: options or input files that cannot be used.
       JobError: training failed, or was interrupted after saving its state.
     """
-    if options.num_seeds > 1:
-        return run_seeds(options, phases_of(options), _run)
+    if (sweep := sweep_asked(options)) is not None:
+        return sweep(options, phases_of(options), _run)
     result = _run(options)
     results: dict[str, Any] = {} if result.training is None else {"training": result.training}
     if phases_of(options).evaluate:
@@ -61,7 +61,7 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
     return results | {"outcomes": result.outcomes}
 
 
-def _run(options: ClassifierOptions) -> "RunResult":
+def _run(options: ClassifierOptions, share: float = 1.0) -> "RunResult":
     given, options = options, with_teacher(translated(with_hub_module(options)), options.trains)
     require_directory(options, options.trains)
     options = _completed(options)
@@ -89,7 +89,7 @@ def _run(options: ClassifierOptions) -> "RunResult":
                     "--input_meta_data_path and --train_data_path"
                 )
             data = made_records(options, config, directory)
-        return FineTuningRun(options, phases, config, data, strategy, directory, given).complete()
+        return FineTuningRun(options, phases, config, data, strategy, directory, given, share).complete()
 
 
 def _completed(options: ClassifierOptions) -> ClassifierOptions:

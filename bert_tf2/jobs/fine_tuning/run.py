@@ -79,6 +79,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
       strategy: where the model lives.
       directory: `--model_dir`.
       given: the options as the command gave them.
+      share: of the training's steps after which it pauses, at the evaluation that is next.
     """
 
     _options: FineTuningOptions
@@ -92,9 +93,10 @@ class FineTuningRun(TrainingRun[RecordSet]):
         strategy: tf.distribute.Strategy,
         directory: RunDirectory,
         given: FineTuningOptions,
+        share: float = 1.0,
     ):
         task = data.task(config, options)
-        super().__init__(options, config, strategy, directory, task, data.max_seq_length, given)
+        super().__init__(options, config, strategy, directory, task, data.max_seq_length, given, share)
         self._phases, self._data = phases, data
         self._teaching = teaching_of(options, task, config, data.model_facts(), data.max_seq_length)
         self._scores_by_set: dict[str, dict[str, float]] = {}

@@ -7,7 +7,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.layer_options import check_layers
 from bert_tf2.jobs.fine_tuning.question_files import question_files
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions, check_combination, phases_of
-from bert_tf2.jobs.fine_tuning.sweeps.seeds import run_seeds
+from bert_tf2.jobs.fine_tuning.sweeps.choice import sweep_asked
 from bert_tf2.jobs.fine_tuning.teacher_checks import student_config, with_teacher
 from bert_tf2.jobs.fine_tuning.xlnet_flags import translated, with_dropout
 from bert_tf2.jobs.training import training_setup
@@ -34,15 +34,15 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
     Returns:
       `training`: the `TrainingResult`, when there was training; `evaluation`: the scores, when there was an
       evaluation or every question of the one predicted file has an answer;
-      `predictions`: answers by question id, when questions were answered. Of several seeds `seeds` and `best`, see
-      `bert_tf2.jobs.fine_tuning.sweeps.seeds.run_seeds`.
+      `predictions`: answers by question id, when questions were answered. Of several trainings what
+      `bert_tf2.jobs.fine_tuning.sweeps` gives: `best`, and `seeds` or `trials`.
 
     Raises:
       UserError: options or input files that cannot be used.
       JobError: training failed, or was interrupted after saving its state.
     """
-    if options.num_seeds > 1:
-        return run_seeds(options, phases_of(options), _run)
+    if (sweep := sweep_asked(options)) is not None:
+        return sweep(options, phases_of(options), _run)
     result = _run(options)
     results: dict[str, Any] = {} if result.training is None else {"training": result.training}
     if result.outcomes:
@@ -52,7 +52,7 @@ def run_squad(options: SquadOptions) -> dict[str, Any]:
     return results
 
 
-def _run(options: SquadOptions) -> "RunResult":
+def _run(options: SquadOptions, share: float = 1.0) -> "RunResult":
     phases = phases_of(options)
     given, options = options, with_teacher(translated(with_hub_module(options)), phases.train)
     require_directory(options, phases.train)
@@ -79,4 +79,4 @@ def _run(options: SquadOptions) -> "RunResult":
                     "--fine_tuning_task_type=squad and give --input_meta_data_path and --train_data_path"
                 )
             data = made_records(options, config, question_paths, directory)
-        return FineTuningRun(options, phases, config, data, strategy, directory, given).complete()
+        return FineTuningRun(options, phases, config, data, strategy, directory, given, share).complete()

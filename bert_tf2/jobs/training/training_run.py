@@ -3,6 +3,7 @@
 import abc
 import dataclasses
 import logging
+import math
 import os
 from collections.abc import Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -56,6 +57,12 @@ class Schedule:
     eval_every_steps: int
     save_every_steps: int
 
+    def step_after(self, share: float) -> int:
+        """The step at which a share of the training is done, or the next one after it at which there may be an evaluation."""
+        every = self.eval_every_steps
+        # What is a whole number but for rounding is one.
+        return min(self.train_steps, max(1, math.ceil(share * self.train_steps / every - 1e-9)) * every)
+
 
 class TrainingRun(abc.ABC, Generic[TrainedOn]):
     """What every training job does once data, configuration and devices are settled.
@@ -70,6 +77,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
       task: loss, metrics, head.
       max_seq_length: the longest row.
       given: the options before anything was derived from them.
+      share: of the training's steps after which it pauses, at the evaluation that is next.
     """
 
     random_start = logging.WARNING
@@ -84,8 +92,9 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
         task: Task,
         max_seq_length: int,
         given: TrainingOptions,
+        share: float = 1.0,
     ):
-        self._given = given
+        self._given, self._share = given, share
         self._options, self._config, self._strategy, self._directory, self._task = options, config, strategy, directory, task
         self._chief = is_chief(strategy)
         self._padding = training_setup.padding(options, {TOKENS: max_seq_length, **task.most})
@@ -180,6 +189,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             replicas=replicas,
             seed=seed,
             train_steps=schedule.train_steps,
+            pause_step=schedule.step_after(self._share),
             eval_every_steps=schedule.eval_every_steps if evaluates else 0,
             save_every_steps=schedule.save_every_steps,
             metric=self._task.best_metric,

@@ -224,6 +224,7 @@ def trainer_config(
     replicas: int,
     seed: int,
     train_steps: int,
+    pause_step: int,
     eval_every_steps: int,
     save_every_steps: int,
     metric: str,
@@ -235,6 +236,7 @@ def trainer_config(
     return TrainerConfig(
         model_dir=model_dir,
         train_steps=train_steps,
+        pause_step=pause_step,
         seed=seed,
         steps_per_loop=options.steps_per_loop or options.iterations_per_loop or default_loop,
         save_checkpoints_steps=options.save_checkpoints_steps or save_every_steps,

@@ -9,7 +9,7 @@ from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.training.run_directory import RUN_CONFIG
 
 BEST = "best"
-SEARCH = "search.json"
+SEARCH, SEEDS = "search.json", "seeds.json"
 
 
 def check_sweep(asked: str, options: Any, phases: Phases) -> str:

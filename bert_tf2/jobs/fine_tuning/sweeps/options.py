@@ -18,3 +18,11 @@ class SweepOptions(Options):
         section="Several trainings",
         may_change=True,
     )
+    search: str | None = option(
+        None,
+        "A YAML or JSON file with the values of flags to try: all of them, drawn at random, with successive halving, or proposed "
+        "by Optuna. Each trial is trained in --model_dir/trial_N; a table, a picture and the best of them stand beside. Run "
+        "again it goes on.",
+        section="Several trainings",
+        may_change=True,
+    )

@@ -13,7 +13,7 @@ import numpy as np
 from bert_tf2 import files
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.phases import Phases
-from bert_tf2.jobs.fine_tuning.sweeps.directory import BEST, SEARCH, check_sweep, name_best, placed
+from bert_tf2.jobs.fine_tuning.sweeps.directory import BEST, SEARCH, SEEDS, check_sweep, name_best, placed
 from bert_tf2.jobs.training.training_options import TrainingOptions
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SEEDS = "seeds.json"
 _FIRST = 1
 
 SeededOptions = TypeVar("SeededOptions", bound=TrainingOptions)
