@@ -245,6 +245,11 @@ class Task(abc.ABC):
         del outcome, examples
         return None
 
+    def strata(self, records: RecordSet) -> np.ndarray | None:
+        """What parts of the records should have in equal shares, a number for each record: int [N]; None for nothing."""
+        del records
+        return None
+
     def why_degenerate(self, outcome: Any, examples: ExampleSet) -> str | None:
         """Why predictions are no better than those of a model that has learnt nothing, a clause; None where they are, or where
         the task cannot tell."""

@@ -1,7 +1,5 @@
 """Record files as one numbered sequence with random access: row `i` of an epoch is a slice of bytes."""
 
-import bisect
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -41,9 +39,11 @@ class RecordSet:
         self.paths = list(paths)
         self.specs = list(specs)
         self._contents = list(contents)
-        self._first_row = list(itertools.accumulate((len(frames) for frames in starts), initial=0))
         frames = np.concatenate([*starts, np.zeros((0, 2), np.int64)])
         self._begin, self._end = frames[:, 0], frames[:, 1]
+        # Of each row: which file it is in, and the how manieth record of that.
+        self._file = np.repeat(np.arange(len(starts), dtype=np.int32), [len(one) for one in starts])
+        self._number = np.concatenate([np.zeros(0, np.int64), *(np.arange(len(one)) for one in starts)])
         self._row_sizes: dict[str, np.ndarray] | None = None
 
     @classmethod
@@ -97,14 +97,12 @@ class RecordSet:
 
     def read(self, row: int) -> bytes:
         """The serialized record of a row."""
-        file = bisect.bisect_right(self._first_row, row) - 1
-        return self._contents[file][self._begin[row] : self._end[row]]
+        return self._contents[self._file[row]][self._begin[row] : self._end[row]]
 
     def location(self, row: int) -> str:
         """Where a row comes from, for messages: `file, record n (byte b)`."""
-        file = bisect.bisect_right(self._first_row, row) - 1
-        record = row - self._first_row[file]
-        return f"{self.paths[file]}, record {record} (byte {self._begin[row] - record_frames.HEADER.size})"
+        path = self.paths[self._file[row]]
+        return f"{path}, record {self._number[row]} (byte {self._begin[row] - record_frames.HEADER.size})"
 
     @property
     def lengths(self) -> np.ndarray:
@@ -117,9 +115,17 @@ class RecordSet:
 
     def part(self, first: int, end: int) -> "RecordSet":
         """The rows from `first` to before `end` as a set of their own, numbered from 0."""
+        return self.chosen(slice(first, end))
+
+    def chosen(self, rows: np.ndarray | slice) -> "RecordSet":
+        """Some rows as a set of their own, numbered from 0.
+
+        Args:
+          rows: their numbers, int [M], in the order that they are to have; or bool [N], whether each is one of them.
+        """
         taken = RecordSet(self.paths, self.specs, self._contents, [])
-        taken._first_row = [row - first for row in self._first_row]
-        taken._begin, taken._end = self._begin[first:end], self._end[first:end]
+        taken._file, taken._number = self._file[rows], self._number[rows]
+        taken._begin, taken._end = self._begin[rows], self._end[rows]
         return taken
 
     def check_longest(self, limit: int, flag: str = "max_seq_length") -> None:

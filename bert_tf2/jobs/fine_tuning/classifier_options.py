@@ -8,7 +8,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs import shared_options
 from bert_tf2.jobs.fine_tuning.layer_options import LayerOptions
 from bert_tf2.jobs.fine_tuning.phases import Phases
-from bert_tf2.jobs.fine_tuning.sweeps.options import SweepOptions
+from bert_tf2.jobs.fine_tuning.sweeps.options import FoldOptions, SweepOptions
 from bert_tf2.jobs.fine_tuning.xlnet_flags import XLNetFlags, settle_directories
 from bert_tf2.jobs.training.distillation_options import DistillationOptions
 from bert_tf2.jobs.training.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
@@ -34,7 +34,7 @@ MODES = ("train_and_eval", "train", "eval", "predict", "export_only")
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassifierOptions(KindOptions, XLNetFlags, LayerOptions, SweepOptions, DistillationOptions, TrainingOptions):
+class ClassifierOptions(KindOptions, XLNetFlags, LayerOptions, FoldOptions, SweepOptions, DistillationOptions, TrainingOptions):
     """What to train, evaluate, predict or export, on which data, to which directory; every kind of task adds its own
     (`Kind.run_options`)."""
 
@@ -122,6 +122,8 @@ class ClassifierOptions(KindOptions, XLNetFlags, LayerOptions, SweepOptions, Dis
 
 def phases_of(options: ClassifierOptions) -> Phases:
     """What to do, in terms of both dialects."""
+    if options.num_folds is not None and options.trains:
+        return Phases(train=True, evaluate=True, evaluate_while_training=options.watches)
     if options.is_tf1_dialect:
         return Phases(options.do_train, options.do_eval, options.do_train and options.watches, options.do_predict)
     mode = options.mode or "train_and_eval"
@@ -160,10 +162,29 @@ def check_combination(options: ClassifierOptions) -> None:
         raise UserError("--predict_checkpoint_path is for evaluation, prediction and export; with training use --init_checkpoint")
     if not options.trains and (name := given_of_loss(options)) is not None:
         raise UserError(f"--{name} is for training; leave it out to evaluate, predict or export")
+    _check_folds(options)
     if options.is_tf1_dialect:
         _check_tf1(options)
     else:
         _check_garden(options)
+
+
+def _check_folds(options: ClassifierOptions) -> None:
+    if options.num_folds is None:
+        if options.fold is not None:
+            raise UserError(f"--fold={options.fold} needs --num_folds, the number of parts")
+        return
+    asked = f"--num_folds={options.num_folds}"
+    if options.fold is not None and options.fold > options.num_folds:
+        raise UserError(f"--fold={options.fold} must be from 1 to --num_folds={options.num_folds}")
+    only = "--do_train alone" if options.is_tf1_dialect else "--mode=train"
+    is_only = (
+        options.do_train and not (options.do_eval or options.do_predict) if options.is_tf1_dialect else options.mode == "train"
+    )
+    if not is_only:
+        raise UserError(f"{asked} evaluates parts of the training examples and nothing else: use {only}")
+    if options.eval_data_path:
+        raise UserError(f"{asked} evaluates parts of the training examples; leave --eval_data_path out")
 
 
 def _check_tf1(options: ClassifierOptions) -> None:

@@ -41,6 +41,10 @@ class RunData(abc.ABC):
           UserError: data that cannot be used.
         """
 
+    def part_of_training(self) -> dict[str, Any]:
+        """What identifies the part of the training data that is trained on; nothing where it is the whole."""
+        return {}
+
     @abc.abstractmethod
     def evaluation_sets(self, task: "Task", finds_tuning: bool) -> list["ExampleSet"]:
         """What is evaluated; the first is what is looked at while training.

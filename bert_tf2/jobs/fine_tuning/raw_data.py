@@ -115,7 +115,7 @@ def _as_in_training(options: ClassifierOptions, meta: MetaData, meta_path: str, 
 def _asked_splits(options: ClassifierOptions) -> dict[str, bool]:
     return {
         "train": options.do_train,
-        "eval": options.do_eval or (options.do_train and options.watches),
+        "eval": options.do_eval or (options.do_train and options.watches and options.num_folds is None),
         "test": options.do_predict,
     }
 

@@ -1,10 +1,13 @@
 """Records of any kind of task: given by the command, or made on the way from raw files."""
 
+import dataclasses
 import functools
 import logging
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from bert_tf2 import files
 from bert_tf2.data.records.metadata import MetaData, RecordFile
@@ -19,8 +22,10 @@ from bert_tf2.jobs.fine_tuning.classifier_checks import (
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.fine_tuning.data import RunData
 from bert_tf2.jobs.fine_tuning.phases import Phases
+from bert_tf2.jobs.fine_tuning.sweeps.fold import Fold
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.model_directory.metadata_checks import agreed_normalization, check_symbols, check_vocabulary
+from bert_tf2.options import required
 from bert_tf2.tasks.kind import kind_of
 
 if TYPE_CHECKING:
@@ -65,13 +70,20 @@ class RecordData(RunData):
         self._options, self._config = options, config
         self._processor, self._data_dir = processor, data_dir
         self._opened: dict[str, RecordSet] = {}
+        self.fold = None
+        if options.fold is not None and options.trains:
+            self.fold = Fold(options.fold, required(options.num_folds), options.seed or 0)
 
     def task(self, config: "BertConfig", options: ClassifierOptions) -> "Task":
         """The task of the kind that the metadata name."""
         return kind_of(self.meta.task_type).task(self.meta, config, options)
 
     def training_records(self, task: "Task") -> "RecordSet":
-        """The records of `--train_data_path`, or as many of them as `--train_data_size` says."""
+        """The records of `--train_data_path`, or as many of them as `--train_data_size` says; of a fold without its own."""
+        records = self._all_training_records(task)
+        return records if self.fold is None else records.chosen(~self.held_out(task))
+
+    def _all_training_records(self, task: "Task") -> "RecordSet":
         records, number = self._records("train", task), self._options.train_data_size
         if number is None:
             return records
@@ -80,13 +92,30 @@ class RecordData(RunData):
         return records.take(number)
 
     def evaluation_sets(self, task: "Task", finds_tuning: bool) -> list["ExampleSet"]:
-        """The evaluation records, and those of further sets."""
+        """The evaluation records, and those of further sets; for a fold the part that it is not trained on."""
+        if self.fold is not None:
+            whole = self.examples_of_all_folds(task)
+            return [dataclasses.replace(whole, name="eval", records=whole.records.chosen(self.held_out(task)), suffix="")]
         return [self._example_set(split, "eval", task) for split in self._splits("eval")]
 
     def prediction_sets(self, task: "Task", evaluated: list["ExampleSet"]) -> list["ExampleSet"]:
         """The test records and those of further sets; without any, the evaluation records."""
         kind = "test" if "test" in self.paths else "eval"
         return [self._example_set(split, kind, task) for split in self._splits(kind)]
+
+    def part_of_training(self) -> dict[str, Any]:
+        """The fold."""
+        return {} if self.fold is None else {"fold": dataclasses.asdict(self.fold)}
+
+    def held_out(self, task: "Task") -> np.ndarray:
+        """Which of the training examples the fold is not trained on: bool [N]."""
+        records = self._all_training_records(task)
+        return required(self.fold).held_out(len(records), task.strata(records))
+
+    def examples_of_all_folds(self, task: "Task") -> "ExampleSet":
+        """The training examples, as what is evaluated: by each fold a part of them."""
+        examples = self._example_set("train", "train", task)
+        return dataclasses.replace(examples, records=self._all_training_records(task), suffix="_out_of_fold")
 
     def _splits(self, kind: str) -> list[str]:
         return [split for split in self.paths if split.split("_")[0] == kind]
@@ -164,9 +193,9 @@ class RecordData(RunData):
         """
         # Rows that could not be used were told of when the records were made.
         self._processor.bad_rows = BadRows(skip=True)
-        if split in ("eval", "test"):
-            read = self._processor.get_dev_examples if split == "eval" else self._processor.get_test_examples
-            examples = read(self._data_dir)
+        if split in ("train", "eval", "test"):
+            name = {"train": "get_train_examples", "eval": "get_dev_examples", "test": "get_test_examples"}[split]
+            examples = getattr(self._processor, name)(self._data_dir)
         else:
             examples = self._processor.extra_splits(self._data_dir)[split]()
         found = {
@@ -196,7 +225,7 @@ class RecordData(RunData):
     def google_train_steps(self, options: ClassifierOptions, records: "RecordSet") -> int:
         """By examples; the garden rounds the part of an epoch between two evaluations."""
         parts, limit = options.num_eval_per_epoch, options.train_data_size
-        size = len(self._opened["train"])
+        size = len(self._opened["train"] if self.fold is None else records)
         return training_setup.google_train_steps(size, options, options.is_tf1_dialect, parts, limit)
 
     def check_model_of(self, directory: "RunDirectory", named: str | None) -> None:

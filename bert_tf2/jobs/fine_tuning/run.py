@@ -3,9 +3,10 @@
 import dataclasses
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -58,6 +59,9 @@ class RunResult:
       best_metric: which of the metrics ranks runs.
       higher_is_better: whether more of it is better.
       degenerate: why the training has learnt nothing, a clause; None where it has.
+      task: what was trained.
+      data: what it was done with.
+      collected: by set of examples what the model gave for each of them, `predict_all`'s.
     """
 
     training: TrainingResult | None
@@ -66,6 +70,9 @@ class RunResult:
     best_metric: str
     higher_is_better: bool
     degenerate: str | None
+    task: Task | None = None
+    data: RunData | None = None
+    collected: Mapping[str, dict[str, np.ndarray]] = dataclasses.field(default_factory=dict)
 
 
 class FineTuningRun(TrainingRun[RecordSet]):
@@ -101,6 +108,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
         self._teaching = teaching_of(options, task, config, data.model_facts(), data.max_seq_length)
         self._scores_by_set: dict[str, dict[str, float]] = {}
         self._outcomes: dict[str, Any] = {}
+        self._collected: dict[str, dict[str, np.ndarray]] = {}
         self._degenerate: str | None = None
         self._pictures: list[tuple[str, str]] = []
         self._sections: list[tuple[str, str]] = []
@@ -138,8 +146,9 @@ class FineTuningRun(TrainingRun[RecordSet]):
         metric, loss = self._task.best_metric, None if training is None else why_loss_never_fell(training.history)
         higher_is_better = self._task.higher_is_better(metric)
         return RunResult(
-            training, self._scores_by_set, self._outcomes, metric, higher_is_better, degenerate=loss or self._degenerate
-        )
+            training, self._scores_by_set, self._outcomes, metric, higher_is_better, loss or self._degenerate, self._task,
+            self._data, self._collected,
+        )  # fmt: skip
 
     def _has_to_find_tuning(self) -> bool:
         """Whether predictions need what only an evaluation in this run can find.
@@ -185,7 +194,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
         self._task.check_records(records)
         evaluates = self._phases.evaluate_while_training and self._watched is not None
         identity = training_setup.length_identity(self._options) | kinds_identity(self._options)
-        identity |= self._task.begin_training(records)
+        identity |= self._task.begin_training(records) | self._data.part_of_training()
         training = self._train(records, identity, evaluates)
         self._teaching.end(self._model)
         return training
@@ -298,6 +307,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
                 enable_xla=bool(self._options.enable_xla),
                 what=f"predicting {examples.name}",
             )
+        self._collected[examples.name] = collected
         return self._task.outcome(collected, examples)
 
     def _outcome_so_far(self, examples: ExampleSet, predicts: bool) -> Any:

@@ -79,6 +79,11 @@ class TextTask(Task):
         """Counts the labels where the loss depends on it."""
         return {} if self._label_loss is None else self._label_loss.begin(_label_ids(records))
 
+    def strata(self, records: RecordSet) -> np.ndarray | None:
+        """The labels, where a text has one of several."""
+        labels = _label_ids(records)
+        return labels if labels.ndim == 1 and np.issubdtype(labels.dtype, np.integer) else None
+
     def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
         """The sum of the weights, and where labels have weights that of both together."""
         denominators = super().loss_denominators(batch)

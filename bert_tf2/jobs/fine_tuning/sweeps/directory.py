@@ -1,7 +1,11 @@
 """A directory of several trainings: each in one of its own, and a link to the best of them."""
 
+import math
 import os
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError
@@ -66,3 +70,14 @@ def name_best(directory: str, best: str) -> None:
     temporary = f"{path}.{os.getpid()}"
     os.symlink(best, temporary)
     os.replace(temporary, path)
+
+
+def mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
+    """The mean and the sample's standard deviation (of N - 1); nan for that of one value."""
+    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+
+
+def shown_spread(values: Sequence[float]) -> str:
+    """The mean with the standard deviation, where there is one."""
+    mean, spread = mean_and_spread(values)
+    return f"{mean:.4f}" if math.isnan(spread) else f"{mean:.4f} ± {spread:.4f}"

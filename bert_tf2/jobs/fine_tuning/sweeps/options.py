@@ -5,6 +5,10 @@ import dataclasses
 from bert_tf2.options import Options, at_least, option
 
 
+def _at_least_two(value: int) -> str | None:
+    return None if value >= 2 else "must be 2 or more"
+
+
 @dataclasses.dataclass(frozen=True)
 class SweepOptions(Options):
     """What several trainings differ in."""
@@ -25,4 +29,24 @@ class SweepOptions(Options):
         "again it goes on.",
         section="Several trainings",
         may_change=True,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class FoldOptions(Options):
+    """Cross-validation."""
+
+    num_folds: int | None = option(
+        None,
+        "Divide the training examples into so many parts with equal shares of the labels, and train as often, each time without "
+        "one of them, on which it is evaluated: --model_dir/fold_N. Scores of all, and a prediction for every training example "
+        "from the model that has not seen it, stand beside.",
+        check=_at_least_two,
+        section="Several trainings",
+    )
+    fold: int | None = option(
+        None,
+        "Train without the Nth of --num_folds parts only, in --model_dir itself.",
+        check=at_least(1),
+        section="Several trainings",
     )

@@ -61,6 +61,10 @@ class _Search:
         asked = f"--search={options.search}"
         if options.num_seeds > 1:
             raise UserError(f"{asked} and --num_seeds={options.num_seeds}: search first, then repeat the best with --num_seeds")
+        if getattr(options, "num_folds", None) is not None:
+            raise UserError(
+                f"{asked} and --num_folds={options.num_folds}: search with evaluation data, then cross-validate the best"
+            )
         self._space = read_space(options.search, type(options))
         for name in self._space.parameters:
             if not_default(options, [name]):

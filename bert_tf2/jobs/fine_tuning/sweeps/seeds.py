@@ -8,12 +8,19 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
 from bert_tf2 import files
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.phases import Phases
-from bert_tf2.jobs.fine_tuning.sweeps.directory import BEST, SEARCH, SEEDS, check_sweep, name_best, placed
+from bert_tf2.jobs.fine_tuning.sweeps.directory import (
+    BEST,
+    SEARCH,
+    SEEDS,
+    check_sweep,
+    mean_and_spread,
+    name_best,
+    placed,
+    shown_spread,
+)
 from bert_tf2.jobs.training.training_options import TrainingOptions
 
 if TYPE_CHECKING:
@@ -99,16 +106,6 @@ def _best(seeds: Sequence[Seed], metric: str, higher_is_better: bool) -> Seed:
     return max(seeds, key=rank)
 
 
-def _mean_and_spread(values: Sequence[float]) -> tuple[float, float]:
-    """The mean and the sample's standard deviation (of N - 1); nan for that of one value."""
-    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
-
-
-def _shown(values: Sequence[float]) -> str:
-    mean, spread = _mean_and_spread(values)
-    return f"{mean:.4f}" if math.isnan(spread) else f"{mean:.4f} ± {spread:.4f}"
-
-
 def _learnt(seeds: Sequence[Seed]) -> list[Seed]:
     return [seed for seed in seeds if seed.degenerate is None]
 
@@ -116,7 +113,7 @@ def _learnt(seeds: Sequence[Seed]) -> list[Seed]:
 def _write(directory: str, seeds: Sequence[Seed], best: Seed, metric: str) -> None:
     """Writes what is known so far, so that a kill loses nothing."""
     names = [name for name in seeds[0].scores if "/" not in name]
-    statistic = {name: _mean_and_spread([seed.scores[name] for seed in seeds]) for name in names}
+    statistic = {name: mean_and_spread([seed.scores[name] for seed in seeds]) for name in names}
     content = {
         "metric": metric,
         "best": best.directory,
@@ -143,7 +140,7 @@ def _report(directory: str, seeds: Sequence[Seed], best: Seed, names: Sequence[s
     if 0 < len(_learnt(seeds)) < len(seeds):
         groups["those that learnt"] = _learnt(seeds)
     for title, group in groups.items():
-        values = " | ".join(_shown([seed.scores[name] for seed in group]) for name in names)
+        values = " | ".join(shown_spread([seed.scores[name] for seed in group]) for name in names)
         lines.append(f"| {title} | {values} | mean ± standard deviation |")
     lines += ["", f"The best is `{best.directory}`, and `{BEST}` points to it."]
     return "\n".join(lines) + "\n"
@@ -151,11 +148,11 @@ def _report(directory: str, seeds: Sequence[Seed], best: Seed, names: Sequence[s
 
 def _tell(directory: str, seeds: Sequence[Seed], best: Seed, metric: str) -> None:
     values = [seed.scores[metric] for seed in seeds]
-    told = f"{metric} {_shown(values)} over {len(seeds)} seeds, from {min(values):.4f} to {max(values):.4f}"
+    told = f"{metric} {shown_spread(values)} over {len(seeds)} seeds, from {min(values):.4f} to {max(values):.4f}"
     logger.info("%s; the best is seed %d: %s", told, best.seed, os.path.join(directory, best.directory))
     lost = [seed for seed in seeds if seed.degenerate is not None]
     if lost:
         rest = _learnt(seeds)
-        more = f"; {metric} of the others {_shown([seed.scores[metric] for seed in rest])}" if rest else ""
+        more = f"; {metric} of the others {shown_spread([seed.scores[metric] for seed in rest])}" if rest else ""
         named = ", ".join(f"{seed.seed} ({seed.degenerate})" for seed in lost)
         logger.warning("%d of %d seeds have learnt nothing: %s%s", len(lost), len(seeds), named, more)
