@@ -41,13 +41,16 @@ def _read(path: str, name: str) -> dict[str, Any]:
     return files.read_object(os.path.dirname(path), name)
 
 
-def fit_classes(source: Source, labels: Sequence[str] | None, num_labels: int) -> tuple[Source, str | None]:
+def fit_classes(
+    source: Source, labels: Sequence[str] | None, num_labels: int, may_change: bool = False
+) -> tuple[Source, str | None]:
     """Makes a checkpoint's classification head that of the given labels, or takes it out where it is of others.
 
     Args:
       source: the checkpoint.
       labels: names in id order; None where they are not known, or for regression.
       num_labels: how many outputs the model has; 1 for regression.
+      may_change: the head will be trained, so that it may be that of fewer labels or of more.
 
     Returns:
       The checkpoint, its classes in the order of `labels`, and why the head cannot be used (None where it can), as the
@@ -58,6 +61,10 @@ def fit_classes(source: Source, labels: Sequence[str] | None, num_labels: int) -
         return source, None
     there = labels_beside(source.path)
     size = head["output_bias"].shape[0]
+    if may_change and there and labels and len(there) == size and num_labels > 1:
+        some = _rows_of_some(there, labels)
+        if some is not None and (None in some or len(some) != size):
+            return dataclasses.replace(source.with_classes(some), notes=[*source.notes, _changed(there, labels, some)]), None
     if size != num_labels:
         return source.without_head("classifier"), (
             f"has a classification head of {_outputs(size, there)}, where the data have {_outputs(num_labels, labels)}"
@@ -82,6 +89,22 @@ def _rows(there: Sequence[str], labels: Sequence[str]) -> list[int] | None:
         if len(places) == len(there) and set(wanted) == set(places) and len(set(wanted)) == len(wanted):
             return [places[label] for label in wanted]
     return None
+
+
+def _rows_of_some(there: Sequence[str], labels: Sequence[str]) -> list[int | None] | None:
+    """As `_rows`, None for a label that is not there; where all of one side are on the other, and two or more are on both."""
+    rows: list[int | None] = [there.index(label) if label in there else None for label in labels]
+    kept = sum(row is not None for row in rows)
+    is_part = kept in (len(there), len(labels))
+    return rows if is_part and kept > 1 and len(set(there)) == len(there) else None
+
+
+def _changed(there: Sequence[str], labels: Sequence[str], rows: Sequence[int | None]) -> str:
+    new = [label for label, row in zip(labels, rows) if row is None]
+    gone = [label for label in there if label not in labels]
+    parts = [f"{_listed(new)} (new) from zero"] if new else []
+    parts += [f"without {_listed(gone)}, which the data have not"] if gone else []
+    return f"its classification head goes on with the labels that the data have too; {' and '.join(parts)}"
 
 
 def _outputs(number: int, labels: Sequence[str] | None) -> str:

@@ -1,5 +1,7 @@
 """What workers that train together must agree on: none can take a step without the others."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from bert_tf2.training.distribution import is_multi_worker
@@ -32,6 +34,11 @@ class Agreement:
     def of_chief(self, number: int, is_chief: bool) -> int:
         """The chief's number, below 2**63, on all workers."""
         return self._sum(number if is_chief else 0) if self._several else number
+
+    def all_of_chief(self, numbers: Sequence[int], is_chief: bool) -> list[int]:
+        """The chief's numbers, each below 2**63, on all workers."""
+        count = self.of_chief(len(numbers), is_chief)
+        return [self.of_chief(numbers[index] if is_chief else 0, is_chief) for index in range(count)]
 
     def _sum(self, number: int) -> int:
         return int(self._total(tf.constant(number, tf.int64)).numpy())

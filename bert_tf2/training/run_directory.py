@@ -71,6 +71,27 @@ class RunDirectory:
         self._warn_of_changes(known["about"], dict(about or {}))
         self._write(run, about, {} if differing else known[_FOUND])
 
+    def differing(self, run: Mapping[str, Any]) -> list[str]:
+        """The names in which a run differs from the one that this is the directory of; none where it is of none yet."""
+        if not files.exists(os.path.join(self.path, RUN_CONFIG)):
+            return []
+        return [name for name, _, _ in _changed(self.run(), json.loads(json.dumps(run)))]
+
+    def run(self) -> dict[str, Any]:
+        """What defines the run that this is the directory of; empty where there is none."""
+        return self._known()["run"]
+
+    def replace(self, run: Mapping[str, Any], about: Mapping[str, Any], noted: Mapping[str, Any]) -> None:
+        """Makes this the directory of a run that goes on from the one that is here, and `note`s what it needs to know of that.
+
+        Args:
+          run, about: as for `identify`.
+          noted: by name; what was noted besides stays.
+        """
+        known = self._known()
+        self._warn_of_changes(known["about"], dict(about))
+        self._write(json.loads(json.dumps(run)), about, known[_FOUND] | dict(noted))
+
     def is_left_empty(self) -> bool:
         """Whether a run began here that left no checkpoint, and so nothing that another could be mistaken for."""
         return files.exists(os.path.join(self.path, RUN_CONFIG)) and not self._checkpoints()

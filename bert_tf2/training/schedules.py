@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -84,6 +84,32 @@ class WarmUpThenDecay(tf_keras.optimizers.schedules.LearningRateSchedule):
     def get_config(self) -> dict:
         """The arguments of the constructor."""
         return dict(self._config)
+
+
+class OneAfterAnother(tf_keras.optimizers.schedules.LearningRateSchedule):
+    """Several schedules in turn, each counting its steps from 0.
+
+    Args:
+      schedules: in their order.
+      starts: the steps at which those after the first begin, rising.
+    """
+
+    def __init__(self, schedules: Sequence[WarmUpThenDecay], starts: Sequence[int]):
+        super().__init__()
+        self._schedules, self._starts = list(schedules), list(starts)
+
+    def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
+        """The learning rate, a float32 scalar, of the step with this number (counted from 0)."""
+        # As integers: float32 knows not every step beyond 2^24.
+        step = tf.cast(step, tf.int64)
+        rate = self._schedules[0](step)
+        for start, schedule in zip(self._starts, self._schedules[1:], strict=True):
+            rate = tf.where(step < start, rate, schedule(step - start))
+        return rate
+
+    def get_config(self) -> dict:
+        """The arguments of the constructor."""
+        return {"schedules": self._schedules, "starts": self._starts}
 
 
 def warmup_steps_from_proportion(train_steps: int, proportion: float) -> int:

@@ -83,7 +83,13 @@ class RunData(abc.ABC):
           named: the directory of a model from elsewhere; None for the run's own.
         """
 
-    def fitted(self, source: "Source", task: "Task") -> tuple["Source", dict[str, str]]:
-        """A checkpoint with its heads as the task needs them, and why those that it cannot use were left out, by kind."""
-        del task
+    def fitted(self, source: "Source", task: "Task", begins: bool) -> tuple["Source", dict[str, str]]:
+        """A checkpoint with its heads as the task needs them, and why those that it cannot use were left out, by kind.
+
+        Args:
+          source: the checkpoint.
+          task: what its heads are for.
+          begins: a training begins with it; otherwise it is used as it is.
+        """
+        del task, begins
         return source, {}

@@ -242,14 +242,14 @@ class RecordData(RunData):
             logger.warning("%s holds a model of the task %s, and the data are %s's", place, there, task)
         warn_of_other_texts(place, self.meta)
 
-    def fitted(self, source: "Source", task: "Task") -> tuple["Source", dict[str, str]]:
+    def fitted(self, source: "Source", task: "Task", begins: bool) -> tuple["Source", dict[str, str]]:
         """With the classes in the data's order."""
         if "classifier" not in task.heads:
             return source, {}
         from bert_tf2.model_directory.checkpoint_origin import fit_classes
         from bert_tf2.models.families.names import HEADS
 
-        source, reason = fit_classes(source, self.meta.label_list or None, task.num_labels)
+        source, reason = fit_classes(source, self.meta.label_list or None, task.num_labels, begins)
         if reason is None:
             return source, {}
         of_classes = [kind for kind in task.heads if HEADS[kind].is_of_classes]

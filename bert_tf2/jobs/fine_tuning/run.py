@@ -273,8 +273,8 @@ class FineTuningRun(TrainingRun[RecordSet]):
     def _meta_and_tokenizer(self) -> tuple[MetaData | None, Any]:
         return self._data.meta, self._data.tokenizer
 
-    def _fitted(self, source: Source) -> tuple[Source, dict[str, str]]:
-        return self._data.fitted(source, self._task)
+    def _fitted(self, source: Source, begins: bool) -> tuple[Source, dict[str, str]]:
+        return self._data.fitted(source, self._task, begins)
 
     def _load(self, training: TrainingResult | None) -> None:
         flag = self._flag_of_named_model(training)

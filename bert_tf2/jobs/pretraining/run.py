@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,12 +118,12 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
         chosen, recompute = self._task.takes_places, self._options.recompute
         return family_of(self._config).build(self._config, policy, for_pretraining=chosen, recompute=recompute)
 
-    def _restore(self, source: Source) -> Restored:
+    def _restore(self, source: Source, begins: bool = False) -> Restored:
         parts = self._task.companions(self._model)
         if not parts:
-            return super()._restore(source)
+            return super()._restore(source, begins)
         source = source.of_family(family_of(self._config))
-        restored = super()._restore(source.without_companions())
+        restored = super()._restore(source.without_companions(), begins)
         return restored_companions(self._model, parts, source.companions, restored)
 
     def _save_encoder(self) -> None:
@@ -161,6 +161,9 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
         options = self._options
         per_evaluation = options.eval_every_steps or -(-options.num_steps_per_epoch // options.num_eval_per_epoch)
         return Schedule(options.total_steps, per_evaluation, per_evaluation)
+
+    def _steps_of(self, former: Mapping[str, Any], plan: TrainingPlan) -> int:
+        return former["data"]["train_steps"]
 
     def _fingerprint(self, records: ShardedRecords) -> dict[str, Any]:
         # Names and sizes: to read all of a large corpus before every start would take longer than the start is worth.

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from bert_tf2 import __version__, config_file, files
@@ -33,7 +34,14 @@ def require_no_other(model_dir: str) -> None:
         )
 
 
-def keep(model_dir: str, given: TrainingOptions, settled: TrainingOptions, seed: int, meta: MetaData | None) -> None:
+def keep(
+    model_dir: str,
+    given: TrainingOptions,
+    settled: TrainingOptions,
+    seed: int,
+    meta: MetaData | None,
+    earlier_ends: Sequence[int] = (),
+) -> None:
     """Writes the configuration of a training, unless what is there says the same; what changes of it is told.
 
     Args:
@@ -42,6 +50,7 @@ def keep(model_dir: str, given: TrainingOptions, settled: TrainingOptions, seed:
       settled: with what was left to the devices or to what the directory began with.
       seed: the run's.
       meta: of the training data; their kind of task decides which options can be given.
+      earlier_ends: steps at which the training had ended before it was made longer.
     """
     options = dataclasses.replace(given, seed=seed, **_decided(given, settled))
     names = [field.name for field in dataclasses.fields(options) if _can_be_given(field, meta)]
@@ -51,6 +60,12 @@ def keep(model_dir: str, given: TrainingOptions, settled: TrainingOptions, seed:
         f"The result is the same bit for bit {'on' if options.deterministic else 'with --deterministic (both times) on'} equal "
         "software and devices. Paths are relative to where it ran.",
     ]
+    if earlier_ends:
+        steps = ", ".join(map(str, earlier_ends))
+        header[2] = (
+            f"That is one training; this one was made longer after step {steps}, where its learning rate began anew. Paths are "
+            "relative to where it ran."
+        )
     text = config_file.settings_text(header, options, names)
     path = os.path.join(model_dir, RUN_YAML)
     if files.exists(path):

@@ -5,7 +5,7 @@ import dataclasses
 import logging
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import tensorflow as tf
@@ -20,6 +20,7 @@ from bert_tf2.data.records.feature_spec import TOKENS
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.training import kept_configuration, packed_training, training_setup
+from bert_tf2.jobs.training.extension import earlier_ends
 from bert_tf2.jobs.training.micro_batch import parts_of_batch, whole_batches
 from bert_tf2.jobs.training.named_weights import Restored, restore
 from bert_tf2.jobs.training.run_report import write_run_report
@@ -99,6 +100,8 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
         self._chief = is_chief(strategy)
         self._padding = training_setup.padding(options, {TOKENS: max_seq_length, **task.most})
         self._step = 0
+        # The steps at which the training had ended before it was made longer.
+        self._earlier_ends: list[int] = []
         # The checkpoint that the weights are from, where it is not one of the directory.
         self._origin: str | None = None
         # What the last evaluation collected, as long as the model has the weights it was collected with.
@@ -171,17 +174,21 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
                 model_dir, self._config, *self._meta_and_tokenizer(), replaces=self._directory.is_left_empty()
             )
             kept_configuration.require_no_other(model_dir)
-            self._directory.identify(self._identity(seed, records, data), training_setup.run_circumstances(self._strategy))
+            identity, about = self._identity(seed, records, data), training_setup.run_circumstances(self._strategy)
+            self._earlier_ends = earlier_ends(
+                self._directory, identity, about, schedule.train_steps, lambda former: self._steps_of(former, plan)
+            )
             for path, content in kept.items():
                 model_files.write_whole(path, content)
-            kept_configuration.keep(model_dir, self._given, options, seed, self._meta_and_tokenizer()[0])
+            kept_configuration.keep(model_dir, self._given, options, seed, self._meta_and_tokenizer()[0], self._earlier_ends)
         self._build_model(seed)
         if options.pack_sequences:
             packed_training.require_its_end(self._encoder, self._model)
         self._initialise(begins=checkpointing.latest_step(model_dir) is None)
         task, taught = self._begin(records)
         with self._strategy.scope():
-            optimizer = training_setup.create_optimizer(options, schedule.train_steps, self._rate_factors())
+            ends = Agreement(self._strategy).all_of_chief(self._earlier_ends, self._chief)
+            optimizer = training_setup.create_optimizer(options, schedule.train_steps, self._rate_factors(), ends)
         self._announce(records, plan, schedule.train_steps, padding)
         config = training_setup.trainer_config(
             options,
@@ -230,6 +237,22 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             per_evaluation = -(-plan.steps_per_epoch // options.num_eval_per_epoch)
         return Schedule(steps, per_evaluation, per_evaluation)
 
+    def _steps_of(self, former: Mapping[str, Any], plan: TrainingPlan) -> int:
+        """How many steps a training has that differs from this one in its length alone.
+
+        Args:
+          former: its identity.
+          plan: which rows each step takes.
+        """
+        options = self._options
+        lengths = {name: former.get(name) or former["data"].get(name) for name in ("num_train_epochs", "num_train_steps")}
+        given = {field.name for field in dataclasses.fields(options)}
+        self._options = dataclasses.replace(options, **{name: value for name, value in lengths.items() if name in given})
+        try:
+            return self._schedule(plan).train_steps
+        finally:
+            self._options = options
+
     def _google_steps(self) -> int | None:
         """How long the training is with `--steps_rounding=google`; None where steps are rounded up."""
         return None
@@ -237,7 +260,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
     def _load_initial_weights(self) -> None:
         """Loads `--init_checkpoint`, the head too where it is the task's, and tells what starts from random values."""
         source = open_source(required(self._options.init_checkpoint))
-        restored = self._restore(source)
+        restored = self._restore(source, begins=True)
         if not self._options.hub_module_trainable and self._task.on_pooler and any(map(is_pooler, restored.loaded.missing)):
             raise UserError(
                 f"--hub_module_trainable=false: {source.path} has no pooler, which the task's head stands on; it would stay at "
@@ -250,14 +273,21 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
         if differing := self._differing_facts(source):
             logger.warning("%s was trained on other text than this (%s)", source.path, differing)
 
-    def _restore(self, source: Source) -> Restored:
-        source, unusable = self._fitted(source)
+    def _restore(self, source: Source, begins: bool = False) -> Restored:
+        """Loads a checkpoint.
+
+        Args:
+          source: the checkpoint.
+          begins: it is trained from there.
+        """
+        source, unusable = self._fitted(source, begins)
         restored = restore(self._encoder, self._model, source, self._config, self._task.heads, unusable, self._task.on_pooler)
         logger.info("%s", restored.loaded.summary())
         return restored
 
-    def _fitted(self, source: Source) -> tuple[Source, dict[str, str]]:
+    def _fitted(self, source: Source, begins: bool) -> tuple[Source, dict[str, str]]:
         """A checkpoint with its heads as the task needs them, and why those that it cannot use were left out, by kind."""
+        del begins
         return source, {}
 
     def _differing_facts(self, source: Source) -> str:
@@ -431,6 +461,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
                 ("training steps", training.final_step),
                 ("initial weights", self._initial_weights),
                 ("trained weights", self._trained_weights),
+                *([("made longer after step", ", ".join(map(str, self._earlier_ends)))] if self._earlier_ends else []),
                 *self._more_facts,
                 ("learning rate", self._options.learning_rate),
                 ("batch size", self._options.train_batch_size),

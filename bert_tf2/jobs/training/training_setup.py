@@ -3,12 +3,13 @@
 import contextlib
 import dataclasses
 import functools
+import itertools
 import json
 import logging
 import math
 import os
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import __version__, files
@@ -181,7 +182,10 @@ def padding(options: TrainingOptions, most: Mapping[str, int], fixed_length: boo
 
 
 def create_optimizer(
-    options: TrainingOptions, train_steps: int, rate_factors: "Iterable[tuple[tf.Variable, float]]" = ()
+    options: TrainingOptions,
+    train_steps: int,
+    rate_factors: "Iterable[tuple[tf.Variable, float]]" = (),
+    earlier_ends: Sequence[int] = (),
 ) -> "Optimizer":
     """The optimizer with its learning-rate schedule; call it under the strategy's scope.
 
@@ -189,21 +193,27 @@ def create_optimizer(
       options: say which.
       train_steps: of the whole training.
       rate_factors: see `bert_tf2.training.optimization.create_optimizer`.
+      earlier_ends: steps at which the training had ended before it was made longer.
     """
     from bert_tf2.training import optimization, schedules
 
-    warmup = options.warmup_steps
-    if warmup is None:
-        warmup = schedules.warmup_steps_from_proportion(train_steps, options.warmup_proportion)
-    learning_rate = schedules.WarmUpThenDecay(
-        options.learning_rate,
-        train_steps,
-        int(warmup),
-        options.learning_rate_schedule,
-        options.end_lr,
-        options.polynomial_power,
-        options.num_restart_cycles,
-    )
+    def schedule(steps: int) -> schedules.WarmUpThenDecay:
+        warmup = options.warmup_steps
+        if warmup is None:
+            warmup = schedules.warmup_steps_from_proportion(steps, options.warmup_proportion)
+        return schedules.WarmUpThenDecay(
+            options.learning_rate,
+            steps,
+            int(warmup),
+            options.learning_rate_schedule,
+            options.end_lr,
+            options.polynomial_power,
+            options.num_restart_cycles,
+        )
+
+    ends = [0, *earlier_ends, train_steps]
+    parts = [schedule(end - start) for start, end in itertools.pairwise(ends)]
+    learning_rate = schedules.OneAfterAnother(parts, earlier_ends) if earlier_ends else parts[0]
     return optimization.create_optimizer(
         learning_rate,
         options.optimizer_type,

@@ -94,17 +94,20 @@ class Source:
         others = sorted([*self.others, *(self.tensors[name].stored_name for name in past)])
         return dataclasses.replace(self, tensors=kept, others=others)
 
-    def with_classes(self, rows: Sequence[int]) -> "Source":
+    def with_classes(self, rows: Sequence[int | None]) -> "Source":
         """The same checkpoint with the classes of its classification head in another order: first that which is `rows[0]`.
 
-        So are those of tables from class to class, whose further rows and columns stay.
+        So are those of tables from class to class, whose further rows and columns stay. A class that the head has not is None:
+        its weights are zero.
         """
-        tensors = dict(self.tensors)
-        for name, tensor in self.head("classifier").items():
-            tensors[name] = dataclasses.replace(tensor, read=_rows_of(tensor, rows))
+        tensors, head = dict(self.tensors), self.head("classifier")
+        former = head["output_bias"].shape[0]
+        for name, tensor in head.items():
+            tensors[name] = StoredTensor(tensor.stored_name, (len(rows), *tensor.shape[1:]), _rows_of(tensor, rows))
         for weight in names.head_weights():
-            if weight.shape == (None, None) and weight.name in tensors:
-                tensors[weight.name] = dataclasses.replace(tensors[weight.name], read=_table_of(tensors[weight.name], rows))
+            if weight.shape == (None, None) and (table := tensors.get(weight.name)) is not None:
+                order = [*rows, *range(former, table.shape[0])]
+                tensors[weight.name] = StoredTensor(table.stored_name, (len(order), len(order)), _table_of(table, order))
         return dataclasses.replace(self, tensors=tensors)
 
     def with_vocabulary(self, rows: Sequence[Sequence[int]]) -> "Source":
@@ -134,13 +137,19 @@ def _means_of(tensor: StoredTensor, rows: Sequence[Sequence[int]]) -> Callable[[
     return read
 
 
-def _rows_of(tensor: StoredTensor, rows: Sequence[int]) -> Callable[[], np.ndarray]:
-    return lambda: tensor.read()[list(rows)]
+def _rows_of(tensor: StoredTensor, rows: Sequence[int | None]) -> Callable[[], np.ndarray]:
+    return lambda: _chosen(tensor.read(), rows)
 
 
-def _table_of(tensor: StoredTensor, rows: Sequence[int]) -> Callable[[], np.ndarray]:
-    order = [*rows, *range(len(rows), tensor.shape[0])]
-    return lambda: np.ascontiguousarray(tensor.read()[np.ix_(order, order)])
+def _table_of(tensor: StoredTensor, rows: Sequence[int | None]) -> Callable[[], np.ndarray]:
+    return lambda: np.ascontiguousarray(_chosen(_chosen(tensor.read(), rows).T, rows).T)
+
+
+def _chosen(values: np.ndarray, rows: Sequence[int | None]) -> np.ndarray:
+    """Rows in another order; zero for None."""
+    chosen = values[[0 if row is None else row for row in rows]]
+    chosen[[row is None for row in rows]] = 0
+    return chosen
 
 
 def in_table_order(tensors: dict[str, StoredTensor], family: Family) -> dict[str, StoredTensor]:

@@ -8,6 +8,8 @@ import pytest
 
 from bert_tf2 import cli
 from bert_tf2.jobs.commands.convert_checkpoint import ConvertCheckpointOptions, convert_checkpoint
+from bert_tf2.model_directory.checkpoint_origin import fit_classes
+from bert_tf2.models.checkpoints.source import Source, StoredTensor
 
 
 @pytest.fixture
@@ -96,13 +98,25 @@ def test_going_on_with_training_keeps_the_head(trained, capsys):
 
 
 @pytest.mark.parametrize(
-    ("labels", "place", "why"),
+    ("labels", "place", "why", "trained_on"),
     [
-        (["bad", "good"], 1, "has a classification head of the labels negative, positive, where the data have bad, good"),
-        (["negative", "neutral", "positive"], 2, "has a classification head of 2 classes (negative, positive), where the data"),
+        (
+            ["bad", "good"],
+            1,
+            "has a classification head of the labels negative, positive, where the data have bad, good",
+            ("missing 2 (output_weights, output_bias)", "the classification head starts from random values"),
+        ),
+        (
+            ["negative", "neutral", "positive"],
+            2,
+            "has a classification head of 2 classes (negative, positive), where the data",
+            ("goes on with the labels that the data have too; neutral (new) from zero", "the classification head was restored"),
+        ),
     ],
 )
-def test_a_head_of_other_labels_is_random_and_said_to_be(trained, capsys, labels, place, why):
+def test_a_head_of_other_labels_gives_no_predictions_and_is_trained_as_far_as_it_is_there(
+    trained, capsys, labels, place, why, trained_on
+):
     relabel(trained, labels, place)
     capsys.readouterr()
     flags = [f"--init_checkpoint={trained.model_dir}", f"--model_dir={trained.directory / 'other'}"]
@@ -113,9 +127,46 @@ def test_a_head_of_other_labels_is_random_and_said_to_be(trained, capsys, labels
     assert not (trained.directory / "other" / "test_results.tsv").exists()
     assert trained.run("--mode=train", "--num_train_epochs=1", *flags) == 0
     said = capsys.readouterr().err
-    assert "missing 2 (output_weights, output_bias)" in said
-    assert why in said
-    assert "the classification head starts from random values" in said
+    for told in trained_on:
+        assert told in said
+
+
+@pytest.mark.parametrize(
+    ("labels", "rows", "told"),
+    [
+        (["c", "new", "a", "b"], [2, None, 0, 1], "new (new) from zero"),
+        (["b", "a"], [1, 0], "without c, which the data have not"),
+        (["a", "new", "other"], None, "has a classification head of the labels a, b, c"),
+        (["A", "B", "C"], [0, 1, 2], ""),
+        (["a", "new"], None, "has a classification head of 3 classes (a, b, c)"),
+    ],
+)
+def test_rows_of_labels_on_both_sides_are_kept_for_training(tmp_path, labels, rows, told):
+    (tmp_path / "meta_data.json").write_text(json.dumps({"label_list": ["a", "b", "c"]}))
+    weights = np.arange(12, dtype=np.float32).reshape(3, 4)
+    bias, table = np.arange(3, dtype=np.float32) + 1, np.arange(25, dtype=np.float32).reshape(5, 5)
+    tensors = {
+        name: StoredTensor(name, value.shape, value.copy)
+        for name, value in (("output_weights", weights), ("output_bias", bias), ("crf/transitions", table))
+    }
+    source = Source("tf2", str(tmp_path / "ckpt-1"), tensors)
+    fitted, why = fit_classes(source, labels, len(labels), may_change=True)
+    if rows is None:
+        assert why.startswith(told)
+        assert not fitted.head("classifier")
+        return
+    assert why is None
+    assert told in " ".join(fitted.notes)
+    for name, value in (("output_weights", weights), ("output_bias", bias)):
+        expected = np.array([np.zeros_like(value[0]) if row is None else value[row] for row in rows])
+        assert fitted.tensors[name].shape == expected.shape
+        np.testing.assert_array_equal(fitted.tensors[name].read(), expected)
+    found, order = fitted.tensors["crf/transitions"].read(), [*rows, 3, 4]
+    assert found.shape == fitted.tensors["crf/transitions"].shape
+    for (one, other), value in np.ndenumerate(found):
+        assert value == (0 if None in (order[one], order[other]) else table[order[one], order[other]])
+    # What is only used must be of the very labels.
+    assert (fit_classes(source, labels, len(labels))[1] is None) == (len(labels) == 3)
 
 
 def test_a_model_without_a_head_or_of_other_text_gives_no_predictions(trained, capsys):
