@@ -40,6 +40,7 @@ class OptionInfo:
     other_names: tuple[str, ...] = ()
     comma_separated: bool = False
     same_as: str | None = None
+    stands_for: Callable[[Any], Mapping[str, Any]] | None = None
 
 
 def option(
@@ -56,6 +57,7 @@ def option(
     other_names: tuple[str, ...] = (),
     comma_separated: bool = False,
     same_as: str | None = None,
+    stands_for: Callable[[Any], Mapping[str, Any]] | None = None,
 ) -> Any:
     """A dataclass field that becomes a flag.
 
@@ -74,10 +76,11 @@ def option(
       comma_separated: the text may be several with commas between; in a file of flags they may be a list.
       same_as: the option that this one is another name of, where both are kept; whichever is given on the command line wins over
         both in a file of flags.
+      stands_for: the options that a value stands for, with their values; those that are given besides win.
     """
     info = OptionInfo(
         help, choices, check, section, short_name, multiple, may_change=may_change, of_loss=of_loss, other_names=other_names,
-        comma_separated=comma_separated, same_as=same_as,
+        comma_separated=comma_separated, same_as=same_as, stands_for=stands_for,
     )  # fmt: skip
     return dataclasses.field(default=default, metadata={"option": info})
 
@@ -139,15 +142,28 @@ class Options:
     def __new__(cls: type[_Instance], *arguments: Any, **values: Any) -> _Instance:
         # Before the dataclass's own __init__, which would raise a bare TypeError.
         refuse_unknown(values, [field.name for field in dataclasses.fields(cls)], cls.__name__)
-        return super().__new__(cls)
+        instance = super().__new__(cls)
+        object.__setattr__(instance, "_given", frozenset(values))
+        return instance
 
     def __post_init__(self) -> None:
         options_class: type = type(self)
+        self._spell_out()
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             kept = checked(options_class, field, value)
             if kept is not value:
                 object.__setattr__(self, field.name, kept)
+
+    def _spell_out(self) -> None:
+        """Sets what an option stands for, where it is not given itself; a value that is refused stands for nothing."""
+        for field in dataclasses.fields(self):
+            stands_for, value = info(field).stands_for, getattr(self, field.name)
+            if stands_for is None or value is None:
+                continue
+            for name, meant in stands_for(checked(type(self), field, value)).items():
+                if name not in self._given:  # type: ignore[attr-defined]
+                    object.__setattr__(self, name, meant)
 
     @classmethod
     def whole(cls) -> type["Options"]:

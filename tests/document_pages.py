@@ -21,6 +21,7 @@ NOT_RUN = {
     "--worker_hosts=": "several processes: tests/jobs/fine_tuning/test_classifier_distributed.py",
     "--search=": "many trainings: tests/jobs/fine_tuning/sweeps/test_search_of_trainings.py",
     "--config=searched": "needs a search: tests/jobs/fine_tuning/sweeps/test_search_of_trainings.py",
+    "--preset=": "needs the data set: tests/jobs/fine_tuning/test_presets.py",
     "--num_folds=": "several trainings: tests/jobs/fine_tuning/sweeps/test_folds.py",
     "--runner=": "needs Apache Beam: tests/jobs/pretraining/test_pretraining_data_beam.py",
     "--word_segmenter=jieba": "needs jieba: tests/tasks/pretraining/test_masking.py",

@@ -23,6 +23,7 @@ from bert_tf2.jobs.fine_tuning.data import RunData
 from bert_tf2.jobs.fine_tuning.layer_options import layers_asked
 from bert_tf2.jobs.fine_tuning.layers import rate_factors, values_of_last
 from bert_tf2.jobs.fine_tuning.phases import Phases
+from bert_tf2.jobs.fine_tuning.presets import check_preset, comparison
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 from bert_tf2.jobs.fine_tuning.teaching import Training, teaching_of
 from bert_tf2.jobs.training import training_setup
@@ -102,6 +103,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
         given: FineTuningOptions,
         share: float = 1.0,
     ):
+        check_preset(options.preset, data.meta)
         task = data.task(config, options)
         super().__init__(options, config, strategy, directory, task, data.max_seq_length, given, share)
         self._phases, self._data = phases, data
@@ -141,6 +143,9 @@ class FineTuningRun(TrainingRun[RecordSet]):
             self._save_encoder()
             if self._exports:
                 self._export()
+            if self._options.preset and self._scores_by_set:
+                told = comparison(self._options.preset, next(iter(self._scores_by_set.values())), self._model.count_params())
+                self._sections.insert(0, ("Beside published scores", told))
             if training is not None or self._scores_by_set:
                 self._report(self._data.title, training, self._scores_by_set, self._pictures, self._sections)
         metric, loss = self._task.best_metric, None if training is None else why_loss_never_fell(training.history)

@@ -7,6 +7,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs import shared_options
 from bert_tf2.jobs.fine_tuning.layer_options import LayerOptions
 from bert_tf2.jobs.fine_tuning.phases import Phases
+from bert_tf2.jobs.fine_tuning.presets import QuestionPresetOptions
 from bert_tf2.jobs.fine_tuning.sweeps.options import SweepOptions
 from bert_tf2.jobs.fine_tuning.xlnet_flags import XLNetFlags, settle_directories
 from bert_tf2.jobs.training.distillation_options import DistillationOptions
@@ -32,7 +33,7 @@ ANSWER_LANGUAGES = ("auto", "words", "chinese", "characters")
 
 
 @dataclasses.dataclass(frozen=True)
-class SquadOptions(XLNetFlags, LayerOptions, SweepOptions, DistillationOptions, TrainingOptions):
+class SquadOptions(XLNetFlags, LayerOptions, QuestionPresetOptions, SweepOptions, DistillationOptions, TrainingOptions):
     """What to train on, which questions to answer, and where results go."""
 
     command: ClassVar[str] = "run_squad.py"
