@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bert_tf2.data.examples import kept_lengths
+from bert_tf2.data.examples import head_of, kept_lengths
 from bert_tf2.data.records.wire_format import all_varints, varints
 from bert_tf2.text.template import TextTemplate
 from bert_tf2.text.wordpiece import ASCII_WORDS
@@ -26,19 +26,22 @@ _CAPITAL_SIGMA = "Σ"
 _NOT_LAST = bytes(range(128, 256))
 
 
-Encoded = tuple[bytes, int, int, bool]
+Encoded = tuple[bytes, int, int, int]
 
 
-def input_encoder(tokenizer: Any, max_seq_length: int) -> Callable[[Sequence[str], Sequence[str | None]], list[Encoded]]:
+def input_encoder(
+    tokenizer: Any, max_seq_length: int, head_share: float | None = None
+) -> Callable[[Sequence[str], Sequence[str | None]], list[Encoded]]:
     """A function that encodes texts or pairs of texts, packed and cut as `bert_tf2.data.examples.pack_ids` does.
 
     Args:
       tokenizer: a `bert_tf2.text.tokenizer.Tokenizer`.
       max_seq_length: the most ids an input may have, at least as many as a pair has special tokens.
+      head_share: see `bert_tf2.data.examples.head_of`: of each text that is cut.
 
     Returns:
       A function from the inputs' first and second texts (None: no pair) to each input's ids as varints, their number, how many
-      belong to the first segment, and whether any were cut. Texts without any token give the special tokens alone.
+      belong to the first segment, and how many tokens were cut. Texts without any token give the special tokens alone.
     """
     template: TextTemplate = tokenizer.template
     begin, between, end = map(varints, (template.begin, template.between, template.end))
@@ -56,18 +59,18 @@ def input_encoder(tokenizer: Any, max_seq_length: int) -> Callable[[Sequence[str
     def single(a: bytes) -> Encoded:
         length = len(a.translate(None, _NOT_LAST)) + special
         if length <= most:
-            return begin + a + end, length, length, False
-        return begin + _first(a, most - special) + end, most, most, True
+            return begin + a + end, length, length, 0
+        return begin + _kept(a, most - special, head_share) + end, most, most, length - most
 
     def pair(a: bytes, b: bytes) -> Encoded:
         length_a, length_b = len(a.translate(None, _NOT_LAST)), len(b.translate(None, _NOT_LAST))
-        cut = length_a + length_b > most_of_pair
-        if cut:
+        lost = max(length_a + length_b - most_of_pair, 0)
+        if lost:
             length_a, length_b = kept_lengths(length_a, length_b, most_of_pair)
-            a, b = _first(a, length_a), _first(b, length_b)
+            a, b = _kept(a, length_a, head_share), _kept(b, length_b, head_share)
             if not length_b:
-                return begin + a + end, length_a + special, length_a + special, True
-        return begin + a + between + b + end, length_a + length_b + special_of_pair, length_a + before_second, cut
+                return begin + a + end, length_a + special, length_a + special, lost
+        return begin + a + between + b + end, length_a + length_b + special_of_pair, length_a + before_second, lost
 
     return encode
 
@@ -114,12 +117,16 @@ def unknown_counter(tokenizer: Any) -> Callable[[bytes], int]:
     return lambda encoded: len(occurrences(encoded))
 
 
-def _first(encoded: bytes, count: int) -> bytes:
-    """The bytes of the first `count` ids."""
+def _kept(encoded: bytes, count: int, head_share: float | None) -> bytes:
+    """The bytes of `count` ids: the first ones, or those of the head and the tail."""
     if not count:
         return b""
     ends = np.flatnonzero(np.frombuffer(encoded, np.uint8) < 128)
-    return encoded[: ends[count - 1] + 1] if count < len(ends) else encoded
+    if count >= len(ends):
+        return encoded
+    head = head_of(count, head_share)
+    kept = encoded[: ends[head - 1] + 1] if head else b""
+    return kept if head == count else kept + encoded[ends[len(ends) - count + head - 1] + 1 :]
 
 
 def _whole_texts(tokenizer: Any) -> Callable[[Sequence[str]], list[bytes]]:

@@ -64,8 +64,30 @@ def kept_lengths(length_a: int, length_b: int, most: int) -> tuple[int, int]:
     return half_a, half_b
 
 
+def head_of(kept: int, share: float | None) -> int:
+    """How many of the tokens that are kept of a text that is cut are its first ones; the others are its last.
+
+    Args:
+      kept: tokens.
+      share: of the first ones among them (Sun et al. 2019, https://arxiv.org/abs/1905.05583: 128 of 510); None for all.
+    """
+    return kept if share is None else int(share * kept + 0.5)
+
+
+def _kept(ids: Sequence[int], kept: int, head_share: float | None) -> Sequence[int]:
+    """So many ids of a text."""
+    if head_share is None or kept >= len(ids):
+        return ids[:kept]
+    head = head_of(kept, head_share)
+    return [*ids[:head], *ids[len(ids) - (kept - head) :]]
+
+
 def pack_ids(
-    ids_a: Sequence[int], ids_b: Sequence[int] | None, template: TextTemplate, max_seq_length: int
+    ids_a: Sequence[int],
+    ids_b: Sequence[int] | None,
+    template: TextTemplate,
+    max_seq_length: int,
+    head_share: float | None = None,
 ) -> tuple[list[int], int, bool]:
     """Packs one text or two, cut to `max_seq_length` as the reference does.
 
@@ -73,6 +95,7 @@ def pack_ids(
       ids_a, ids_b: token ids without special tokens; an empty `ids_b` counts as none.
       template: how they are packed.
       max_seq_length: the most ids the result may have, at least as many as an input of one text has special tokens.
+      head_share: see `head_of`: of each text that is cut.
 
     Returns:
       The ids, how many of them belong to the first segment, and whether anything was cut.
@@ -85,12 +108,12 @@ def pack_ids(
         kept_a, kept_b = kept_lengths(length_a, length_b, most)
         kept_a = max(kept_a, 0)
         if kept_b > 0:
-            return template.packed(ids_a[:kept_a], ids_b[:kept_b]), kept_a + template.before_second, True
-        return template.packed(ids_a[:kept_a]), kept_a + template.special_tokens, True
+            return template.packed(_kept(ids_a, kept_a, head_share), _kept(ids_b, kept_b, head_share)), kept_a + template.before_second, True
+        return template.packed(_kept(ids_a, kept_a, head_share)), kept_a + template.special_tokens, True
     kept = max_seq_length - template.special_tokens
     if len(ids_a) <= kept:
         return template.packed(ids_a), len(ids_a) + template.special_tokens, False
-    return template.packed(ids_a[:kept]), max_seq_length, True
+    return template.packed(_kept(ids_a, kept, head_share)), max_seq_length, True
 
 
 def pack_pair(

@@ -107,6 +107,8 @@ class Task(abc.ABC):
       output_axes: where the model gives one tensor with so few numbers for each example that a teacher's can be kept beside the
         records: the axes of those of one example, as a `FeatureSpec` names them; None where it gives more.
       sees_whole_batch: the loss of an example depends on the others of its batch, which therefore is not divided.
+      bounds_inputs: examples may be many inputs each, so that a batch's inputs are bounded, not only its examples.
+      facts: what metadata beside the model say of it besides what those of its records do.
       most: no record has more on these axes of its features; what a TPU and XLA fix besides the number of tokens.
       measure_names: what is measured in every training step besides the loss; see `measures`.
       export_suffixes: what is appended to `--model_export_path` for each SavedModel that `exports` gives.
@@ -124,6 +126,8 @@ class Task(abc.ABC):
     output_range: int | None = None
     output_axes: tuple[str, ...] | None = None
     sees_whole_batch: bool = False
+    bounds_inputs: bool = False
+    facts: Mapping[str, Any] = MappingProxyType({})
     most: Mapping[str, int] = MappingProxyType({})
     measure_names: tuple[str, ...] = ()
 

@@ -99,6 +99,19 @@ class Kind:
         """
         raise UserError(f"{self.name}: no records are made for this kind of task (Kind.preparation is not defined)")
 
+    def as_prepared(self, options: Any, meta: "MetaData") -> Any:
+        """The options of a run, completed with what the records that it is on decide of them.
+
+        Args:
+          options: of the training.
+          meta: metadata of the records.
+
+        Raises:
+          UserError: an option contradicts the records.
+        """
+        del meta
+        return options
+
     def task(self, meta: "MetaData", config: "BertConfig", options: Any) -> "Task":
         """The model end: head, loss, predictions and scores.
 

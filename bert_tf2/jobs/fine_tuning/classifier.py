@@ -22,6 +22,7 @@ from bert_tf2.jobs.training.opening import opened, places_of_files, read_config,
 from bert_tf2.model_directory import model_files
 from bert_tf2.options import required
 from bert_tf2.runtime import job
+from bert_tf2.tasks.kind import kind_of
 from bert_tf2.tasks.kind_options import decides_model
 from bert_tf2.training.run_directory import RUN_CONFIG
 
@@ -89,6 +90,7 @@ def _run(options: ClassifierOptions, share: float = 1.0) -> "RunResult":
                     "--input_meta_data_path and --train_data_path"
                 )
             data = made_records(options, config, directory)
+        options = kind_of(data.meta.task_type).as_prepared(options, data.meta)
         return FineTuningRun(options, phases, config, data, strategy, directory, given, share).complete()
 
 

@@ -38,6 +38,7 @@ def made_records(options: ClassifierOptions, config: "BertConfig", run_directory
     """
     from bert_tf2.jobs.fine_tuning.own_files import own_files
     from bert_tf2.registry import import_module
+    from bert_tf2.tasks.classification.long_texts.rule import LongText
     from bert_tf2.tasks.classification.preparation import ClassificationPreparation
     from bert_tf2.tasks.classification.reading.glue import create_processor
     from bert_tf2.tasks.record_making import RecordOptions, described, prepare
@@ -60,11 +61,13 @@ def made_records(options: ClassifierOptions, config: "BertConfig", run_directory
     wanted = [split for split, asked in _asked_splits(options).items() if asked]
     record_options = RecordOptions(skip_bad_rows=options.on_bad_row == "skip")
     processor.bad_rows = BadRows(record_options.skip_bad_rows, can_skip=True)
-    preparation = ClassificationPreparation(processor, data_dir, tokenizer, options.max_seq_length or 128)
+    length = options.max_seq_length or 128
+    long_text = LongText.of_options(options, length)
+    preparation = ClassificationPreparation(processor, data_dir, tokenizer, length, long_text)
     known = described(preparation, record_options)
     check_metadata(options, known, config)
     check_directory(run_directory, known, config, options.do_train)
-    made_as = (task_name.lower(), languages, preparation.max_seq_length, record_options, tokenizer.normalization.fact)
+    made_as = (task_name.lower(), languages, preparation.max_seq_length, *long_text.facts.items(), record_options, tokenizer.normalization.fact)
     task = kind_of(known.task_type).task(known, config, options)
     # --output_dir may be or lie in the directory of the data: everything there that no run writes may be data.
     written = (*(pattern for name in _RECORD_NAMES.values() for pattern in (name, name.replace(".", "_*."))), *own_files(task))
@@ -74,7 +77,7 @@ def made_records(options: ClassifierOptions, config: "BertConfig", run_directory
     if meta is None:
         present = _present_splits(meta_path)
         outputs = {split: os.path.join(directory, name) for split, name in _RECORD_NAMES.items() if split in {*wanted, *present}}
-        extra = {SOURCE_FINGERPRINT: source}
+        extra = {SOURCE_FINGERPRINT: source, **task.facts}
 
         def accept(made: MetaData) -> None:
             # The records of a finished run go with it.

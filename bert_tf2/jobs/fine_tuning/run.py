@@ -14,7 +14,7 @@ from bert_tf2 import files
 from bert_tf2.data.batches.packed_plan import PackedPlan
 from bert_tf2.data.batches.pipeline import Records, check_divisible
 from bert_tf2.data.batches.plans import BatchPlan
-from bert_tf2.data.records.feature_spec import TOKENS
+from bert_tf2.data.records.feature_spec import CHOICES, TOKENS
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError
@@ -27,6 +27,7 @@ from bert_tf2.jobs.fine_tuning.presets import check_preset, comparison
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 from bert_tf2.jobs.fine_tuning.teaching import Training, teaching_of
 from bert_tf2.jobs.training import training_setup
+from bert_tf2.jobs.training.micro_batch import bounded_parts
 from bert_tf2.jobs.training.training_run import Schedule, TrainingPlan, TrainingRun
 from bert_tf2.model_directory import model_files, tuned
 from bert_tf2.models.checkpoints.source import Source
@@ -189,9 +190,27 @@ class FineTuningRun(TrainingRun[RecordSet]):
             if size := getattr(self._options, flag, None):
                 check_divisible(size, self._strategy.num_replicas_in_sync, flag=flag)
 
-    def _batch_size(self, predicts: bool) -> int:
+    def _batch_size(self, predicts: bool, records: RecordSet) -> int:
         sizes = [getattr(self._options, flag, None) for flag in _BATCH_SIZES]
-        return next(size for size in (reversed(sizes) if predicts else sizes) if size)
+        size = next(size for size in (reversed(sizes) if predicts else sizes) if size)
+        inputs = _inputs(self._task, records)
+        if inputs is None:
+            return size
+        replicas, at_once = self._strategy.num_replicas_in_sync, getattr(self._options, "windows_at_once", None)
+        rows = size // replicas
+        # Nothing is kept for a gradient.
+        bound = at_once or 4 * rows
+        return replicas * min(rows, max(bound // int(inputs.max()), 1))
+
+    def _bounded(self, options: Any, records: RecordSet, plan: TrainingPlan, steps: int) -> Any:
+        inputs = _inputs(self._task, records)
+        if inputs is None:
+            return options
+        if self._padding.full_batches:
+            # In fixed shapes those that are not there are computed too.
+            inputs = np.full_like(inputs, inputs.max())
+        replicas, at_once = self._strategy.num_replicas_in_sync, getattr(options, "windows_at_once", None)
+        return bounded_parts(options, replicas, map(plan.rows, range(steps)), inputs, at_once)
 
     def _train_on_records(self) -> TrainingResult:
         records = self._data.training_records(self._task)
@@ -238,7 +257,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
     def _begin(self, records: RecordSet) -> tuple[Task, Records]:
         training = Training(
             self._model, self._encoder, records, self._fingerprint(records), self._strategy, self._directory.path,
-            self._batch_size(predicts=True), self._padding,
+            self._batch_size(True, records), self._padding,
         )  # fmt: skip
         return self._teaching.begin(training)
 
@@ -276,7 +295,9 @@ class FineTuningRun(TrainingRun[RecordSet]):
         return self._data.model_facts()
 
     def _meta_and_tokenizer(self) -> tuple[MetaData | None, Any]:
-        return self._data.meta, self._data.tokenizer
+        meta, facts = self._data.meta, self._task.facts
+        kept = meta if meta is None or not facts else dataclasses.replace(meta, extra={**meta.extra, **facts})
+        return kept, self._data.tokenizer
 
     def _fitted(self, source: Source, begins: bool) -> tuple[Source, dict[str, str]]:
         return self._data.fitted(source, self._task, begins)
@@ -307,7 +328,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
                 model,
                 self._strategy,
                 examples.records,
-                self._batch_size(predicts),
+                self._batch_size(predicts, examples.records),
                 self._padding,
                 enable_xla=bool(self._options.enable_xla),
                 what=f"predicting {examples.name}",
@@ -375,6 +396,13 @@ class FineTuningRun(TrainingRun[RecordSet]):
                 logger.info("exported %s (%s)", path, exports[suffix].says)
             else:
                 logger.info("give --vocab_file (or --sp_model_file) to also export a model that takes text (%s)", path)
+
+
+def _inputs(task: Task, records: RecordSet) -> np.ndarray | None:
+    """How many inputs each record is; None where they need no bound."""
+    if not task.bounds_inputs or not len(records):
+        return None
+    return records.sizes_of(np.arange(len(records)))[CHOICES]
 
 
 def kinds_identity(options: Any) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs.training.training_options import AUTO, TrainingOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy as np
     import tensorflow as tf
 
 logger = logging.getLogger(__name__)
@@ -63,6 +66,47 @@ def parts_of_batch(options: TrainingOptions, replicas: int) -> int:
             f"--micro_batch_size={at_once} does not divide the {rows} rows of a replica ({whole}); use {lower} or {upper}"
         )
     return rows // at_once
+
+
+def bounded_parts(
+    options: JobOptions, replicas: int, batches: "Iterable[np.ndarray]", inputs: "np.ndarray", at_once: int | None
+) -> JobOptions:
+    """The options of a training whose examples are any number of inputs each: a batch is divided into so many parts that the
+    inputs of none of them exceed a bound, unless the options say how many.
+
+    Args:
+      options: settled.
+      replicas: how many share a batch.
+      batches: the rows of each step of the training.
+      inputs: how many each row has, int [N].
+      at_once: the bound on a replica; None for as many as it has rows, or twice as many as one row has at most.
+    """
+    rows, rest = divmod(options.train_batch_size, replicas)
+    says_how = options.gradient_accumulation_steps > 1 or options.micro_batch_size not in (None, AUTO)
+    if rest or says_how or (options.micro_batch_size == AUTO and at_once is None):
+        return options
+    bound = at_once or max(rows, 2 * int(inputs.max()))
+    of_batches = [inputs[batch] for batch in batches]
+    part = next((one for one in range(rows, 1, -1) if rows % one == 0 and _heaviest(of_batches, one, rows, replicas) <= bound), 1)
+    if part == 1 and at_once is not None and inputs.max() > at_once:
+        logger.warning("one example alone has %d inputs, more than the %d that were to go through at once", inputs.max(), at_once)
+    if part == rows:
+        return options
+    logger.info("%d examples of %d go through the model at once, so that no more than %d inputs do", part, rows, bound)
+    return dataclasses.replace(options, micro_batch_size=part)
+
+
+def _heaviest(batches: "Sequence[np.ndarray]", part: int, rows: int, replicas: int) -> int:
+    """The most inputs of so many rows of a batch that go through the model together."""
+    import numpy as np
+
+    most = 0
+    for inputs in batches:
+        # A part that is not full is filled up with the last row.
+        parts = rows // part * replicas
+        whole = np.pad(inputs, (0, -len(inputs) % parts), mode="edge")
+        most = max(most, int(whole.reshape(parts, -1).sum(axis=1).max()))
+    return most
 
 
 def whole_batches(options: JobOptions, replicas: int, is_tpu: bool) -> JobOptions:

@@ -166,6 +166,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
         seed = Agreement(self._strategy).of_chief(training_setup.settle_seed(options, model_dir), self._chief)
         plan = self._plan(records, seed)
         schedule = self._schedule(plan)
+        self._options = options = self._bounded(options, records, plan, schedule.train_steps)
         padding = self._padding
         if isinstance(plan, PackedPlan):
             padding = packed_training.packed_padding(padding, plan.pack_shape(schedule.train_steps))
@@ -222,6 +223,11 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
     def _begin(self, records: TrainedOn) -> tuple[Task, Records]:
         """What the loss is of and what is trained on, where a job adds something to them for the training."""
         return self._task, records
+
+    def _bounded(self, options: Any, records: TrainedOn, plan: TrainingPlan, steps: int) -> Any:
+        """The options with batches divided where examples are many inputs each."""
+        del records, plan, steps
+        return options
 
     @abc.abstractmethod
     def _plan(self, records: TrainedOn, seed: int) -> TrainingPlan:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from bert_tf2.data.records.metadata import CLASSIFICATION, MULTI_LABEL, REGRESSION
 from bert_tf2.errors import UserError
-from bert_tf2.options import Options
+from bert_tf2.options import Options, refuse_given
+from bert_tf2.tasks.classification.long_texts.options import DECIDED_BY_DATA, MEAN, LongTextRunOptions
+from bert_tf2.tasks.classification.long_texts.rule import MOST_WINDOWS, LongText
 from bert_tf2.tasks.classification.options import (
     PER_LABEL,
     ClassificationDataOptions,
-    LabelLossOptions,
+    ClassificationRunOptions,
     MultiLabelRunOptions,
     RegressionDataOptions,
     check_data_options,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from bert_tf2.data.records.metadata import MetaData
     from bert_tf2.models.config import BertConfig
     from bert_tf2.tasks.base import Task
+    from bert_tf2.tasks.classification.long_texts.model import Windowed
     from bert_tf2.tasks.classification.preparation import ClassificationPreparation
     from bert_tf2.tasks.classification.text_task import TextTask
 
@@ -37,7 +40,7 @@ class Classification(Kind):
 
     task_type = CLASSIFICATION
     data_options: type[Options] = ClassificationDataOptions
-    run_options: type[Options] | None = LabelLossOptions
+    run_options: type[Options] | None = ClassificationRunOptions
 
     def needed(self, options: Any) -> dict[str, str]:
         """Own files with their outputs, or a task with its directory."""
@@ -66,7 +69,20 @@ class Classification(Kind):
         processor = processor_of(options, () if trained is None else trained.label_list)
         if trained is not None:
             processor.metrics = trained.metrics or None
-        return preparation_of(processor, options, tokenizer)
+        return preparation_of(processor, options, tokenizer, None if trained is None else LongText.of(trained))
+
+    def as_prepared(self, options: Any, meta: "MetaData") -> Any:
+        """What the records say of long texts, and how their windows are pooled where nobody said it."""
+        rule = LongText.of(meta)
+        rule.check_flags(options, "the records were made", "leave it out or prepare the data again")
+        if not rule.has_windows:
+            refuse_given(
+                options,
+                ("window_pooling", "windows_at_once"),
+                f"is for texts in windows, and the records were made with {rule.flags}; prepare the data with --long_text=windows",
+            )
+            return dataclasses.replace(options, **(dict.fromkeys(DECIDED_BY_DATA) | rule.facts))
+        return dataclasses.replace(options, **rule.facts, window_pooling=options.window_pooling or MEAN)
 
     def task(self, meta: "MetaData", config: "BertConfig", options: Any) -> "Task":
         """See `ClassificationTask`."""
@@ -84,6 +100,7 @@ class Classification(Kind):
                 f"{named} is for rows of your own (--test_file, --eval_file, --train_file), which it gives the labels of a "
                 "training; leave it out"
             )
+        LongText.of(meta).check_flags(options, f"the model of {named} was trained", "leave it out")
         if meta.is_regression:
             return {}
         for flag in ("multi_label", "label_separator", "label_columns"):
@@ -109,7 +126,7 @@ class Regression(Classification):
 
     task_type = REGRESSION
     data_options = RegressionDataOptions
-    run_options = None
+    run_options = LongTextRunOptions
 
     def task(self, meta: "MetaData", config: "BertConfig", options: Any) -> "Task":
         """See `RegressionTask`."""
@@ -150,8 +167,8 @@ TASK_TYPES = (CLASSIFICATION, REGRESSION, MULTI_LABEL)
 def for_predictions(meta: "MetaData", config: "BertConfig") -> "TextTask":
     """The task of a trained model, to predict with. Its thresholds, where it has any, are those that were found, if they are
     (`Task.tuning`)."""
-    no_loss = {field.name: field.default for field in dataclasses.fields(LabelLossOptions)}
-    options = types.SimpleNamespace(**no_loss, best_metric=None, label_threshold=PER_LABEL)
+    usual = {field.name: field.default for field in dataclasses.fields(ClassificationRunOptions)}
+    options = types.SimpleNamespace(**usual, best_metric=None, label_threshold=PER_LABEL)
     task: Any = kind_of(meta.task_type).task(meta, config, options)
     return task
 
@@ -163,7 +180,17 @@ def _settings(meta: "MetaData", config: "BertConfig", options: Any) -> dict[str,
         "initializer_range": config.initializer_range,
         "has_sample_weights": meta.has_sample_weights,
         "best_metric": options.best_metric,
+        "windowed": _windowed(meta, options),
     }
+
+
+def _windowed(meta: "MetaData", options: Any) -> "Windowed | None":
+    from bert_tf2.tasks.classification.long_texts.model import Windowed
+
+    rule = LongText.of(meta)
+    if not rule.has_windows:
+        return None
+    return Windowed(rule, options.window_pooling or meta.extra.get("window_pooling") or MEAN, meta.extra.get(MOST_WINDOWS))
 
 
 def names_of_labels(meta: "MetaData") -> list[str]:

@@ -8,6 +8,8 @@ from bert_tf2.data.sources.row_files import delimiter_of
 from bert_tf2.errors import UserError
 from bert_tf2.options import Options, not_negative, option, refuse_given
 from bert_tf2.tasks.classification.label_weights import why_no_weights
+from bert_tf2.tasks.classification.long_texts.options import DECIDED_BY_DATA, LongTextOptions, LongTextRunOptions
+from bert_tf2.tasks.classification.long_texts.rule import LongText
 from bert_tf2.tasks.classification.reading.label_sets import separator_of
 from bert_tf2.tasks.row_options import PUBLISHED_TASK, DataDirOptions, LabelOptions, TextRowOptions, check_label_names
 
@@ -38,12 +40,12 @@ class PublishedTaskOptions(DataDirOptions):
 
 
 @dataclasses.dataclass(frozen=True)
-class RegressionDataOptions(TextRowOptions, PublishedTaskOptions):
+class RegressionDataOptions(TextRowOptions, PublishedTaskOptions, LongTextOptions):
     """Where texts and numbers come from."""
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassificationDataOptions(LabelOptions, TextRowOptions, PublishedTaskOptions):
+class ClassificationDataOptions(LabelOptions, TextRowOptions, PublishedTaskOptions, LongTextOptions):
     """Where texts and labels come from."""
 
     multi_label: bool | None = option(
@@ -106,8 +108,13 @@ class LabelLossOptions(Options):
 
 
 @dataclasses.dataclass(frozen=True)
-class MultiLabelRunOptions(LabelLossOptions):
-    """When a label is chosen, and what is minimised."""
+class ClassificationRunOptions(LabelLossOptions, LongTextRunOptions):
+    """What is minimised, and what happens to long texts."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MultiLabelRunOptions(ClassificationRunOptions):
+    """The same, and when a label is chosen."""
 
     label_threshold: str | float = option(
         str(USUAL_THRESHOLD),
@@ -128,7 +135,7 @@ _TASK_FLAGS = tuple(field.name for field in dataclasses.fields(PublishedTaskOpti
 _ROW_FLAGS = tuple(
     field.name
     for field in dataclasses.fields(ClassificationDataOptions)
-    if field.name not in (*_TASK_FLAGS, "classification_task_name")
+    if field.name not in (*_TASK_FLAGS, *DECIDED_BY_DATA, "classification_task_name")
 )
 
 
@@ -147,6 +154,7 @@ def check_data_options(options: Any, own: Sequence[str]) -> None:
     else:
         refuse_given(options, _ROW_FLAGS, "belongs to --train_file, --eval_file and --test_file; a task knows its own columns")
     check_label_names(options, "label")
+    LongText.of_options(options, options.max_seq_length or 128)
     if len(options.quotechar) > 1:
         raise UserError(f"--quotechar must be one character; got '{options.quotechar}'")
     delimiter_of(options.delimiter)

@@ -12,6 +12,8 @@ from bert_tf2.data.records import metadata
 from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.classification.features import Labels, classification_features
+from bert_tf2.tasks.classification.long_texts.encoding import WindowEncoder, window_encoder
+from bert_tf2.tasks.classification.long_texts.rule import MOST_WINDOWS, LongText
 from bert_tf2.tasks.classification.reading.labels import why_no_sets, why_unlabelled
 from bert_tf2.tasks.classification.split_encoding import SplitEncoder
 from bert_tf2.tasks.classification.statistics import LabelSetStatistics, LabelStatistics, comparison_warnings
@@ -28,13 +30,21 @@ class ClassificationPreparation(Preparation):
       processor: gives the examples; what its `bad_rows` are told while labels are collected will be told again.
       data_dir: handed to the processor.
       tokenizer: a `bert_tf2.text.tokenizer.Tokenizer`.
-      max_seq_length: longer inputs are cut to it.
+      max_seq_length: the most tokens of an input.
+      long_text: what happens to texts with more; None truncates them.
 
     Raises:
-      UserError: fewer than two labels, or one twice.
+      UserError: fewer than two labels, or one twice; or windows that do not advance.
     """
 
-    def __init__(self, processor: DataProcessor, data_dir: str | None, tokenizer: Any, max_seq_length: int = 128):
+    def __init__(
+        self,
+        processor: DataProcessor,
+        data_dir: str | None,
+        tokenizer: Any,
+        max_seq_length: int = 128,
+        long_text: LongText | None = None,
+    ):
         self.processor, self.tokenizer, self.max_seq_length = processor, tokenizer, max_seq_length
         # A processor of one's own files is handed none.
         self.data_dir: Any = data_dir
@@ -43,8 +53,14 @@ class ClassificationPreparation(Preparation):
         self.form: Labels = "number" if self.is_regression else "set" if processor.is_multi_label else "class"
         self.task_type = _TASK_TYPES[self.form]
         self.name = processor.name()
-        self.features = classification_features(self.form, weighted=self.weighted)
-        self._encode = input_encoder(tokenizer, max_seq_length)
+        self.long_text = rule = long_text or LongText()
+        rule.check(tokenizer.template, max_seq_length)
+        self.features = classification_features(self.form, weighted=self.weighted, in_windows=rule.has_windows)
+        self._encode: Callable = (
+            window_encoder(tokenizer, max_seq_length, rule)
+            if rule.has_windows
+            else input_encoder(tokenizer, max_seq_length, rule.head_share)
+        )
         self._encoders: dict[str, SplitEncoder] = {}
 
     def splits(self, wanted: Mapping[str, str]) -> dict[str, Read]:
@@ -120,7 +136,7 @@ class ClassificationPreparation(Preparation):
     def begin(self, split: Split) -> None:
         """Of a split for prediction as many examples are read as tell whether it has labels."""
         kind = LabelSetStatistics if self.form == "set" else LabelStatistics
-        split.statistics = counts = kind(self.max_seq_length, self.labels)
+        split.statistics = counts = kind(self.max_seq_length, self.labels, self.long_text)
         if split.is_test:
             # What is wrong with a row is told when it is written.
             examples, hidden = split.read(BadRows(skip=True)), self.processor.test_labels_may_be_placeholders
@@ -130,11 +146,11 @@ class ClassificationPreparation(Preparation):
                 counts.unlabelled = why_unlabelled(examples, self.labels, self.is_regression, hidden)
 
     def encode(self, examples: Sequence[InputExample], split: Split) -> list[bytes]:
-        """See `SplitEncoder`."""
+        """See `SplitEncoder` and `WindowEncoder`."""
         encoder = self._encoders.get(split.name)
         if encoder is None:
             settings = self.tokenizer, self._encode, self.max_seq_length, self.form, self.weighted, self.processor.read_labels
-            encoder = SplitEncoder(split, *settings)
+            encoder = (WindowEncoder if self.long_text.has_windows else SplitEncoder)(split, *settings)
             self._encoders[split.name] = encoder
         return encoder(examples)
 
@@ -152,6 +168,8 @@ class ClassificationPreparation(Preparation):
             "best_metric": metrics[0],
             "truncated_fraction": {split.name: round(split.statistics.truncated_fraction, 6) for split in splits},
             **({"test_has_labels": all(tests)} if tests else {}),
+            **self.long_text.facts,
+            **({MOST_WINDOWS: max(split.statistics.windows.most for split in splits)} if self.long_text.has_windows and splits else {}),
         }
 
     def warnings(self, splits: Sequence[Split]) -> list[str]:

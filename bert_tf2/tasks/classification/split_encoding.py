@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from bert_tf2.data.encoding import Encoded, unknown_counter
+from bert_tf2.data.encoding import unknown_counter
 from bert_tf2.data.examples import InputExample
 from bert_tf2.data.records.wire_format import ExampleEncoder
 from bert_tf2.errors import UserError
@@ -25,7 +25,8 @@ class SplitEncoder:
     Args:
       split: has an encoder; its statistics are filled.
       tokenizer: what `encode` works with.
-      encode: from `bert_tf2.data.encoding.input_encoder`.
+      encode: from `bert_tf2.data.encoding.input_encoder`; what it gives as ids is for `_serializer` and `_count_tokens` alone, but
+        for a text, which says why an example cannot be used.
       max_seq_length: the most ids of an input.
       labels: what a record holds as label; see `classification_features`.
       weighted: examples have weights.
@@ -36,7 +37,7 @@ class SplitEncoder:
         self,
         split: Split,
         tokenizer: Any,
-        encode: Callable[[Sequence[str], Sequence[str | None]], list[Encoded]],
+        encode: Callable[[Sequence[str], Sequence[str | None]], Sequence[tuple[Any, int, int, int]]],
         max_seq_length: int,
         labels: Labels,
         weighted: bool,
@@ -45,9 +46,9 @@ class SplitEncoder:
         self._counts: LabelStatistics = split.statistics
         self._bad_rows, self._encode, self._max_seq_length = split.bad_rows, encode, max_seq_length
         self._weighted, self._row = weighted, -1
-        self._count_unknown = unknown_counter(tokenizer)
+        self._tokenizer, self._count_unknown = tokenizer, unknown_counter(tokenizer)
         self._template: TextTemplate = tokenizer.template
-        self._serialize = _serializer(split.encoder, self._template, max_seq_length, labels == "number", weighted)
+        self._serialize = self._serializer(split.encoder, labels == "number")
         self._known_label = self._counts.label_ids.get
         self._read_label: Callable[[Any], tuple[Any, str | None]]
         if labels == "set":
@@ -72,8 +73,8 @@ class SplitEncoder:
         no_tokens, empty_first = self._template.special_tokens, self._template.before_second
         compared = len(hashes)
         encoded = self._encode([example.text_a for example in examples], [example.text_b for example in examples])
-        payloads, rows, truncated, pairs = [], [], 0, 0
-        for example, (payload, length, first, cut) in zip(examples, encoded):
+        payloads, rows, truncated, lost_tokens, pairs = [], [], 0, 0, 0
+        for example, (payload, length, first, lost) in zip(examples, encoded):
             row += 1
             text_a, text_b, name = example.text_a, example.text_b, example.label
             label, complaint = known_label(name), None
@@ -90,6 +91,8 @@ class SplitEncoder:
                 counts.empty_sides += length > no_tokens
             if length == no_tokens:
                 complaint = complaint or "empty text"
+            if payload.__class__ is str:
+                complaint = complaint or payload
             if complaint:
                 self._bad_rows.report(example.where(), complaint, [text_a, text_b, name])
                 continue
@@ -98,16 +101,28 @@ class SplitEncoder:
             rows.append((length, first, label, example_id, weight))
             lengths[length] += 1
             pairs += text_b is not None
-            truncated += cut
+            if lost:
+                truncated += 1
+                lost_tokens += lost
             if len(hashes) < MOST_COMPARED:
                 hashes.append(hash(text_a if text_b is None else (text_a, text_b)))
         self._row = row
         counts.count_labels([label for _, _, label, _, _ in rows], len(hashes) - compared)
         counts.rows += len(rows)
         counts.truncated += truncated
+        counts.lost_tokens += lost_tokens
         counts.pairs += pairs
-        counts.unknown_tokens += self._count_unknown(b"".join(payloads))
+        self._count_tokens(payloads)
         return serialize(payloads, rows)
+
+    def _count_tokens(self, payloads: Sequence[Any]) -> None:
+        """Counts what the ids of inputs say."""
+        self._counts.unknown_tokens += self._count_unknown(b"".join(payloads))
+
+    def _serializer(self, encoder: ExampleEncoder, is_regression: bool) -> Callable[[Sequence[Any], Sequence[tuple]], list[bytes]]:
+        """A function from inputs' encoded ids and, for each, their number, the length of the first segment, label, example id and
+        weight to the serialized records."""
+        return _serializer(encoder, self._template, self._max_seq_length, is_regression, self._weighted)
 
 
 def _not_known(label: object) -> None:

@@ -1,14 +1,42 @@
 """What is counted of texts with labels while their records are written, and the warnings that follow from the counts."""
 
+import dataclasses
 from array import array
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from bert_tf2.tasks.classification.long_texts.rule import TRUNCATED, LongText
 from bert_tf2.tasks.statistics import SplitStatistics, overlap_warning
 
 _MOST_SHOWN = 20
+# Share of all tokens; a few cut texts of a thousand change no result.
+_WORTH_TELLING = 0.01
+
+
+@dataclasses.dataclass
+class WindowCounts:
+    """Counts over the windows of all texts.
+
+    Attributes:
+      number: how many there are.
+      most: of one text.
+      several: texts with more than one.
+      tokens: in all of them, without the special ones.
+    """
+
+    number: int = 0
+    most: int = 0
+    several: int = 0
+    tokens: int = 0
+
+    def add(self, windows: Sequence[Sequence[int]], special_tokens: int) -> None:
+        """Counts those of one text, by their ids."""
+        self.number += len(windows)
+        self.most = max(self.most, len(windows))
+        self.several += len(windows) > 1
+        self.tokens += sum(map(len, windows)) - special_tokens * len(windows)
 
 
 class LabelStatistics(SplitStatistics):
@@ -17,14 +45,19 @@ class LabelStatistics(SplitStatistics):
     Args:
       max_seq_length: the longest an input can be.
       label_names: the classes; empty for regression.
+      rule: what happens to long texts.
 
     Attributes:
+      windows: of the texts; nothing of texts without.
+      lost_tokens: those that stand in no input.
       unlabelled: why its labels are not read, if they are not; such rows get the label 0.
       text_labels: of the rows of `text_hashes`.
     """
 
-    def __init__(self, max_seq_length: int, label_names: Sequence[str]):
+    def __init__(self, max_seq_length: int, label_names: Sequence[str], rule: LongText = TRUNCATED):
         super().__init__(max_seq_length)
+        self._max_seq_length, self._rule = max_seq_length, rule
+        self.windows, self.lost_tokens = WindowCounts(), 0
         self.label_names = label_names
         self.label_ids = {name: id for id, name in enumerate(label_names)}
         self.unlabelled: str | None = None
@@ -38,6 +71,41 @@ class LabelStatistics(SplitStatistics):
     def labelled(self) -> bool:
         """Whether the labels are read."""
         return self.unlabelled is None
+
+    @property
+    def unknown_fraction(self) -> float:
+        """As there; tokens in two windows count twice."""
+        return self.unknown_tokens / max(self.windows.tokens, 1) if self._rule.has_windows else super().unknown_fraction
+
+    @property
+    def lost_fraction(self) -> float:
+        """Share of the texts' tokens that stand in no input."""
+        if self._rule.has_windows:
+            # All but the overlaps of windows; to tell how many stand in two is not worth the counting.
+            kept = self.windows.tokens - (self.windows.number - self.rows) * (self._rule.window_overlap or 0)
+        else:
+            kept = self.tokens - 2 * self.rows
+        return self.lost_tokens / max(self.lost_tokens + kept, 1)
+
+    def summary(self, name: str) -> str:
+        """As there, with what was cut of long texts, and their windows."""
+        told = super().summary(name)
+        if self.lost_tokens:
+            told += f" ({self.lost_fraction:.1%} of all tokens)"
+        if self._rule.has_windows:
+            windows = self.windows
+            told += f", {windows.number / max(self.rows, 1):.1f} windows on average, at most {windows.most}"
+        return told
+
+    def _cut(self, name: str) -> list[str]:
+        """What cutting texts costs, where it costs something."""
+        if self.lost_fraction < _WORTH_TELLING and not (self.lost_tokens and self._rule.has_windows):
+            return []
+        cut = f"{name}: {self.truncated:,} of {self.rows:,} texts were cut to"
+        lost = f"{self.lost_tokens:,} tokens ({self.lost_fraction:.1%} of all) are lost"
+        if self._rule.has_windows:
+            return [f"{cut} --max_windows={self._rule.max_windows}: {lost}; raise it to keep them"]
+        return [f"{cut} --max_seq_length={self._max_seq_length}: {lost}; --long_text=windows keeps them"]
 
     @property
     def has_pairs(self) -> bool | None:
@@ -80,6 +148,7 @@ class LabelStatistics(SplitStatistics):
             found.append(f"{name}: {self.stripped_labels} labels had spaces around them; the spaces were removed")
         if self.empty_sides:
             found.append(f"{name}: {self.empty_sides} pairs have an empty text on one side")
+        found += self._cut(name)
         found += super().warnings(name)
         if self.labelled and self.label_names:
             contradictory = self.contradictions()
@@ -110,8 +179,8 @@ class LabelSetStatistics(LabelStatistics):
       without: rows without any label.
     """
 
-    def __init__(self, max_seq_length: int, label_names: Sequence[str]):
-        super().__init__(max_seq_length, label_names)
+    def __init__(self, max_seq_length: int, label_names: Sequence[str], rule: LongText = TRUNCATED):
+        super().__init__(max_seq_length, label_names, rule)
         self.without = 0
 
     def count_labels(self, labels: Sequence[Any], compared: int) -> None:

@@ -10,6 +10,7 @@ from bert_tf2.tasks.base import Collected, ExampleSet, Report, chosen_metric
 from bert_tf2.tasks.classification import metrics as metric_functions
 from bert_tf2.tasks.classification.label_loss import LabelLoss
 from bert_tf2.tasks.classification.label_scores import LabelCounts, chosen_label_metric, scores_of_labels, why_not_each_label
+from bert_tf2.tasks.classification.long_texts.model import Windowed
 from bert_tf2.tasks.classification.outputs import log_softmax, softmax
 from bert_tf2.tasks.classification.pictures import CONFUSION, DIFFERENCES, draw_confusion, draw_differences
 from bert_tf2.tasks.classification.report import difference_sections, label_sections
@@ -25,7 +26,7 @@ class ClassificationTask(TextTask):
     Args:
       label_list: label names in id order.
       metrics: names from `bert_tf2.tasks.classification.metrics`; the first is the default `best_metric`.
-      dropout_rate, initializer_range, has_sample_weights, label_loss: see `TextTask`.
+      dropout_rate, initializer_range, has_sample_weights, label_loss, windowed: see `TextTask`.
       best_metric: the metric that names the best checkpoint: any of those, or of one label, as `f1/positive`.
 
     Raises:
@@ -44,9 +45,10 @@ class ClassificationTask(TextTask):
         has_sample_weights: bool = False,
         best_metric: str | None = None,
         label_loss: LabelLoss | None = None,
+        windowed: Windowed | None = None,
     ):
         require_labels(label_list)
-        super().__init__(len(label_list), "class", dropout_rate, initializer_range, has_sample_weights, label_loss)
+        super().__init__(len(label_list), "class", dropout_rate, initializer_range, has_sample_weights, label_loss, windowed)
         self.label_list = list(label_list)
         names = list(metrics) or ["accuracy"]
         metric_functions.select(names, metric_functions.CLASSIFICATION)
@@ -130,7 +132,7 @@ class RegressionTask(TextTask):
 
     Args:
       metrics: names from `bert_tf2.tasks.classification.metrics`; the first is the default `best_metric`.
-      dropout_rate, initializer_range, has_sample_weights: see `TextTask`.
+      dropout_rate, initializer_range, has_sample_weights, windowed: see `TextTask`.
       best_metric: the metric that names the best checkpoint.
 
     Raises:
@@ -147,8 +149,9 @@ class RegressionTask(TextTask):
         initializer_range: float = 0.02,
         has_sample_weights: bool = False,
         best_metric: str | None = None,
+        windowed: Windowed | None = None,
     ):
-        super().__init__(1, "number", dropout_rate, initializer_range, has_sample_weights)
+        super().__init__(1, "number", dropout_rate, initializer_range, has_sample_weights, windowed=windowed)
         names = list(metrics) or list(metric_functions.REGRESSION)
         metric_functions.select(names, metric_functions.REGRESSION)
         known = dict.fromkeys([*names, *metric_functions.REGRESSION, "loss"])

@@ -1,6 +1,7 @@
 """What the kinds of classification share at the model's end: a head on the pooled output, files of predictions, exports."""
 
 import abc
+import dataclasses
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.data.records.feature_spec import LABELS
+from bert_tf2.data.records.feature_spec import CHOICES, LABELS
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.data.records.record_set import RecordSet
@@ -21,9 +22,10 @@ from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Export, Task
 from bert_tf2.tasks.classification.features import Labels, classification_features
 from bert_tf2.tasks.classification.files import write_predictions, write_test_results
 from bert_tf2.tasks.classification.label_loss import LabelLoss
+from bert_tf2.tasks.classification.long_texts.model import Windowed, build_row_model, build_window_model, pooled
 from bert_tf2.tasks.exports import text_export, token_ids_export
 from bert_tf2.tasks.pooled_head import classification_head
-from bert_tf2.tasks.portable import Portable, of_rows
+from bert_tf2.tasks.portable import Portable, of_rows, rows_there, there
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ class TextTask(Task):
       initializer_range: standard deviation of the truncated normal that the head's kernel starts from.
       has_sample_weights: records carry a `weight`.
       label_loss: what a training minimises instead of the plain `losses`; scores know nothing of it. None for nothing.
+      windowed: texts are in windows, and what is made of them; None where each is one input.
 
     Attributes:
       label_list: label names in id order; empty for numbers.
@@ -60,16 +63,25 @@ class TextTask(Task):
         initializer_range: float,
         has_sample_weights: bool,
         label_loss: LabelLoss | None = None,
+        windowed: Windowed | None = None,
     ):
-        self.num_labels = num_labels
-        self.features = classification_features(labels, weighted=has_sample_weights)
+        self.num_labels, self._windowed = num_labels, windowed
+        self.features = classification_features(labels, weighted=has_sample_weights, in_windows=windowed is not None)
+        if windowed is not None:
+            self.bounds_inputs = True
+            self.most = {} if windowed.most is None else {CHOICES: windowed.most}
+            self.facts = {"window_pooling": windowed.pooling}
         self._dropout_rate = dropout_rate
         self._initializer_range = initializer_range
         self._label_loss = label_loss
         self._told: set[str] = set()
 
     def build_model(self, encoder: tf_keras.Model) -> tf_keras.Model:
-        """Puts dropout and the head on the encoder's pooled output; the model maps the encoder's inputs to logits [B, C]."""
+        """Puts dropout and the head on the encoder's pooled output; the model maps the encoder's inputs to logits [B, C]. Of
+        windows see `build_window_model`."""
+        if self._windowed is not None:
+            sizes = self.num_labels, self._dropout_rate, self._initializer_range
+            return build_window_model(encoder, *sizes, self._windowed.pooling)
         inputs = {name: tf_keras.Input((None,), dtype=tf.int32, name=name) for name in INPUT_NAMES}
         pooled_output = encoder(inputs)["pooled_output"]
         logits = classification_head(pooled_output, self.num_labels, self._dropout_rate, self._initializer_range)
@@ -195,11 +207,18 @@ class TextTask(Task):
         return {"sentence_prediction": outputs}
 
     def portable(self, model: tf_keras.Model, meta: Any) -> Portable:
-        """The logits under the garden's name; the labels they belong to, and thresholds where there are any."""
+        """The logits under the garden's name; the labels they belong to, and thresholds where there are any. Of texts in windows a
+        row for each window, and the facts by which a program cuts and pools."""
         del meta
         facts: dict[str, Any] = {"labels": list(self.label_list)}
         if (thresholds := getattr(self, "thresholds", None)) is not None:
             facts["thresholds"] = thresholds.tolist()
+        if self._windowed is not None:
+            pooling = self._windowed.pooling
+            of_windows = of_rows(build_row_model(model, pooling), facts=facts | self._windowed.rule.facts | self.facts)
+            return dataclasses.replace(
+                of_windows, rows=rows_there, joined=lambda found, batch: tf.constant(pooled(found, there(batch), pooling))
+            )
         return of_rows(model, "sentence_prediction", facts)
 
     @abc.abstractmethod

@@ -9,17 +9,30 @@ from bert_tf2.tasks.row_options import label_names
 
 if TYPE_CHECKING:
     from bert_tf2.data.processors import DataProcessor
+    from bert_tf2.tasks.classification.long_texts.rule import LongText
     from bert_tf2.tasks.classification.preparation import ClassificationPreparation
 
 
-def preparation_of(processor: "DataProcessor", options: Any, tokenizer: Any) -> "ClassificationPreparation":
-    """What makes records of a processor's examples, as the options of data preparation say."""
+def preparation_of(
+    processor: "DataProcessor", options: Any, tokenizer: Any, long_text: "LongText | None" = None
+) -> "ClassificationPreparation":
+    """What makes records of a processor's examples, as the options of data preparation say.
+
+    Args:
+      processor: gives the examples.
+      options: checked.
+      tokenizer: the model's.
+      long_text: what happens to long texts where it is known without the options.
+    """
     from bert_tf2.data.sources.bad_rows import BadRows
+    from bert_tf2.tasks.classification.long_texts.rule import LongText
     from bert_tf2.tasks.classification.preparation import ClassificationPreparation
 
     # Rows that are left out while labels are collected are listed when they are written.
     processor.bad_rows = BadRows(options.on_bad_row == "skip", can_skip=True)
-    return ClassificationPreparation(processor, options.input_data_dir, tokenizer, options.max_seq_length or 128)
+    length = options.max_seq_length or 128
+    rule = long_text or LongText.of_options(options, length)
+    return ClassificationPreparation(processor, options.input_data_dir, tokenizer, length, rule)
 
 
 def processor_of(options: Any, names: tuple[str, ...] = ()) -> "DataProcessor":
