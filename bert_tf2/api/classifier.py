@@ -28,6 +28,7 @@ from bert_tf2.model_directory.model_files import META_DATA, completed
 from bert_tf2.options import refuse_unknown, required
 from bert_tf2.runtime import at_work
 from bert_tf2.tasks.classification.kind import TASK_TYPES
+from bert_tf2.tasks.classification.long_texts.rule import LongText
 from bert_tf2.tasks.classification.reading.in_memory import FORMS, InMemoryProcessor, texts_of
 from bert_tf2.tasks.classification.reading.source import preparation_of, processor_of
 from bert_tf2.tasks.kind import kind_of
@@ -153,6 +154,7 @@ class Classifier:
             sp_model_file=run_options.sp_model_file or "",
             tokenization="SentencePiece" if run_options.sp_model_file else "WordPiece",
             **flags_of(meta),
+            **LongText.of(meta).facts,
         )
         return cls(run_options, data_options, meta)
 

@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bert_tf2 import files
@@ -63,11 +63,16 @@ class RunBackend:
         self.has_pairs = meta.has_pairs
         self.label_list: Sequence[str] | None = list(task.label_list) or None
         self.thresholds = getattr(task, "thresholds", None)
+        from bert_tf2.tasks.classification.long_texts.rule import LongText
+
         self._task, self._tokenizer, self._longest = task, tokenizer, meta.max_seq_length
+        self._rule = LongText.of(meta)
         # The function alone would not keep the variables alive.
         self._model = model
 
-        @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32)] * 3, autograph=False)
+        axes = 3 if self._rule.has_windows else 2
+
+        @tf.function(input_signature=[tf.TensorSpec([None] * axes, tf.int32)] * 3, autograph=False)
         def logits(ids: tf.Tensor, mask: tf.Tensor, types: tf.Tensor) -> tf.Tensor:
             return model({"input_word_ids": ids, "input_mask": mask, "input_type_ids": types}, training=False)
 
@@ -117,22 +122,47 @@ class RunBackend:
             task.use_tuned(USUAL_THRESHOLD)
         return cls(model, tokenizer, meta, task)
 
-    def encode(self, text: str, text_b: str | None) -> tuple[int, tuple[list[int], list[int]]]:
-        from bert_tf2.data.examples import pack_pair
+    def encode(self, text: str, text_b: str | None) -> tuple[int, list[tuple[list[int], list[int]]]]:
+        from bert_tf2.tasks.classification.long_texts.rule import pack
 
         tokenizer = self._tokenizer
         second = tokenizer.encode(text_b) if text_b else None
-        ids, segments, _ = pack_pair(tokenizer.encode(text), second, tokenizer.template, self._longest)
-        return len(ids), (ids, segments)
+        packed = pack(tokenizer.encode(text), second, tokenizer.template, self._longest, self._rule)
+        if isinstance(packed, str):
+            raise UserError(packed)
+        segments = [tokenizer.template.segment_ids(first, len(ids)) for ids, first in zip(packed.ids, packed.first)]
+        return sum(map(len, packed.ids)), list(zip(packed.ids, segments))
 
-    def outputs(self, rows: Sequence[tuple[list[int], list[int]]]) -> "np.ndarray":
+    def outputs(self, rows: Sequence[list[tuple[list[int], list[int]]]]) -> "np.ndarray":
         import numpy as np
 
-        longest = max(len(ids) for ids, _ in rows)
-        inputs = np.zeros((3, len(rows), longest), np.int32)
-        for row, (ids, segments) in enumerate(rows):
-            inputs[0, row, : len(ids)], inputs[1, row, : len(ids)], inputs[2, row, : len(ids)] = ids, 1, segments
-        return self._task.probabilities(self._logits(*inputs).numpy())
+        logits = [self._logits(*self._inputs(some)).numpy() for some in _of_bounded_size(rows)]
+        return self._task.probabilities(np.concatenate(logits))
+
+    def _inputs(self, rows: Sequence[list[tuple[list[int], list[int]]]]) -> "np.ndarray":
+        """Ids, mask and segments of texts: int32 [3, B, L], in windows [3, B, W, L]."""
+        import numpy as np
+
+        longest = max(len(ids) for windows in rows for ids, _ in windows)
+        inputs = np.zeros((3, len(rows), max(map(len, rows)), longest), np.int32)
+        for row, windows in enumerate(rows):
+            for number, (ids, segments) in enumerate(windows):
+                place = (row, number, slice(len(ids)))
+                inputs[(0, *place)], inputs[(1, *place)], inputs[(2, *place)] = ids, 1, segments
+        return inputs if self._rule.has_windows else inputs[:, :, 0]
+
+
+def _of_bounded_size(rows: Sequence[list]) -> Iterator[list[list]]:
+    """Rows of windows, so many together as have no more windows than there are rows, or one row."""
+    some: list[list] = []
+    windows = 0
+    for row in rows:
+        if some and windows + len(row) > len(rows):
+            yield some
+            some, windows = [], 0
+        some.append(row)
+        windows += len(row)
+    yield some
 
 
 def _require_fit(directory: str, part: str, check: Callable[..., None], *compared: Any) -> None:

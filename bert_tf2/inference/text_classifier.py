@@ -145,7 +145,7 @@ class TextClassifier:
             raise UserError("texts must be a list of texts or of pairs; got one text")
         numbered = enumerate(texts)
         while window := list(itertools.islice(numbered, batch_size * _BATCHES_AT_ONCE)):
-            encoded = [self._backend.encode(*self._checked(f"texts[{index}]", text)) for index, text in window]
+            encoded = [self._encoded(f"texts[{index}]", text) for index, text in window]
             order = sorted(range(len(encoded)), key=lambda row: encoded[row][0])
             parts = []
             for first in range(0, len(order), batch_size):
@@ -153,6 +153,13 @@ class TextClassifier:
             outputs = np.empty((len(window), parts[0].shape[1]))
             outputs[order] = np.concatenate(parts)
             yield from map(self._prediction, outputs)
+
+    def _encoded(self, name: str, text: Text) -> tuple[int, Any]:
+        first, second = self._checked(name, text)
+        try:
+            return self._backend.encode(first, second)
+        except UserError as error:
+            raise UserError(f"{name}: {error}") from None
 
     def _checked(self, name: str, text: Text) -> tuple[str, str | None]:
         first, second = _checked(name, text)

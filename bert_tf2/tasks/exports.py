@@ -13,15 +13,17 @@ Outputs = Callable[[Any], dict[str, tf.Tensor]]
 Tokenize = Callable[[tf.Tensor, tf.Tensor | None], dict[str, tf.Tensor]]
 
 
-def token_ids_export(model: tf_keras.Model, outputs: Outputs) -> Export:
+def token_ids_export(model: tf_keras.Model, outputs: Outputs, axes: int = 2) -> Export:
     """A SavedModel whose `serving_default` takes the three int32 [-1, -1] tensors of the model garden's signature.
 
     Args:
       model: maps the encoder's inputs to the head's outputs.
       outputs: names what the model gives, for example `{"sentence_prediction": logits}`.
+      axes: how many the tensors have; of examples that are several inputs 3, and an input that is not there is a row of zeros.
     """
     module = _TokenIdsModule(model, outputs)
-    return Export(module, {"serving_default": module.serve.get_concrete_function()}, "token ids in, logits out")
+    inputs = [tf.TensorSpec([None] * axes, tf.int32, name=name) for name in INPUT_NAMES]
+    return Export(module, {"serving_default": module.serve.get_concrete_function(*inputs)}, "token ids in, logits out")
 
 
 def text_export(
@@ -53,10 +55,11 @@ def text_export(
 
 
 def with_a_column(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """The inputs of the encoder, [0, 0] as [0, 1]: no texts have no longest one, but the encoder looks at the first token."""
+    """The inputs of the encoder, [0, 0] as [0, 1]: no texts have no longest one, but the encoder looks at the first token. Of
+    several inputs to an example, [0, 0, 0] as [0, 1, 1]."""
     shape = tf.shape(inputs[INPUT_NAMES[0]])
     missing = tf.cast(tf.reduce_all(shape == 0), tf.int32)
-    return {name: tf.pad(value, [[0, 0], [0, missing]]) for name, value in inputs.items()}
+    return {name: tf.pad(value, [[0, 0], *[[0, missing]] * (value.shape.rank - 1)]) for name, value in inputs.items()}
 
 
 def bare(model: tf_keras.Model) -> tf.Module:
@@ -84,7 +87,7 @@ class _TokenIdsModule(tf.Module):
         self.model = bare(model)
         self._outputs = lambda inputs: outputs(model(with_a_column(inputs), training=False))
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int32, name=name) for name in INPUT_NAMES], autograph=False)
+    @tf.function(autograph=False)
     def serve(self, input_word_ids: tf.Tensor, input_mask: tf.Tensor, input_type_ids: tf.Tensor) -> dict[str, tf.Tensor]:
         inputs = {"input_word_ids": input_word_ids, "input_mask": input_mask, "input_type_ids": input_type_ids}
         return self._outputs(inputs)

@@ -43,10 +43,12 @@ class InGraphTokenizer(tf.Module):
     Args:
       tokenizer: the tokenizer that prepared the training data.
       max_seq_length: the most ids a row may have, special tokens included.
+      head_share: see `bert_tf2.data.examples.head_of`: of each text that is cut.
     """
 
-    def __init__(self, tokenizer: Tokenizer, max_seq_length: int):
+    def __init__(self, tokenizer: Tokenizer, max_seq_length: int, head_share: float | None = None):
         super().__init__()
+        self._head_share = head_share
         self._template = tokenizer.template
         self._max_seq_length = max_seq_length
         self._tokenize = in_graph_ids(tokenizer)
@@ -69,7 +71,7 @@ class InGraphTokenizer(tf.Module):
         between = tf.RaggedTensor.from_row_lengths(
             tf.tile(template.between, [tf.reduce_sum(pairs)]), pairs * len(template.between)
         )
-        packed = tf.concat([begin, _head(ids, kept), between, _head(ids_b, kept_b), end], axis=1)
+        packed = tf.concat([begin, self._kept(ids, kept), between, self._kept(ids_b, kept_b), end], axis=1)
         first = tf.where(has_b, kept + template.before_second, packed.row_lengths())
         return {
             "input_word_ids": packed.to_tensor(),
@@ -80,6 +82,15 @@ class InGraphTokenizer(tf.Module):
     def ids(self, text: tf.Tensor) -> tf.RaggedTensor:
         """The ids of texts without special tokens: string [B] -> int32 [B, (n)]."""
         return self._tokenize(text)
+
+    def _kept(self, ids: tf.RaggedTensor, lengths: tf.Tensor) -> tf.RaggedTensor:
+        """`lengths` [B] ids of each row: the first ones, or those of the head and the tail."""
+        if self._head_share is None:
+            return _head(ids, lengths)
+        head = tf.cast(self._head_share * tf.cast(lengths, tf.float64) + 0.5, tf.int64)
+        place, left_out = tf.ragged.range(ids.row_lengths()), ids.row_lengths() - lengths
+        kept = (place < head[:, tf.newaxis]) | (place >= (head + left_out)[:, tf.newaxis])
+        return tf.ragged.boolean_mask(ids, kept)
 
     def _kept_lengths(self, length: tf.Tensor, length_b: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Where taking tokens from the end of the longer text, from the second of two equally long ones, comes to rest."""

@@ -12,6 +12,7 @@ from bert_tf2.model_directory.metadata_checks import check_flags, check_model, d
 from bert_tf2.model_directory.model_files import META_DATA
 from bert_tf2.models.config import BertConfig
 from bert_tf2.options import required
+from bert_tf2.tasks.classification.long_texts.rule import LongText
 from bert_tf2.tasks.kind import kind_of
 from bert_tf2.tasks.kind_options import refuse_options_of_others
 
@@ -102,6 +103,23 @@ def other_task(directory: str, meta: MetaData) -> str | None:
     known = {name.lower() for name in processors.names()}
     both = {there.lower(), meta.processor_type.lower()}
     return there if both <= known and len({_DIAGNOSTICS_OF.get(name, name) for name in both}) > 1 else None
+
+
+def check_long_text(directory: str, meta: MetaData) -> None:
+    """Checks that a model was trained on texts that were cut as those of some records are.
+
+    Raises:
+      UserError: it saw another part of long texts, or they are in windows for one of the two alone.
+    """
+    path = os.path.join(directory, META_DATA)
+    if not files.exists(path):
+        return
+    there, here = LongText.of(read_meta_data(path)), LongText.of(meta)
+    if there != here:
+        raise UserError(
+            f"the model in {directory} was trained with {there.flags}, and the records were made with {here.flags}; prepare them "
+            f"with --input_meta_data_path={path}"
+        )
 
 
 def warn_of_other_texts(directory: str, meta: MetaData) -> None:

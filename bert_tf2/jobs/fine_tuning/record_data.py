@@ -14,6 +14,7 @@ from bert_tf2.data.records.metadata import MetaData, RecordFile
 from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.classifier_checks import (
+    check_long_text,
     check_task,
     model_facts,
     other_task,
@@ -229,17 +230,20 @@ class RecordData(RunData):
         return training_setup.google_train_steps(size, options, options.is_tf1_dialect, parts, limit)
 
     def check_model_of(self, directory: "RunDirectory", named: str | None) -> None:
-        """Compares the task's name and whether texts are pairs.
+        """Compares the task's name, what happens to long texts, and whether texts are pairs.
 
         Raises:
-          UserError: the run's own model is of another task.
+          UserError: the run's own model is of another task, or the model saw long texts otherwise.
         """
         place = named or directory.path
         if named is None:
             check_task(place, self.meta)
+            check_long_text(place, self.meta)
         elif (there := other_task(place, self.meta)) is not None:
             task = self.meta.processor_type
             logger.warning("%s holds a model of the task %s, and the data are %s's", place, there, task)
+        else:
+            check_long_text(place, self.meta)
         warn_of_other_texts(place, self.meta)
 
     def fitted(self, source: "Source", task: "Task", begins: bool) -> tuple["Source", dict[str, str]]:

@@ -23,6 +23,7 @@ from bert_tf2.tasks.classification.features import Labels, classification_featur
 from bert_tf2.tasks.classification.files import write_predictions, write_test_results
 from bert_tf2.tasks.classification.label_loss import LabelLoss
 from bert_tf2.tasks.classification.long_texts.model import Windowed, build_row_model, build_window_model, pooled
+from bert_tf2.tasks.classification.long_texts.rule import LongText
 from bert_tf2.tasks.exports import text_export, token_ids_export
 from bert_tf2.tasks.pooled_head import classification_head
 from bert_tf2.tasks.portable import Portable, of_rows, rows_there, there
@@ -194,12 +195,17 @@ class TextTask(Task):
 
     def exports(self, model: tf_keras.Model, tokenizer: Any, meta: MetaData) -> dict[str, Export]:
         """Token ids in, logits out; where a tokenizer is at hand also text in, labels and probabilities out."""
-        found = {"": token_ids_export(model, self.serving_outputs)}
+        rule = LongText.of(meta)
+        found = {"": token_ids_export(model, self.serving_outputs, 3 if rule.has_windows else 2)}
         if tokenizer is None:
             return found
         from bert_tf2.text.in_graph import InGraphTokenizer
 
-        tokenize = InGraphTokenizer(tokenizer, meta.max_seq_length)
+        tokenize: Any = InGraphTokenizer(tokenizer, meta.max_seq_length, rule.head_share)
+        if rule.has_windows:
+            from bert_tf2.tasks.classification.long_texts.in_graph import InGraphWindows
+
+            tokenize = InGraphWindows(tokenizer, meta.max_seq_length, rule)
         return found | {"_text": text_export(model, tokenize, self.readable_outputs, meta.has_pairs)}
 
     def serving_outputs(self, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
