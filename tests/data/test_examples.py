@@ -57,7 +57,8 @@ def test_encoding_texts_to_bytes_equals_packing_their_ids(tiny_vocab_file, templ
         ids_b = None if text_b is None else tokenizer.encode(text_b)
         ids, first, cut = pack_ids(tokenizer.encode(text_a), ids_b, tokenizer.template, most)
         (encoded,) = input_encoder(tokenizer, most)([text_a], [text_b])
-        assert encoded == (varints(ids), len(ids), first, cut)
+        assert encoded[:3] == (varints(ids), len(ids), first)
+        assert (encoded[3] > 0) == cut
         assert unknown_counter(tokenizer)(encoded[0]) == ids.count(tokenizer.unk_id)
 
 

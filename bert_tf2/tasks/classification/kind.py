@@ -74,7 +74,7 @@ class Classification(Kind):
     def as_prepared(self, options: Any, meta: "MetaData") -> Any:
         """What the records say of long texts, and how their windows are pooled where nobody said it."""
         rule = LongText.of(meta)
-        rule.check_flags(options, "the records were made", "leave it out or prepare the data again")
+        rule.check_flags(options, "the records were made", "leave it out, or prepare the data so")
         if not rule.has_windows:
             refuse_given(
                 options,

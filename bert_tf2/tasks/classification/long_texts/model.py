@@ -45,18 +45,20 @@ class WindowAttention(tf_keras.layers.Layer):
 
     def __init__(self, initializer_range: float, **kwargs: Any):
         super().__init__(dtype="float32", **kwargs)
-        self._initializer = tf_keras.initializers.TruncatedNormal(stddev=initializer_range)
+        self._initializer_range = initializer_range
 
     def build(self, shape: tf.TensorShape) -> None:
-        of = {"kernel_initializer": self._initializer, "dtype": "float32"}
-        self.projection = tf_keras.layers.Dense(shape[-1], "tanh", name="projection", **of)
-        self.score = tf_keras.layers.Dense(1, use_bias=False, name="score", **of)
-        self.projection.build(shape)
-        self.score.build(shape)
+        def kernel(name: str, units: int) -> tf.Variable:
+            initializer = tf_keras.initializers.TruncatedNormal(stddev=self._initializer_range)
+            return self.add_weight(f"{name}/kernel", [shape[-1], units], initializer=initializer)
+
+        self.projection_kernel, self.score_kernel = kernel("projection", shape[-1]), kernel("score", 1)
+        self.projection_bias = self.add_weight("projection/bias", [shape[-1]], initializer="zeros")
         super().build(shape)
 
     def call(self, pooled_output: tf.Tensor) -> tf.Tensor:
-        return self.score(self.projection(tf.cast(pooled_output, tf.float32)))
+        projected = tf.matmul(tf.cast(pooled_output, tf.float32), self.projection_kernel) + self.projection_bias
+        return tf.matmul(tf.tanh(projected), self.score_kernel)
 
 
 class PooledWindows(tf_keras.layers.Layer):
