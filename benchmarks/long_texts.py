@@ -2,7 +2,8 @@
 
     python benchmarks/long_texts.py --seeds=1,2,3
 
-MiniLM is fine-tuned on 1,500 reviews of IMDB and scored on 1,500 others (`--train_size` and `--test_size` take the first), with each way of `--variants`: `truncate@256` is
+MiniLM is fine-tuned on 1,500 reviews of IMDB and scored on 1,500 others (`--train_size` and `--test_size` take the first), with
+each way of `--variants`: `truncate@256` is
 `--long_text=truncate --max_seq_length=256`, `windows@128/attention` has `--window_pooling=attention` besides. The same command
 again goes on after the last variant and seed that is done. `CPU min` is processor time of the training alone, which hardly
 depends on what else the machine does.
@@ -122,7 +123,9 @@ def main(options: LongTextsOptions) -> None:
         print(f"SKIPPED: no train.tsv in {options.data_dir}; give the directory of train.tsv and test.tsv with --data_dir")
         return
     texts, path = LongTexts(options), pathlib.Path(files.expand(options.work_dir)) / "results.json"
-    settings = {name: getattr(options, name) for name in ("data_dir", "train_size", "test_size", "epochs", "batch_size", "learning_rate")}
+    settings = {
+        name: getattr(options, name) for name in ("data_dir", "train_size", "test_size", "epochs", "batch_size", "learning_rate")
+    }
     runs = files.read_json(str(path)) if path.exists() else []
     for seed in map(int, options.seeds.split(",")):
         for variant in options.variants.split(","):

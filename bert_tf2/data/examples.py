@@ -108,7 +108,11 @@ def pack_ids(
         kept_a, kept_b = kept_lengths(length_a, length_b, most)
         kept_a = max(kept_a, 0)
         if kept_b > 0:
-            return template.packed(_kept(ids_a, kept_a, head_share), _kept(ids_b, kept_b, head_share)), kept_a + template.before_second, True
+            return (
+                template.packed(_kept(ids_a, kept_a, head_share), _kept(ids_b, kept_b, head_share)),
+                kept_a + template.before_second,
+                True,
+            )
         return template.packed(_kept(ids_a, kept_a, head_share)), kept_a + template.special_tokens, True
     kept = max_seq_length - template.special_tokens
     if len(ids_a) <= kept:

@@ -67,7 +67,14 @@ def made_records(options: ClassifierOptions, config: "BertConfig", run_directory
     known = described(preparation, record_options)
     check_metadata(options, known, config)
     check_directory(run_directory, known, config, options.do_train)
-    made_as = (task_name.lower(), languages, preparation.max_seq_length, *long_text.facts.items(), record_options, tokenizer.normalization.fact)
+    made_as = (
+        task_name.lower(),
+        languages,
+        preparation.max_seq_length,
+        *long_text.facts.items(),
+        record_options,
+        tokenizer.normalization.fact,
+    )
     task = kind_of(known.task_type).task(known, config, options)
     # --output_dir may be or lie in the directory of the data: everything there that no run writes may be data.
     written = (*(pattern for name in _RECORD_NAMES.values() for pattern in (name, name.replace(".", "_*."))), *own_files(task))

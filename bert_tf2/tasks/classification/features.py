@@ -13,9 +13,7 @@ _LABEL_IDS = {
 }
 
 
-def classification_features(
-    labels: Labels = "class", *, weighted: bool = False, in_windows: bool = False
-) -> list[FeatureSpec]:
+def classification_features(labels: Labels = "class", *, weighted: bool = False, in_windows: bool = False) -> list[FeatureSpec]:
     """The features of records, as the model garden writes them; of sets as google-research/goemotions does.
 
     Args:
@@ -24,7 +22,8 @@ def classification_features(
       weighted: records hold a float32 `weight`.
       in_windows: a text is any number of inputs.
 
-    Batch: `input_word_ids`, `input_mask`, `input_type_ids` int32 [B, L], in windows [B, W, L]; `label_ids` int32 or float32 [B], int32 [B, C] of sets;
+    Batch: `input_word_ids`, `input_mask`, `input_type_ids` int32 [B, L], in windows [B, W, L]; `label_ids` int32 or float32 [B],
+    int32 [B, C] of sets;
     `example_id` int64 [B], the row's number in its file from 0; `weight` float32 [B] where `weighted`.
     """
     specs = [

@@ -79,7 +79,7 @@ class Classification(Kind):
             refuse_given(
                 options,
                 ("window_pooling", "windows_at_once"),
-                f"is for texts in windows, and the records were made with {rule.flags}; prepare the data with --long_text=windows",
+                f"is for texts in windows, and the records were made with {rule.flags}; prepare them with --long_text=windows",
             )
             return dataclasses.replace(options, **(dict.fromkeys(DECIDED_BY_DATA) | rule.facts))
         return dataclasses.replace(options, **rule.facts, window_pooling=options.window_pooling or MEAN)

@@ -17,8 +17,8 @@ from bert_tf2.tasks.classification.label_scores import (
     why_not_each_label,
 )
 from bert_tf2.tasks.classification.label_set_report import label_set_sections
-from bert_tf2.tasks.classification.options import AUTOMATIC, PER_LABEL, USUAL_THRESHOLD
 from bert_tf2.tasks.classification.long_texts.model import Windowed
+from bert_tf2.tasks.classification.options import AUTOMATIC, PER_LABEL, USUAL_THRESHOLD
 from bert_tf2.tasks.classification.outputs import sigmoid
 from bert_tf2.tasks.classification.pictures import LABEL_SCORES, draw_label_scores
 from bert_tf2.tasks.classification.reading.label_sets import joined

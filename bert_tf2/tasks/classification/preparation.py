@@ -169,7 +169,11 @@ class ClassificationPreparation(Preparation):
             "truncated_fraction": {split.name: round(split.statistics.truncated_fraction, 6) for split in splits},
             **({"test_has_labels": all(tests)} if tests else {}),
             **self.long_text.facts,
-            **({MOST_WINDOWS: max(split.statistics.windows.most for split in splits)} if self.long_text.has_windows and splits else {}),
+            **(
+                {MOST_WINDOWS: max(split.statistics.windows.most for split in splits)}
+                if self.long_text.has_windows and splits
+                else {}
+            ),
         }
 
     def warnings(self, splits: Sequence[Split]) -> list[str]:

@@ -25,8 +25,8 @@ class SplitEncoder:
     Args:
       split: has an encoder; its statistics are filled.
       tokenizer: what `encode` works with.
-      encode: from `bert_tf2.data.encoding.input_encoder`; what it gives as ids is for `_serializer` and `_count_tokens` alone, but
-        for a text, which says why an example cannot be used.
+      encode: from `bert_tf2.data.encoding.input_encoder`; what it gives as ids is for `_serializer` and `_count_tokens` alone,
+        unless it is a text, which says why an example cannot be used.
       max_seq_length: the most ids of an input.
       labels: what a record holds as label; see `classification_features`.
       weighted: examples have weights.
@@ -119,7 +119,9 @@ class SplitEncoder:
         """Counts what the ids of inputs say."""
         self._counts.unknown_tokens += self._count_unknown(b"".join(payloads))
 
-    def _serializer(self, encoder: ExampleEncoder, is_regression: bool) -> Callable[[Sequence[Any], Sequence[tuple]], list[bytes]]:
+    def _serializer(
+        self, encoder: ExampleEncoder, is_regression: bool
+    ) -> Callable[[Sequence[Any], Sequence[tuple]], list[bytes]]:
         """A function from inputs' encoded ids and, for each, their number, the length of the first segment, label, example id and
         weight to the serialized records."""
         return _serializer(encoder, self._template, self._max_seq_length, is_regression, self._weighted)

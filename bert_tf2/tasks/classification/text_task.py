@@ -213,15 +213,15 @@ class TextTask(Task):
         return {"sentence_prediction": outputs}
 
     def portable(self, model: tf_keras.Model, meta: Any) -> Portable:
-        """The logits under the garden's name; the labels they belong to, and thresholds where there are any. Of texts in windows a
-        row for each window, and the facts by which a program cuts and pools."""
+        """The logits under the garden's name; the labels they belong to, and thresholds where there are any. Of texts in windows
+        a row for each window, and the facts by which a program cuts and pools."""
         del meta
         facts: dict[str, Any] = {"labels": list(self.label_list)}
         if (thresholds := getattr(self, "thresholds", None)) is not None:
             facts["thresholds"] = thresholds.tolist()
         if self._windowed is not None:
             pooling = self._windowed.pooling
-            of_windows = of_rows(build_row_model(model, pooling), facts=facts | self._windowed.rule.facts | self.facts)
+            of_windows = of_rows(build_row_model(model, pooling), facts={**facts, **self._windowed.rule.facts, **self.facts})
             return dataclasses.replace(
                 of_windows, rows=rows_there, joined=lambda found, batch: tf.constant(pooled(found, there(batch), pooling))
             )

@@ -113,7 +113,9 @@ def test_records_that_were_cut_otherwise_are_refused(place, capsys):
     assert "are lost; --long_text=windows keeps them" in told.err + told.out
     error = refused(place, capsys, lambda: other.run("--mode=eval", f"--model_dir={place.model_dir}"))
     assert "--long_text=windows, but the records were made with --long_text=truncate" in error
-    error = refused(place, capsys, lambda: other.run("--mode=train", "--window_pooling=max", f"--model_dir={other.directory / 'm'}"))
+    error = refused(
+        place, capsys, lambda: other.run("--mode=train", "--window_pooling=max", f"--model_dir={other.directory / 'm'}")
+    )
     assert "--window_pooling is for texts in windows, and the records were made with --long_text=truncate" in error
 
 
@@ -190,7 +192,11 @@ def test_numbers_and_sets_of_labels(place, tmp_path: pathlib.Path, kind):
     from bert_tf2.api import Classifier
 
     texts = ["good " * count + "very bad" for count in range(1, 21)]
-    labels = [float(count) for count in range(20)] if kind == "regression" else [["a"] if count % 2 else ["a", "b"] for count in range(20)]
+    labels = (
+        [float(count) for count in range(20)]
+        if kind == "regression"
+        else [["a"] if count % 2 else ["a", "b"] for count in range(20)]
+    )
     options = {"bert_config_file": str(place.config_file), "vocab_file": place.vocab_file, "num_gpus": 0, "max_seq_length": 8}
     given = {"fine_tuning_task_type": kind, "long_text": "windows", "window_pooling": "mean", "num_train_epochs": 1}
     classifier = Classifier.train((texts, labels), (texts, labels), model_dir=tmp_path / "model", **options, **given)

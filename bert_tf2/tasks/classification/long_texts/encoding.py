@@ -47,7 +47,9 @@ class WindowEncoder(SplitEncoder):
     """Encodes the examples of a split in windows, and counts those too; arguments as of `SplitEncoder`, `encode` from
     `window_encoder`."""
 
-    def _serializer(self, encoder: ExampleEncoder, is_regression: bool) -> Callable[[Sequence[Any], Sequence[tuple]], list[bytes]]:
+    def _serializer(
+        self, encoder: ExampleEncoder, is_regression: bool
+    ) -> Callable[[Sequence[Any], Sequence[tuple]], list[bytes]]:
         del is_regression
         template = self._template
 

@@ -19,7 +19,8 @@ class InGraphWindows(tf.Module):
 
     def __init__(self, tokenizer: Tokenizer, max_seq_length: int, rule: LongText):
         super().__init__()
-        assert rule.window_overlap is not None and rule.max_windows is not None
+        assert rule.window_overlap is not None
+        assert rule.max_windows is not None
         self._template, self._length = tokenizer.template, max_seq_length
         self._overlap, self._most = rule.window_overlap, rule.max_windows
         self._tokenize = InGraphTokenizer(tokenizer, max_seq_length)

@@ -156,7 +156,8 @@ def pack(
     long_is_first = not ids_b or len(ids_a) > len(ids_b)
     long, whole = (ids_a, ids_b) if long_is_first else (ids_b, ids_a)
     room = max_seq_length - special - len(whole)
-    assert rule.window_overlap is not None and rule.max_windows is not None
+    assert rule.window_overlap is not None
+    assert rule.max_windows is not None
     if room <= rule.window_overlap:
         return why_no_windows(len(whole), max_seq_length - special - rule.window_overlap - 1)
     spans, lost = windows(len(long), room, rule.window_overlap, rule.max_windows)
@@ -192,6 +193,6 @@ def windows(tokens: int, room: int, overlap: int, most: int) -> tuple[list[int],
 def why_no_windows(whole: int, most: int) -> str:
     """What is said of a pair of which no text fits whole beside a window of the other."""
     return (
-        f"the shorter text of the pair has {whole} tokens, and stands whole in each window of the longer one, which leaves room for "
-        f"{max(most, 0)}; raise --max_seq_length, lower --window_overlap or take --long_text=head_tail"
+        f"the shorter text of the pair has {whole} tokens, and stands whole in each window of the longer one, which leaves room "
+        f"for {max(most, 0)}; raise --max_seq_length, lower --window_overlap or take --long_text=head_tail"
     )

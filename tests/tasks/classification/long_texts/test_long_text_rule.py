@@ -1,5 +1,6 @@
 """What happens to the tokens of long texts: every token stands in some window, and head and tail are those of the paper."""
 
+import itertools
 import random
 
 import pytest
@@ -27,7 +28,7 @@ def test_windows_cover_every_token_and_none_is_short():
         covered = {token for start in starts for token in range(start, start + room)}
         assert covered == set(range(tokens - lost))
         assert len(starts) <= most
-        shared = [start + room - following for start, following in zip(starts, starts[1:])]
+        shared = [start + room - following for start, following in itertools.pairwise(starts)]
         # The last window of a text overlaps the one before it by more.
         assert set(shared[:-1]) <= {overlap}
         assert not shared or shared[-1] >= overlap
@@ -48,7 +49,7 @@ def test_windows_of_pairs_hold_the_shorter_text_whole(tiny_vocab_file, template)
             assert min(len(ids_a), len(ids_b)) > 24 - template.special_tokens_of_pair - 1 - rule.window_overlap
             seen.add("refused")
             continue
-        whole, long = sorted((ids_a, ids_b), key=len)
+        whole = min(ids_a, ids_b, key=len)
         special = set(template.special_ids)
         for ids, first in zip(packed.ids, packed.first):
             assert len(ids) <= 24

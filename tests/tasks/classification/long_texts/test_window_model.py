@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder_parts import INPUT_NAMES
-from bert_tf2.models.families.base import family_of, config_of
+from bert_tf2.models.families.base import config_of, family_of
 from bert_tf2.tasks.classification.long_texts.model import LOGITS, SCORE, PooledWindows, Windowed, build_row_model, pooled
 from bert_tf2.tasks.classification.long_texts.options import POOLINGS
 from bert_tf2.tasks.classification.long_texts.rule import LongText
@@ -81,7 +81,7 @@ def test_logits_are_pooled_of_single_windows_and_missing_windows_change_nothing(
 
 
 def one_window_is_a_text(config, pooling):
-    task, model = model_of(config, pooling)
+    _, model = model_of(config, pooling)
     plain = ClassificationTask(["a", "b", "c"]).build_model(family_of(config).build(config, output_range=1))
     own = {"window_attention"}
     kept = [value for layer in model.layers if layer.name not in own for value in layer.get_weights()]
@@ -91,7 +91,9 @@ def one_window_is_a_text(config, pooling):
     np.testing.assert_allclose(model(inputs, training=False), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("pooling", ["attention", "first", *(pytest.param(one, marks=pytest.mark.slow) for one in ("mean", "max"))])
+@pytest.mark.parametrize(
+    "pooling", ["attention", "first", *(pytest.param(one, marks=pytest.mark.slow) for one in ("mean", "max"))]
+)
 def test_one_window_gives_the_logits_of_a_text_that_is_not_in_windows(tiny_config_dict, pooling):
     one_window_is_a_text(BertConfig(**tiny_config_dict), pooling)
 
@@ -122,7 +124,9 @@ def test_attention_is_trained_with_the_model(tiny_config_dict):
     labels = {"label_ids": tf.constant([0, 1, 2]), "example_weight": tf.ones([3])}
     with tf.GradientTape() as tape:
         loss = task.loss(model(inputs, training=True), labels, task.loss_denominators(labels))
-    gradients = dict(zip([variable.name for variable in model.trainable_variables], tape.gradient(loss, model.trainable_variables)))
+    gradients = dict(
+        zip([variable.name for variable in model.trainable_variables], tape.gradient(loss, model.trainable_variables))
+    )
     of_attention = {name: value for name, value in gradients.items() if "window_attention" in name}
     assert len(of_attention) == 3
     assert all(np.abs(value).max() > 0 for value in of_attention.values())

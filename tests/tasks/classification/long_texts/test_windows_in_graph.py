@@ -4,8 +4,8 @@ import random
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import templates
+import tensorflow as tf
 
 from bert_tf2.tasks.classification.long_texts.in_graph import InGraphWindows
 from bert_tf2.tasks.classification.long_texts.rule import LongText, pack
@@ -21,7 +21,9 @@ def compiled(module):
     return tf.function(module.__call__, input_signature=[tf.TensorSpec([None], tf.string)] * 2, autograph=False)
 
 
-@pytest.mark.parametrize(("template", "length", "overlap", "most"), [("bert", 12, 3, 32), pytest.param("last", 10, 0, 3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("template", "length", "overlap", "most"), [("bert", 12, 3, 32), pytest.param("last", 10, 0, 3, marks=pytest.mark.slow)]
+)
 def test_windows_of_texts_and_pairs(tiny_vocab_file, template, length, overlap, most):
     tokenizer, generator = templates.with_template(WordPieceTokenizer(tiny_vocab_file), template), random.Random(1)
     rule = LongText("windows", None, overlap, most)
