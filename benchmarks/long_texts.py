@@ -107,7 +107,8 @@ class LongTexts:
         files.make_directory(str(directory))
         command = [sys.executable, "data_prep/create_finetuning_data.py", f"--vocab_file={self._weights / 'vocab.txt'}"]
         for split, name in (("train", "train.tsv"), ("eval", "test.tsv")):
-            lines = (self._data / name).read_text(encoding="utf-8").splitlines(keepends=True)
+            with open(self._data / name, encoding="utf-8", newline="\n") as file:
+                lines = list(file)
             # One more for the header.
             chosen = lines if sizes[split] is None else lines[: sizes[split] + 1]
             (directory / name).write_text("".join(chosen), encoding="utf-8")

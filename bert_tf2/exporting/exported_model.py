@@ -59,11 +59,30 @@ class ExportedModel:
         return self.settings["max_seq_length"] - special
 
     def of_texts(self, text: str, second: str | None = None) -> Arrays:
-        """The outputs of a text or a pair, without the first axis."""
-        first, other = self.tokenizer.ids(text), self.tokenizer.ids(second) if second else []
-        while len(first) + len(other) > self.room(2 if other else 1):
-            (first if len(first) > len(other) else other).pop()
-        return {name: value[0] for name, value in self.outputs([self.packed(first, other)]).items()}
+        """The outputs of a text or a pair, without the first axis; those of its windows are pooled."""
+        parts = self.parts(self.tokenizer.ids(text), self.tokenizer.ids(second) if second else [])
+        found = self.outputs([self.packed(*part) for part in parts])
+        return {name: pooled(value, found.get("window_score"), self.facts.get("window_pooling")) for name, value in found.items()}
+
+    def parts(self, first: list[int], second: list[int]) -> list[tuple[list[int], list[int]]]:
+        """What the model sees of a text or a pair that may be too long, as in its training: one input, or a window each."""
+        room = self.room(2 if second else 1)
+        if self.facts.get("long_text") == "windows" and len(first) + len(second) > room:
+            first_is_long = not second or len(first) > len(second)
+            long, whole = (first, second) if first_is_long else (second, first)
+            room -= len(whole)
+            step, over = room - self.facts["window_overlap"], len(long) - room
+            if step < 1:
+                raise ValueError("the shorter text of the pair is too long to stand whole in each window of the other")
+            starts = [min(number * step, over) for number in range(min(1 - (-over // step), self.facts["max_windows"]))]
+            windows = [long[start : start + room] for start in starts]
+            return [(window, whole) if first_is_long else (whole, window) for window in windows]
+        kept = [len(first), len(second)]
+        while sum(kept) > room:
+            kept[kept[0] <= kept[1]] -= 1
+        heads = [int(self.facts.get("head_share", 1) * number + 0.5) for number in kept]
+        cut = [ids[:head] + ids[len(ids) - number + head :] for ids, number, head in zip((first, second), kept, heads)]
+        return [(cut[0], cut[1])]
 
     def classify(self, text: str, second: str | None = None) -> dict[str, Any]:
         """The label and a probability of each; of a model with any number of labels those that are chosen."""
@@ -275,6 +294,13 @@ def _saved_model(path: str) -> Run:
         return {name: value.numpy() for name, value in found.items()}
 
     return run
+
+
+def pooled(values: np.ndarray, scores: np.ndarray | None, pooling: str | None) -> np.ndarray:
+    """One row of those of a text's windows; where there is one, that one."""
+    if scores is not None:
+        return (np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum() * values).sum(axis=0)
+    return {"mean": values.mean(axis=0), "max": values.max(axis=0)}.get(pooling or "first", values[0])
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -69,7 +69,7 @@ class TextTask(Task):
         self.num_labels, self._windowed = num_labels, windowed
         self.features = classification_features(labels, weighted=has_sample_weights, in_windows=windowed is not None)
         if windowed is not None:
-            self.bounds_inputs = True
+            self.heads, self.bounds_inputs = windowed.heads, True
             self.most = {} if windowed.most is None else {CHOICES: windowed.most}
             self.facts = {"window_pooling": windowed.pooling}
         self._dropout_rate = dropout_rate
@@ -215,13 +215,12 @@ class TextTask(Task):
     def portable(self, model: tf_keras.Model, meta: Any) -> Portable:
         """The logits under the garden's name; the labels they belong to, and thresholds where there are any. Of texts in windows
         a row for each window, and the facts by which a program cuts and pools."""
-        del meta
-        facts: dict[str, Any] = {"labels": list(self.label_list)}
+        facts: dict[str, Any] = {"labels": list(self.label_list), **LongText.of(meta).facts, **self.facts}
         if (thresholds := getattr(self, "thresholds", None)) is not None:
             facts["thresholds"] = thresholds.tolist()
         if self._windowed is not None:
             pooling = self._windowed.pooling
-            of_windows = of_rows(build_row_model(model, pooling), facts={**facts, **self._windowed.rule.facts, **self.facts})
+            of_windows = of_rows(build_row_model(model, pooling), facts=facts)
             return dataclasses.replace(
                 of_windows, rows=rows_there, joined=lambda found, batch: tf.constant(pooled(found, there(batch), pooling))
             )

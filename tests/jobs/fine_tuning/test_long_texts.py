@@ -163,6 +163,29 @@ def test_what_a_bound_on_windows_cuts_is_told(place, capsys, tmp_path):
 
 
 @pytest.mark.slow
+def test_an_export_without_tensorflow_answers_as_the_command(place):
+    pytest.importorskip("onnxruntime")
+    from bert_tf2.exporting.exported_model import ExportedModel
+    from bert_tf2.jobs.export.job import export
+    from bert_tf2.jobs.export.options import ExportOptions
+
+    folder = place.directory / "onnx"
+    flags = [f"--model_dir={place.model_dir}", "--to=onnx", f"--output_dir={folder}"]
+    assert cli.run(export, ExportOptions, "", ["export", *flags, f"--eval_data_path={place.directory / 'eval.tf_record'}"]) == 0
+    rows = (place.directory / "test.tsv").read_text().splitlines()[1:]
+    model = ExportedModel(str(folder))
+    found = [list(model.classify(row.split("\t")[0])["probabilities"].values()) for row in rows]
+    np.testing.assert_allclose(found, predicted(place), atol=1e-4)
+
+
+@pytest.mark.slow
+def test_further_training_begins_with_the_attention(place, capsys):
+    flags = f"--init_checkpoint={place.model_dir}", f"--model_dir={place.directory / 'further'}", "--num_train_epochs=1"
+    assert place.run("--mode=train", "--window_pooling=attention", *flags) == 0
+    assert "the attention over windows was restored from" in capsys.readouterr().err
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [("--long_text=windows", "--window_pooling=max"), ("--long_text=head_tail",)])
 def test_raw_files_and_then_the_directory_alone(workplace: Workplace, flags):
     data_dir, output_dir = workplace.write_raw(), workplace.directory / "out"

@@ -9,12 +9,20 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2.models.encoder_parts import INPUT_NAMES
+from bert_tf2.models.families.names import Head, Weight, register_head
 from bert_tf2.tasks.classification.long_texts.options import ATTENTION, FIRST, MAX, MEAN
 from bert_tf2.tasks.classification.long_texts.rule import LongText
 from bert_tf2.tasks.pooled_head import classification_head
 from bert_tf2.tasks.several_inputs import InputRows, OfInputs, is_there
 
 LOGITS, SCORE = "sentence_prediction", "window_score"
+_ATTENTION = "window_attention"
+_WEIGHTS = (
+    Weight(f"{_ATTENTION}/projection_kernel", ("hidden_size", "hidden_size"), f"{_ATTENTION}.projection_kernel"),
+    Weight(f"{_ATTENTION}/projection_bias", ("hidden_size",), f"{_ATTENTION}.projection_bias"),
+    Weight(f"{_ATTENTION}/score_kernel", ("hidden_size", "one"), f"{_ATTENTION}.score_kernel"),
+)
+register_head(Head(_ATTENTION, "attention over windows", _WEIGHTS, {one.name: tuple(one.name.split("/")) for one in _WEIGHTS}))
 # Low enough that a softmax gives it nothing.
 _NOTHING = -1e9
 
@@ -33,6 +41,11 @@ class Windowed:
     pooling: str = MEAN
     most: int | None = None
 
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The kinds of heads that the model has."""
+        return ("classifier", _ATTENTION) if self.pooling == ATTENTION else ("classifier",)
+
 
 class WindowAttention(tf_keras.layers.Layer):
     """How much each window counts: v tanh(W h + b) of its pooled output h (Yang et al. 2016, section 2.2, equations 5 and 6).
@@ -50,10 +63,10 @@ class WindowAttention(tf_keras.layers.Layer):
     def build(self, shape: tf.TensorShape) -> None:
         def kernel(name: str, units: int) -> tf.Variable:
             initializer = tf_keras.initializers.TruncatedNormal(stddev=self._initializer_range)
-            return self.add_weight(f"{name}/kernel", [shape[-1], units], initializer=initializer)
+            return self.add_weight(f"{name}_kernel", [shape[-1], units], initializer=initializer)
 
         self.projection_kernel, self.score_kernel = kernel("projection", shape[-1]), kernel("score", 1)
-        self.projection_bias = self.add_weight("projection/bias", [shape[-1]], initializer="zeros")
+        self.projection_bias = self.add_weight("projection_bias", [shape[-1]], initializer="zeros")
         super().build(shape)
 
     def call(self, pooled_output: tf.Tensor) -> tf.Tensor:
@@ -108,11 +121,15 @@ def build_window_model(
     logits = OfInputs(name="window_logits")(classification_head(pooled_output, num_labels, dropout_rate, initializer_range), mask)
     if pooling == FIRST:
         return tf_keras.Model(inputs=inputs, outputs=logits[:, 0], name="bert_window_classifier")
-    scores = None
-    if pooling == ATTENTION:
-        scores = OfInputs(name="window_scores")(WindowAttention(initializer_range, name="window_attention")(pooled_output), mask)
-    outputs = PooledWindows(pooling, name="pooled_windows")(logits, mask, scores)
-    return tf_keras.Model(inputs=inputs, outputs=outputs, name="bert_window_classifier")
+    pool = PooledWindows(pooling, name="pooled_windows")
+    if pooling != ATTENTION:
+        return tf_keras.Model(inputs=inputs, outputs=pool(logits, mask), name="bert_window_classifier")
+    attention = WindowAttention(initializer_range, name=_ATTENTION)
+    scores = OfInputs(name="window_scores")(attention(pooled_output), mask)
+    model = tf_keras.Model(inputs=inputs, outputs=pool(logits, mask, scores), name="bert_window_classifier")
+    # Checkpoints name the layer by it.
+    model.window_attention = attention
+    return model
 
 
 def build_row_model(model: tf_keras.Model, pooling: str) -> tf_keras.Model:
@@ -123,7 +140,7 @@ def build_row_model(model: tf_keras.Model, pooling: str) -> tf_keras.Model:
     pooled_output = encoder(inputs)["pooled_output"]
     found = {LOGITS: model.get_layer("sentence_prediction")(pooled_output)}
     if pooling == ATTENTION:
-        found[SCORE] = model.get_layer("window_attention")(pooled_output)
+        found[SCORE] = model.get_layer(_ATTENTION)(pooled_output)
     return tf_keras.Model(inputs, found, name="bert_window")
 
 

@@ -60,9 +60,9 @@ class LongTextRunOptions(LongTextOptions):
     )
     windows_at_once: int | None = option(
         None,
-        "windows: the most that go through the model at once on a replica; a batch with more goes through in parts, as with "
-        "--micro_batch_size [default: as many as a batch has texts, or twice as many as the longest text has; four times the batch "
-        "where nothing is trained; on GPUs what memory allows].",
+        "windows: the most that go through the model at once on a replica; more go in parts, as with "
+        "--micro_batch_size [default: as many as a batch has texts, or twice as many as the longest text has; four times the "
+        "batch where nothing is trained; on GPUs what memory allows].",
         check=at_least(1),
         section=LONG_TEXTS,
         may_change=True,
