@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_tf2.jobs.training.micro_batch import parts_of_batch, settled_micro_batch
+from bert_tf2.jobs.training.micro_batch import bounded_parts, parts_of_batch, settled_micro_batch
 from bert_tf2.jobs.training.training_options import TrainingOptions
 from bert_tf2.training.train_step import TrainStep
 
@@ -136,3 +136,19 @@ def test_unset_is_auto_on_gpus(said, strategy, is_tpu, expected):
 )
 def test_parts(given, replicas, parts):
     assert parts_of_batch(TrainingOptions(train_batch_size=32, **given), replicas) == parts
+
+
+def test_a_batch_is_divided_so_that_no_part_has_more_inputs_than_a_bound():
+    inputs = np.array([1, 1, 1, 1, 5, 1, 1, 1])
+    batches = [np.arange(8), np.array([4, 0, 1])]
+
+    def part(at_once=None, replicas=1, **given):
+        return bounded_parts(TrainingOptions(train_batch_size=8, **given), replicas, batches, inputs, at_once).micro_batch_size
+
+    # Ten are twice those of the largest example; a batch has 12, its halves 4 and 8.
+    assert (part(), part(12), part(8), part(7), part(4)) == ("4", None, "4", "2", "1")
+    # Half a batch is a replica's.
+    assert (part(8, replicas=2), part(7, replicas=2)) == (None, "2")
+    # What is said stays.
+    assert (part(1, micro_batch_size=8), part(micro_batch_size="auto"), part(7, micro_batch_size="auto")) == ("8", "auto", "2")
+    assert part(1, gradient_accumulation_steps=2) is None
