@@ -49,7 +49,7 @@ class TextTask(Task):
       label_list: label names in id order; empty for numbers.
     """
 
-    heads = ("classifier",)
+    heads: tuple[str, ...] = ("classifier",)
     on_pooler = True
     # The head looks at the pooled output only.
     output_range = 1
