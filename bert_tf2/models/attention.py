@@ -9,6 +9,7 @@ import tf_keras
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.dropout import Draws, Dropout, kept
 from bert_tf2.models.layers import Projection, build_under_name, chosen_tokens, initializer, packed_outputs
+from bert_tf2.models.low_rank import adapted_product, are_adapted
 from bert_tf2.models.observation import note_heads
 from bert_tf2.models.own_weights import keeps_little
 from bert_tf2.models.packing import NEVER, current
@@ -151,9 +152,13 @@ class SelfAttention(tf_keras.layers.Layer):
 
     def _project(self, hidden: tf.Tensor, layers: list[tuple[Projection, float]]) -> list[tf.Tensor]:
         """Applies several projections as one product, then parts the heads: [B, L, H] -> [B, N, L, D] for each."""
-        kernel = tf.concat([layer.matrix(hidden.dtype, scale) for layer, scale in layers], axis=1)
+        flat = tf.reshape(hidden, [-1, self._width])
+        if are_adapted(layer for layer, _ in layers):
+            product = adapted_product(flat, layers)
+        else:
+            product = tf.matmul(flat, tf.concat([layer.matrix(hidden.dtype, scale) for layer, scale in layers], axis=1))
         bias = tf.concat([layer.vector(hidden.dtype, scale) for layer, scale in layers], axis=0)
-        product = tf.nn.bias_add(tf.matmul(tf.reshape(hidden, [-1, self._width]), kernel), bias)
+        product = tf.nn.bias_add(product, bias)
         parted = tf.reshape(product, [*tf.unstack(tf.shape(hidden)[:2]), len(layers), self._heads, self._head_size])
         return tf.unstack(tf.transpose(parted, [2, 0, 3, 1, 4]))
 

@@ -15,6 +15,7 @@ from bert_tf2.models.block_loop import BlockLoop
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.dropout import Dropout
 from bert_tf2.models.layers import Projection, build_under_name, chosen_tokens, initializer
+from bert_tf2.models.low_rank import adapter_variables
 from bert_tf2.models.normalization import LayerNormalization
 from bert_tf2.models.observation import note_layer
 from bert_tf2.models.packing import current
@@ -108,7 +109,8 @@ class TransformerBlock(FormerParts, tf_keras.layers.Layer):
         """As `call`, of this block alone."""
         if not (training and self._recompute):
             return self._made(hidden, adder, outputs, training)
-        return recomputed(lambda hidden: self._made(hidden, adder, outputs, training), self.variables, hidden)
+        weights = [*self.variables, *adapter_variables(self)]
+        return recomputed(lambda hidden: self._made(hidden, adder, outputs, training), weights, hidden)
 
     def attention_weights(self, hidden: tf.Tensor, adder: tf.Tensor) -> tf.Tensor:
         """What its attention weighs tokens with, float32 [B, N, L, L]; see `SelfAttention.weights_between`."""

@@ -6,6 +6,7 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2.models.config import BertConfig
+from bert_tf2.models.low_rank import MatrixKernel, adapted_product
 from bert_tf2.models.own_weights import OwnWeights, value
 from bert_tf2.models.packing import current
 
@@ -131,7 +132,7 @@ class PositionEmbedding(Embedding):
         return value(self.embeddings)[tf.newaxis, self._first : self._first + tf.shape(embeddings)[1]]
 
 
-class Projection(OwnWeights):
+class Projection(MatrixKernel):
     """A kernel and a bias; the kernel may be stored with the heads as axes of their own and is used as a matrix.
 
     Args:
@@ -152,7 +153,7 @@ class Projection(OwnWeights):
         super().__init__(autocast=False, **kwargs)
         self._kernel_shape = kernel_shape
         self._bias_shape = bias_shape
-        self._matrix_shape = matrix_shape
+        self.matrix_shape = (matrix_shape[0], matrix_shape[1])
         self._initializer = initializer
 
     def build(self, input_shape: tf.TensorShape) -> None:
@@ -163,15 +164,19 @@ class Projection(OwnWeights):
 
     def matrix(self, dtype: tf.DType, scale: float = 1.0) -> tf.Tensor:
         """The kernel as a matrix [inputs, outputs], times `scale`."""
-        return _scaled(tf.reshape(value(self.kernel), self._matrix_shape), dtype, scale)
+        return _scaled(self.whole(), dtype, scale)
 
     def vector(self, dtype: tf.DType, scale: float = 1.0) -> tf.Tensor:
         """The bias [outputs], times `scale`."""
-        return _scaled(tf.reshape(value(self.bias), [self._matrix_shape[1]]), dtype, scale)
+        return _scaled(tf.reshape(value(self.bias), [self.matrix_shape[1]]), dtype, scale)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """[T, inputs] -> [T, outputs]."""
-        return tf.nn.bias_add(tf.matmul(inputs, self.matrix(inputs.dtype)), self.vector(inputs.dtype))
+        if self.adapter is None:
+            product = tf.matmul(inputs, self.matrix(inputs.dtype))
+        else:
+            product = adapted_product(inputs, [(self, 1.0)])
+        return tf.nn.bias_add(product, self.vector(inputs.dtype))
 
 
 def _scaled(tensor: tf.Tensor, dtype: tf.DType, scale: float) -> tf.Tensor:

@@ -16,10 +16,11 @@ from bert_tf2.models.dropout import Dropout
 from bert_tf2.models.families.xlnet.config import XLNetConfig
 from bert_tf2.models.families.xlnet.context import Context
 from bert_tf2.models.layers import build_under_name, initializer
+from bert_tf2.models.low_rank import MatrixKernel, adapted_product, are_adapted
 from bert_tf2.models.own_weights import OwnWeights, value
 
 
-class HeadKernel(OwnWeights):
+class HeadKernel(MatrixKernel):
     """A matrix between vectors and heads, stored as [H, N, D] in both directions, without a bias.
 
     Args:
@@ -29,6 +30,7 @@ class HeadKernel(OwnWeights):
     def __init__(self, config: XLNetConfig, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
         self._shape = [config.hidden_size, config.num_attention_heads, config.head_size]
+        self.matrix_shape = (config.hidden_size, config.num_attention_heads * config.head_size)
         self._initializer = initializer(config)
 
     def build(self, input_shape: tf.TensorShape) -> None:
@@ -38,7 +40,7 @@ class HeadKernel(OwnWeights):
 
     def matrix(self, scale: float = 1.0) -> tf.Tensor:
         """The kernel as float32 [H, N * D], times `scale`."""
-        kernel = tf.reshape(value(self.kernel), [self._shape[0], -1])
+        kernel = self.whole()
         return kernel if scale == 1.0 else kernel * scale
 
 
@@ -95,6 +97,8 @@ class RelativeAttention(OwnWeights):
         draws = self._dropout_layer.draws(training)
         of_heads = attend(query, key, values, adder, draws, self._dropout_layer.lowest_kept, of_distance)
         flat = tf.reshape(tf.transpose(of_heads, [1, 2, 0, 3]), [-1, self._width])
+        if self._output_dense.adapter is not None:
+            return adapted_product(flat, [(self._output_dense, 1.0)], transposed=True)
         return tf.matmul(flat, tf.cast(self._output_dense.matrix(), hidden.dtype), transpose_b=True)
 
     def weights_between(self, hidden: tf.Tensor, context: Context) -> tf.Tensor:
@@ -112,8 +116,8 @@ class RelativeAttention(OwnWeights):
         adder, segments, distances = context
         segments, distances = tf.cast(segments, dtype), tf.cast(distances, dtype)
         # The scale of the scores and that of the dropout are put into the kernels, which are smaller than what they produce.
-        asking = self._query_dense.matrix(self._scale)
-        others = [self._key_dense.matrix(), self._value_dense.matrix(self._dropout_layer.scale if training else 1.0)]
+        asking = (self._query_dense, self._scale)
+        others = [(self._key_dense, 1.0), (self._value_dense, self._dropout_layer.scale if training else 1.0)]
         if outputs is None:
             asked_by, query_segments = hidden, segments
             query, key, values = self._project(hidden, [asking, *others])
@@ -122,17 +126,21 @@ class RelativeAttention(OwnWeights):
             (query,), (key, values) = self._project(asked_by, [asking]), self._project(hidden, others)
             if adder.shape[1] != 1:
                 adder = tf.gather(adder, outputs, batch_dims=1)
-        of_segment = self._of_segment(asked_by, asking)[..., tf.newaxis] * query_segments
+        of_segment = self._of_segment(asked_by, self._query_dense.matrix(self._scale))[..., tf.newaxis] * query_segments
         of_distance = self._of_distance(query + self._bias(self.distance_bias, dtype), distances, outputs)
         query = tf.concat([query + self._bias(self.content_bias, dtype), of_segment], axis=-1)
         key = tf.concat([key, tf.tile(segments[tf.newaxis], [self._heads, 1, 1, 1])], axis=-1)
         return query, key, values, adder, of_distance
 
-    def _project(self, hidden: tf.Tensor, matrices: list[tf.Tensor]) -> list[tf.Tensor]:
-        """Applies several matrices as one, then parts the heads: [B, L, H] -> [N, B, L, D] for each."""
-        kernel = tf.cast(tf.concat(matrices, axis=1), hidden.dtype)
-        product = tf.matmul(tf.reshape(hidden, [-1, self._width]), kernel)
-        parted = tf.reshape(product, [*tf.unstack(tf.shape(hidden)[:2]), len(matrices), self._heads, self._head_size])
+    def _project(self, hidden: tf.Tensor, layers: list[tuple[HeadKernel, float]]) -> list[tf.Tensor]:
+        """Applies several kernels as one matrix, then parts the heads: [B, L, H] -> [N, B, L, D] for each."""
+        flat = tf.reshape(hidden, [-1, self._width])
+        if are_adapted(layer for layer, _ in layers):
+            product = adapted_product(flat, layers)
+        else:
+            kernel = tf.concat([layer.matrix(scale) for layer, scale in layers], axis=1)
+            product = tf.matmul(flat, tf.cast(kernel, hidden.dtype))
+        parted = tf.reshape(product, [*tf.unstack(tf.shape(hidden)[:2]), len(layers), self._heads, self._head_size])
         return tf.unstack(tf.transpose(parted, [2, 3, 0, 1, 4]))
 
     def _bias(self, bias: tf.Variable, dtype: tf.DType) -> tf.Tensor:
