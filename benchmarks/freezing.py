@@ -1,10 +1,10 @@
-"""What a training step costs with its first layers frozen, beside the whole one, and what the arithmetic allows.
+"""What a training step costs with its first layers frozen, or with adapters alone trained (LoRA), beside the whole one.
 
     python benchmarks/freezing.py --hidden_size=384 --layers=6 --batch_size=32 --length=128
 
-A BERT of that size with random weights on full rows, the steps of all variants in turn. A layer's products take the same time
-forward as each of the two ways back (to its inputs and to its weights), so that of L layers with k frozen a step takes
-(L + 2 (L - k)) / 3 L of the whole one: less can only be what is not a product.
+A BERT of that size with random weights on full rows, the steps of all variants in turn; and what the arithmetic allows. A layer's
+products take the same time forward as each of the two ways back (to its inputs and to its weights), so that of L layers with k
+frozen a step takes (L + 2 (L - k)) / 3 L of the whole one, and with adapters alone 2 / 3: less can only be what is not a product.
 """
 
 import dataclasses
@@ -27,14 +27,47 @@ class FreezingOptions(Options):
     layers: int = option(6, "Number of layers.", check=at_least(1))
     batch_size: int = option(32, "Rows of a step.", check=at_least(1))
     length: int = option(128, "Tokens of a row.", check=at_least(1))
+    rank: int = option(8, "Of the adapters.", check=at_least(1))
     rounds: int = option(9, "Steps of each variant that count.", check=at_least(1))
     enable_xla: bool = option(False, "Compile the steps.")
 
 
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """A step.
+
+    Attributes:
+      title: of its row.
+      frozen: how many layers, 0 for the embeddings alone; None for nothing.
+      targets: the layers of a block that have adapters; without them there are none.
+    """
+
+    title: str
+    frozen: int | None = None
+    targets: tuple[str, ...] = ()
+
+    def bound(self, layers: int) -> float:
+        """How many times as fast it can be by the products."""
+        return 1.5 if self.targets else 3 * layers / (3 * layers - 2 * (self.frozen or 0))
+
+
+def variants_of(options: FreezingOptions) -> list[Variant]:
+    """What is measured, the whole step first."""
+    frozen = sorted({options.layers // 2, 2 * options.layers // 3, options.layers} - {0})
+    every = ("query", "key", "value", "attention_output", "intermediate", "output")
+    return [
+        Variant("everything trained"),
+        Variant("embeddings frozen", 0),
+        *(Variant(f"embeddings, {layers} layers frozen", layers) for layers in frozen),
+        Variant(f"LoRA {options.rank}: query, value", targets=("query", "value")),
+        Variant(f"LoRA {options.rank}: all six", targets=every),
+    ]
+
+
 def main(options: FreezingOptions) -> None:
     """Measures the steps in turn and prints a table."""
-    variants = [None, 0, *sorted({options.layers // 2, 2 * options.layers // 3, options.layers} - {0})]
-    steps = [_step(options, layers) for layers in variants]
+    variants = variants_of(options)
+    steps = [_step(options, variant) for variant in variants]
     times: list[list[float]] = [[] for _ in variants]
     for number in range(options.rounds + 2):
         for taken, run in zip(times, steps):
@@ -43,18 +76,18 @@ def main(options: FreezingOptions) -> None:
             taken.append(time.perf_counter() - begin)
     medians = [statistics.median(taken[2:]) for taken in times]
     print(f"{options.layers} layers of {options.hidden_size}, {options.batch_size} rows of {options.length} tokens")
-    print(f"{'frozen':<24}{'ms a step':>10}{'times as fast':>16}{'by the products':>18}")
-    for layers, median in zip(variants, medians):
-        title = "nothing" if layers is None else "embeddings" if layers == 0 else f"embeddings, {layers} layers"
-        bound = 3 * options.layers / (3 * options.layers - 2 * (layers or 0))
-        print(f"{title:<24}{1000 * median:>10.1f}{medians[0] / median:>16.2f}{bound:>18.2f}")
+    print(f"{'':<28}{'ms a step':>10}{'times as fast':>16}{'by the products':>18}")
+    for variant, median in zip(variants, medians):
+        bound = variant.bound(options.layers)
+        print(f"{variant.title:<28}{1000 * median:>10.1f}{medians[0] / median:>16.2f}{bound:>18.2f}")
 
 
-def _step(options: FreezingOptions, layers: int | None):
+def _step(options: FreezingOptions, variant: Variant):
     """A step of a model of its own, by its number."""
     import numpy as np
     import tensorflow as tf
 
+    from bert_tf2.models.adapters import adapt
     from bert_tf2.models.config import BertConfig
     from bert_tf2.models.encoder_layers import freeze
     from bert_tf2.models.families.base import family_of
@@ -73,8 +106,10 @@ def _step(options: FreezingOptions, layers: int | None):
     task = ClassificationTask(["no", "yes"])
     encoder = family_of(config).build(config, output_range=1)
     model = task.build_model(encoder)
-    if layers is not None:
-        freeze(encoder, layers)
+    if variant.targets:
+        adapt(encoder, variant.targets, options.rank, 1.0)
+    elif variant.frozen is not None:
+        freeze(encoder, variant.frozen)
     optimizer = create_optimizer(1e-5)
     create_slots(optimizer, model.trainable_variables)
     shape = [options.batch_size, options.length]

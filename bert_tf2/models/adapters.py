@@ -12,10 +12,6 @@ from bert_tf2.models.encoder_layers import blocks_of
 from bert_tf2.models.low_rank import Adapter, MatrixKernel
 from bert_tf2.models.own_weights import OwnWeights
 
-TARGETS = ("query", "key", "value", "attention_output", "intermediate", "output")
-"""The layers of a block that take an adapter, by the names of their variables; XLNet has `distance` besides."""
-
-
 class Adapters(OwnWeights):
     """The adapters of some layers: in each the rank's matrices A and B, of which B begins at 0.
 
@@ -67,7 +63,7 @@ def adapt(
 
     Args:
       encoder: of any family.
-      targets: names of the layers, of `TARGETS`.
+      targets: names of the layers, which their variables have too: `query`, `intermediate`.
       rank: of the adapters.
       scale: that their products are multiplied by, alpha / rank in the paper.
       first_block: the first block that has some.
@@ -82,7 +78,7 @@ def adapt(
         for target in targets:
             if target not in known:
                 hint = did_you_mean(target, known)
-                raise UserError(f"--lora_targets={target}: this model's layers have no {target}.{hint} Known: {', '.join(known)}")
+                raise UserError(f"this model's layers have no {target} that could have an adapter.{hint} Known: {', '.join(known)}")
             layers.append(known[target])
     unlooped(encoder)
     pooler = getattr(encoder, "_pooler_layer", None)

@@ -44,11 +44,20 @@ class Trainer:
       optimizer: made under the strategy's scope, by `create_optimizer`.
       strategy: where the model lives.
       config: how long and how.
+      derived: brings up to date what of the model's variables follows from those that are trained; called before a checkpoint
+        is saved.
     """
 
     def __init__(
-        self, task: Task, model: tf_keras.Model, optimizer: Optimizer, strategy: tf.distribute.Strategy, config: TrainerConfig
+        self,
+        task: Task,
+        model: tf_keras.Model,
+        optimizer: Optimizer,
+        strategy: tf.distribute.Strategy,
+        config: TrainerConfig,
+        derived: Callable[[], None] | None = None,
     ):
+        self._derived = derived
         self._task, self._model, self._optimizer, self._strategy, self._config = task, model, optimizer, strategy, config
         self._chief = is_chief(strategy)
         self._agreement = Agreement(strategy)
@@ -105,7 +114,7 @@ class _Run:
         self._config, self._strategy, self._chief = trainer._config, trainer._strategy, trainer._chief
         self._model, self._optimizer, self._task = trainer._model, trainer._optimizer, trainer._task
         self._checkpoint, self._global_step = trainer._checkpoint, trainer._global_step
-        self._agreement = trainer._agreement
+        self._agreement, self._derived = trainer._agreement, trainer._derived
         self._directory, self._records, self._plan, self._padding = directory, records, plan, padding.fitted(records)
         self._evaluate = evaluate
         self._checkpoints = CheckpointDirectory(directory, self._config.keep_checkpoint_max, self._chief)
@@ -312,6 +321,8 @@ class _Run:
             return
         self._check_finite()
         self._bring_up_to_date(moments=True)
+        if self._derived is not None:
+            self._derived()
         self._checkpoints.save(self._checkpoint, self._step, self._best()[0])
         self._saved_step = self._step
         self._recovery.forget()

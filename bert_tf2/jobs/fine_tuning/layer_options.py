@@ -4,7 +4,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2.errors import UserError
-from bert_tf2.options import Options, at_least, not_default, option, positive
+from bert_tf2.jobs.fine_tuning.lora_options import LoraOptions, check_lora
+from bert_tf2.options import at_least, not_default, option, positive
 
 if TYPE_CHECKING:
     from bert_tf2.models.config import BertConfig
@@ -17,7 +18,7 @@ def _is_decay(value: float) -> str | None:
 
 
 @dataclasses.dataclass(frozen=True)
-class LayerOptions(Options):
+class LayerOptions(LoraOptions):
     """Which layers are trained, from what, and how fast."""
 
     freeze_layers: int | None = option(
@@ -84,3 +85,4 @@ def check_layers(options: Any, config: "BertConfig") -> None:
             f"--freeze_layers={frozen} and --reinit_layers={options.reinit_layers} are more than the model's {layers} layers: a "
             "layer would begin at random values and stay there"
         )
+    check_lora(options, config)

@@ -2,6 +2,7 @@
 
 from bert_tf2 import files
 from bert_tf2.data.records.record_set import RecordSet
+from bert_tf2.jobs.fine_tuning import lora
 from bert_tf2.jobs.training import kept_configuration
 from bert_tf2.model_directory.model_files import MODEL_FILES
 from bert_tf2.tasks.base import ExampleSet, Task
@@ -9,7 +10,7 @@ from bert_tf2.training import checkpointing, run_directory, trainer
 from bert_tf2.training.distillation import kept_outputs
 from bert_tf2.training.reporting import history, report, result_files
 
-OWN_DIRECTORIES = (report.SUMMARIES, kept_outputs.DIRECTORY)
+OWN_DIRECTORIES = (report.SUMMARIES, kept_outputs.DIRECTORY, lora.DIRECTORY)
 
 
 def own_files(task: Task) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import dataclasses
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +22,7 @@ from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.fine_tuning.data import RunData
 from bert_tf2.jobs.fine_tuning.layer_options import layers_asked
 from bert_tf2.jobs.fine_tuning.layers import rate_factors, values_of_last
+from bert_tf2.jobs.fine_tuning.lora import LoraTraining
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.fine_tuning.presets import check_preset, comparison
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
@@ -109,6 +110,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
         super().__init__(options, config, strategy, directory, task, data.max_seq_length, given, share)
         self._phases, self._data = phases, data
         self._teaching = teaching_of(options, task, config, data.model_facts(), data.max_seq_length)
+        self._lora: LoraTraining | None = None
         self._scores_by_set: dict[str, dict[str, float]] = {}
         self._outcomes: dict[str, Any] = {}
         self._collected: dict[str, dict[str, np.ndarray]] = {}
@@ -250,6 +252,15 @@ class FineTuningRun(TrainingRun[RecordSet]):
         if random:
             last = "the last layer" if layers == 1 else f"the last {layers} layers"
             logger.info("%s and the pooler start from random values", last)
+        if self._options.lora_rank is not None:
+            self._lora = LoraTraining(self._options, self._config, self._model, self._encoder, self._task, self._strategy)
+
+    def _derived(self) -> Callable[[], None] | None:
+        return None if self._lora is None else self._lora.merge
+
+    @property
+    def _trained_weights(self) -> str:
+        return super()._trained_weights if self._lora is None else self._lora.trained_weights
 
     def _rate_factors(self) -> Sequence[tuple[tf.Variable, float]]:
         return rate_factors(self._options, self._options.learning_rate, self._model, self._encoder)
@@ -308,6 +319,8 @@ class FineTuningRun(TrainingRun[RecordSet]):
         if named is not None or training is None:
             self._data.check_model_of(self._directory, named)
         super()._load(training)
+        if self._lora is not None:
+            self._lora.end(self._directory.path if self._chief else None)
 
     def _collect_evaluation(self, model: tf_keras.Model) -> Any:
         return self._outcome(self._known_watched(), model, predicts=False)

@@ -5,7 +5,7 @@ import dataclasses
 import logging
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import tensorflow as tf
@@ -202,7 +202,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             save_every_steps=schedule.save_every_steps,
             metric=self._task.best_metric,
         )
-        trainer = Trainer(task, self._model, optimizer, self._strategy, config)
+        trainer = Trainer(task, self._model, optimizer, self._strategy, config, self._derived())
         return trainer.train(taught, plan, self._evaluate_while_training if evaluates else None, padding)
 
     def _initialise(self, begins: bool) -> None:
@@ -219,6 +219,10 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
     def _rate_factors(self) -> Sequence[tuple[tf.Variable, float]]:
         """What the learning rate of single variables is multiplied with."""
         return ()
+
+    def _derived(self) -> Callable[[], None] | None:
+        """What brings variables up to date that follow from the trained ones; None where there are none."""
+        return None
 
     def _begin(self, records: TrainedOn) -> tuple[Task, Records]:
         """What the loss is of and what is trained on, where a job adds something to them for the training."""

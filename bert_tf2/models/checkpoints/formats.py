@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from bert_tf2 import file_kinds, files, saved_models
 from bert_tf2.errors import UserError
-from bert_tf2.models.checkpoints import bundle, hugging_face
+from bert_tf2.models.checkpoints import bundle, hugging_face, lora
 from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.checkpoints.tf1 import open_tf1
 from bert_tf2.models.checkpoints.tf2 import open_tf2
@@ -34,6 +34,8 @@ def open_source(path: str) -> Source:
     Raises:
       UserError: as `detect_format`; or it is damaged, or holds no encoder of a known family.
     """
+    if (folder := lora.folder_of(path)) is not None:
+        return lora.open_lora(folder, open_source)
     kind, path = _locate(path)
     if kind == "huggingface":
         return hugging_face.open_hugging_face(path)

@@ -163,6 +163,8 @@ _ARCHITECTURES = {
     "tagger": "ForTokenClassification",
     "multiple_choice": "ForMultipleChoice",
 }
+KINDS = tuple(_ARCHITECTURES)
+"""The kinds of models that there are classes of."""
 
 
 def write_hugging_face(

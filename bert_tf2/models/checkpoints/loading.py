@@ -151,6 +151,13 @@ def assign(name: str, variable: tf.Variable, tensor: StoredTensor) -> None:
     variable.assign(np.reshape(value, tuple(variable.shape)))
 
 
+def plain_value(name: str, variable: tf.Variable) -> np.ndarray:
+    """What a variable that is laid out as the garden's holds, in its plain form: the inverse of `assign`."""
+    value = variable.numpy()
+    value = value.T if object_graph.is_logits_kernel(name) else value
+    return np.reshape(value, _shape(name, variable))
+
+
 def fitted(source: Source, config: BertConfig) -> Source:
     """The checkpoint as a model of this configuration takes it: where that has fewer layers only the first, with a warning.
 
