@@ -12,6 +12,7 @@ from bert_tf2.models.encoder_layers import blocks_of
 from bert_tf2.models.low_rank import Adapter, MatrixKernel
 from bert_tf2.models.own_weights import OwnWeights
 
+
 class Adapters(OwnWeights):
     """The adapters of some layers: in each the rank's matrices A and B, of which B begins at 0.
 
@@ -77,8 +78,8 @@ def adapt(
         known = {part.name: part for part in block.submodules if isinstance(part, MatrixKernel)}
         for target in targets:
             if target not in known:
-                hint = did_you_mean(target, known)
-                raise UserError(f"this model's layers have no {target} that could have an adapter.{hint} Known: {', '.join(known)}")
+                known_names = f"{did_you_mean(target, known)} Known: {', '.join(known)}"
+                raise UserError(f"this model's layers have no {target} that could have an adapter.{known_names}")
             layers.append(known[target])
     unlooped(encoder)
     pooler = getattr(encoder, "_pooler_layer", None)

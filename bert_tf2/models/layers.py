@@ -172,11 +172,9 @@ class Projection(MatrixKernel):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """[T, inputs] -> [T, outputs]."""
-        if self.adapter is None:
-            product = tf.matmul(inputs, self.matrix(inputs.dtype))
-        else:
-            product = adapted_product(inputs, [(self, 1.0)])
-        return tf.nn.bias_add(product, self.vector(inputs.dtype))
+        if self.adapter is not None:
+            return tf.nn.bias_add(adapted_product(inputs, [(self, 1.0)]), self.vector(inputs.dtype))
+        return tf.nn.bias_add(tf.matmul(inputs, self.matrix(inputs.dtype)), self.vector(inputs.dtype))
 
 
 def _scaled(tensor: tf.Tensor, dtype: tf.DType, scale: float) -> tf.Tensor:

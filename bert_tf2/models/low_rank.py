@@ -68,9 +68,7 @@ def are_adapted(layers: Iterable[MatrixKernel]) -> bool:
     return any(layer.adapter is not None for layer in layers)
 
 
-def adapted_product(
-    inputs: tf.Tensor, layers: Sequence[tuple[MatrixKernel, float]], transposed: bool = False
-) -> tf.Tensor:
+def adapted_product(inputs: tf.Tensor, layers: Sequence[tuple[MatrixKernel, float]], transposed: bool = False) -> tf.Tensor:
     """The product with the matrices of several layers side by side, of which at least one has an adapter.
 
     Args:

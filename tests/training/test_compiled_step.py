@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
+from bert_tf2.models.adapters import adapt
 from bert_tf2.models.block_loop import loops_of
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
@@ -43,6 +44,7 @@ class Trained:
         strategy=None,
         untouched=False,
         frozen_layers=None,
+        adapted=(),
         shares=False,
         optimizer=None,
         policy="float32",
@@ -59,6 +61,8 @@ class Trained:
             made = create_optimizer(WarmUpThenDecay(0.01, 20, warmup_steps=2), rate_factors=factors, **(optimizer or {}))
             if frozen_layers is not None:
                 freeze(encoder, frozen_layers)
+            if adapted:
+                adapt(encoder, adapted, 2, 0.5)
             self.loops = loops_of(model)
             if untouched:
                 # Of the blocks only the first is read.
@@ -171,6 +175,16 @@ def test_the_first_layers_frozen(layers):
     assert kept == {name for name in fresh.weights if name.startswith(expected)}
     # The blocks that are trained are one loop as ever; the last computes another number of tokens, and one alone is none.
     assert [len(loop.blocks) for loop in plain.loops] == ([2] if layers == 0 else [])
+
+
+def test_adapters():
+    plain, compiled = (Trained(adapted=("query", "value", "output"), enable_xla=compiles) for compiles in (False, True))
+    require_equal(compiled, plain)
+    assert {part for name in plain.weights for part in ("lora_a", "lora_b", "pooler", "logits") if part in name} == {
+        "lora_a", "lora_b", "pooler", "logits",
+    }  # fmt: skip
+    assert len(plain.weights) == 3 * 3 * 2 + 4
+    require_equal(Trained(adapted=("query", "value", "output"), recompute=True), plain, tolerance=1e-6)
 
 
 def test_sixteen_bits():

@@ -49,8 +49,8 @@ class LoraOptions(Options):
 
     lora_rank: int | None = option(
         None,
-        "Train adapters of this rank beside kernels that stay as they are (LoRA), with the pooler where the head stands on it, and "
-        "the head. The model that is saved and exported is whole, with the adapters in its kernels; MODEL_DIR/lora has them alone.",
+        "Train adapters of this rank beside kernels that stay as they are (LoRA), the head, and the pooler where that stands on "
+        "it. The model that is saved and exported is whole, with the adapters in its kernels; MODEL_DIR/lora has them alone.",
         check=at_least(1),
         section=LORA,
     )
@@ -89,8 +89,8 @@ def check_lora(options: Any, config: "BertConfig") -> None:
         raise UserError(f"{given} and --{name}={value}: {_OF_ALL_WEIGHTS[name]}; leave one of them out")
     if (options.freeze_layers or 0) >= config.num_hidden_layers:
         raise UserError(
-            f"{given} and --freeze_layers={options.freeze_layers}: the model has {config.num_hidden_layers} layers, and those that "
-            "are frozen have no adapters; give fewer"
+            f"{given} and --freeze_layers={options.freeze_layers}: the model has {config.num_hidden_layers} layers, and frozen "
+            "ones have no adapters; give fewer"
         )
     for target in targets_in(options.lora_targets):
         # Of the axes of a kernel the shorter one is its greatest rank.

@@ -162,7 +162,8 @@ def open_lora(folder: str, open_source: Callable[[str], Source]) -> Source:
 def _merged(
     base: Source, path: str, entries: Mapping[str, safetensors_file.Entry], scale: float, digests: Mapping[str, Any]
 ) -> Source:
-    blocks, known = base.family.weights.blocks_in(base.shapes), {}
+    blocks = base.family.weights.blocks_in(base.shapes)
+    known: dict[str, Weight] = {}
     for kind in reversed(KINDS):
         known |= _names(base.family, blocks, kind)
     tensors, adapted = dict(base.tensors), 0
