@@ -87,6 +87,7 @@ setup(
             "bert-tf2-create-pretraining-data = bert_tf2.jobs.pretraining.data:command",
             "bert-tf2-entities = bert_tf2.jobs.commands.entities:command",
             "bert-tf2-demo = bert_tf2.jobs.commands.demo:command",
+            "bert-tf2-doctor = bert_tf2.jobs.doctor.command:command",
             "bert-tf2-evaluate-vectors = bert_tf2.jobs.vectors.evaluate_vectors:command",
             "bert-tf2-export = bert_tf2.jobs.export.job:command",
             "bert-tf2-extract-features = bert_tf2.jobs.vectors.extract_features:command",

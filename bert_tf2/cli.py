@@ -33,7 +33,8 @@ def main(job: Callable[[Any], Any], options_class: type[Options], description: s
     """Parses the command line, runs the job and ends the process.
 
     Args:
-      job: the function to call with an instance of `options_class`.
+      job: the function to call with an instance of `options_class`; the exit code of one that ends without an error is 0, or the
+        `exit_code` of the dictionary it gives.
       options_class: a frozen dataclass on `bert_tf2.options.Options`, whose fields are made by `option`.
       description: what `--help` says first; usually the command's docstring.
       argv: the command line with the program's name first; `sys.argv` when None.
@@ -53,8 +54,9 @@ def run(job: Callable[[Any], Any], options_class: type[Options], description: st
             return _tell(told)
         # Whatever does not say itself what takes so long is not silent for longer than this.
         with at_work(), Progress(program, patience=SILENCE):
-            job(parse(options_class, argv))
+            result = job(parse(options_class, argv))
             sys.stdout.flush()
+            return result.get("exit_code", 0) if isinstance(result, dict) else 0
     except (UserError, JobError) as error:
         # Messages quote a user's files; what would break the line is shown as its escape.
         line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(error))
@@ -66,7 +68,6 @@ def run(job: Callable[[Any], Any], options_class: type[Options], description: st
     except BrokenPipeError:
         _leave_closed_pipe()
         return 1
-    return 0
 
 
 def _asked_for(program: str, options_class: type[Options], description: str, argv: Sequence[str]) -> str | None:

@@ -1,6 +1,7 @@
 """Files that count only when they are whole: written under a temporary name, flushed to the disk, then renamed."""
 
 import contextlib
+import errno
 import glob
 import hashlib
 import json
@@ -205,12 +206,33 @@ def make_directory(path: str) -> None:
     try:
         os.makedirs(path, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
-        there = next(part for part in _and_parents(path) if os.path.lexists(part))
-        raise UserError(f"cannot create the directory {path}: {there} is a file; choose another directory") from None
+        raise _file_in_the_way(path) from None
     except OSError as error:
         raise UserError(f"cannot create the directory {path}: {error.strerror}") from None
     if not os.access(path, os.W_OK | os.X_OK):
         raise UserError(f"the directory {path} is not writable; choose another or change its permissions")
+
+
+def require_creatable(path: str) -> None:
+    """Makes sure, as far as that can be told without doing it, that `make_directory` would succeed; not of remote directories.
+
+    Raises:
+      UserError: as there.
+    """
+    if is_remote(path):
+        return
+    there = next((part for part in _and_parents(os.path.abspath(path)) if os.path.lexists(part)), os.sep)
+    if not os.path.isdir(there):
+        raise _file_in_the_way(path)
+    if not os.access(there, os.W_OK | os.X_OK):
+        if os.path.isdir(path):
+            make_directory(path)
+        raise UserError(f"cannot create the directory {path}: {os.strerror(errno.EACCES)}")
+
+
+def _file_in_the_way(path: str) -> UserError:
+    there = next(part for part in _and_parents(path) if os.path.lexists(part))
+    return UserError(f"cannot create the directory {path}: {there} is a file; choose another directory")
 
 
 def _and_parents(path: str) -> Iterator[str]:

@@ -53,6 +53,29 @@ def locked(directory: str, name: str, user: str, flag: str) -> Iterator[None]:
                 os.remove(path)
 
 
+def require_free(directory: str, name: str, flag: str) -> None:
+    """Makes sure, without writing, that no other process holds the lock; arguments as for `locked`.
+
+    Raises:
+      DirectoryInUseError: one does.
+    """
+    path = os.path.realpath(os.path.join(directory, name))
+    if files.is_remote(directory) or _held.get(path) or not os.path.isfile(path):
+        return
+    with open(path, encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                raise _in_use(directory, file, flag) from None
+
+
+def _in_use(directory: str, file: TextIO, flag: str) -> DirectoryInUseError:
+    file.seek(0)
+    holder = file.read().strip() or "another process"
+    return DirectoryInUseError(f"{directory} is in use by {holder}; wait for it, or use another --{flag}")
+
+
 def _acquired(path: str, directory: str, user: str, flag: str) -> TextIO:
     """The lock's file, locked as long as it is open."""
     while True:
@@ -66,9 +89,7 @@ def _acquired(path: str, directory: str, user: str, flag: str) -> TextIO:
                 )
                 return file
             with file:
-                file.seek(0)
-                holder = file.read().strip() or "another process"
-            raise DirectoryInUseError(f"{directory} is in use by {holder}; wait for it, or use another --{flag}") from None
+                raise _in_use(directory, file, flag) from None
         if _is_at(path, file):
             break
         file.close()  # whoever held it has removed it since it was opened

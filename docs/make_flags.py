@@ -34,6 +34,7 @@ COMMANDS = {
     "python -m bert_tf2.classify": ClassifyOptions,
     "python -m bert_tf2.convert_checkpoint": ConvertCheckpointOptions,
     "python -m bert_tf2.demo": DemoOptions,
+    "python -m bert_tf2.doctor": ClassifierOptions,
     "python -m bert_tf2.entities": EntitiesOptions,
     "python -m bert_tf2.evaluate_vectors": EvaluateVectorsOptions,
     "python -m bert_tf2.export": ExportOptions,
@@ -47,12 +48,17 @@ COMMANDS = {
     "python -m bert_tf2.vocabulary": VocabularyOptions,
 }
 
+# What is not told a second time.
+TOLD_ABOVE = {
+    "python -m bert_tf2.doctor": "The first word is a job, run_classifier, run_pretraining or run_squad, whose flags are above.",
+}
+
 
 def flags_page() -> str:
     """The page's text."""
     parts = ["# Flags\n\nMade by `python docs/make_flags.py` from the options themselves.\n"]
     for command, options_class in COMMANDS.items():
-        flags = cli.help_text(command, "", options_class).strip()
+        flags = TOLD_ABOVE.get(command) or cli.help_text(command, "", options_class).strip()
         parts.append(f"## {command}\n\n```\n{flags}\n```\n")
     return "\n".join(parts)
 

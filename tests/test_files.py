@@ -86,3 +86,8 @@ def test_a_directory_where_a_file_is(tmp_path):
     for path in (tmp_path / "train.tsv", tmp_path / "train.tsv" / "model"):
         with pytest.raises(UserError, match=r"train\.tsv is a file; choose another directory"):
             files.make_directory(str(path))
+        with pytest.raises(UserError, match=r"train\.tsv is a file; choose another directory"):
+            files.require_creatable(str(path))
+    files.require_creatable(str(tmp_path / "new" / "newer"))
+    files.require_creatable(str(tmp_path))
+    assert not (tmp_path / "new").exists()

@@ -25,6 +25,7 @@ COMMANDS = [
     ["-m", "bert_tf2.classify"],
     ["-m", "bert_tf2.convert_checkpoint"],
     ["-m", "bert_tf2.demo"],
+    ["-m", "bert_tf2.doctor"],
     ["-m", "bert_tf2.entities"],
     ["-m", "bert_tf2.evaluate_vectors"],
     ["-m", "bert_tf2.export"],

@@ -109,6 +109,10 @@ class Task(abc.ABC):
       sees_whole_batch: the loss of an example depends on the others of its batch, which therefore is not divided.
       bounds_inputs: examples may be many inputs each, so that a batch's inputs are bounded, not only its examples.
       facts: what metadata beside the model say of it besides what those of its records do.
+      answer_feature: the feature of a record that holds its answer, which equal inputs must not have two of; None where there is
+        none, or numbers that may differ a little.
+      class_names: of what that feature numbers; none where an example has no class.
+      equal_inputs_are_one: whether two records with the same ids are the same example.
       most: no record has more on these axes of its features; what a TPU and XLA fix besides the number of tokens.
       measure_names: what is measured in every training step besides the loss; see `measures`.
       export_suffixes: what is appended to `--model_export_path` for each SavedModel that `exports` gives.
@@ -128,6 +132,9 @@ class Task(abc.ABC):
     sees_whole_batch: bool = False
     bounds_inputs: bool = False
     facts: Mapping[str, Any] = MappingProxyType({})
+    answer_feature: str | None = None
+    class_names: Sequence[str] = ()
+    equal_inputs_are_one: ClassVar[bool] = True
     most: Mapping[str, int] = MappingProxyType({})
     measure_names: tuple[str, ...] = ()
 

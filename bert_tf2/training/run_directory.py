@@ -34,6 +34,19 @@ class RunDirectory:
         files.refuse_pattern(self.path)
         files.make_directory(self.path)
 
+    @staticmethod
+    def require_usable(path: str) -> None:
+        """Makes sure, as far as that can be told without writing, that a run can own the directory at a path now.
+
+        Raises:
+          UserError: it cannot be made or written to.
+          DirectoryInUseError: another process trains there.
+        """
+        path = files.expand(path)
+        files.refuse_pattern(path)
+        files.require_creatable(path)
+        locks.require_free(path, LOCK, "model_dir")
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keeps other trainers out. The lock belongs to the process: however that ends, the lock goes with it.
@@ -55,21 +68,34 @@ class RunDirectory:
           UserError: the directory belongs to another run (the message lists what differs), or holds checkpoints that
             nothing is known about.
         """
-        path = os.path.join(self.path, RUN_CONFIG)
-        run = json.loads(json.dumps(run))
-        if not files.exists(path):
-            self._refuse_unknown_checkpoints()
-            self._write(run, about, {})
-            return
+        is_same = self.require_this_run(run)
         known = self._known()
-        differing = list(_changed(known["run"], run))
+        if known["run"]:
+            self._warn_of_changes(known["about"], dict(about or {}))
+        self._write(json.loads(json.dumps(run)), about, known[_FOUND] if is_same else {})
+
+    def require_this_run(self, run: Mapping[str, Any]) -> bool:
+        """Makes sure that `identify` may make this the directory of a run; writes nothing.
+
+        Args:
+          run: as there.
+
+        Returns:
+          whether it is that run's already.
+
+        Raises:
+          UserError: as there.
+        """
+        if not files.exists(os.path.join(self.path, RUN_CONFIG)):
+            self._refuse_unknown_checkpoints()
+            return False
+        differing = list(_changed(self._known()["run"], json.loads(json.dumps(run))))
         # A run that failed before its first checkpoint left nothing that another could be mistaken for.
         if differing and self._checkpoints():
             listed = "; ".join(f"{name}: {shown(there)} there, {shown(now)} now" for name, there, now in differing[:6])
             more = f"; and {len(differing) - 6} more" if len(differing) > 6 else ""
             raise UserError(f"{self.path} belongs to another run ({listed}{more}); use another --model_dir, or the same flags")
-        self._warn_of_changes(known["about"], dict(about or {}))
-        self._write(run, about, {} if differing else known[_FOUND])
+        return not differing
 
     def differing(self, run: Mapping[str, Any]) -> list[str]:
         """The names in which a run differs from the one that this is the directory of; none where it is of none yet."""

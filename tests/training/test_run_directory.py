@@ -30,8 +30,11 @@ def test_a_second_trainer_is_refused_until_the_first_is_gone(tmp_path):
         with pytest.raises(DirectoryInUseError, match=message) as error, RunDirectory(str(tmp_path)).locked():
             pass
         assert error.value.exit_code == 11
+        with pytest.raises(DirectoryInUseError, match=message):
+            RunDirectory.require_usable(str(tmp_path))
         holder.send_signal(signal.SIGKILL)
         holder.wait()
+    RunDirectory.require_usable(str(tmp_path))
     directory = RunDirectory(str(tmp_path))
     with directory.locked(), RunDirectory(str(tmp_path)).locked():
         pass
@@ -45,8 +48,12 @@ def test_another_run_is_refused(tmp_path):
     directory.identify({"learning_rate": 5e-5, "epochs": 3}, {"threads": 2})
     directory.identify({"learning_rate": 5e-5, "epochs": 3}, {"threads": 2})
     (tmp_path / "ckpt-1.index").write_bytes(b"")
-    with pytest.raises(UserError, match=r"belongs to another run \(epochs: 3 there, 4 now; warmup: null there, 0.1 now\)"):
-        directory.identify({"learning_rate": 5e-5, "epochs": 4, "warmup": 0.1})
+    before = (tmp_path / "run_config.json").read_bytes()
+    for look in (directory.identify, directory.require_this_run):
+        with pytest.raises(UserError, match=r"belongs to another run \(epochs: 3 there, 4 now; warmup: null there, 0.1 now\)"):
+            look({"learning_rate": 5e-5, "epochs": 4, "warmup": 0.1})
+    assert directory.require_this_run({"learning_rate": 5e-5, "epochs": 3})
+    assert (tmp_path / "run_config.json").read_bytes() == before
 
 
 def test_changes_that_do_not_matter_are_said(tmp_path, caplog):

@@ -1,11 +1,13 @@
 """What a fine-tuning run works on, wherever it comes from: records, or raw files with questions."""
 
 import abc
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2.data.records.metadata import MetaData
 
 if TYPE_CHECKING:
+    from bert_tf2.data.batches.pipeline import Records
     from bert_tf2.data.records.record_set import RecordSet
     from bert_tf2.models.checkpoints.source import Source
     from bert_tf2.models.config import BertConfig
@@ -82,6 +84,32 @@ class RunData(abc.ABC):
           directory: the run's.
           named: the directory of a model from elsewhere; None for the run's own.
         """
+
+    def raw_texts(self, number: int) -> list[tuple[str, str | None]] | None:
+        """Texts, or pairs, of the first training examples as they stand in their files; None where only records are at hand."""
+        del number
+        return None
+
+    def told_rows(self, split: str, records: "Records", rows: Sequence[int]) -> list[tuple[str, str]]:
+        """Where some rows of a set come from, and what they say; of records alone the words that their ids stand for.
+
+        Args:
+          split: the name of the set.
+          records: of the set.
+          rows: few.
+        """
+        from bert_tf2.data.records.parsing import parse_records
+
+        tokenizer, found = self.tokenizer, []
+        for row in rows:
+            text = ""
+            if tokenizer is not None:
+                (spec,) = (spec for spec in records.specs if spec.name == "input_ids")
+                parsed = parse_records([records.read(int(row))], [spec])[spec.key].numpy().reshape(-1)
+                words = [tokenizer.id_to_token(int(id)) for id in parsed if id not in (tokenizer.pad_id, tokenizer.cls_id)]
+                text = " ".join(words).replace(" ##", "")
+            found.append((records.location(int(row)), text))
+        return found
 
     def fitted(self, source: "Source", task: "Task", begins: bool) -> tuple["Source", dict[str, str]]:
         """A checkpoint with its heads as the task needs them, and why those that it cannot use were left out, by kind.

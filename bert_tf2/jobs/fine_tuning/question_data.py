@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from bert_tf2.data.records.metadata import SQUAD, MetaData, RecordFile
@@ -38,6 +39,7 @@ class QuestionData(RunData):
       tokenizer: None when the command names no vocabulary.
       train_path: the training records; None without training.
       meta: the metadata of the records that are or were trained on; None when nothing was prepared.
+      train_files: the SQuAD files that the training records were made of on the way.
     """
 
     def __init__(
@@ -50,11 +52,13 @@ class QuestionData(RunData):
         tokenizer: Any = None,
         train_path: str | None = None,
         meta: MetaData | None = None,
+        train_files: Sequence[str] = (),
     ):
         self.meta, self.tokenizer, self.title, self.max_seq_length = meta, tokenizer, title, windows.max_seq_length
         self._windows, self._version_2, self._paths = windows, version_2, question_paths
         self._predict_file, self._train_path = predict_file, train_path
         self._opened: RecordSet | None = None
+        self._train_files = train_files
 
     def task(self, config: BertConfig, options: SquadOptions) -> SpanTask:
         """The task; what answers are scored by goes by the first questions."""
@@ -120,6 +124,12 @@ class QuestionData(RunData):
         """The files, byte for byte."""
         by_prefix = dict(zip(answer_prefixes(self._paths), self._paths))
         return ResultInput.of_files([by_prefix[examples.prefix]] if examples.prefix else self._paths)
+
+    def raw_texts(self, number: int) -> list[tuple[str, str | None]] | None:
+        """Questions with their contexts, of the training's files or else of those that are answered."""
+        paths = [*(self._train_files or self._paths)]
+        asked = ((one.text, paragraph.context) for paragraph in read_paragraphs(paths) for one in paragraph.questions[:1])
+        return list(itertools.islice(asked, number)) or None
 
     def model_facts(self) -> dict[str, Any]:
         """Of the tokenizer at hand, or of the training's metadata."""

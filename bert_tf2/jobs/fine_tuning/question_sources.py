@@ -80,7 +80,7 @@ def made_records(
     Raises:
       UserError: data or flags that cannot be used, or the directory is of another training; then it is left as it was.
     """
-    directory = files.expand(required(options.directory))
+    directory = run_directory.path
     meta_path, train_path = (os.path.join(directory, name) for name in ("meta_data.json", "train.tf_record"))
     meta, stored = (None, {}) if options.do_train or not files.exists(meta_path) else _read(meta_path)
     _check_trained_with(options, stored, meta_path)
@@ -122,7 +122,7 @@ def made_records(
         meta = prepared.meta_data
     else:
         logger.info("using the records in %s: data, vocabulary and flags are the same", directory)
-    return QuestionData(windows, version_2, *questions, tokenizer, train_path, meta)
+    return QuestionData(windows, version_2, *questions, tokenizer, train_path, meta, train_files)
 
 
 def _title(options: SquadOptions) -> str:

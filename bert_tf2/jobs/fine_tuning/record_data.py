@@ -2,9 +2,10 @@
 
 import dataclasses
 import functools
+import itertools
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,8 @@ from bert_tf2.options import required
 from bert_tf2.tasks.kind import kind_of
 
 if TYPE_CHECKING:
+    from bert_tf2.data.batches.pipeline import Records
+    from bert_tf2.data.examples import InputExample
     from bert_tf2.data.records.record_set import RecordSet
     from bert_tf2.models.checkpoints.source import Source
     from bert_tf2.models.config import BertConfig
@@ -192,17 +195,26 @@ class RecordData(RunData):
         Raises:
           UserError: an example is not in the data any more.
         """
+        return [(example.text_a, example.text_b) for example in self._examples(split, example_ids)]
+
+    def _read(self, split: str) -> Iterable["InputExample"]:
+        """The examples of a split, from its files."""
         # Rows that could not be used were told of when the records were made.
         self._processor.bad_rows = BadRows(skip=True)
-        if split in ("train", "eval", "test"):
-            name = {"train": "get_train_examples", "eval": "get_dev_examples", "test": "get_test_examples"}[split]
-            examples = getattr(self._processor, name)(self._data_dir)
-        else:
-            examples = self._processor.extra_splits(self._data_dir)[split]()
-        found = {
-            row if example.example_id is None else example.example_id: (example.text_a, example.text_b)
-            for row, example in enumerate(examples)
-        }
+        own = {"train": "get_train_examples", "eval": "get_dev_examples", "test": "get_test_examples"}
+        if split in own:
+            return getattr(self._processor, own[split])(self._data_dir)
+        return self._processor.extra_splits(self._data_dir)[split]()
+
+    def _examples(self, split: str, example_ids: Sequence[int]) -> list["InputExample"]:
+        """The examples of a split with these ids.
+
+        Raises:
+          UserError: one is not in the data any more.
+        """
+        wanted = {int(example_id) for example_id in example_ids}
+        numbered = ((row if one.example_id is None else one.example_id, one) for row, one in enumerate(self._read(split)))
+        found = {number: one for number, one in numbered if number in wanted}
         try:
             return [found[int(example_id)] for example_id in example_ids]
         except KeyError as error:
@@ -210,6 +222,21 @@ class RecordData(RunData):
                 f"{split}: row {error} of the records is not in the data; did the data change after the records were made? "
                 "Run the command again"
             ) from None
+
+    def raw_texts(self, number: int) -> list[tuple[str, str | None]] | None:
+        if self._processor is None:
+            return None
+        return [(example.text_a, example.text_b) for example in itertools.islice(self._read("train"), number)]
+
+    def told_rows(self, split: str, records: "Records", rows: Sequence[int]) -> list[tuple[str, str]]:
+        if self._processor is None:
+            return super().told_rows(split, records, rows)
+        from bert_tf2.data.records.parsing import parse_records
+
+        spec = [spec for spec in records.specs if spec.name == "example_id"]
+        ids = [int(parse_records([records.read(int(row))], spec)["example_id"][0]) for row in rows]
+        examples = self._examples(split, ids)
+        return [(one.where(), one.text_a if one.text_b is None else f"{one.text_a} ||| {one.text_b}") for one in examples]
 
     def input_of(self, examples: "ExampleSet") -> "ResultInput":
         """The records themselves, called by the data: records made on the way have the same names whatever the data."""

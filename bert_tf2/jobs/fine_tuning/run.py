@@ -29,7 +29,7 @@ from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 from bert_tf2.jobs.fine_tuning.teaching import Training, teaching_of
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.micro_batch import bounded_parts
-from bert_tf2.jobs.training.training_run import Schedule, TrainingPlan, TrainingRun
+from bert_tf2.jobs.training.training_run import Schedule, TrainingData, TrainingPlan, TrainingRun
 from bert_tf2.model_directory import model_files, tuned
 from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
@@ -120,20 +120,14 @@ class FineTuningRun(TrainingRun[RecordSet]):
 
     def complete(self) -> RunResult:
         """Does everything in turn."""
-        finds_tuning = self._has_to_find_tuning()
-        phases = dataclasses.replace(self._phases, evaluate=True) if finds_tuning else self._phases
-        self._settle_exports()
-        self._check_batch_sizes()
-        # Opened before training: what cannot be used must not be found after hours.
-        looked_at = self._data.evaluation_sets(self._task, finds_tuning) if phases.looks_at_evaluation else []
-        self._watched = looked_at[0] if looked_at else None
-        evaluated = looked_at if phases.evaluate else []
-        predicted = self._data.prediction_sets(self._task, looked_at) if phases.predict else []
-        # What is evaluated after the training has its predictions written then.
-        predicted = [examples for examples in predicted if examples not in evaluated]
-        training = self._train_on_records() if phases.train else None
-        if training is None:
+        if self._phases.train:
+            training = self._train(self.data_of_training())
+            self._teaching.end(self._model)
+        else:
+            training = None
+            self._open_sets()
             self._build_model(seed=0)
+        evaluated, predicted = self._evaluated, self._predicted
         self._load(training)
         if self._task.tuning is not None and not evaluated and (predicted or self._exports_text()):
             # Before anything is written: there may be none.
@@ -157,6 +151,19 @@ class FineTuningRun(TrainingRun[RecordSet]):
             training, self._scores_by_set, self._outcomes, metric, higher_is_better, loss or self._degenerate, self._task,
             self._data, self._collected,
         )  # fmt: skip
+
+    def _open_sets(self) -> None:
+        """Opens what is looked at while training, what is evaluated after it, and what is predicted besides."""
+        self._settle_exports()
+        self._check_batch_sizes()
+        finds_tuning = self._has_to_find_tuning()
+        phases = dataclasses.replace(self._phases, evaluate=True) if finds_tuning else self._phases
+        looked_at = self._data.evaluation_sets(self._task, finds_tuning) if phases.looks_at_evaluation else []
+        self._watched = looked_at[0] if looked_at else None
+        self._evaluated = looked_at if phases.evaluate else []
+        predicted = self._data.prediction_sets(self._task, looked_at) if phases.predict else []
+        # What is evaluated after the training has its predictions written then.
+        self._predicted = [examples for examples in predicted if examples not in self._evaluated]
 
     def _has_to_find_tuning(self) -> bool:
         """Whether predictions need what only an evaluation in this run can find.
@@ -214,16 +221,30 @@ class FineTuningRun(TrainingRun[RecordSet]):
         replicas, at_once = self._strategy.num_replicas_in_sync, getattr(options, "windows_at_once", None)
         return bounded_parts(options, replicas, map(plan.rows, range(steps)), inputs, at_once)
 
-    def _train_on_records(self) -> TrainingResult:
+    @property
+    def makes_records(self) -> bool:
+        return self._options.is_tf1_dialect
+
+    @property
+    def starts_elsewhere(self) -> bool:
+        return self._teaching.initial_weights is not None
+
+    def raw_texts(self, number: int) -> list[tuple[str, str | None]] | None:
+        return self._data.raw_texts(number)
+
+    def told_rows(self, split: str, records: Records, rows: Sequence[int]) -> list[tuple[str, str]]:
+        return self._data.told_rows(split, records, rows)
+
+    def data_of_training(self) -> TrainingData[RecordSet]:
+        self._open_sets()
         records = self._data.training_records(self._task)
         records.check_longest(self._data.max_seq_length)
         self._task.check_records(records)
-        evaluates = self._phases.evaluate_while_training and self._watched is not None
+        watched = [] if self._watched is None else [self._watched]
         identity = training_setup.length_identity(self._options) | kinds_identity(self._options)
         identity |= self._task.begin_training(records) | self._data.part_of_training()
-        training = self._train(records, identity, evaluates)
-        self._teaching.end(self._model)
-        return training
+        sets = list(dict.fromkeys([*watched, *self._evaluated, *self._predicted]))
+        return TrainingData(records, identity, bool(watched) and self._phases.evaluate_while_training, sets)
 
     @property
     def _output_range(self) -> int | None:

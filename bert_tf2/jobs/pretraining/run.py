@@ -22,7 +22,7 @@ from bert_tf2.jobs.pretraining.options import PretrainingOptions
 from bert_tf2.jobs.pretraining.records import TRAINING, PretrainingRecords
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.named_weights import Restored
-from bert_tf2.jobs.training.training_run import Schedule, TrainingPlan, TrainingRun
+from bert_tf2.jobs.training.training_run import Schedule, TrainingData, TrainingPlan, TrainingRun
 from bert_tf2.model_directory import model_files
 from bert_tf2.models.checkpoints.convert import convert
 from bert_tf2.models.checkpoints.formats import open_source
@@ -30,6 +30,7 @@ from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.families.base import family_of
 from bert_tf2.options import required
+from bert_tf2.tasks.base import ExampleSet
 from bert_tf2.tasks.pretraining.objective import Objective
 from bert_tf2.tasks.pretraining.objectives import Circumstances, objective_of
 from bert_tf2.training import checkpointing
@@ -93,19 +94,12 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
 
     def complete(self) -> dict[str, Any]:
         """Does everything in turn; see `bert_tf2.jobs.pretraining.job.run_pretraining`."""
-        options = self._options
         results: dict[str, Any] = {}
-        if options.evaluates:
-            check_divisible(options.eval_batch_size, self._strategy.num_replicas_in_sync, flag="eval_batch_size")
-        if options.init_checkpoint and checkpointing.latest_step(self._directory.path) is None:
-            self._task.check_source(open_source(options.init_checkpoint).of_family(family_of(self._config)))
-        # Both before the training: files that cannot be used must not be found after hours.
-        records = self._records.training(*self._worker) if options.trains else None
-        self._held_out = self._records.held_out() if options.evaluates else None
-        if records is not None:
-            watches = bool(options.eval_input_files)
-            results["training"] = self._train(records, self._identifying(), watches)
+        if self._options.trains:
+            results["training"] = self._train(self.data_of_training())
         else:
+            self._check_first()
+            self._open_held_out()
             self._build_model(seed=0)
         self._load(results.get("training"))
         if self._held_out is not None:
@@ -113,6 +107,27 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
         if self._chief:
             self._finish(results)
         return results
+
+    def data_of_training(self) -> TrainingData[ShardedRecords]:
+        self._check_first()
+        records = self._records.training(*self._worker)
+        sets = self._open_held_out()
+        return TrainingData(records, self._identifying(), bool(self._options.eval_input_files), sets)
+
+    def _open_held_out(self) -> list[ExampleSet]:
+        """What is evaluated."""
+        self._held_out = self._records.held_out() if self._options.evaluates else None
+        if self._held_out is None:
+            return []
+        return [ExampleSet("eval", self._held_out, origin=required(self._options.eval_input_files or self._options.files))]
+
+    def _check_first(self) -> None:
+        """What takes no look at the records."""
+        options = self._options
+        if options.evaluates:
+            check_divisible(options.eval_batch_size, self._strategy.num_replicas_in_sync, flag="eval_batch_size")
+        if options.init_checkpoint and checkpointing.latest_step(self._directory.path) is None:
+            self._task.check_source(open_source(options.init_checkpoint).of_family(family_of(self._config)))
 
     def _build_encoder(self, policy: str) -> tf_keras.Model:
         chosen, recompute = self._task.takes_places, self._options.recompute

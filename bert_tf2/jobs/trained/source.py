@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from bert_tf2 import files
 from bert_tf2.data.records.metadata import MULTI_LABEL, PRETRAINING, SQUAD, MetaData, read_meta_data
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.fine_tuning.classifier import as_trained
 from bert_tf2.jobs.fine_tuning.classifier_checks import check_metadata, model_facts
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
+from bert_tf2.jobs.fine_tuning.classifier_start import as_trained
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 from bert_tf2.jobs.trained.options import TrainedModelOptions
 from bert_tf2.model_directory import model_files

@@ -1,5 +1,6 @@
 """A finished training that goes on for longer: more epochs or steps in its own directory, with a schedule of their own."""
 
+import dataclasses
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,45 +15,67 @@ _ENDS = "earlier_ends"
 _LENGTHS = ("num_train_epochs", "num_train_steps", "train_steps")
 
 
-def earlier_ends(
-    directory: RunDirectory,
-    identity: Mapping[str, Any],
-    about: Mapping[str, Any],
-    steps: int,
-    steps_of: Callable[[Mapping[str, Any]], int],
-) -> list[int]:
+@dataclasses.dataclass(frozen=True)
+class Length:
+    """How long a training is.
+
+    Attributes:
+      steps: of the whole.
+      steps_of: how many a training has whose identity differs in the length alone.
+    """
+
+    steps: int
+    steps_of: Callable[[Mapping[str, Any]], int]
+
+
+def identify(directory: RunDirectory, identity: Mapping[str, Any], about: Mapping[str, Any], length: Length) -> list[int]:
     """Makes the directory that of a training, which may be one that is there and is now to be longer.
 
     Args:
       directory: `--model_dir`.
       identity: what defines the training.
       about: what is worth knowing of its circumstances.
-      steps: how many it has.
-      steps_of: how many steps a training of another identity in its length has.
+      length: of it.
 
     Returns:
       the steps at which the training was finished before; each part of it has a warm-up and a decay of its own.
 
     Raises:
-      UserError: as `RunDirectory.identify`; or the training that is to be longer has not ended yet, or by itself.
+      UserError: as `earlier_ends`.
+    """
+    former, ends = _noted(directory), earlier_ends(directory, identity, length)
+    if len(ends) == len(former):
+        directory.identify(identity, about)
+        # A run that left nothing may have become another.
+        return _noted(directory)
+    directory.replace(identity, about, {_ENDS: ends})
+    logger.info(
+        "%s: a finished training of %d steps goes on for %d more, with a warm-up and a decay of their own",
+        directory.path,
+        ends[-1],
+        length.steps - ends[-1],
+    )
+    return ends
+
+
+def earlier_ends(directory: RunDirectory, identity: Mapping[str, Any], length: Length) -> list[int]:
+    """As `identify`, but writes nothing.
+
+    Raises:
+      UserError: the directory is of another training; or the one that is to be longer has not ended yet, or ends by itself.
     """
     differing = directory.differing(identity)
     latest = checkpointing.latest_step(directory.path)
     if latest is not None and differing and set(differing) <= set(_LENGTHS):
-        former = directory.run()
-        end = steps_of(former)
-        if steps > end:
+        end = length.steps_of(directory.run())
+        if length.steps > end:
             _check_finished(directory, identity, differing, latest, end)
-            ends = [*(directory.found(_ENDS) or []), end]
-            directory.replace(identity, about, {_ENDS: ends})
-            logger.info(
-                "%s: a finished training of %d steps goes on for %d more, with a warm-up and a decay of their own",
-                directory.path,
-                end,
-                steps - end,
-            )
-            return ends
-    directory.identify(identity, about)
+            return [*_noted(directory), end]
+    directory.require_this_run(identity)
+    return _noted(directory)
+
+
+def _noted(directory: RunDirectory) -> list[int]:
     return directory.found(_ENDS) or []
 
 

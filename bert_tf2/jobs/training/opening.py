@@ -70,12 +70,20 @@ def require_directory(options: TrainingOptions, trains: bool) -> None:
 
 
 @contextlib.contextmanager
-def opened(options: JobOptions, config: "BertConfig", trains: bool) -> Iterator[tuple[JobOptions, Any, "RunDirectory"]]:
+def opened(
+    options: JobOptions, config: "BertConfig", trains: bool, workplace: str | None = None
+) -> Iterator[tuple[JobOptions, Any, "RunDirectory"]]:
     """The options, with what they left to the devices; the strategy; and the model's directory, which while a training holds it
     no other may.
 
     `training_setup.configure_tensorflow` has been called. The checkpoint that the command names is looked at before anything is
     written; a worker that is lost meanwhile ends the job in one line.
+
+    Args:
+      options: checked.
+      config: of the encoder.
+      trains: whether there is training.
+      workplace: takes the place of the directory for all that is written; None for the directory itself.
 
     Raises:
       UserError: no such devices, nothing trained where it has to be, or a checkpoint of another model.
@@ -93,7 +101,9 @@ def opened(options: JobOptions, config: "BertConfig", trains: bool) -> Iterator[
     if not trains:
         require_trained(model_dir, options)
     check_named_checkpoint(model_dir, options, config, trains)
-    directory = RunDirectory(model_dir)
+    if workplace is not None:
+        RunDirectory.require_usable(model_dir)
+    directory = RunDirectory(workplace or model_dir)
     lock = directory.locked() if trains and is_chief(strategy) else contextlib.nullcontext()
     with lock, training_setup.lost_workers_named(strategy, model_dir), custom_gradients_forgotten():
         as_before = directory.noted("enable_xla") if trains else None

@@ -7,8 +7,8 @@ the same thing differently, both names work.
 import dataclasses
 from typing import ClassVar
 
+from bert_tf2.jobs.training.look_options import LookOptions
 from bert_tf2.options import (
-    Options,
     at_least,
     between,
     fraction,
@@ -41,7 +41,7 @@ VOCABULARY = "the vocabulary of the model"
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingOptions(Options):
+class TrainingOptions(LookOptions):
     """Model, optimization, devices, checkpoints.
 
     Attributes:

@@ -19,8 +19,7 @@ from bert_tf2.data.batches.striped_plan import StripedPlan
 from bert_tf2.data.records.feature_spec import TOKENS
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.training import kept_configuration, packed_training, training_setup
-from bert_tf2.jobs.training.extension import earlier_ends
+from bert_tf2.jobs.training import extension, kept_configuration, packed_training, training_setup
 from bert_tf2.jobs.training.micro_batch import parts_of_batch, whole_batches
 from bert_tf2.jobs.training.named_weights import Restored, restore
 from bert_tf2.jobs.training.run_report import write_run_report
@@ -34,10 +33,11 @@ from bert_tf2.models.config import BertConfig
 from bert_tf2.models.families.base import family_of
 from bert_tf2.models.families.names import is_pooler
 from bert_tf2.options import required
-from bert_tf2.tasks.base import Task
+from bert_tf2.tasks.base import ExampleSet, Task
 from bert_tf2.training import checkpointing, export, weights
 from bert_tf2.training.agreement import Agreement
 from bert_tf2.training.distribution import describe, is_chief
+from bert_tf2.training.optimization import Optimizer
 from bert_tf2.training.run_directory import RunDirectory, shown
 from bert_tf2.training.trainer import Trainer
 from bert_tf2.training.trainer_config import TrainingResult
@@ -63,6 +63,57 @@ class Schedule:
         every = self.eval_every_steps
         # What is a whole number but for rounding is one.
         return min(self.train_steps, max(1, math.ceil(share * self.train_steps / every - 1e-9)) * every)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingData(Generic[TrainedOn]):
+    """What a training works on.
+
+    Attributes:
+      records: what is trained on.
+      identity: what identifies the data besides the records' files.
+      evaluates: whether there are evaluations on the way.
+      sets: what is evaluated or predicted.
+    """
+
+    records: TrainedOn
+    identity: dict[str, Any]
+    evaluates: bool
+    sets: list[ExampleSet]
+
+
+@dataclasses.dataclass(frozen=True)
+class Course:
+    """How a training goes.
+
+    Attributes:
+      seed: of the run.
+      plan: which rows each step takes.
+      schedule: how many steps there are, and between what.
+      padding: the sizes of batches.
+    """
+
+    seed: int
+    plan: TrainingPlan
+    schedule: Schedule
+    padding: Padding
+
+
+@dataclasses.dataclass(frozen=True)
+class Assembled:
+    """What a training works with.
+
+    Attributes:
+      task: gives the loss, of a teacher's answers too where there is one.
+      records: what is trained on, with what a job adds to them.
+      model: with the weights that it starts from.
+      optimizer: made for it.
+    """
+
+    task: Task
+    records: Records
+    model: tf_keras.Model
+    optimizer: Optimizer
 
 
 class TrainingRun(abc.ABC, Generic[TrainedOn]):
@@ -96,8 +147,10 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
         share: float = 1.0,
     ):
         self._given, self._share = given, share
+        self._restored: Restored | None = None
         self._options, self._config, self._strategy, self._directory, self._task = options, config, strategy, directory, task
         self._chief = is_chief(strategy)
+        self.max_seq_length = max_seq_length
         self._padding = training_setup.padding(options, {TOKENS: max_seq_length, **task.most})
         self._step = 0
         # The steps at which the training had ended before it was made longer.
@@ -106,6 +159,71 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
         self._origin: str | None = None
         # What the last evaluation collected, as long as the model has the weights it was collected with.
         self._last_evaluation: Any = None
+
+    @property
+    def options(self) -> TrainingOptions:
+        """What was asked, with what was settled since."""
+        return self._options
+
+    @property
+    def config(self) -> BertConfig:
+        """The encoder's configuration."""
+        return self._config
+
+    @property
+    def strategy(self) -> tf.distribute.Strategy:
+        """Where the model lives."""
+        return self._strategy
+
+    @property
+    def directory(self) -> RunDirectory:
+        """Where the run is."""
+        return self._directory
+
+    @property
+    def task(self) -> Task:
+        """Loss, metrics, head."""
+        return self._task
+
+    @property
+    def meta(self) -> MetaData | None:
+        """The metadata of the training data; None where there is none."""
+        return self._meta_and_tokenizer()[0]
+
+    @property
+    def tokenizer(self) -> Any:
+        """What made the training data; None where it is not at hand."""
+        return self._meta_and_tokenizer()[1]
+
+    @property
+    def restored(self) -> Restored | None:
+        """What `--init_checkpoint` gave, after `assemble`; None without one."""
+        return self._restored
+
+    @property
+    def makes_weights(self) -> bool:
+        """Whether a training from random weights is what the job is for."""
+        return self.random_start < logging.WARNING
+
+    @property
+    def makes_records(self) -> bool:
+        """Whether the command makes the records that it trains on."""
+        return False
+
+    @property
+    def starts_elsewhere(self) -> bool:
+        """Whether the first weights are those of something else than `--init_checkpoint`."""
+        return False
+
+    def raw_texts(self, number: int) -> list[tuple[str, str | None]] | None:
+        """Texts, or pairs, of the first training examples as they stand in their files; None where only records are at hand."""
+        del number
+        return None
+
+    def told_rows(self, split: str, records: Records, rows: Sequence[int]) -> list[tuple[str, str]]:
+        """Where some rows of a set come from, and what they say, for people; an empty text where only ids are known."""
+        del split
+        return [(records.location(int(row)), "") for row in rows]
 
     @abc.abstractmethod
     def _collect_evaluation(self, model: tf_keras.Model) -> Any:
@@ -149,47 +267,78 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
         """Why examples cannot be packed, a clause for messages; None where they can."""
         return self._task.why_not_packed()
 
-    def _train(self, records: TrainedOn, data: dict[str, Any], evaluates: bool) -> TrainingResult:
-        """Trains from where the directory stands to the end.
+    @abc.abstractmethod
+    def data_of_training(self) -> TrainingData[TrainedOn]:
+        """What a training works on, opened and checked: what cannot be used must not be found after hours.
 
-        Args:
-          records: the training records.
-          data: what identifies the data besides the records' files.
-          evaluates: whether to evaluate on the way.
+        Raises:
+          UserError: files or records that cannot be used.
+        """
+
+    def require_its_directory(self, data: TrainingData[TrainedOn], course: Course) -> None:
+        """Makes sure that the directory is that of this training, or can become it; writes nothing.
+
+        Raises:
+          UserError: it is not.
+        """
+        kept_configuration.require_no_other(self._directory.path)
+        identity = self._identity(course.seed, data.records, data.identity)
+        self._earlier_ends = extension.earlier_ends(self._directory, identity, self._length(course))
+
+    def course(self, records: TrainedOn) -> Course:
+        """How a training goes, settled before anything is written.
+
+        Raises:
+          UserError: a batch that cannot be divided as was asked, or examples that cannot be packed.
         """
         self._options = packed_training.settled(self._options, self._why_not_packed(), self._directory)
         replicas = self._strategy.num_replicas_in_sync
         if self._task.sees_whole_batch:
             self._options = whole_batches(self._options, replicas, training_setup.is_tpu(self._options))
-        options, model_dir = self._options, self._directory.path
+        options = self._options
         check_divisible(options.train_batch_size, replicas, parts_of_batch(options, replicas))
-        seed = Agreement(self._strategy).of_chief(training_setup.settle_seed(options, model_dir), self._chief)
+        seed = Agreement(self._strategy).of_chief(training_setup.settle_seed(options, self._directory.path), self._chief)
         plan = self._plan(records, seed)
         schedule = self._schedule(plan)
         self._options = options = self._bounded(options, records, plan, schedule.train_steps)
         padding = self._padding
         if isinstance(plan, PackedPlan):
             padding = packed_training.packed_padding(padding, plan.pack_shape(schedule.train_steps))
+        return Course(seed, plan, schedule, padding)
+
+    def assemble(self, records: TrainedOn, course: Course) -> Assembled:
+        """Makes the model with the weights that it starts from, its optimizer, and what is trained on.
+
+        Raises:
+          UserError: the checkpoint is of another model.
+        """
+        self._build_model(course.seed)
+        if self._options.pack_sequences:
+            packed_training.require_its_end(self._encoder, self._model)
+        self._initialise(begins=checkpointing.latest_step(self._directory.path) is None)
+        task, taught = self._begin(records)
+        with self._strategy.scope():
+            ends = Agreement(self._strategy).all_of_chief(self._earlier_ends, self._chief)
+            optimizer = training_setup.create_optimizer(self._options, course.schedule.train_steps, self._rate_factors(), ends)
+        return Assembled(task, taught, self._model, optimizer)
+
+    def _train(self, data: TrainingData[TrainedOn]) -> TrainingResult:
+        """Trains from where the directory stands to the end."""
+        records, evaluates = data.records, data.evaluates
+        course = self.course(records)
+        options, model_dir, replicas = self._options, self._directory.path, self._strategy.num_replicas_in_sync
+        seed, plan, schedule, padding = course.seed, course.plan, course.schedule, course.padding
         if self._chief:
             kept = model_files.planned(
                 model_dir, self._config, *self._meta_and_tokenizer(), replaces=self._directory.is_left_empty()
             )
             kept_configuration.require_no_other(model_dir)
-            identity, about = self._identity(seed, records, data), training_setup.run_circumstances(self._strategy)
-            self._earlier_ends = earlier_ends(
-                self._directory, identity, about, schedule.train_steps, lambda former: self._steps_of(former, plan)
-            )
+            identity, about = self._identity(seed, records, data.identity), training_setup.run_circumstances(self._strategy)
+            self._earlier_ends = extension.identify(self._directory, identity, about, self._length(course))
             for path, content in kept.items():
                 model_files.write_whole(path, content)
             kept_configuration.keep(model_dir, self._given, options, seed, self._meta_and_tokenizer()[0], self._earlier_ends)
-        self._build_model(seed)
-        if options.pack_sequences:
-            packed_training.require_its_end(self._encoder, self._model)
-        self._initialise(begins=checkpointing.latest_step(model_dir) is None)
-        task, taught = self._begin(records)
-        with self._strategy.scope():
-            ends = Agreement(self._strategy).all_of_chief(self._earlier_ends, self._chief)
-            optimizer = training_setup.create_optimizer(options, schedule.train_steps, self._rate_factors(), ends)
+        assembled = self.assemble(records, course)
         self._announce(records, plan, schedule.train_steps, padding)
         config = training_setup.trainer_config(
             options,
@@ -202,8 +351,8 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             save_every_steps=schedule.save_every_steps,
             metric=self._task.best_metric,
         )
-        trainer = Trainer(task, self._model, optimizer, self._strategy, config, self._derived())
-        return trainer.train(taught, plan, self._evaluate_while_training if evaluates else None, padding)
+        trainer = Trainer(assembled.task, self._model, assembled.optimizer, self._strategy, config, self._derived())
+        return trainer.train(assembled.records, plan, self._evaluate_while_training if evaluates else None, padding)
 
     def _initialise(self, begins: bool) -> None:
         """Gives the model the weights that it starts from.
@@ -247,6 +396,9 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             per_evaluation = -(-plan.steps_per_epoch // options.num_eval_per_epoch)
         return Schedule(steps, per_evaluation, per_evaluation)
 
+    def _length(self, course: Course) -> extension.Length:
+        return extension.Length(course.schedule.train_steps, lambda former: self._steps_of(former, course.plan))
+
     def _steps_of(self, former: Mapping[str, Any], plan: TrainingPlan) -> int:
         """How many steps a training has that differs from this one in its length alone.
 
@@ -270,7 +422,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
     def _load_initial_weights(self) -> None:
         """Loads `--init_checkpoint`, the head too where it is the task's, and tells what starts from random values."""
         source = open_source(required(self._options.init_checkpoint))
-        restored = self._restore(source, begins=True)
+        self._restored = restored = self._restore(source, begins=True)
         if not self._options.hub_module_trainable and self._task.on_pooler and any(map(is_pooler, restored.loaded.missing)):
             raise UserError(
                 f"--hub_module_trainable=false: {source.path} has no pooler, which the task's head stands on; it would stay at "

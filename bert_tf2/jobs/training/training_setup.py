@@ -42,6 +42,8 @@ def check_training_options(options: TrainingOptions) -> None:
       UserError: two flags contradict each other.
     """
     tell_ignored(options)
+    if options.price_per_hour and not options.dry_run:
+        raise UserError(f"--price_per_hour={options.price_per_hour:g} can do nothing without --dry_run, which estimates the time")
     if options.export_version and not options.model_export_path:
         raise UserError(f"--export_version={options.export_version} needs --model_export_path, the directory of all versions")
     if options.loss_scale is not None and options.dtype != "fp16":

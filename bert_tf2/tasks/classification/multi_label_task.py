@@ -54,6 +54,7 @@ class MultiLabelTask(TextTask):
     """
 
     pictures = (LABEL_SCORES,)
+    answer_feature = "label_ids"
 
     def __init__(
         self,

@@ -34,6 +34,7 @@ class ClassificationTask(TextTask):
     """
 
     pictures = (CONFUSION,)
+    answer_feature = "label_ids"
 
     def __init__(
         self,
@@ -49,7 +50,7 @@ class ClassificationTask(TextTask):
     ):
         require_labels(label_list)
         super().__init__(len(label_list), "class", dropout_rate, initializer_range, has_sample_weights, label_loss, windowed)
-        self.label_list = list(label_list)
+        self.label_list = self.class_names = list(label_list)
         names = list(metrics) or ["accuracy"]
         metric_functions.select(names, metric_functions.CLASSIFICATION)
         known = dict.fromkeys([*names, *metric_functions.CLASSIFICATION, "loss"])

@@ -45,6 +45,7 @@ class Objective(Task):
     next_sentence: bool = False
     takes_places: ClassVar[bool] = False
     kind: ClassVar[str] = "pretrainer"
+    equal_inputs_are_one: ClassVar[bool] = False
     summary_names: ClassVar[Mapping[str, str]] = types.MappingProxyType({})
 
     def why_not_packed(self) -> str:

@@ -58,6 +58,7 @@ class TaggingTask(Task):
     """
 
     unit = "records"
+    answer_feature = "label_ids"
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.training import extension
-from bert_tf2.jobs.training.extension import earlier_ends
+from bert_tf2.jobs.training.extension import Length, identify
 from bert_tf2.training.run_directory import RunDirectory
 from bert_tf2.training.schedules import OneAfterAnother, WarmUpThenDecay
 
@@ -35,9 +35,8 @@ def finished(tmp_path, monkeypatch):
 
 def asked(directory, **changes):
     identity = BEGUN | changes
-    return earlier_ends(
-        directory, identity, {}, int(100 * identity["num_train_epochs"]), lambda run: int(100 * run["num_train_epochs"])
-    )
+    length = Length(int(100 * identity["num_train_epochs"]), lambda run: int(100 * run["num_train_epochs"]))
+    return identify(directory, identity, {}, length)
 
 
 def test_it_may_be_made_longer_again_and_again(finished, monkeypatch):

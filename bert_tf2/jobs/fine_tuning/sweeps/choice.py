@@ -1,21 +1,36 @@
 """Which of the ways to train several times a command asks for."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from bert_tf2.jobs.fine_tuning.sweeps.folds import run_folds
-from bert_tf2.jobs.fine_tuning.sweeps.search import run_search
-from bert_tf2.jobs.fine_tuning.sweeps.seeds import run_seeds
+from bert_tf2.jobs.fine_tuning.phases import Phases
+from bert_tf2.jobs.fine_tuning.sweeps.folds import first_fold, run_folds
+from bert_tf2.jobs.fine_tuning.sweeps.search import first_trial, run_search
+from bert_tf2.jobs.fine_tuning.sweeps.seeds import first_seed, run_seeds
 
 
-def sweep_asked(options: Any) -> Callable[..., dict[str, Any]] | None:
-    """What trains several times, called with the options, what is to be done, and the job of one training; None for one training.
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """A way to train several times.
+
+    Attributes:
+      run: trains; called with the options, what is to be done, and the job of one training.
+      first: from the options and what is to be done the options of one of the trainings, and how many trainings there are.
+    """
+
+    run: Callable[..., dict[str, Any]]
+    first: Callable[[Any, Phases], tuple[Any, int]]
+
+
+def sweep_asked(options: Any) -> Sweep | None:
+    """How several trainings are asked for; None for one training.
 
     Args:
       options: hold `SweepOptions`, and perhaps `FoldOptions`.
     """
     if options.search is not None:
-        return run_search
+        return Sweep(run_search, first_trial)
     if getattr(options, "num_folds", None) is not None and options.fold is None and options.trains:
-        return run_folds
-    return run_seeds if options.num_seeds > 1 else None
+        return Sweep(run_folds, first_fold)
+    return Sweep(run_seeds, first_seed) if options.num_seeds > 1 else None

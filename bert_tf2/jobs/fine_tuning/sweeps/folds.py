@@ -60,15 +60,7 @@ def run_folds(options: Any, phases: Phases, run: Callable[[Any], "RunResult"]) -
     Raises:
       UserError: the options do not go together, or there are too few examples.
     """
-    asked = f"--num_folds={options.num_folds}"
-    if options.num_seeds > 1:
-        raise UserError(f"{asked} and --num_seeds={options.num_seeds}: repeat one of them, with another --seed and --model_dir")
-    directory = check_sweep(asked, options, phases)
-    for name, what in ((SEARCH, "a search"), (SEEDS, "trainings of several seeds")):
-        if files.exists(os.path.join(directory, name)):
-            raise UserError(f"{asked}: {directory} holds {what}; give another --model_dir")
-    # All divide the examples in the same way.
-    options = options if options.seed is not None else dataclasses.replace(options, seed=_SEED)
+    options, directory = _checked(options, phases)
     found: list[FoldResult] = []
     parts: list[dict[str, np.ndarray]] = []
     rows: list[np.ndarray] = []
@@ -91,6 +83,25 @@ def run_folds(options: Any, phases: Phases, run: Callable[[Any], "RunResult"]) -
     _write(directory, found, scores, task.report(directory, outcome, examples), task, examples)
     _tell(directory, found, scores, task.best_metric)
     return {"folds": found, "scores": scores, "outcome": outcome}
+
+
+def first_fold(options: Any, phases: Phases) -> tuple[Any, int]:
+    """The options of the first training, and how many there are; raises as `run_folds`."""
+    return dataclasses.replace(_checked(options, phases)[0], fold=1), options.num_folds
+
+
+def _checked(options: Any, phases: Phases) -> tuple[Any, str]:
+    """The options with the seed of the division, and the directory."""
+    asked = f"--num_folds={options.num_folds}"
+    if options.num_seeds > 1:
+        raise UserError(f"{asked} and --num_seeds={options.num_seeds}: repeat one of them, with another --seed and --model_dir")
+    directory = check_sweep(asked, options, phases)
+    for name, what in ((SEARCH, "a search"), (SEEDS, "trainings of several seeds")):
+        if files.exists(os.path.join(directory, name)):
+            raise UserError(f"{asked}: {directory} holds {what}; give another --model_dir")
+    # All divide the examples in the same way.
+    options = options if options.seed is not None else dataclasses.replace(options, seed=_SEED)
+    return options, directory
 
 
 def _all_together(

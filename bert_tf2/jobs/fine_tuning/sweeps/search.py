@@ -54,6 +54,16 @@ def run_search(options: Any, phases: Phases, run: Run) -> dict[str, Any]:
     return {"trials": search.trials, "best": search.best}
 
 
+def first_trial(options: Any, phases: Phases) -> tuple[Any, int]:
+    """The options of the first trial, and how many whole trainings the search comes to; raises as `run_search`."""
+    search = _Search(options, phases, _no_run)
+    return search.first()
+
+
+def _no_run(options: Any, share: float = 1.0) -> "RunResult":
+    raise AssertionError("nothing is to be trained")
+
+
 class _Search:
     """One call of `run_search`."""
 
@@ -94,6 +104,15 @@ class _Search:
 
     def _rank(self, trial: Trial, share: float | None = None) -> float:
         return trial.rank(self._metric, self._higher_is_better, share)
+
+    def first(self) -> tuple[Any, int]:
+        """The options of the first trial, and how many whole trainings there are to be."""
+        space = self._space
+        trial = next(self._next())[0]
+        parts = rungs(space.trials, space.reduction) if space.method == HALVING else [(1.0, space.trials)]
+        befores = [0.0, *(share for share, _ in parts)]
+        trainings = sum(number * (share - before) for (share, number), before in zip(parts, befores))
+        return dataclasses.replace(self._options, search=None, **trial.values), math.ceil(trainings)
 
     def complete(self) -> None:
         """Trains what is not trained yet, and writes after each what is known."""

@@ -50,8 +50,19 @@ class Seed:
     degenerate: str | None
 
 
-def _check(options: Any, phases: Phases) -> str:
-    """Checks the options, `SweepOptions` with those of training; returns the directory of all."""
+def check_seeds(options: Any, phases: Phases) -> str:
+    """Checks that several seeds can be compared, and that the directory is theirs.
+
+    Args:
+      options: `SweepOptions` with those of training.
+      phases: what is to be done with each seed.
+
+    Returns:
+      the directory.
+
+    Raises:
+      UserError: as `check_sweep`.
+    """
     asked = f"--num_seeds={options.num_seeds}"
     directory = check_sweep(asked, options, phases)
     if options.seed is not None and options.seed + options.num_seeds > 2**32:
@@ -59,6 +70,12 @@ def _check(options: Any, phases: Phases) -> str:
     if files.exists(os.path.join(directory, SEARCH)):
         raise UserError(f"{asked}: {directory} holds a search; give another --model_dir")
     return directory
+
+
+def first_seed(options: SeededOptions, phases: Phases) -> tuple[SeededOptions, int]:
+    """The first training, and how many there are; raises as `check_seeds`."""
+    check_seeds(options, phases)
+    return options, options.num_seeds  # type: ignore[attr-defined]
 
 
 def run_seeds(options: SeededOptions, phases: Phases, run: Callable[[SeededOptions], "RunResult"]) -> dict[str, Any]:
@@ -75,7 +92,7 @@ def run_seeds(options: SeededOptions, phases: Phases, run: Callable[[SeededOptio
     Raises:
       UserError: the options do not go together, or an evaluation gave no score, so that there is nothing to compare.
     """
-    directory, number = _check(options, phases), options.num_seeds  # type: ignore[attr-defined]
+    directory, number = check_seeds(options, phases), options.num_seeds  # type: ignore[attr-defined]
     first = _FIRST if options.seed is None else options.seed
     found: list[Seed] = []
     for seed in range(first, first + number):

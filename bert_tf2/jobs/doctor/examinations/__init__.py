@@ -1,0 +1,1 @@
+"""The examinations, each in a file of its own."""
