@@ -137,6 +137,8 @@ class ClassificationPreparation(Preparation):
         """Of a split for prediction as many examples are read as tell whether it has labels."""
         kind = LabelSetStatistics if self.form == "set" else LabelStatistics
         split.statistics = counts = kind(self.max_seq_length, self.labels, self.long_text)
+        template = self.tokenizer.template
+        counts.special_tokens = template.special_tokens, template.special_tokens_of_pair
         if split.is_test:
             # What is wrong with a row is told when it is written.
             examples, hidden = split.read(BadRows(skip=True)), self.processor.test_labels_may_be_placeholders

@@ -22,20 +22,20 @@ class WindowCounts:
     Attributes:
       number: how many there are.
       most: of one text.
-      several: texts with more than one.
       tokens: in all of them, without the special ones.
+      text_tokens: of the texts, those that stand in several windows once.
     """
 
     number: int = 0
     most: int = 0
-    several: int = 0
     tokens: int = 0
+    text_tokens: int = 0
 
-    def add(self, windows: Sequence[Sequence[int]], special_tokens: int) -> None:
-        """Counts those of one text, by their ids."""
+    def add(self, windows: Sequence[Sequence[int]], special_tokens: int, text_tokens: int) -> None:
+        """Counts those of one text, by their ids and the number of tokens that it has."""
+        self.text_tokens += text_tokens
         self.number += len(windows)
         self.most = max(self.most, len(windows))
-        self.several += len(windows) > 1
         self.tokens += sum(map(len, windows)) - special_tokens * len(windows)
 
 
@@ -50,6 +50,7 @@ class LabelStatistics(SplitStatistics):
     Attributes:
       windows: of the texts; nothing of texts without.
       lost_tokens: those that stand in no input.
+      special_tokens: how many an input of one text has, and one of two.
       unlabelled: why its labels are not read, if they are not; such rows get the label 0.
       text_labels: of the rows of `text_hashes`.
     """
@@ -58,6 +59,7 @@ class LabelStatistics(SplitStatistics):
         super().__init__(max_seq_length)
         self._max_seq_length, self._rule = max_seq_length, rule
         self.windows, self.lost_tokens = WindowCounts(), 0
+        self.special_tokens = 2, 3
         self.label_names = label_names
         self.label_ids = {name: id for id, name in enumerate(label_names)}
         self.unlabelled: str | None = None
@@ -81,10 +83,9 @@ class LabelStatistics(SplitStatistics):
     def lost_fraction(self) -> float:
         """Share of the texts' tokens that stand in no input."""
         if self._rule.has_windows:
-            # All but the overlaps of windows; to tell how many stand in two is not worth the counting.
-            kept = self.windows.tokens - (self.windows.number - self.rows) * (self._rule.window_overlap or 0)
-        else:
-            kept = self.tokens - 2 * self.rows
+            return self.lost_tokens / max(self.windows.text_tokens, 1)
+        alone, both = self.special_tokens
+        kept = self.tokens - alone * self.rows - (both - alone) * (self.pairs - self.empty_sides)
         return self.lost_tokens / max(self.lost_tokens + kept, 1)
 
     def summary(self, name: str) -> str:

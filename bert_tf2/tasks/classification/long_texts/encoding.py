@@ -70,5 +70,5 @@ class WindowEncoder(SplitEncoder):
     def _count_tokens(self, payloads: Sequence[Packed]) -> None:
         counts, unknown = self._counts, self._tokenizer.unk_id
         for packed in payloads:
-            counts.windows.add(packed.ids, self._template.special_tokens)
+            counts.windows.add(packed.ids, self._template.special_tokens, packed.tokens)
             counts.unknown_tokens += sum(ids.count(unknown) for ids in packed.ids)

@@ -126,11 +126,13 @@ class Packed:
       ids: of each input.
       first: how many of them belong to the first segment, by input.
       lost: how many tokens of the text or texts stand in no input.
+      tokens: how many they have.
     """
 
     ids: list[list[int]]
     first: list[int]
     lost: int
+    tokens: int
 
 
 def pack(
@@ -148,11 +150,12 @@ def pack(
       rule: what happens to long texts.
     """
     ids_b = ids_b or []
+    tokens = len(ids_a) + len(ids_b)
     special = template.special_tokens_of_pair if ids_b else template.special_tokens
-    if not rule.has_windows or len(ids_a) + len(ids_b) + special <= max_seq_length:
+    if not rule.has_windows or tokens + special <= max_seq_length:
         ids, first, _ = pack_ids(ids_a, ids_b, template, max_seq_length, rule.head_share)
         kept = len(ids) - (special if first < len(ids) or not ids_b else template.special_tokens)
-        return Packed([ids], [first], len(ids_a) + len(ids_b) - kept)
+        return Packed([ids], [first], tokens - kept, tokens)
     long_is_first = not ids_b or len(ids_a) > len(ids_b)
     long, whole = (ids_a, ids_b) if long_is_first else (ids_b, ids_a)
     room = max_seq_length - special - len(whole)
@@ -164,9 +167,9 @@ def pack(
     parts = [long[first : first + room] for first in spans]
     inputs = [template.packed(part, whole) if long_is_first else template.packed(whole, part) for part in parts]
     if not ids_b:
-        return Packed(inputs, [len(ids) for ids in inputs], lost)
+        return Packed(inputs, [len(ids) for ids in inputs], lost, tokens)
     first = template.before_second + (room if long_is_first else len(whole))
-    return Packed(inputs, [first] * len(inputs), lost)
+    return Packed(inputs, [first] * len(inputs), lost, tokens)
 
 
 def windows(tokens: int, room: int, overlap: int, most: int) -> tuple[list[int], int]:
