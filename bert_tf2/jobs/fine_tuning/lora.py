@@ -70,8 +70,11 @@ class LoraTraining:
         Args:
           directory: the run's, which keeps the adapters alone; None to keep none.
         """
-        if directory is not None and not files.is_remote(directory):
-            self._write(directory)
+        if directory is not None:
+            if files.is_remote(directory):
+                logger.warning("the adapters alone are written to local directories only, and %s is none", directory)
+            else:
+                self._write(directory)
         without_adapters(self._encoder)
 
     def _write(self, directory: str) -> None:

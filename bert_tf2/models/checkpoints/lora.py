@@ -2,8 +2,8 @@
 
 `adapter_config.json` names that checkpoint and the scale; `adapter_model.safetensors` has two matrices for each adapted layer,
 `….lora_A.weight` [rank, inputs] and `….lora_B.weight` [outputs, rank], and the layers that were trained whole. Opened, they are
-the whole model, with W + s A B in the place of every adapted kernel W. `base_weights.json`, which is ours, has the digests of
-these kernels, so that adapters are not put beside others in silence.
+the whole model, with W + s A B in the place of every adapted kernel W. `base_weights.json`, which is ours, says how many of the
+checkpoint's blocks the model has, and has the digests of these kernels, so that adapters are not put beside others in silence.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ from bert_tf2.models.config import BertConfig
 from bert_tf2.models.families.base import Family, family_of
 from bert_tf2.models.families.names import Weight
 
-CONFIG, WEIGHTS, DIGESTS = "adapter_config.json", "adapter_model.safetensors", "base_weights.json"
+CONFIG, WEIGHTS, BASE = "adapter_config.json", "adapter_model.safetensors", "base_weights.json"
 _PREFIX, _FIRST, _SECOND = "base_model.model.", ".lora_A.weight", ".lora_B.weight"
 # What other adapters compute with, and the value with which they are these.
 _PLAIN: dict[str, Any] = {
@@ -38,6 +38,10 @@ _PLAIN: dict[str, Any] = {
     "alpha_pattern": {},
     "layers_to_transform": None,
 }
+# Of later versions, which are not written.
+_LATER = ("lora_bias", "layer_replication", "trainable_token_indices", "target_parameters", "use_qalora")
+# Ways to begin that leave the kernels beside the adapters as they are in the checkpoint.
+_KEEPING_THE_BASE = ("gaussian", "eva", "orthogonal")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +80,8 @@ def write_lora(
       whole: the weights that were trained whole, in their plain form, by name.
     """
     family = family_of(config)
-    names = _names(family, getattr(config, family.weights.counts), kind)
+    blocks = getattr(config, family.weights.counts)
+    names = _names(family, blocks, kind)
     called = {weight.name: (weight, name) for name, weight in names.items()}
     content: dict[str, np.ndarray] = {}
     modules = []
@@ -105,7 +110,8 @@ def write_lora(
     tensors = {name: (array.shape, functools.partial(np.ascontiguousarray, array)) for name, array in content.items()}
     with files.written_whole(os.path.join(folder, WEIGHTS)) as temporary:
         safetensors_file.write(temporary, tensors)
-    files.write_json(os.path.join(folder, DIGESTS), {name: _digest(adapter.base) for name, adapter in adapters.items()})
+    digests = {name: _digest(adapter.base) for name, adapter in adapters.items()}
+    files.write_json(os.path.join(folder, BASE), {"blocks": blocks, "kernels": digests})
     files.write_json(os.path.join(folder, CONFIG), values)
 
 
@@ -133,6 +139,13 @@ def open_lora(folder: str, open_source: Callable[[str], Source]) -> Source:
     for name, value in _PLAIN.items():
         if config.get(name, value) != value and config[name]:
             raise UserError(f"{path}: {name} is {json.dumps(config[name])}; adapters of LoRA are read with {json.dumps(value)}")
+    for name in _LATER:
+        if config.get(name):
+            raise UserError(f"{path}: {name} is {json.dumps(config[name])}; adapters of LoRA are read without it")
+    if isinstance(start := config.get("init_lora_weights"), str) and start not in _KEEPING_THE_BASE:
+        raise UserError(
+            f"{path}: init_lora_weights is {start!r}, which changes the checkpoint beside the adapters; merge them in peft"
+        )
     rank, alpha, base_path = (config.get(name) for name in ("r", "lora_alpha", "base_model_name_or_path"))
     if not isinstance(rank, int) or rank < 1 or not isinstance(alpha, (int, float)):
         raise UserError(f"{path}: r is {rank!r} and lora_alpha {alpha!r}; both must be numbers, r at least 1")
@@ -150,13 +163,14 @@ def open_lora(folder: str, open_source: Callable[[str], Source]) -> Source:
     if not os.path.exists(weights):
         raise UserError(f"{folder} holds {CONFIG} but no {WEIGHTS}, which has the adapters")
     entries = safetensors_file.read_entries(weights)
-    digests = files.read_object(folder, DIGESTS)
-    made = _merged(base, weights, entries, alpha / rank, digests)
-    others = {
-        name: functools.partial(lambda again: _merged(again(), weights, entries, alpha / rank, digests), again)
-        for name, again in base.reopened.items()
-    }
-    return dataclasses.replace(made, reopened=others)
+    known = files.read_object(folder, BASE)
+
+    def merged(source: Source) -> Source:
+        part = source.first_layers(known["blocks"]) if "blocks" in known else source
+        return _merged(part, weights, entries, alpha / rank, known.get("kernels", {}))
+
+    others = {name: functools.partial(lambda again: merged(again()), again) for name, again in base.reopened.items()}
+    return dataclasses.replace(merged(base), reopened=others)
 
 
 def _merged(
