@@ -20,7 +20,9 @@ setup(
     long_description=README.read_text(encoding="utf-8") if README.exists() else "",
     long_description_content_type="text/markdown",
     packages=find_packages(include=["bert_tf2", "bert_tf2.*"]),
-    package_data={"bert_tf2": ["py.typed", "jobs/serve/page.html", "jobs/vectors/attention_page.html"]},
+    package_data={
+        "bert_tf2": ["py.typed", "jobs/serve/page.html", "jobs/vectors/attention_page.html", "jobs/new_task/templates/*.txt"]
+    },
     python_requires=">=3.10,<3.13",
     install_requires=[
         "absl-py>=1.4,<3",
@@ -92,6 +94,7 @@ setup(
             "bert-tf2-export = bert_tf2.jobs.export.job:command",
             "bert-tf2-extract-features = bert_tf2.jobs.vectors.extract_features:command",
             "bert-tf2-fill-mask = bert_tf2.jobs.commands.fill_mask:command",
+            "bert-tf2-new-task = bert_tf2.jobs.new_task.job:command",
             "bert-tf2-pretraining = bert_tf2.jobs.pretraining.job:command",
             "bert-tf2-prune = bert_tf2.jobs.pruning.job:command",
             "bert-tf2-search = bert_tf2.jobs.search.job:command",

@@ -14,6 +14,7 @@ from bert_tf2.jobs.comparing.options import CompareOptions
 from bert_tf2.jobs.export.options import ExportOptions
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
+from bert_tf2.jobs.new_task.job import NewTaskOptions
 from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 from bert_tf2.jobs.pretraining.data import PretrainingDataOptions
 from bert_tf2.jobs.pretraining.options import PretrainingOptions
@@ -38,6 +39,7 @@ COMMANDS = {
     "python -m bert_tf2.entities": EntitiesOptions,
     "python -m bert_tf2.evaluate_vectors": EvaluateVectorsOptions,
     "python -m bert_tf2.export": ExportOptions,
+    "python -m bert_tf2.new_task": NewTaskOptions,
     "python -m bert_tf2.prune": PruneOptions,
     "python -m bert_tf2.compare": CompareOptions,
     "python -m bert_tf2.extract_features": ExtractFeaturesOptions,

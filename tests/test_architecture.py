@@ -50,6 +50,7 @@ FLOORS = {
     "bert_tf2.evaluate_vectors": 8,
     "bert_tf2.export": 8,
     "bert_tf2.compare": 8,
+    "bert_tf2.new_task": 8,
     "bert_tf2.prune": 8,
     "bert_tf2.extract_features": 8,
     "bert_tf2.fill_mask": 8,

@@ -30,6 +30,7 @@ COMMANDS = [
     ["-m", "bert_tf2.evaluate_vectors"],
     ["-m", "bert_tf2.export"],
     ["-m", "bert_tf2.compare"],
+    ["-m", "bert_tf2.new_task"],
     ["-m", "bert_tf2.prune"],
     ["-m", "bert_tf2.extract_features"],
     ["-m", "bert_tf2.fill_mask"],

@@ -1,0 +1,1 @@
+"""Skeletons of what others add to the commands."""
