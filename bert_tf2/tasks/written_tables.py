@@ -24,7 +24,7 @@ def escaped(text: str, strip: bool = True) -> str:
       strip: without the blanks around it.
     """
     text = re.sub(r"\s+", " ", text)
-    return re.sub(r"([\\`*_\[\]<>|$#~])", r"\\\1", text.strip() if strip else text)
+    return re.sub(r"([\\`*_\[\]<>|$#~]|&(?=#?\w+;))", r"\\\1", text.strip() if strip else text)
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -29,6 +29,7 @@ def own_files(task: Task) -> tuple[str, ...]:
         result_files.RESULT_INPUTS,
         *report.eval_results_files("*"),
         report.REPORT,
+        report.PAGE,
         report.LOSS_CURVE,
         *task.evaluation_files(examples),
         *task.prediction_files(examples),

@@ -31,7 +31,7 @@ def write_run_report(
     sections: list[tuple[str, str]],
     more_summary: Mapping[str, object],
 ) -> None:
-    """Writes `report.md`, and after training the summary and the loss curve; otherwise it tells of the training before.
+    """Writes the report, and after training the summary and the loss curve; otherwise it tells of the training before.
 
     Args:
       directory: the run's.

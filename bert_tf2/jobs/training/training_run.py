@@ -604,7 +604,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
         pictures: Sequence[tuple[str, str]] = (),
         sections: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Writes `report.md`, and after training the summary and the loss curve; otherwise it tells of the training before.
+        """Writes the report, and after training the summary and the loss curve; otherwise it tells of the training before.
 
         Args:
           data: what the data is called.

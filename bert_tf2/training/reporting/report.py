@@ -3,9 +3,13 @@
 import os
 from collections.abc import Sequence
 
-from bert_tf2.files import write_json, write_text, written_whole
+from bert_tf2.errors import UserError
+from bert_tf2.files import exists, write_json, write_text, written_whole
+from bert_tf2.text.vocabulary import read_bytes
+from bert_tf2.training.reporting.page import page
 
 LOSS_CURVE, REPORT, SUMMARIES = "loss_curve.png", "report.md", "summaries"
+PAGE = "report.html"
 
 
 def eval_results_files(suffix: str = "", file_prefix: str = "") -> list[str]:
@@ -93,10 +97,10 @@ def write_report(
     pictures: Sequence[tuple[str, str]],
     sections: Sequence[tuple[str, str]] = (),
 ) -> str:
-    """Writes `report.md` and returns its path.
+    """Writes `report.md` and the same as `report.html`; returns the first one's path.
 
     Args:
-      directory: where it goes; pictures are linked relative to it.
+      directory: where they go; pictures are linked relative to it.
       title: heading.
       facts: name and value of what was run, in order.
       scores: name of a data set and its metrics; those of a part, as `f1/joy`, are left to the sections.
@@ -104,7 +108,7 @@ def write_report(
       sections: heading and Markdown text of what else is to be said.
     """
     lines = [f"# {title}", "", "| | |", "|---|---|"]
-    lines += [f"| {name} | {value} |" for name, value in facts]
+    lines += [f"| {name} | {_cell(value)} |" for name, value in facts]
     for name, metrics in scores:
         lines += ["", f"## {name}", "", "| metric | value |", "|---|---|"]
         lines += [f"| {metric} | {value:.4f} |" for metric, value in metrics.items() if "/" not in metric]
@@ -112,6 +116,25 @@ def write_report(
         lines += ["", f"## {caption}", "", f"![{caption}]({os.path.relpath(path, directory)})"]
     for heading, text in sections:
         lines += ["", f"## {heading}", "", text]
+    return write_pages(directory, "\n".join(lines) + "\n")
+
+
+def write_pages(directory: str, markdown: str) -> str:
+    """Writes a report's Markdown as `report.md`, and as a page with its pictures inside as `report.html`; returns the first one's
+    path."""
     path = os.path.join(directory, REPORT)
-    write_text(path, "\n".join(lines) + "\n")
+    write_text(path, markdown)
+    write_text(os.path.join(directory, PAGE), page(markdown, lambda name: _content(os.path.join(directory, name))))
     return path
+
+
+def _cell(value: object) -> str:
+    """A path, say, as it stands in a table: a bar would end its cell."""
+    return str(value).replace("|", "\\|")
+
+
+def _content(path: str) -> bytes | None:
+    try:
+        return read_bytes(path, "model_dir") if exists(path) else None
+    except UserError:
+        return None

@@ -130,7 +130,7 @@ def _write(
     task: "Task",
     examples: "ExampleSet",
 ) -> None:
-    from bert_tf2.training.reporting.report import REPORT
+    from bert_tf2.training.reporting.report import REPORT, write_pages
 
     names = [name for name in scores if "/" not in name]
     statistic = {name: mean_and_spread([fold.scores[name] for fold in folds]) for name in names}
@@ -159,7 +159,7 @@ def _write(
         lines += ["", f"## {heading}", "", text.rstrip()]
     for caption, path in told.pictures:
         lines += ["", f"![{caption}]({os.path.basename(path)})"]
-    files.write_text(os.path.join(directory, REPORT), "\n".join(lines) + "\n")
+    write_pages(directory, "\n".join(lines) + "\n")
 
 
 def _tell(directory: str, folds: Sequence[FoldResult], scores: Mapping[str, float], metric: str) -> None:

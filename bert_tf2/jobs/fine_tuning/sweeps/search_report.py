@@ -10,7 +10,7 @@ from bert_tf2.jobs.fine_tuning.sweeps.directory import BEST
 from bert_tf2.jobs.fine_tuning.sweeps.space import Parameter, Space
 from bert_tf2.jobs.fine_tuning.sweeps.trial import Stage, Trial
 from bert_tf2.jobs.training.kept_configuration import RUN_YAML
-from bert_tf2.training.reporting.report import REPORT, SUMMARIES
+from bert_tf2.training.reporting.report import REPORT, SUMMARIES, write_pages
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def write_report(
     program: str,
     finished: bool,
 ) -> None:
-    """Writes `report.md`, and the picture of a finished search.
+    """Writes `report.md` and `report.html`, and the picture of a finished search.
 
     Args:
       directory: of the search.
@@ -75,7 +75,7 @@ def write_report(
             lines += ["", "A cross is a trial that was left behind before its end."]
         with files.written_whole(os.path.join(directory, PICTURE)) as temporary:
             draw(temporary, scored, best, metric, space.parameters)
-    files.write_text(os.path.join(directory, REPORT), "\n".join(lines) + "\n")
+    write_pages(directory, "\n".join(lines) + "\n")
 
 
 def _shown(value: Any) -> str:

@@ -129,6 +129,8 @@ def _learnt(seeds: Sequence[Seed]) -> list[Seed]:
 
 def _write(directory: str, seeds: Sequence[Seed], best: Seed, metric: str) -> None:
     """Writes what is known so far, so that a kill loses nothing."""
+    from bert_tf2.training.reporting.report import write_pages
+
     names = [name for name in seeds[0].scores if "/" not in name]
     statistic = {name: mean_and_spread([seed.scores[name] for seed in seeds]) for name in names}
     content = {
@@ -139,7 +141,7 @@ def _write(directory: str, seeds: Sequence[Seed], best: Seed, metric: str) -> No
         "seeds": [dataclasses.asdict(seed) for seed in seeds],
     }
     files.write_json(os.path.join(directory, SEEDS), content)
-    files.write_text(os.path.join(directory, "report.md"), _report(directory, seeds, best, names))
+    write_pages(directory, _report(directory, seeds, best, names))
     name_best(directory, best.directory)
 
 
