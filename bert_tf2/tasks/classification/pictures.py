@@ -1,4 +1,5 @@
-"""What can be seen in a classifier's predictions: a confusion matrix, each label's scores, gold against predicted values."""
+"""What can be seen in a classifier's predictions: a confusion matrix, each label's scores, gold against predicted values, how
+far probabilities are what they say."""
 
 import logging
 import os
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bert_tf2.files import written_whole
+from bert_tf2.tasks.classification.calibration import BINS, Calibration
 from bert_tf2.tasks.classification.label_scores import LabelCounts
 from bert_tf2.tasks.classification.metrics import confusion_matrix
 
@@ -18,6 +20,7 @@ MOST_DRAWN = 25
 """Labels of a picture that can still be read; of more, those with most errors or examples are drawn."""
 
 CONFUSION, DIFFERENCES, LABEL_SCORES = "confusion_matrix.png", "predicted_against_gold.png", "label_scores.png"
+CALIBRATION = "calibration.png"
 _LONGEST_NAME = 20
 
 
@@ -38,6 +41,11 @@ def draw_differences(directory: str, gold: np.ndarray, predicted: np.ndarray) ->
 def draw_label_scores(directory: str, names: Sequence[str], counts: LabelCounts) -> str | None:
     """Draws `label_scores.png`: precision, recall and F1 of the labels that most examples have."""
     return _drawn(directory, LABEL_SCORES, lambda: _label_scores(names, counts))
+
+
+def draw_calibration(directory: str, calibration: Calibration) -> str | None:
+    """Draws `calibration.png`: the share of right labels over their probability, and how many examples have it."""
+    return _drawn(directory, CALIBRATION, lambda: _calibration(calibration))
 
 
 def _drawn(directory: str, name: str, draw: Callable[[], Any]) -> str | None:
@@ -81,6 +89,23 @@ def _label_scores(names: Sequence[str], counts: LabelCounts) -> Any:
     axes.invert_yaxis()
     axes.grid(axis="x", alpha=0.3)
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def _calibration(calibration: Calibration) -> Any:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 5), layout="constrained")
+    axes, below = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+    places, width = (np.arange(BINS) + 0.5) / BINS, 0.92 / BINS
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=1, label="as it should be")
+    axes.bar(places, calibration.accuracy, width, alpha=0.6, label="right")
+    some = calibration.counts > 0
+    axes.plot(calibration.confidence[some], calibration.accuracy[some], "o", color="black", markersize=4, label="at their mean")
+    axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="share of right ones", title=f"expected calibration error {calibration.error:.4f}")
+    axes.legend(loc="upper left", frameon=False)
+    below.bar(places, calibration.counts, width, color="grey")
+    below.set(xlabel="probability of the predicted label", ylabel="examples")
     return figure
 
 

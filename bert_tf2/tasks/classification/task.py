@@ -8,11 +8,20 @@ import tensorflow as tf
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.base import Collected, ExampleSet, Report, chosen_metric
 from bert_tf2.tasks.classification import metrics as metric_functions
+from bert_tf2.tasks.classification.calibration import Calibration
 from bert_tf2.tasks.classification.label_loss import LabelLoss
 from bert_tf2.tasks.classification.label_scores import LabelCounts, chosen_label_metric, scores_of_labels, why_not_each_label
+from bert_tf2.tasks.classification.length_report import length_section
 from bert_tf2.tasks.classification.long_texts.model import Windowed
 from bert_tf2.tasks.classification.outputs import log_softmax, softmax
-from bert_tf2.tasks.classification.pictures import CONFUSION, DIFFERENCES, draw_confusion, draw_differences
+from bert_tf2.tasks.classification.pictures import (
+    CALIBRATION,
+    CONFUSION,
+    DIFFERENCES,
+    draw_calibration,
+    draw_confusion,
+    draw_differences,
+)
 from bert_tf2.tasks.classification.report import difference_sections, label_sections
 from bert_tf2.tasks.classification.text_task import TextTask, tiled_names
 from bert_tf2.tasks.soft_targets import softmax_divergence
@@ -33,7 +42,7 @@ class ClassificationTask(TextTask):
       UserError: an unknown metric, or fewer than two labels.
     """
 
-    pictures = (CONFUSION,)
+    pictures = (CONFUSION, CALIBRATION)
     answer_feature = "label_ids"
 
     def __init__(
@@ -102,12 +111,19 @@ class ClassificationTask(TextTask):
         return f"accuracy {accuracy:.4f} is not above {majority:.4f}, the share of the most frequent label"
 
     def report(self, directory: str, outcome: Collected, examples: ExampleSet) -> Report:
-        """A picture of the predictions against gold; each label's scores, and the worst errors with their texts."""
+        """Pictures of the predictions against gold and of their probabilities; each label's scores, those by length, and the worst
+        errors with their texts."""
         probabilities, gold, ids = self.probabilities(outcome["logits"]), outcome["label_ids"], outcome["example_id"]
         texts = None if examples.texts is None else examples.texts(ids)
-        picture = draw_confusion(directory, self.label_list, gold, np.argmax(probabilities, axis=1))
-        sections = label_sections(self.label_list, gold, probabilities, ids, texts)
-        return Report([("Predictions", picture)] if picture else [], sections)
+        calibration = Calibration.of(gold, probabilities)
+        pictures = [
+            ("Predictions", draw_confusion(directory, self.label_list, gold, np.argmax(probabilities, axis=1))),
+            ("Calibration curve", draw_calibration(directory, calibration)),
+        ]
+        labels, *errors = label_sections(self.label_list, gold, probabilities, ids, texts)
+        by_length = length_section(self.label_list, gold, probabilities, *self.lengths(examples))
+        further = [calibration.section(), *([by_length] if by_length else [])]
+        return Report([(caption, path) for caption, path in pictures if path], [labels, *further, *errors])
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         return softmax(logits)

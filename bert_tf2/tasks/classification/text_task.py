@@ -152,6 +152,12 @@ class TextTask(Task):
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """What the logits [N, C] say: probabilities, or numbers, float64 [N, C]."""
 
+    def lengths(self, examples: ExampleSet) -> tuple[np.ndarray, str]:
+        """How long each example is, int32 [N], and what that counts: tokens, of texts in windows those."""
+        if self._windowed is None:
+            return examples.records.lengths, "tokens"
+        return examples.records.sizes_of(np.arange(len(examples.records)))[CHOICES], "windows"
+
     @abc.abstractmethod
     def readable_predictions(self, logits: np.ndarray) -> list[str]:
         """What is predicted, as people read it."""

@@ -1,5 +1,6 @@
 """run_classifier from records to scores, predictions and exports."""
 
+import base64
 import csv
 import json
 
@@ -27,9 +28,15 @@ def test_train_evaluate_predict_and_export(workplace, capsys):
     assert summary["total_training_steps"] == 40
     assert tf.train.latest_checkpoint(str(model_dir)).endswith("ckpt-40")
     assert tf.train.list_variables(str(model_dir / "encoder.ckpt-40"))
-    for picture in ("loss_curve.png", "confusion_matrix.png"):
-        assert (model_dir / picture).stat().st_size > 5000
-        assert picture in (model_dir / "report.md").read_text()
+    report, page = ((model_dir / name).read_text() for name in ("report.md", "report.html"))
+    for picture in ("loss_curve.png", "confusion_matrix.png", "calibration.png"):
+        content = (model_dir / picture).read_bytes()
+        assert len(content) > 5000
+        assert picture in report
+        assert base64.b64encode(content).decode() in page
+    for heading in ("Calibration", "By length", "Labels"):
+        assert f"## {heading}\n" in report
+        assert f"<h2>{heading}</h2>" in page
 
     assert workplace.run("--mode=predict", "--predict_batch_size=5") == 0
     rows = read_tsv(model_dir / "predictions.tsv")
