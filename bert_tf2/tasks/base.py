@@ -120,6 +120,7 @@ class Task(abc.ABC):
       pictures: the names of what `report` may draw.
       tuning: what evaluations find for later predictions; None for nothing.
       in_percent: its scores are from 0 to 100, not from 0 to 1.
+      hub_task: what Hugging Face's Hub calls such a task (https://huggingface.co/tasks), for the model card.
     """
 
     features: Sequence[FeatureSpec]
@@ -142,6 +143,7 @@ class Task(abc.ABC):
     unit: ClassVar[str] = "examples"
     pictures: ClassVar[tuple[str, ...]] = ()
     in_percent: ClassVar[bool] = False
+    hub_task: ClassVar[str] = "other"
     tuning: Tuning | None = None
 
     def __init_subclass__(cls, **kwargs: Any):

@@ -2,7 +2,7 @@
 
 from bert_tf2 import files
 from bert_tf2.data.records.record_set import RecordSet
-from bert_tf2.jobs.fine_tuning import lora
+from bert_tf2.jobs.fine_tuning import lora, model_card
 from bert_tf2.jobs.training import kept_configuration
 from bert_tf2.model_directory.model_files import MODEL_FILES
 from bert_tf2.tasks.base import ExampleSet, Task
@@ -30,6 +30,7 @@ def own_files(task: Task) -> tuple[str, ...]:
         *report.eval_results_files("*"),
         report.REPORT,
         report.PAGE,
+        model_card.CARD,
         report.LOSS_CURVE,
         *task.evaluation_files(examples),
         *task.prediction_files(examples),

@@ -23,6 +23,7 @@ from bert_tf2.jobs.fine_tuning.data import RunData
 from bert_tf2.jobs.fine_tuning.layer_options import layers_asked
 from bert_tf2.jobs.fine_tuning.layers import rate_factors, values_of_last
 from bert_tf2.jobs.fine_tuning.lora import LoraTraining
+from bert_tf2.jobs.fine_tuning.model_card import write_card
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.fine_tuning.presets import check_preset, comparison
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
@@ -145,6 +146,9 @@ class FineTuningRun(TrainingRun[RecordSet]):
                 self._sections.insert(0, ("Beside published scores", told))
             if training is not None or self._scores_by_set:
                 self._report(self._data.title, training, self._scores_by_set, self._pictures, self._sections)
+                if self._origin is None:
+                    size, scores = self._model.count_params(), self._scores_by_set
+                    write_card(self._directory.path, self._task.hub_task, self._step, size, scores, self._data.meta)
         metric, loss = self._task.best_metric, None if training is None else why_loss_never_fell(training.history)
         higher_is_better = self._task.higher_is_better(metric)
         return RunResult(

@@ -111,8 +111,8 @@ class ClassificationTask(TextTask):
         return f"accuracy {accuracy:.4f} is not above {majority:.4f}, the share of the most frequent label"
 
     def report(self, directory: str, outcome: Collected, examples: ExampleSet) -> Report:
-        """Pictures of the predictions against gold and of their probabilities; each label's scores, those by length, and the worst
-        errors with their texts."""
+        """Pictures of the predictions against gold and of their probabilities; each label's scores, those by length, and the
+        worst errors with their texts."""
         probabilities, gold, ids = self.probabilities(outcome["logits"]), outcome["label_ids"], outcome["example_id"]
         texts = None if examples.texts is None else examples.texts(ids)
         calibration = Calibration.of(gold, probabilities)

@@ -49,6 +49,7 @@ class TextTask(Task):
       label_list: label names in id order; empty for numbers.
     """
 
+    hub_task = "text-classification"
     heads: tuple[str, ...] = ("classifier",)
     on_pooler = True
     # The head looks at the pooled output only.

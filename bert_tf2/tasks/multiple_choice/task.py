@@ -49,6 +49,7 @@ class MultipleChoiceTask(Task):
     output_axes = (CHOICES,)
     num_labels = 1
     unit = "questions"
+    hub_task = "multiple-choice"
     answer_feature = "label_ids"
 
     def __init__(

@@ -59,6 +59,7 @@ class SpanTask(Task):
     heads = ("span",)
     unit = "questions"
     in_percent = True
+    hub_task = "question-answering"
 
     def __init__(
         self,

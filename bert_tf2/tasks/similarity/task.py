@@ -50,6 +50,7 @@ class SimilarityTask(Task):
     """
 
     unit = "rows"
+    hub_task = "sentence-similarity"
 
     def __init__(
         self,

@@ -58,6 +58,7 @@ class TaggingTask(Task):
     """
 
     unit = "records"
+    hub_task = "token-classification"
     answer_feature = "label_ids"
 
     def __init__(
