@@ -92,7 +92,7 @@ class ExportedModel:
             found = 1 / (1 + np.exp(-logits))
             chosen = [label for label, one, least in zip(labels, found, self.facts["thresholds"]) if one >= least]
             return {"labels": chosen, "probabilities": dict(zip(labels, found.tolist()))}
-        found = softmax(logits)
+        found = softmax(logits / self.facts.get("temperature", 1.0))
         return {"label": labels[int(found.argmax())], "probabilities": dict(zip(labels, found.tolist()))}
 
     def number(self, text: str, second: str | None = None) -> float:

@@ -17,7 +17,6 @@ from bert_tf2.model_directory.exported_models import (
     text_tensor,
 )
 from bert_tf2.options import Options, option, required
-from bert_tf2.tasks.classification.options import USUAL_THRESHOLD
 
 if TYPE_CHECKING:
     import numpy as np
@@ -119,7 +118,7 @@ class RunBackend:
         if task.tuning is not None and tuned.is_kept(directory, task.tuning, step):
             tuned.use(task, task.tuning, directory, step)
         elif task.tuning is not None:
-            task.use_tuned(USUAL_THRESHOLD)
+            task.use_tuned(task.tuning.usual)
         return cls(model, tokenizer, meta, task)
 
     def encode(self, text: str, text_b: str | None) -> tuple[int, list[tuple[list[int], list[int]]]]:

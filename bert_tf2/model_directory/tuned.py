@@ -36,6 +36,6 @@ def use(task: Task, tuning: Tuning, directory: str, step: int) -> None:
         if found_at == step:
             task.use_tuned(value)
     except (KeyError, TypeError, ValueError):
-        raise UserError(f"{path} holds no threshold; {tuning.advice}") from None
+        raise UserError(f"{path} holds no {tuning.what}; {tuning.advice}") from None
     if found_at != step:
         raise UserError(f"{tuning.flag}: {path} was found for the checkpoint of step {found_at}, not of {step}; {tuning.advice}")

@@ -84,11 +84,17 @@ class Tuning:
       flag: the flag that asks for it, with its value.
       file: its name in the model's directory.
       advice: how to get one, for messages.
+      usual: what is used where none was found and none was asked for.
+      what: what it is called.
+      without: how to do without, for messages.
     """
 
     flag: str
     file: str
     advice: str
+    usual: Any
+    what: str = "threshold"
+    without: str = "give a number"
 
 
 class Task(abc.ABC):

@@ -180,8 +180,8 @@ class FineTuningRun(TrainingRun[RecordSet]):
             return False
         if phases.train and not phases.predict and options.model_export_path:
             raise UserError(
-                f"{tuning.flag}: this run exports a model without an evaluation that finds the threshold; use "
-                "--mode=train_and_eval, or give a number"
+                f"{tuning.flag}: this run exports a model without an evaluation that finds the {tuning.what}; use "
+                f"--mode=train_and_eval, or {tuning.without}"
             )
         if phases.train or not phases.predict:
             return phases.predict

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
-from bert_tf2.data.records.metadata import MULTI_LABEL, PRETRAINING, SQUAD, MetaData, read_meta_data
+from bert_tf2.data.records.metadata import CLASSIFICATION, MULTI_LABEL, PRETRAINING, SQUAD, MetaData, read_meta_data
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.classifier_checks import check_metadata, model_facts
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
@@ -15,7 +15,7 @@ from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 from bert_tf2.jobs.trained.options import TrainedModelOptions
 from bert_tf2.model_directory import model_files
 from bert_tf2.options import Options, option, required
-from bert_tf2.tasks.classification.options import PER_LABEL, USUAL_THRESHOLD
+from bert_tf2.tasks.classification.options import PER_LABEL
 
 if TYPE_CHECKING:
     from bert_tf2.data.records.record_set import RecordSet
@@ -167,6 +167,9 @@ def _record_data(
         # Those that were found, if any were: see `_use_tuned`.
         own: dict[str, Any] = {"label_threshold": PER_LABEL}
         run_options = dataclasses.replace(run_options, **own)
+    elif meta.task_type == CLASSIFICATION:
+        own = {"fit_temperature": True}
+        run_options = dataclasses.replace(run_options, **own)
     check_metadata(run_options, meta, config)
     of_records = meta
     if options.eval_data_path is not None:
@@ -205,7 +208,7 @@ def _question_data(
 
 
 def _use_tuned(task: "Task", directory: str, step: int) -> None:
-    """Makes a task use the threshold that was found for a checkpoint, or the usual one."""
+    """Makes a task use the threshold or temperature that was found for a checkpoint, or the usual one."""
     from bert_tf2.model_directory import tuned
 
     if task.tuning is None:
@@ -213,7 +216,7 @@ def _use_tuned(task: "Task", directory: str, step: int) -> None:
     if tuned.is_kept(directory, task.tuning, step):
         tuned.use(task, task.tuning, directory, step)
     else:
-        task.use_tuned(USUAL_THRESHOLD)
+        task.use_tuned(task.tuning.usual)
 
 
 def _metadata_of(path: str, flag: str, given: str | None, trained: MetaData) -> MetaData:

@@ -9,6 +9,14 @@ from bert_tf2.tasks.written_tables import markdown_table
 BINS = 15
 """As in https://arxiv.org/abs/1706.04599."""
 
+_ROWS = (
+    "expected calibration error",
+    "the same by chance, with probabilities that are right",
+    "mean probability of the predicted label",
+    "accuracy",
+    "too certain by",
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
@@ -55,15 +63,19 @@ class Calibration:
     def _mean(self, values: np.ndarray) -> np.floating:
         return self.counts @ values / max(self.counts.sum(), 1)
 
-    def section(self) -> tuple[str, str]:
-        """Heading and Markdown for `bert_tf2.training.reporting.report.write_report`."""
-        over = self.overconfidence
-        rows = [
-            ("expected calibration error", f"{self.error:.4f}"),
-            ("the same by chance, with probabilities that are right", f"{self.by_chance:.4f}"),
-            ("mean probability of the predicted label", f"{self._mean(self.confidence):.4f}"),
-            ("accuracy", f"{self._mean(self.accuracy):.4f}"),
-            ("too certain by" if over >= 0 else "too uncertain by", f"{abs(over):.4f}"),
-        ]
+    def section(self, before: "Calibration | None" = None, changed_by: str = "") -> tuple[str, str]:
+        """Heading and Markdown for `bert_tf2.training.reporting.report.write_report`.
+
+        Args:
+          before: of the same examples, where something changed their probabilities.
+          changed_by: what did.
+        """
+        columns = [self._values(), *([before._values()] if before is not None else [])]
+        rows = list(zip(_ROWS, *columns))
         said = f"Of {self.counts.sum():,} examples, in {BINS} bins of equal width of the largest probability:\n\n"
-        return "Calibration", said + markdown_table(("", "value"), rows)
+        headings = ("", changed_by, "without") if before is not None else ("", "value")
+        return "Calibration", said + markdown_table(headings, rows)
+
+    def _values(self) -> list[str]:
+        values = (self.error, self.by_chance, self._mean(self.confidence), self._mean(self.accuracy))
+        return [*(f"{value:.4f}" for value in values), f"{self.overconfidence:+.4f}"]

@@ -16,6 +16,7 @@ from bert_tf2.tasks.classification.options import (
     ClassificationRunOptions,
     MultiLabelRunOptions,
     RegressionDataOptions,
+    SingleLabelRunOptions,
     check_data_options,
     threshold_of,
 )
@@ -40,7 +41,7 @@ class Classification(Kind):
 
     task_type = CLASSIFICATION
     data_options: type[Options] = ClassificationDataOptions
-    run_options: type[Options] | None = ClassificationRunOptions
+    run_options: type[Options] | None = SingleLabelRunOptions
 
     def needed(self, options: Any) -> dict[str, str]:
         """Own files with their outputs, or a task with its directory."""
@@ -91,7 +92,8 @@ class Classification(Kind):
 
         names = names_of_labels(meta)
         loss = label_loss(options, names, ClassLoss)
-        return ClassificationTask(names, meta.metrics, label_loss=loss, **_settings(meta, config, options))
+        fits = options.fit_temperature
+        return ClassificationTask(names, meta.metrics, label_loss=loss, fits_temperature=fits, **_settings(meta, config, options))
 
     def check_trained(self, options: Any, meta: "MetaData", named: str) -> dict[str, Any]:
         """The labels of the training, which the rows' are told by."""
@@ -165,10 +167,10 @@ TASK_TYPES = (CLASSIFICATION, REGRESSION, MULTI_LABEL)
 
 
 def for_predictions(meta: "MetaData", config: "BertConfig") -> "TextTask":
-    """The task of a trained model, to predict with. Its thresholds, where it has any, are those that were found, if they are
+    """The task of a trained model, to predict with. Its thresholds or temperature are those that were found, if they are
     (`Task.tuning`)."""
     usual = {field.name: field.default for field in dataclasses.fields(ClassificationRunOptions)}
-    options = types.SimpleNamespace(**usual, best_metric=None, label_threshold=PER_LABEL)
+    options = types.SimpleNamespace(**usual, best_metric=None, label_threshold=PER_LABEL, fit_temperature=True)
     task: Any = kind_of(meta.task_type).task(meta, config, options)
     return task
 

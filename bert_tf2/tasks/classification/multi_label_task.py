@@ -79,7 +79,7 @@ class MultiLabelTask(TextTask):
         self._thresholds: np.ndarray | None = None
         if threshold in (AUTOMATIC, PER_LABEL):
             advice = f"evaluate first (--mode=eval --label_threshold={threshold} with labelled data), or give a number"
-            self.tuning = Tuning(f"--label_threshold={threshold}", "label_thresholds.json", advice)
+            self.tuning = Tuning(f"--label_threshold={threshold}", "label_thresholds.json", advice, USUAL_THRESHOLD)
         else:
             self._thresholds = np.full(self.num_labels, float(threshold))
 

@@ -113,6 +113,19 @@ class ClassificationRunOptions(LabelLossOptions, LongTextRunOptions):
 
 
 @dataclasses.dataclass(frozen=True)
+class SingleLabelRunOptions(ClassificationRunOptions):
+    """The same, and how certain predictions are said to be."""
+
+    fit_temperature: bool = option(
+        False,
+        "Divide logits by the one number with which probabilities fit the evaluation data best "
+        "(https://arxiv.org/abs/1706.04599); no label changes. It is kept with the model; predict and export with the same flag.",
+        section=CLASSES,
+        may_change=True,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class MultiLabelRunOptions(ClassificationRunOptions):
     """The same, and when a label is chosen."""
 

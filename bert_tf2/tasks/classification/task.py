@@ -1,6 +1,7 @@
 """Sentence and sentence-pair classification and regression: one label or one number for a text or a pair."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -8,6 +9,7 @@ import tensorflow as tf
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.base import Collected, ExampleSet, Report, chosen_metric
 from bert_tf2.tasks.classification import metrics as metric_functions
+from bert_tf2.tasks.classification import temperature
 from bert_tf2.tasks.classification.calibration import Calibration
 from bert_tf2.tasks.classification.label_loss import LabelLoss
 from bert_tf2.tasks.classification.label_scores import LabelCounts, chosen_label_metric, scores_of_labels, why_not_each_label
@@ -36,6 +38,7 @@ class ClassificationTask(TextTask):
       label_list: label names in id order.
       metrics: names from `bert_tf2.tasks.classification.metrics`; the first is the default `best_metric`.
       dropout_rate, initializer_range, has_sample_weights, label_loss, windowed: see `TextTask`.
+      fits_temperature: evaluations find what logits are divided by before they are probabilities.
       best_metric: the metric that names the best checkpoint: any of those, or of one label, as `f1/positive`.
 
     Raises:
@@ -56,10 +59,13 @@ class ClassificationTask(TextTask):
         best_metric: str | None = None,
         label_loss: LabelLoss | None = None,
         windowed: Windowed | None = None,
+        fits_temperature: bool = False,
     ):
         require_labels(label_list)
         super().__init__(len(label_list), "class", dropout_rate, initializer_range, has_sample_weights, label_loss, windowed)
         self.label_list = self.class_names = list(label_list)
+        self.tuning = temperature.TUNING if fits_temperature else None
+        self._temperature = temperature.NONE
         names = list(metrics) or ["accuracy"]
         metric_functions.select(names, metric_functions.CLASSIFICATION)
         known = dict.fromkeys([*names, *metric_functions.CLASSIFICATION, "loss"])
@@ -122,11 +128,33 @@ class ClassificationTask(TextTask):
         ]
         labels, *errors = label_sections(self.label_list, gold, probabilities, ids, texts)
         by_length = length_section(self.label_list, gold, probabilities, *self.lengths(examples))
-        further = [calibration.section(), *([by_length] if by_length else [])]
+        further = [self._calibration_section(calibration, outcome), *([by_length] if by_length else [])]
         return Report([(caption, path) for caption, path in pictures if path], [labels, *further, *errors])
 
+    def _calibration_section(self, calibration: Calibration, outcome: Collected) -> tuple[str, str]:
+        if self._temperature == temperature.NONE:
+            return calibration.section()
+        plain = Calibration.of(outcome["label_ids"], softmax(outcome["logits"]))
+        return calibration.section(plain, f"temperature {self._temperature:.4g}")
+
+    def tune(self, outcome: Collected, examples: ExampleSet) -> dict[str, Any]:
+        """The temperature that fits the examples best: `value`, and what comes of it."""
+        logits, gold = outcome["logits"], outcome["label_ids"]
+        self._temperature = temperature.best_temperature(logits, gold)
+        found = temperature.found(logits, gold, self._temperature)
+        return {**found, "found_on": examples.origin or examples.name}
+
+    def use_tuned(self, value: Any) -> None:
+        """Uses a temperature that `tune` found."""
+        self._temperature = temperature.require_temperature(value)
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by before they are probabilities."""
+        return self._temperature
+
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
-        return softmax(logits)
+        return softmax(logits if self._temperature == temperature.NONE else np.asarray(logits, np.float64) / self._temperature)
 
     def readable_predictions(self, logits: np.ndarray) -> list[str]:
         return self.readable_labels(np.argmax(logits, axis=1))
@@ -139,7 +167,7 @@ class ClassificationTask(TextTask):
         [B, C] string that the probabilities belong to."""
         return {
             "label": tf.gather(tf.constant(self.label_list), tf.argmax(outputs, axis=-1)),
-            "probabilities": tf.nn.softmax(outputs),
+            "probabilities": tf.nn.softmax(outputs if self._temperature == temperature.NONE else outputs / self._temperature),
             "labels": tiled_names(self.label_list, outputs),
         }
 

@@ -220,11 +220,13 @@ class TextTask(Task):
         return {"sentence_prediction": outputs}
 
     def portable(self, model: tf_keras.Model, meta: Any) -> Portable:
-        """The logits under the garden's name; the labels they belong to, and thresholds where there are any. Of texts in windows
-        a row for each window, and the facts by which a program cuts and pools."""
+        """The logits under the garden's name; the labels they belong to, and thresholds or a temperature where there are any. Of
+        texts in windows a row for each window, and the facts by which a program cuts and pools."""
         facts: dict[str, Any] = {"labels": list(self.label_list), **LongText.of(meta).facts, **self.facts}
         if (thresholds := getattr(self, "thresholds", None)) is not None:
             facts["thresholds"] = thresholds.tolist()
+        if (temperature := getattr(self, "temperature", 1.0)) != 1.0:
+            facts["temperature"] = temperature
         if self._windowed is not None:
             pooling = self._windowed.pooling
             of_windows = of_rows(build_row_model(model, pooling), facts=facts)

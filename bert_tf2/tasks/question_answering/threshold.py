@@ -12,6 +12,7 @@ TUNING = Tuning(
     "--null_score_diff_threshold=auto",
     "null_score_diff_threshold.json",
     "evaluate first (--mode=eval --null_score_diff_threshold=auto with a file that has answers), or give a number",
+    usual=0.0,
 )
 
 

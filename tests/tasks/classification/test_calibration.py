@@ -70,8 +70,12 @@ def test_what_is_told(tmp_path, caplog):
     heading, text = found.section()
     assert heading == "Calibration"
     assert f"| expected calibration error | {plain_error(gold, probabilities):.4f} |" in text
-    assert "| too certain by |" in text
-    assert "| too uncertain by |" in Calibration.of(gold, softmax(np.log(probabilities) / 30)).section()[1]
+    assert "| too certain by | +" in text
+    unsure = Calibration.of(gold, softmax(np.log(probabilities) / 30))
+    assert "| too certain by | -" in unsure.section()[1]
+    both = unsure.section(found, "temperature 30")[1].splitlines()
+    assert both[2] == "|  | temperature 30 | without |"
+    assert both[4] == f"| expected calibration error | {unsure.error:.4f} | {found.error:.4f} |"
     path = draw_calibration(str(tmp_path), found)
     with open(path, "rb") as file:
         assert file.read(4) == b"\x89PNG"
