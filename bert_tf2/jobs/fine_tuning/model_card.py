@@ -109,8 +109,8 @@ def card_text(card: Card) -> str:
     sections = {"Data": _data(card), "Metrics": _metrics(card), "Settings": _settings(card)}
     lines = [_front_matter(card), f"# {escaped(card.name)}", ""]
     lines += [f"A model for {card.hub_task.replace('-', ' ')}, fine-tuned with bert_tf2."]
-    for heading, text in sections.items():
-        lines += ["", f"## {heading}", "", *text]
+    for heading, section in sections.items():
+        lines += ["", f"## {heading}", "", *section]
     lines += ["", "## Intended use", "", "- Meant for: (to be filled in)", "- Not meant for: (to be filled in)"]
     lines += ["", "## Limits", "", *_limits(card), "- Known errors and whom they harm: (to be filled in)"]
     text = "\n".join(lines) + "\n\n"
