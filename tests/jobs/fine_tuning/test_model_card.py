@@ -17,7 +17,7 @@ META = MetaData(
 SCORES = {"eval": {"accuracy": 0.75, "pearson": math.nan, "matthews_corrcoef": 0.5, "f1/a|b": 0.1}}
 RUN = {
     "run": {
-        "init_checkpoint": "/home/somebody/bert/bert_model.ckpt", "learning_rate": 2e-5, "seed": 7, "warmup_proportion": None,
+        "init_checkpoint": "/elsewhere/bert/bert_model.ckpt", "learning_rate": 2e-5, "seed": 7, "warmup_proportion": None,
         "bert_config": {"num_hidden_layers": 2, "hidden_size": 128},
     },
     "about": {"bert_tf2": "0.1.0", "tensorflow": "2.20.0"},
