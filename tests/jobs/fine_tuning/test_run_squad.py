@@ -100,7 +100,7 @@ def test_scores_while_training_choose_the_best_checkpoint(place, capsys):
     assert best["value"] == max(entry["f1"] for entry in evaluations)
     assert place.run("--mode=train_and_eval", "--num_train_epochs=2", "--best_metric=f1") == 0
     assert "already finished" in capsys.readouterr().err
-    assert place.run("--mode=train", "--num_train_epochs=3", "--best_metric=f1") == 2
+    assert place.run("--mode=train", "--num_train_epochs=1", "--best_metric=f1") == 2
 
 
 def test_the_tf1_dialect_makes_records_once_and_answers(place, capsys):

@@ -182,8 +182,11 @@ def test_another_run_and_an_empty_directory_are_refused(place, capsys):
     assert "does not exist; train first" in refused(place, capsys, "--do_eval")
     assert place.run("--num_train_steps=2") == 0
     capsys.readouterr()
-    assert place.run("--num_train_steps=3") == 2
+    assert place.run("--num_train_steps=1") == 2
     assert "belongs to another run" in capsys.readouterr().err
+    # A longer one goes on where this one has ended.
+    assert place.run("--num_train_steps=3") == 0
+    assert "a finished training of 2 steps goes on for 1 more" in capsys.readouterr().err
 
 
 def test_a_learning_rate_that_leads_to_nan(place, capsys):
