@@ -109,8 +109,9 @@ class LongTexts:
         for split, name in (("train", "train.tsv"), ("eval", "test.tsv")):
             with open(self._data / name, encoding="utf-8", newline="\n") as file:
                 lines = list(file)
+            size = sizes[split]
             # One more for the header.
-            chosen = lines if sizes[split] is None else lines[: sizes[split] + 1]
+            chosen = lines if size is None else lines[: size + 1]
             (directory / name).write_text("".join(chosen), encoding="utf-8")
             command += [f"--{split}_file={directory / name}", f"--{split}_data_output_path={directory / split}.tf_record"]
         command += [f"--long_text={_part(variant, 'way')}", f"--max_seq_length={_part(variant, 'length')}"]
