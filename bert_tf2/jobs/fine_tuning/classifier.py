@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import cli
-from bert_tf2.jobs.doctor.look import looked_at
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, phases_of
 from bert_tf2.jobs.fine_tuning.classifier_start import begun
 from bert_tf2.jobs.fine_tuning.sweeps.choice import sweep_asked
@@ -37,6 +36,8 @@ def run_classifier(options: ClassifierOptions) -> dict[str, Any]:
     """
     sweep = sweep_asked(options)
     if options.dry_run:
+        from bert_tf2.jobs.doctor.look import looked_at
+
         one, times = (options, 1) if sweep is None else sweep.first(options, phases_of(options))
         return looked_at(begun, one, options.trains, times)
     if sweep is not None:

@@ -8,7 +8,6 @@ from typing import Any
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.errors import UserError
 from bert_tf2.options import Options, option
-from bert_tf2.tasks.kind import kind_of
 
 _BERT = "BERT-Base, paper (arXiv 1810.04805)"
 _HUGGING_FACE = "BERT-Base cased, Hugging Face's run_glue"
@@ -143,6 +142,8 @@ def check_preset(name: str | None, meta: MetaData | None) -> None:
     """
     if name is None or meta is None:
         return
+    from bert_tf2.tasks.kind import kind_of
+
     called = {meta.processor_type.lower(), kind_of(meta.task_type).name}
     if PRESETS[name].task.lower() not in called:
         ours = next((other for other, preset in PRESETS.items() if preset.task.lower() in called), None)

@@ -3,7 +3,6 @@
 from typing import Any
 
 from bert_tf2 import cli
-from bert_tf2.jobs.doctor.look import looked_at
 from bert_tf2.jobs.pretraining.options import PretrainingOptions
 from bert_tf2.jobs.pretraining.start import begun
 from bert_tf2.runtime import job
@@ -30,6 +29,8 @@ def run_pretraining(options: PretrainingOptions) -> dict[str, Any]:
       JobError: training failed, or was interrupted after saving its state.
     """
     if options.dry_run:
+        from bert_tf2.jobs.doctor.look import looked_at
+
         return looked_at(begun, options, options.trains)
     with begun(options) as run:
         return run.complete()

@@ -79,7 +79,8 @@ def test_a_look_at_raw_files(raw, tmp_path, capsys, monkeypatch):
 def test_a_look_at_records_and_at_a_training_that_goes_on(workplace, capsys):
     assert workplace.run("--mode=train", "--num_train_epochs=1") == 0
     before = snapshot(workplace.directory)
-    for epochs, code, told in ((1, 1, "and it is finished (step 10)"), (2, 2, "belongs to another run")):
+    looks = ((1, 1, "and it is finished (step 10)"), (2, 1, "it goes on from there"), (0.5, 2, "belongs to another run"))
+    for epochs, code, told in looks:
         capsys.readouterr()
         assert workplace.run("--dry_run", "--mode=train_and_eval", f"--num_train_epochs={epochs}") == code
         said = capsys.readouterr()

@@ -5,9 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 from bert_tf2.jobs.fine_tuning.phases import Phases
-from bert_tf2.jobs.fine_tuning.sweeps.folds import first_fold, run_folds
-from bert_tf2.jobs.fine_tuning.sweeps.search import first_trial, run_search
-from bert_tf2.jobs.fine_tuning.sweeps.seeds import first_seed, run_seeds
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,8 +26,17 @@ def sweep_asked(options: Any) -> Sweep | None:
     Args:
       options: hold `SweepOptions`, and perhaps `FoldOptions`.
     """
+    # Each is imported where it is asked for: --help has no time for them.
     if options.search is not None:
+        from bert_tf2.jobs.fine_tuning.sweeps.search import first_trial, run_search
+
         return Sweep(run_search, first_trial)
     if getattr(options, "num_folds", None) is not None and options.fold is None and options.trains:
+        from bert_tf2.jobs.fine_tuning.sweeps.folds import first_fold, run_folds
+
         return Sweep(run_folds, first_fold)
-    return Sweep(run_seeds, first_seed) if options.num_seeds > 1 else None
+    if options.num_seeds > 1:
+        from bert_tf2.jobs.fine_tuning.sweeps.seeds import first_seed, run_seeds
+
+        return Sweep(run_seeds, first_seed)
+    return None
