@@ -13,16 +13,18 @@ from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.training.run_directory import RUN_CONFIG
 
 BEST = "best"
-SEARCH, SEEDS = "search.json", "seeds.json"
+SEARCH, SEEDS, FOLDS = "search.json", "seeds.json", "folds.json"
+_OF = {SEARCH: "a search", SEEDS: "trainings of several seeds", FOLDS: "a cross-validation"}
 
 
-def check_sweep(asked: str, options: Any, phases: Phases) -> str:
+def check_sweep(asked: str, options: Any, phases: Phases, own: str) -> str:
     """Checks that several trainings can be compared, and that the directory is for several.
 
     Args:
       asked: the flag that asks for several, with its value.
       options: of all of them.
       phases: what is to be done with each.
+      own: the file in which it keeps what they come to.
 
     Returns:
       the directory.
@@ -53,6 +55,9 @@ def check_sweep(asked: str, options: Any, phases: Phases) -> str:
         raise UserError(f"{asked}: {best} will be a link to the directory of the best, and is there already; rename it")
     if files.exists(os.path.join(directory, RUN_CONFIG)):
         raise UserError(f"{asked}: {directory} holds a single training; give another --model_dir, with a directory for each")
+    for name, what in _OF.items():
+        if name != own and files.exists(os.path.join(directory, name)):
+            raise UserError(f"{asked}: {directory} holds {what}; give another --model_dir")
     return directory
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from bert_tf2 import files
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.phases import Phases
-from bert_tf2.jobs.fine_tuning.sweeps.directory import SEARCH, SEEDS, check_sweep, mean_and_spread, placed, shown_spread
+from bert_tf2.jobs.fine_tuning.sweeps.directory import FOLDS, check_sweep, mean_and_spread, placed, shown_spread
 from bert_tf2.options import required
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FOLDS = "folds.json"
 _SEED = 1
 
 
@@ -95,10 +94,7 @@ def _checked(options: Any, phases: Phases) -> tuple[Any, str]:
     asked = f"--num_folds={options.num_folds}"
     if options.num_seeds > 1:
         raise UserError(f"{asked} and --num_seeds={options.num_seeds}: repeat one of them, with another --seed and --model_dir")
-    directory = check_sweep(asked, options, phases)
-    for name, what in ((SEARCH, "a search"), (SEEDS, "trainings of several seeds")):
-        if files.exists(os.path.join(directory, name)):
-            raise UserError(f"{asked}: {directory} holds {what}; give another --model_dir")
+    directory = check_sweep(asked, options, phases, FOLDS)
     # All divide the examples in the same way.
     options = options if options.seed is not None else dataclasses.replace(options, seed=_SEED)
     return options, directory

@@ -13,7 +13,7 @@ from bert_tf2 import files
 from bert_tf2.errors import NonFiniteLossError, UserError
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.fine_tuning.sweeps import search_report
-from bert_tf2.jobs.fine_tuning.sweeps.directory import SEARCH, SEEDS, check_sweep, name_best, placed
+from bert_tf2.jobs.fine_tuning.sweeps.directory import SEARCH, check_sweep, name_best, placed
 from bert_tf2.jobs.fine_tuning.sweeps.proposals import check_sampler, drawn, proposed, rungs
 from bert_tf2.jobs.fine_tuning.sweeps.space import HALVING, TPE, read_space
 from bert_tf2.jobs.fine_tuning.sweeps.trial import Stage, Trial
@@ -81,9 +81,7 @@ class _Search:
                 value = getattr(options, name)
                 raise UserError(f"--{name}={value} is given, and {options.search} searches it; leave one of the two out")
         check_sampler(self._space)
-        self._directory = check_sweep(asked, options, phases)
-        if files.exists(os.path.join(self._directory, SEEDS)):
-            raise UserError(f"{asked}: {self._directory} holds trainings of several seeds; give another --model_dir")
+        self._directory = check_sweep(asked, options, phases, SEARCH)
         # Trials differ in what is searched, and in nothing else.
         self._options = options if options.seed is not None else dataclasses.replace(options, seed=_SEED)
         self._run = run

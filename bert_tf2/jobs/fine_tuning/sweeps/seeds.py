@@ -13,7 +13,6 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.fine_tuning.sweeps.directory import (
     BEST,
-    SEARCH,
     SEEDS,
     check_sweep,
     mean_and_spread,
@@ -64,11 +63,9 @@ def check_seeds(options: Any, phases: Phases) -> str:
       UserError: as `check_sweep`.
     """
     asked = f"--num_seeds={options.num_seeds}"
-    directory = check_sweep(asked, options, phases)
+    directory = check_sweep(asked, options, phases, SEEDS)
     if options.seed is not None and options.seed + options.num_seeds > 2**32:
         raise UserError(f"{asked}: seeds are below 2^32; got --seed={options.seed}, after which there are not so many")
-    if files.exists(os.path.join(directory, SEARCH)):
-        raise UserError(f"{asked}: {directory} holds a search; give another --model_dir")
     return directory
 
 

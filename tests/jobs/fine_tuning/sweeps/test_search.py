@@ -168,6 +168,11 @@ def test_seeds_and_searches_keep_to_directories_of_their_own(tmp_path):
     (tmp_path / "all" / "search.json").rename(tmp_path / "all" / "seeds.json")
     with pytest.raises(UserError, match="holds trainings of several seeds; give another --model_dir"):
         run_search(asked_for(tmp_path, GRID), BOTH, None)
+    (tmp_path / "all" / "seeds.json").rename(tmp_path / "all" / "folds.json")
+    seeds = ClassifierOptions(num_seeds=2, model_dir=str(tmp_path / "all"))
+    for run, options in ((run_search, asked_for(tmp_path, GRID)), (run_seeds, seeds)):
+        with pytest.raises(UserError, match="holds a cross-validation; give another --model_dir"):
+            run(options, BOTH, None)
 
 
 @pytest.mark.parametrize(
