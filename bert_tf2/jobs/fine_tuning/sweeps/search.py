@@ -18,7 +18,7 @@ from bert_tf2.jobs.fine_tuning.sweeps.proposals import check_sampler, drawn, pro
 from bert_tf2.jobs.fine_tuning.sweeps.space import HALVING, TPE, read_space
 from bert_tf2.jobs.fine_tuning.sweeps.trial import Stage, Trial
 from bert_tf2.options import info, not_default
-from bert_tf2.training.run_directory import shown
+from bert_tf2.training.run_directory import RUN_CONFIG, shown
 
 if TYPE_CHECKING:
     from bert_tf2.jobs.fine_tuning.run import RunResult
@@ -87,6 +87,8 @@ class _Search:
         self._run = run
         self._metric, self._higher_is_better = "", True
         self._trials: dict[int, Trial] = {}
+        # The digests of the records that trials are trained on.
+        self._data: Any = None
         self._known = self._former()
 
     @property
@@ -163,6 +165,7 @@ class _Search:
                     "that have answers"
                 )
             self._metric, self._higher_is_better = result.best_metric, result.higher_is_better
+            self._check_data(trial)
             step = None if result.training is None else result.training.final_step
             stage = Stage(share, step, next(iter(result.scores.values())), degenerate=result.degenerate)
             del result
@@ -172,6 +175,24 @@ class _Search:
         if stage.scores:
             search_report.write_hyperparameters(self._directory, trial, self._metric, stage)
         return trial
+
+    def _check_data(self, trial: Trial) -> None:
+        """Checks that a trial was trained on the data of those before it, which are not trained again.
+
+        Raises:
+          UserError: it was not.
+        """
+        if self._options.is_tf1_dialect:
+            # Of raw files each trial makes its own records, which what is searched may decide.
+            return
+        place = os.path.join(self._directory, trial.directory)
+        data = files.read_object(place, RUN_CONFIG).get("run", {}).get("data", {}).get("train")
+        if self._data not in (None, data):
+            raise UserError(
+                f"{place} was trained on other data than the trials before it: the data have changed since; give another "
+                "--model_dir"
+            )
+        self._data = data
 
     def _former(self) -> dict[int, Trial]:
         """The trials that the directory holds, by number.
@@ -197,6 +218,7 @@ class _Search:
                     "another --model_dir"
                 )
         self._metric, self._higher_is_better = kept["metric"], kept["higher_is_better"]
+        self._data = kept["data"]
         return {one["number"]: _trial(one) for one in kept["trials"]}
 
     def _identity(self) -> dict[str, Any]:
@@ -218,6 +240,7 @@ class _Search:
             "metric": self._metric,
             "higher_is_better": self._higher_is_better,
             "best": best and best.directory,
+            "data": self._data,
             "trials": [dataclasses.asdict(trial) for trial in trials],
         }
         files.write_json(os.path.join(self._directory, SEARCH), content)

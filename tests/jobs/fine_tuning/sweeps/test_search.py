@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import pathlib
 
 import pytest
 
@@ -154,6 +155,21 @@ def test_a_directory_of_another_search_is_refused(tmp_path, text, flags, told):
         run_search(asked_for(tmp_path, text, **flags), BOTH, Job(peak))
     assert str(raised.value).startswith(f"{tmp_path / 'all'} holds another search")
     assert told in str(raised.value)
+
+
+def test_data_that_have_changed_are_noticed(tmp_path):
+    def score(options, share):
+        directory = pathlib.Path(options.model_dir)
+        directory.mkdir(parents=True)
+        (directory / "run_config.json").write_text(json.dumps({"run": {"data": {"train": [digests[0]]}}}))
+        return 0.5
+
+    digests = ["before"]
+    with contextlib.suppress(KeyboardInterrupt):
+        run_search(asked_for(tmp_path, GRID), BOTH, Job(score, killed_after=2))
+    digests[0] = "after"
+    with pytest.raises(UserError, match="trial_3 was trained on other data than the trials before it"):
+        run_search(asked_for(tmp_path, GRID), BOTH, Job(score))
 
 
 def test_a_flag_that_decides_nothing_may_change(tmp_path):
