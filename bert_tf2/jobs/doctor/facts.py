@@ -10,7 +10,8 @@ import numpy as np
 from bert_tf2.data.records.feature_spec import TOKENS
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.jobs.doctor.measuring import DoesNotFit, Measured
-from bert_tf2.jobs.training.training_run import Course, TrainingData, TrainingRun
+from bert_tf2.jobs.training.course import Course, TrainingData
+from bert_tf2.jobs.training.training_run import TrainingRun
 from bert_tf2.models.encoder_parts import INPUT_NAMES
 from bert_tf2.tasks.base import ExampleSet, Task
 

@@ -13,9 +13,10 @@ from bert_tf2.data.batches.plans import Plan
 from bert_tf2.data.records.feature_spec import TOKENS
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.jobs.doctor.machine import Memory, available_memory, process_memory
+from bert_tf2.jobs.training.course import Assembled, Course, TrainingData
 from bert_tf2.jobs.training.micro_batch import parts_of_batch
 from bert_tf2.jobs.training.training_options import AUTO
-from bert_tf2.jobs.training.training_run import Assembled, Course, TrainingData, TrainingRun
+from bert_tf2.jobs.training.training_run import TrainingRun
 from bert_tf2.progress import during
 from bert_tf2.tensorflow_internals import create_slots
 from bert_tf2.training.distribution import on_gpus

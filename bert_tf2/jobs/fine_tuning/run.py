@@ -29,8 +29,9 @@ from bert_tf2.jobs.fine_tuning.presets import check_preset, comparison
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 from bert_tf2.jobs.fine_tuning.teaching import Training, teaching_of
 from bert_tf2.jobs.training import training_setup
+from bert_tf2.jobs.training.course import Schedule, TrainingData, TrainingPlan
 from bert_tf2.jobs.training.micro_batch import bounded_parts
-from bert_tf2.jobs.training.training_run import Schedule, TrainingData, TrainingPlan, TrainingRun
+from bert_tf2.jobs.training.training_run import TrainingRun
 from bert_tf2.model_directory import model_files, tuned
 from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig

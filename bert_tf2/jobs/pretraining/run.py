@@ -21,8 +21,9 @@ from bert_tf2.jobs.pretraining.inputs import PretrainingInputs
 from bert_tf2.jobs.pretraining.options import PretrainingOptions
 from bert_tf2.jobs.pretraining.records import TRAINING, PretrainingRecords
 from bert_tf2.jobs.training import training_setup
+from bert_tf2.jobs.training.course import Schedule, TrainingData, TrainingPlan
 from bert_tf2.jobs.training.named_weights import Restored
-from bert_tf2.jobs.training.training_run import Schedule, TrainingData, TrainingPlan, TrainingRun
+from bert_tf2.jobs.training.training_run import TrainingRun
 from bert_tf2.model_directory import model_files
 from bert_tf2.models.checkpoints.convert import convert
 from bert_tf2.models.checkpoints.formats import open_source

@@ -3,10 +3,9 @@
 import abc
 import dataclasses
 import logging
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic
 
 import tensorflow as tf
 import tf_keras
@@ -14,12 +13,11 @@ import tf_keras
 from bert_tf2 import files
 from bert_tf2.data.batches.packed_plan import PackedPlan
 from bert_tf2.data.batches.pipeline import Padding, Records, check_divisible
-from bert_tf2.data.batches.plans import BatchPlan
-from bert_tf2.data.batches.striped_plan import StripedPlan
 from bert_tf2.data.records.feature_spec import TOKENS
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.training import extension, kept_configuration, packed_training, training_setup
+from bert_tf2.jobs.training.course import Assembled, Course, Schedule, TrainedOn, TrainingData, TrainingPlan
 from bert_tf2.jobs.training.micro_batch import parts_of_batch, whole_batches
 from bert_tf2.jobs.training.named_weights import Restored, restore
 from bert_tf2.jobs.training.run_report import write_run_report
@@ -33,11 +31,10 @@ from bert_tf2.models.config import BertConfig
 from bert_tf2.models.families.base import family_of
 from bert_tf2.models.families.names import is_pooler
 from bert_tf2.options import required
-from bert_tf2.tasks.base import ExampleSet, Task
+from bert_tf2.tasks.base import Task
 from bert_tf2.training import checkpointing, export, weights
 from bert_tf2.training.agreement import Agreement
 from bert_tf2.training.distribution import describe, is_chief
-from bert_tf2.training.optimization import Optimizer
 from bert_tf2.training.run_directory import RunDirectory, shown
 from bert_tf2.training.trainer import Trainer
 from bert_tf2.training.trainer_config import TrainingResult
@@ -45,75 +42,6 @@ from bert_tf2.training.trainer_config import TrainingResult
 logger = logging.getLogger(__name__)
 
 _HIGHEST_USUAL_RATE = 0.02
-
-TrainingPlan: TypeAlias = BatchPlan | StripedPlan
-TrainedOn = TypeVar("TrainedOn", bound=Records)
-
-
-@dataclasses.dataclass(frozen=True)
-class Schedule:
-    """How many steps a training has, and how many lie between two evaluations and two checkpoints."""
-
-    train_steps: int
-    eval_every_steps: int
-    save_every_steps: int
-
-    def step_after(self, share: float) -> int:
-        """The step at which a share of the training is done, or the next one after it at which there may be an evaluation."""
-        every = self.eval_every_steps
-        # What is a whole number but for rounding is one.
-        return min(self.train_steps, max(1, math.ceil(share * self.train_steps / every - 1e-9)) * every)
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingData(Generic[TrainedOn]):
-    """What a training works on.
-
-    Attributes:
-      records: what is trained on.
-      identity: what identifies the data besides the records' files.
-      evaluates: whether there are evaluations on the way.
-      sets: what is evaluated or predicted.
-    """
-
-    records: TrainedOn
-    identity: dict[str, Any]
-    evaluates: bool
-    sets: list[ExampleSet]
-
-
-@dataclasses.dataclass(frozen=True)
-class Course:
-    """How a training goes.
-
-    Attributes:
-      seed: of the run.
-      plan: which rows each step takes.
-      schedule: how many steps there are, and between what.
-      padding: the sizes of batches.
-    """
-
-    seed: int
-    plan: TrainingPlan
-    schedule: Schedule
-    padding: Padding
-
-
-@dataclasses.dataclass(frozen=True)
-class Assembled:
-    """What a training works with.
-
-    Attributes:
-      task: gives the loss, of a teacher's answers too where there is one.
-      records: what is trained on, with what a job adds to them.
-      model: with the weights that it starts from.
-      optimizer: made for it.
-    """
-
-    task: Task
-    records: Records
-    model: tf_keras.Model
-    optimizer: Optimizer
 
 
 class TrainingRun(abc.ABC, Generic[TrainedOn]):
