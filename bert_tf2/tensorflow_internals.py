@@ -12,6 +12,7 @@ import tf_keras
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 from tensorflow.python.framework.config import is_op_determinism_enabled
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tensorflow.python.framework.ops import gradient_registry
 from tf_keras.src.optimizers.legacy.optimizer_v2 import _var_key
 
@@ -28,6 +29,7 @@ __all__ = [
     "is_decayed",
     "is_op_determinism_enabled",
     "outputs_read",
+    "with_constants",
     "write",
     "write_method",
 ]
@@ -46,6 +48,11 @@ def coefficients(optimizer: tf_keras.optimizers.legacy.Optimizer, variable: tf.V
 def is_decayed(optimizer: tf_keras.optimizers.legacy.Optimizer, variable: tf.Variable) -> bool:
     """Whether the garden's AdamW or LAMB decays a variable."""
     return optimizer._do_use_weight_decay(variable.name.removesuffix(":0"))
+
+
+def with_constants(function: Any) -> Any:
+    """A concrete function with its variables' values as constants of its graph, and the functions that it calls written out."""
+    return convert_variables_to_constants_v2(function, lower_control_flow=False, aggressive_inlining=True)
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ from bert_tf2.tensorflow_internals import (
     free,
     is_decayed,
     outputs_read,
+    with_constants,
     write,
     write_method,
 )
@@ -167,3 +168,14 @@ def test_the_graph_of_a_custom_gradient_goes():
     gc.collect()
     assert graph() is None, GONE.format("gradient_registry._registry")
     assert kept() is not None
+
+
+def test_variables_become_constants():
+    variable = tf.Variable([1.0, 2.0])
+    inner = tf.function(lambda x: x * variable)
+    function = tf.function(lambda x: {"outputs": inner(x)}, autograph=False)
+    frozen = with_constants(function.get_concrete_function(tf.TensorSpec([2])))
+    kinds = {node.op for node in frozen.graph.as_graph_def().node}
+    assert "Const" in kinds
+    assert not kinds & {"PartitionedCall", "StatefulPartitionedCall", "ReadVariableOp", "VarHandleOp"}
+    assert [tensor.shape for tensor in frozen.inputs] == [[2]]

@@ -1,10 +1,13 @@
 """Operations that a format lacks are told with their layers; the forms for converters compute the same."""
 
 import json
+import os
 
 import numpy as np
+import onnxruntime
 import pytest
 import tensorflow as tf
+import tf2onnx
 import tokenizers
 
 from bert_tf2.errors import JobError, UserError
@@ -45,6 +48,30 @@ def test_other_failures_of_a_converter_are_one_line():
 def test_targets_are_the_files_of_their_folder():
     assert TARGETS == ("onnx", "saved_model", "tflite")
     assert {target_of(name).file for name in TARGETS} == {"model.onnx", "model.tflite", "saved_model"}
+
+
+def test_the_converter_to_onnx_gets_no_weights(tmp_path, monkeypatch):
+    """It copies all constants again and again, 18 GB for BERT-Base."""
+    table, seen = tf.Variable(np.random.default_rng(1).normal(size=(1000, 64)), dtype=tf.float32), []
+
+    def looked_up(inputs: dict) -> dict:
+        return {"outputs": tf.gather(table, inputs["input_word_ids"]), "unused": tf.shape(inputs["input_mask"])}
+
+    convert = tf2onnx.convert.from_graph_def
+    monkeypatch.setattr(
+        tf2onnx.convert,
+        "from_graph_def",
+        lambda graph, **more: (seen.append(graph.ByteSize()), convert(graph, **more))[1],
+    )
+    path = str(tmp_path / "model.onnx")
+    target_of("onnx").write(Conversion(looked_up, None), path)
+    assert 0 < seen[0] < 10_000 < 1000 * 64 * 4 < os.path.getsize(path)
+    session = onnxruntime.InferenceSession(path)
+    rows = np.array([[3, 999]], np.int32)
+    fed = {value.name: rows for value in session.get_inputs()}
+    assert set(fed) <= {"input_word_ids", "input_mask", "input_type_ids"}
+    (found,) = session.run(["outputs"], fed)
+    np.testing.assert_array_equal(found, table.numpy()[rows])
 
 
 @pytest.mark.parametrize("activation", [gelu, gelu_exact])

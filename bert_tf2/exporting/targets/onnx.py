@@ -7,8 +7,6 @@ import tempfile
 
 from bert_tf2.exporting.target import FP16, INT8, Conversion, Target
 
-_OPSET = 17
-
 
 class Onnx(Target):
     """ONNX by tf2onnx, quantized by ONNX Runtime."""
@@ -25,12 +23,11 @@ class Onnx(Target):
         function = traced(conversion, None)
         with converting("onnx", function):
             import onnx
-            import tf2onnx
 
-            from bert_tf2.exporting import onnx_quantization
+            from bert_tf2.exporting import onnx_conversion, onnx_quantization
 
             logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-            model, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=_OPSET)
+            model = onnx_conversion.converted(function)
             lacking = [node.op_type for node in model.graph.node if not onnx.defs.has(node.op_type, node.domain)]
             refuse_lacking("onnx", lacking, function)
             model.producer_name, model.doc_string = "bert_tf2", ""
