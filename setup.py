@@ -87,6 +87,7 @@ setup(
             "bert-tf2-convert-checkpoint = bert_tf2.jobs.commands.convert_checkpoint:command",
             "bert-tf2-create-finetuning-data = bert_tf2.jobs.preparation.finetuning_data:command",
             "bert-tf2-create-pretraining-data = bert_tf2.jobs.pretraining.data:command",
+            "bert-tf2-datasets = bert_tf2.jobs.datasets.job:command",
             "bert-tf2-entities = bert_tf2.jobs.commands.entities:command",
             "bert-tf2-demo = bert_tf2.jobs.commands.demo:command",
             "bert-tf2-doctor = bert_tf2.jobs.doctor.command:command",

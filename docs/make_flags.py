@@ -11,6 +11,7 @@ from bert_tf2.jobs.commands.entities import EntitiesOptions
 from bert_tf2.jobs.commands.fill_mask import FillMaskOptions
 from bert_tf2.jobs.commands.score_squad import ScoreSquadOptions
 from bert_tf2.jobs.comparing.options import CompareOptions
+from bert_tf2.jobs.datasets.options import DatasetsOptions
 from bert_tf2.jobs.export.options import ExportOptions
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
@@ -34,6 +35,7 @@ COMMANDS = {
     "python -m bert_tf2.answer_questions": AnswerQuestionsOptions,
     "python -m bert_tf2.classify": ClassifyOptions,
     "python -m bert_tf2.convert_checkpoint": ConvertCheckpointOptions,
+    "python -m bert_tf2.datasets": DatasetsOptions,
     "python -m bert_tf2.demo": DemoOptions,
     "python -m bert_tf2.doctor": ClassifierOptions,
     "python -m bert_tf2.entities": EntitiesOptions,

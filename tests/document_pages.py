@@ -15,6 +15,8 @@ NOT_RUN = {
     "make test": "this is it: Makefile",
     "source .venv/bin/activate": "of the shell: Makefile",
     "pip install": "needs a package index: tests/test_packaging.py",
+    "bert_tf2.datasets --mode=prepare": "needs the published files: tests/jobs/datasets/test_datasets_command.py",
+    "bert_tf2.datasets --mode=download": "needs a network: tests/jobs/datasets/test_fetching.py",
     "python -m bert_tf2.serve": "serves until it is ended: tests/jobs/serve/test_serve_process.py",
     "curl ": "needs a server: tests/jobs/serve/test_serve_process.py",
     "--tpu=": "needs a TPU: tests/training/test_distribution.py",

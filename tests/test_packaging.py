@@ -24,6 +24,7 @@ COMMANDS = [
     ["-m", "bert_tf2.answer_questions"],
     ["-m", "bert_tf2.classify"],
     ["-m", "bert_tf2.convert_checkpoint"],
+    ["-m", "bert_tf2.datasets"],
     ["-m", "bert_tf2.demo"],
     ["-m", "bert_tf2.doctor"],
     ["-m", "bert_tf2.entities"],

@@ -17,6 +17,8 @@ from bert_tf2.jobs.commands.fill_mask import FillMaskOptions, fill_mask
 from bert_tf2.jobs.commands.score_squad import ScoreSquadOptions, score_squad
 from bert_tf2.jobs.comparing.job import compare
 from bert_tf2.jobs.comparing.options import CompareOptions
+from bert_tf2.jobs.datasets.job import datasets
+from bert_tf2.jobs.datasets.options import DatasetsOptions
 from bert_tf2.jobs.export.job import export
 from bert_tf2.jobs.export.options import ExportOptions
 from bert_tf2.jobs.fine_tuning.classifier import run_classifier
@@ -112,6 +114,8 @@ COMMANDS = [
     (search, SearchOptions, "", ["--mode", "--index_dir"]),
     (search, SearchOptions, "--mode=index", ["--index_dir", ENCODER, "--input_file"]),
     (search, SearchOptions, "--mode=add", ["--index_dir", "--input_file"]),
+    (datasets, DatasetsOptions, "--mode=prepare", ["--source", "--output_dir"]),
+    (datasets, DatasetsOptions, "--mode=download", ["--dataset", "--output_dir"]),
     (vocabulary, VocabularyOptions, "--mode=train", ["--text_files", "--output_dir"]),
     (
         vocabulary,
