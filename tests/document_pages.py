@@ -21,6 +21,7 @@ NOT_RUN = {
     "curl ": "needs a server: tests/jobs/serve/test_serve_process.py",
     "--tpu=": "needs a TPU: tests/training/test_distribution.py",
     "--worker_hosts=": "several processes: tests/jobs/fine_tuning/test_classifier_distributed.py",
+    "--track_with=": "needs the packages: tests/training/test_tracking.py",
     "--search=": "many trainings: tests/jobs/fine_tuning/sweeps/test_search_of_trainings.py",
     "--config=searched": "needs a search: tests/jobs/fine_tuning/sweeps/test_search_of_trainings.py",
     "--preset=": "needs the data set: tests/jobs/fine_tuning/test_presets.py",

@@ -350,7 +350,8 @@ def test_requirements_name_what_is_imported():
         "tf_keras": "tf-keras",
         "yaml": "PyYAML",
     }
-    extras = {"ai-edge-litert", "apache-beam", "faiss-cpu", "fastapi", "jieba", "onnx", "onnxruntime", "tf2onnx", "uvicorn"}
+    extras = {"ai-edge-litert", "apache-beam", "faiss-cpu", "fastapi", "jieba", "mlflow", "onnx", "onnxruntime", "tf2onnx"}
+    extras |= {"uvicorn", "wandb"}
     required = set(re.findall(r'"([A-Za-z0-9_-]+)(?:\[\w+\])?[<>=]', (ROOT / "setup.py").read_text(encoding="utf-8")))
     for path in MODULES:
         for line, name in imports(path):

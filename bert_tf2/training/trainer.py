@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 import tf_keras
@@ -23,7 +23,7 @@ from bert_tf2.training.memory.recovery import Recovery, between_steps
 from bert_tf2.training.optimization import Optimizer
 from bert_tf2.training.reporting.history import History
 from bert_tf2.training.reporting.measurements import Measurements
-from bert_tf2.training.reporting.progress import Summaries, TrainingProgress
+from bert_tf2.training.reporting.progress import Scalars, ScalarWriter, Summaries, TrainingProgress
 from bert_tf2.training.reporting.work import arithmetic
 from bert_tf2.training.run_directory import RunDirectory
 from bert_tf2.training.steps import Steps
@@ -46,6 +46,7 @@ class Trainer:
       config: how long and how.
       derived: brings up to date what of the model's variables follows from those that are trained; called before a checkpoint
         is saved.
+      writers: get the scalars that TensorBoard gets; on the chief only.
     """
 
     def __init__(
@@ -56,8 +57,9 @@ class Trainer:
         strategy: tf.distribute.Strategy,
         config: TrainerConfig,
         derived: Callable[[], None] | None = None,
+        writers: Sequence[ScalarWriter] = (),
     ):
-        self._derived = derived
+        self._derived, self._writers = derived, writers
         self._task, self._model, self._optimizer, self._strategy, self._config = task, model, optimizer, strategy, config
         self._chief = is_chief(strategy)
         self._agreement = Agreement(strategy)
@@ -119,7 +121,8 @@ class _Run:
         self._evaluate = evaluate
         self._checkpoints = CheckpointDirectory(directory, self._config.keep_checkpoint_max, self._chief)
         self._history = History(directory, self._chief)
-        self._summaries = Summaries(directory, self._chief, ("train", "eval") if self._config.train_summaries else ("eval",))
+        kinds = ("train", "eval") if self._config.train_summaries else ("eval",)
+        self._summaries = Scalars([Summaries(directory, self._chief), *trainer._writers], kinds)
         self._step = 0
         self._end = min(self._config.pause_step or self._config.train_steps, self._config.train_steps)
         self._saved_step: int | None = None

@@ -9,8 +9,9 @@ from bert_tf2.tasks.base import ExampleSet, Task
 from bert_tf2.training import checkpointing, run_directory, trainer
 from bert_tf2.training.distillation import kept_outputs
 from bert_tf2.training.reporting import history, report, result_files
+from bert_tf2.training.tracking import tracked, wandb_tracker
 
-OWN_DIRECTORIES = (report.SUMMARIES, kept_outputs.DIRECTORY, lora.DIRECTORY)
+OWN_DIRECTORIES = (report.SUMMARIES, kept_outputs.DIRECTORY, lora.DIRECTORY, wandb_tracker.DIRECTORY)
 
 
 def own_files(task: Task) -> tuple[str, ...]:
@@ -26,6 +27,7 @@ def own_files(task: Task) -> tuple[str, ...]:
         kept_configuration.RUN_YAML,
         run_directory.LOCK,
         history.FILE_NAME,
+        tracked.FILE_NAME,
         result_files.RESULT_INPUTS,
         *report.eval_results_files("*"),
         report.REPORT,

@@ -122,6 +122,10 @@ class FineTuningRun(TrainingRun[RecordSet]):
 
     def complete(self) -> RunResult:
         """Does everything in turn."""
+        with self._tracking:
+            return self._complete()
+
+    def _complete(self) -> RunResult:
         if self._phases.train:
             training = self._train(self.data_of_training())
             self._teaching.end(self._model)

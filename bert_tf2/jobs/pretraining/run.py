@@ -95,6 +95,10 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
 
     def complete(self) -> dict[str, Any]:
         """Does everything in turn; see `bert_tf2.jobs.pretraining.job.run_pretraining`."""
+        with self._tracking:
+            return self._complete()
+
+    def _complete(self) -> dict[str, Any]:
         results: dict[str, Any] = {}
         if self._options.trains:
             results["training"] = self._train(self.data_of_training())

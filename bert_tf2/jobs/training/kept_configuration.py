@@ -76,6 +76,19 @@ def keep(
     files.write_text(path, text)
 
 
+def flags_of(options: TrainingOptions, seed: int | None, meta: MetaData | None) -> dict[str, Any]:
+    """What a run was given, with what was settled since, by the names of the flags; those that say nothing here are left out.
+
+    Args:
+      options: the run's.
+      seed: the run's; None where none is known.
+      meta: of its data.
+    """
+    names = [field.name for field in dataclasses.fields(options) if _can_be_given(field, meta)]
+    known = {} if seed is None else {"seed": seed}
+    return {**_values(options, names), **known}
+
+
 def _decided(given: TrainingOptions, settled: TrainingOptions) -> dict[str, Any]:
     """Options that were left open and decide the result, as they were settled."""
     # That nothing is compiled cannot be said beside a directory for what is compiled.

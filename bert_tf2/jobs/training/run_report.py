@@ -30,7 +30,7 @@ def write_run_report(
     pictures: list[tuple[str, str]],
     sections: list[tuple[str, str]],
     more_summary: Mapping[str, object],
-) -> None:
+) -> str:
     """Writes the report, and after training the summary and the loss curve; otherwise it tells of the training before.
 
     Args:
@@ -42,6 +42,9 @@ def write_run_report(
       pictures: captions and paths of more pictures.
       sections: headings and Markdown of more sections.
       more_summary: what the job adds to the summary.
+
+    Returns:
+      The report's path.
     """
     if training is None:
         pictures[:0], sections[:0] = earlier_training(directory)
@@ -59,6 +62,7 @@ def write_run_report(
     title = f"Report of {os.path.basename(os.path.abspath(directory))}"
     path = report.write_report(directory, title, facts, list(scores.items()), pictures, sections)
     logger.info("report: %s", path)
+    return path
 
 
 def _write_summary(

@@ -316,6 +316,21 @@ class TrainingOptions(LookOptions):
     log_steps: int = option(
         100, "Steps between two log lines and scalars.", check=at_least(1), section=CHECKPOINTS, may_change=True
     )
+    track_with: str | None = option(
+        None,
+        "Tell scalars, flags, results and the report to wandb (Weights & Biases) or mlflow too; several with commas. Their own "
+        "environment variables say where to (WANDB_MODE=offline, MLFLOW_TRACKING_URI).",
+        section=CHECKPOINTS,
+        may_change=True,
+        comma_separated=True,
+    )
+    tracking_project: str | None = option(
+        None,
+        "--track_with: the project of wandb, the experiment of mlflow [default: WANDB_PROJECT, MLFLOW_EXPERIMENT_NAME, else "
+        "bert_tf2].",
+        section=CHECKPOINTS,
+        may_change=True,
+    )
     model_export_path: str | None = option(
         None,
         "Where to export SavedModels: this directory, and this name with _text for raw text.",

@@ -35,6 +35,7 @@ from bert_tf2.tasks.base import Task
 from bert_tf2.training import checkpointing, export, weights
 from bert_tf2.training.agreement import Agreement
 from bert_tf2.training.distribution import describe, is_chief
+from bert_tf2.training.reporting import report
 from bert_tf2.training.run_directory import RunDirectory, shown
 from bert_tf2.training.trainer import Trainer
 from bert_tf2.training.trainer_config import TrainingResult
@@ -79,6 +80,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
         self._options, self._config, self._strategy, self._directory, self._task = options, config, strategy, directory, task
         self._chief = is_chief(strategy)
         self.max_seq_length = max_seq_length
+        self._tracking = training_setup.tracking(options, directory.path, self._chief)
         self._padding = training_setup.padding(options, {TOKENS: max_seq_length, **task.most})
         self._step = 0
         # The steps at which the training had ended before it was made longer.
@@ -266,6 +268,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             for path, content in kept.items():
                 model_files.write_whole(path, content)
             kept_configuration.keep(model_dir, self._given, options, seed, self._meta_and_tokenizer()[0], self._earlier_ends)
+            self._tracking.start(kept_configuration.flags_of(options, seed, self._meta_and_tokenizer()[0]))
         assembled = self.assemble(records, course)
         self._announce(records, plan, schedule.train_steps, padding)
         config = training_setup.trainer_config(
@@ -279,7 +282,9 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             save_every_steps=schedule.save_every_steps,
             metric=self._task.best_metric,
         )
-        trainer = Trainer(assembled.task, self._model, assembled.optimizer, self._strategy, config, self._derived())
+        trainer = Trainer(
+            assembled.task, self._model, assembled.optimizer, self._strategy, config, self._derived(), [self._tracking]
+        )
         return trainer.train(assembled.records, plan, self._evaluate_while_training if evaluates else None, padding)
 
     def _initialise(self, begins: bool) -> None:
@@ -558,7 +563,10 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             ]
         more = self._more_summary([entry for entry in training.history if entry["kind"] == "train"]) if training else {}
         metric = self._task.best_metric
-        write_run_report(self._directory.path, facts, metric, training, scores, list(pictures), list(sections), more)
+        path = write_run_report(self._directory.path, facts, metric, training, scores, list(pictures), list(sections), more)
+        # Where nothing was trained, the tracking begins here.
+        self._tracking.start(kept_configuration.flags_of(self._options, self._options.seed, self._meta_and_tokenizer()[0]))
+        self._tracking.results(self._step, scores, [path, os.path.join(os.path.dirname(path), report.PAGE)])
 
     @property
     def _initial_weights(self) -> str:

@@ -22,6 +22,7 @@ from bert_tf2.options import info, not_default, tell_ignored
 from bert_tf2.progress import during
 from bert_tf2.runtime import ended_by_sigterm
 from bert_tf2.training.compiled.cache import keep_compiled_code
+from bert_tf2.training.reporting.tracking import Tracking
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -54,6 +55,12 @@ def check_training_options(options: TrainingOptions) -> None:
         raise UserError("--num_logical_cpus divides the CPU and --num_gpus names GPUs; give one of them")
     if options.worker_hosts and options.distribution_strategy != "multi_worker_mirrored":
         raise UserError("--worker_hosts needs --distribution_strategy=multi_worker_mirrored")
+    if options.tracking_project and not options.track_with:
+        raise UserError(f"--tracking_project={options.tracking_project} can do nothing without --track_with")
+    if options.track_with:
+        from bert_tf2.training.tracking.known import names_of
+
+        names_of(options.track_with)
     check_micro_batch(options, is_tpu(options))
     if options.compilation_cache and (options.enable_xla is False or options.run_eagerly):
         why = "--run_eagerly" if options.run_eagerly else "--noenable_xla"
@@ -159,6 +166,16 @@ def compiles(options: TrainingOptions, strategy: "tf.distribute.Strategy", as_be
     if options.enable_xla is not None or as_before is not None:
         return bool(as_before if options.enable_xla is None else options.enable_xla)
     return distribution.on_gpus(strategy)
+
+
+def tracking(options: TrainingOptions, model_dir: str, is_chief: bool) -> Tracking:
+    """Who is told of the run besides its directory."""
+    if not options.track_with or not is_chief:
+        return Tracking()
+    from bert_tf2.training.tracking.known import names_of
+    from bert_tf2.training.tracking.tracked import Tracked
+
+    return Tracked(names_of(options.track_with), model_dir, options.tracking_project)
 
 
 def has_static_shapes(options: TrainingOptions) -> bool:

@@ -15,7 +15,7 @@ from bert_tf2.tasks.base import Task
 from bert_tf2.training.gradients import measure_names
 from bert_tf2.training.optimization import Optimizer
 from bert_tf2.training.reporting.history import POINT, History
-from bert_tf2.training.reporting.progress import Summaries, TrainingProgress
+from bert_tf2.training.reporting.progress import ScalarWriter, TrainingProgress
 from bert_tf2.training.reporting.work import WORK, speeds
 from bert_tf2.training.train_step import LoopResult
 
@@ -48,7 +48,7 @@ class Measurements:
       plan: knows the examples of a step.
       records: know their ids.
       history: kept in the run's directory.
-      summaries: TensorBoard scalars.
+      summaries: TensorBoard scalars, and whoever gets the same.
       progress: the terminal.
       train_steps: of the whole training, over which the points of the loss curve are spread.
       products: the model's arithmetic, as `work.arithmetic` gives it.
@@ -61,7 +61,7 @@ class Measurements:
         plan: Plan,
         records: Records,
         history: History,
-        summaries: Summaries,
+        summaries: ScalarWriter,
         progress: TrainingProgress,
         train_steps: int,
         products: tuple[float, float],

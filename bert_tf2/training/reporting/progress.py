@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import tensorflow as tf
 
@@ -87,6 +87,38 @@ class TrainingProgress:
         self._progress.say(line, bar)
 
 
+class ScalarWriter(Protocol):
+    """Takes the scalars of a run."""
+
+    def write(self, kind: str, step: int, values: dict[str, float]) -> None:
+        """Takes scalars of kind `train` or `eval`."""
+
+    def close(self) -> None:
+        """No more come."""
+
+
+class Scalars:
+    """Several writers as one.
+
+    Args:
+      writers: get the same.
+      kinds: those that are written.
+    """
+
+    def __init__(self, writers: Sequence[ScalarWriter], kinds: Sequence[str] = ("train", "eval")):
+        self._writers, self._kinds = writers, kinds
+
+    def write(self, kind: str, step: int, values: dict[str, float]) -> None:
+        """Writes scalars of kind `train` or `eval`."""
+        for writer in self._writers if kind in self._kinds else ():
+            writer.write(kind, step, values)
+
+    def close(self) -> None:
+        """Closes them all."""
+        for writer in self._writers:
+            writer.close()
+
+
 class Summaries:
     """TensorBoard scalars under `summaries/train` and `summaries/eval`.
 
@@ -95,18 +127,16 @@ class Summaries:
     Args:
       directory: the run's directory.
       writes: False for workers other than the chief.
-      kinds: those that are written.
     """
 
-    def __init__(self, directory: str, writes: bool = True, kinds: Sequence[str] = ("train", "eval")):
+    def __init__(self, directory: str, writes: bool = True):
         self._directory = files.expand(directory)
         self._writes = writes
-        self._kinds = kinds
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
 
     def write(self, kind: str, step: int, values: dict[str, float]) -> None:
         """Writes scalars of kind `train` or `eval`."""
-        if not self._writes or kind not in self._kinds:
+        if not self._writes:
             return
         try:
             if kind not in self._writers:

@@ -1,0 +1,1 @@
+"""Services that keep what was trained, one file each, behind one interface."""

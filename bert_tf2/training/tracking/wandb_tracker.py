@@ -1,0 +1,59 @@
+"""Weights & Biases (https://docs.wandb.ai): its own environment variables say where to and how, such as WANDB_MODE=offline."""
+
+import os
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from bert_tf2 import files
+from bert_tf2.training.tracking.tracker import TrackedRun, Tracker, register_tracker
+
+DIRECTORY = "wandb"
+"""In a run's directory: what wandb itself keeps there."""
+_PROJECT = "bert_tf2"
+_STEP = "global_step"
+_SECONDS = 60
+
+
+@register_tracker("wandb")
+class WandbTracker(Tracker):
+    """A run of Weights & Biases."""
+
+    package: ClassVar[str] = "wandb"
+    extra: ClassVar[str] = "wandb"
+
+    def start(self, run: TrackedRun) -> str:
+        import wandb
+
+        # What is not asked for is left to the environment; a login that nobody answers must not hold a training up.
+        settings = wandb.Settings(
+            console="off", quiet=True, init_timeout=_SECONDS, login_timeout=_SECONDS, finish_timeout=_SECONDS
+        )
+        self._run: Any = wandb.init(
+            project=run.project or (None if os.environ.get("WANDB_PROJECT") else _PROJECT),
+            name=None if os.environ.get("WANDB_NAME") else run.name,
+            id=run.id,
+            resume="allow" if run.id else None,
+            dir=None if os.environ.get("WANDB_DIR") or files.is_remote(run.directory) else run.directory,
+            job_type="training",
+            reinit="create_new",
+            settings=settings,
+        )
+        self._run.config.update(dict(run.config), allow_val_change=True)
+        # wandb's own count of steps cannot go back, as a resumed training does.
+        self._run.define_metric("*", step_metric=_STEP)
+        return self._run.id
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        self._run.log({_STEP: step, **values})
+
+    def finish(self, step: int, results: Mapping[str, float], files: list[str]) -> None:
+        import wandb
+
+        self._run.summary.update({**results, "results/step": step})
+        artifact = wandb.Artifact(f"report-{self._run.id}", type="report")
+        for path in files:
+            artifact.add_file(path)
+        self._run.log_artifact(artifact)
+
+    def end(self, failed: bool) -> None:
+        self._run.finish(exit_code=int(failed))
