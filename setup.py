@@ -51,7 +51,7 @@ setup(
         "gpu": ["tensorflow[and-cuda]>=2.20,<2.21"],
         # Of ONNX Runtime Python 3.10 gets up to 1.23, and of onnx with it.
         # Where a server keeps the runs, the package mlflow-skinny is enough.
-        "mlflow": ["mlflow>=2.16,<4"],
+        "mlflow": ["mlflow>=3,<4"],
         "onnx": ["onnx>=1.17,<2", "onnxruntime>=1.20,<2", "tf2onnx>=1.17,<2"],
         "optuna": ["optuna>=4,<5"],
         "parquet": ["pyarrow>=14"],
@@ -78,7 +78,7 @@ setup(
             "transformers==4.57.6",
             "uvicorn>=0.29,<1",
         ],
-        "wandb": ["wandb>=0.19,<1"],
+        "wandb": ["wandb>=0.31,<1"],
         "zh": ["jieba>=0.42,<0.43"],
     },
     entry_points={

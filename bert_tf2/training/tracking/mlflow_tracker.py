@@ -48,9 +48,9 @@ class MlflowTracker(Tracker):
         for begin in range(0, len(metrics), _METRICS_AT_ONCE):
             self._client.log_batch(self._id, metrics=metrics[begin : begin + _METRICS_AT_ONCE])
 
-    def finish(self, step: int, results: Mapping[str, float], files: list[str]) -> None:
+    def finish(self, step: int, results: Mapping[str, float], paths: list[str]) -> None:
         self.log(step, results)
-        for path in files:
+        for path in paths:
             self._client.log_artifact(self._id, path)
 
     def end(self, failed: bool) -> None:

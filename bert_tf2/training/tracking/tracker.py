@@ -57,8 +57,8 @@ class Tracker(abc.ABC):
         """Keeps scalars, such as `train/loss`, of a step. After a resumption steps may come that came before."""
 
     @abc.abstractmethod
-    def finish(self, step: int, results: Mapping[str, float], files: list[str]) -> None:
-        """Keeps the results of the checkpoint of a step, such as `results/eval/accuracy`, and local files."""
+    def finish(self, step: int, results: Mapping[str, float], paths: list[str]) -> None:
+        """Keeps the results of the checkpoint of a step, such as `results/eval/accuracy`, and local files for people."""
 
     @abc.abstractmethod
     def end(self, failed: bool) -> None:

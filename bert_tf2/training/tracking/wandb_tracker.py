@@ -11,7 +11,8 @@ DIRECTORY = "wandb"
 """In a run's directory: what wandb itself keeps there."""
 _PROJECT = "bert_tf2"
 _STEP = "global_step"
-_SECONDS = 60
+# A login that nobody answers must not hold a training up, nor an upload that does not end its process.
+_TO_START, _TO_FINISH = 60, 300
 
 
 @register_tracker("wandb")
@@ -24,9 +25,8 @@ class WandbTracker(Tracker):
     def start(self, run: TrackedRun) -> str:
         import wandb
 
-        # What is not asked for is left to the environment; a login that nobody answers must not hold a training up.
         settings = wandb.Settings(
-            console="off", quiet=True, init_timeout=_SECONDS, login_timeout=_SECONDS, finish_timeout=_SECONDS
+            console="off", quiet=True, init_timeout=_TO_START, login_timeout=_TO_START, finish_timeout=_TO_FINISH
         )
         self._run: Any = wandb.init(
             project=run.project or (None if os.environ.get("WANDB_PROJECT") else _PROJECT),
@@ -46,12 +46,12 @@ class WandbTracker(Tracker):
     def log(self, step: int, values: Mapping[str, float]) -> None:
         self._run.log({_STEP: step, **values})
 
-    def finish(self, step: int, results: Mapping[str, float], files: list[str]) -> None:
+    def finish(self, step: int, results: Mapping[str, float], paths: list[str]) -> None:
         import wandb
 
         self._run.summary.update({**results, "results/step": step})
         artifact = wandb.Artifact(f"report-{self._run.id}", type="report")
-        for path in files:
+        for path in paths:
             artifact.add_file(path)
         self._run.log_artifact(artifact)
 
