@@ -60,9 +60,23 @@ class ExportedModel:
 
     def of_texts(self, text: str, second: str | None = None) -> Arrays:
         """The outputs of a text or a pair, without the first axis; those of its windows are pooled."""
+        return self.of_many([self.rows(text, second)])[0]
+
+    def rows(self, text: str, second: str | None = None) -> list[tuple[list[int], list[int]]]:
+        """A text or a pair as `outputs` takes it: one row, or one for each window."""
         parts = self.parts(self.tokenizer.ids(text), self.tokenizer.ids(second) if second else [])
-        found = self.outputs([self.packed(*part) for part in parts])
-        return {name: pooled(value, found.get("window_score"), self.facts.get("window_pooling")) for name, value in found.items()}
+        return [self.packed(*part) for part in parts]
+
+    def of_many(self, several: Sequence[Sequence[tuple[list[int], list[int]]]]) -> list[Arrays]:
+        """As `of_texts`, for several at a time, of which each is the rows that `rows` gives."""
+        found, first = self.outputs([row for rows in several for row in rows]), 0
+        answers = []
+        for rows in several:
+            own = {name: value[first : first + len(rows)] for name, value in found.items()}
+            scores, pooling = own.get("window_score"), self.facts.get("window_pooling")
+            answers.append({name: pooled(value, scores, pooling) for name, value in own.items()})
+            first += len(rows)
+        return answers
 
     def parts(self, first: list[int], second: list[int]) -> list[tuple[list[int], list[int]]]:
         """What the model sees of a text or a pair that may be too long, as in its training: one input, or a window each."""
@@ -86,8 +100,11 @@ class ExportedModel:
 
     def classify(self, text: str, second: str | None = None) -> dict[str, Any]:
         """The label and a probability of each; of a model with any number of labels those that are chosen."""
-        logits = self.of_texts(text, second)["sentence_prediction"].astype(np.float64)
-        labels = self.facts["labels"]
+        return self.classes(self.of_texts(text, second)["sentence_prediction"])
+
+    def classes(self, logits: np.ndarray) -> dict[str, Any]:
+        """What `classify` says of the outputs of one text."""
+        logits, labels = logits.astype(np.float64), self.facts["labels"]
         if "thresholds" in self.facts:
             found = 1 / (1 + np.exp(-logits))
             chosen = [label for label, one, least in zip(labels, found, self.facts["thresholds"]) if one >= least]

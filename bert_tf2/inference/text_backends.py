@@ -135,7 +135,7 @@ class RunBackend:
     def outputs(self, rows: Sequence[list[tuple[list[int], list[int]]]]) -> "np.ndarray":
         import numpy as np
 
-        logits = [self._logits(*self._inputs(some)).numpy() for some in _of_bounded_size(rows)]
+        logits = [self._logits(*self._inputs(some)).numpy() for some in of_bounded_size(rows)]
         return self._task.probabilities(np.concatenate(logits))
 
     def _inputs(self, rows: Sequence[list[tuple[list[int], list[int]]]]) -> "np.ndarray":
@@ -151,7 +151,7 @@ class RunBackend:
         return inputs if self._rule.has_windows else inputs[:, :, 0]
 
 
-def _of_bounded_size(rows: Sequence[list]) -> Iterator[list[list]]:
+def of_bounded_size(rows: Sequence[list]) -> Iterator[list[list]]:
     """Rows of windows, so many together as have no more windows than there are rows, or one row."""
     some: list[list] = []
     windows = 0

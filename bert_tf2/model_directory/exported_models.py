@@ -71,11 +71,16 @@ def not_for_text(flag: str, path: str, loaded: Any, wanted: str, which: str) -> 
 
 
 def inputs_and_outputs(loaded: Any) -> tuple[list[str], list[str]]:
-    """The names that `serving_default` takes and gives, sorted; none where there is no such signature."""
+    """The names that `serving_default` takes and gives, sorted; none where there is no such signature.
+
+    Args:
+      loaded: a SavedModel as TensorFlow loads it, or a `bert_tf2.tasks.base.Export`, whose functions take by place as well.
+    """
     signature = loaded.signatures.get("serving_default")
     if signature is None:
         return [], []
-    return sorted(signature.structured_input_signature[1]), sorted(signature.structured_outputs)
+    by_place, by_name = signature.structured_input_signature
+    return sorted([*(spec.name for spec in by_place), *by_name]), sorted(signature.structured_outputs)
 
 
 def text_tensor(texts: Sequence[str], shape: tuple[int, ...] | None = None) -> "tf.Tensor":

@@ -10,6 +10,8 @@ from bert_tf2.training.run_directory import RUN_CONFIG
 
 POOLINGS = ("mean", "cls", "max", "mean_max", "first_last_avg")
 """The ways to make one vector of a text's tokens."""
+POOLER = "pooler"
+"""The pooling of a training whose vectors are those behind the pooler."""
 COMBINATIONS = ("concat", "mean")
 """What is done with the hidden states of several layers."""
 LONG_TEXTS = ("truncate", "windows")
@@ -139,15 +141,20 @@ def trained_pooling(model_dir: str) -> str | None:
     Raises:
       UserError: its vectors are those behind the pooler.
     """
-    run = files.read_object(files.expand(model_dir), RUN_CONFIG).get("run")
-    data = run.get("data") if isinstance(run, dict) else None
-    pooling = data.get("pooling") if isinstance(data, dict) else None
-    if pooling == "pooler":
+    pooling = noted_pooling(model_dir)
+    if pooling == POOLER:
         raise UserError(
             f"{model_dir} was trained with --pooling=pooler, whose vectors only its export gives (run_classifier.py "
             "--mode=export_only); for other vectors of the model give --pooling"
         )
     return pooling if pooling in POOLINGS else None
+
+
+def noted_pooling(model_dir: str) -> Any:
+    """What the training in a directory was given as `--pooling`; None where nothing says it."""
+    run = files.read_object(files.expand(model_dir), RUN_CONFIG).get("run")
+    data = run.get("data") if isinstance(run, dict) else None
+    return data.get("pooling") if isinstance(data, dict) else None
 
 
 def _choice(name: str, value: Any, choices: tuple[str, ...]) -> None:

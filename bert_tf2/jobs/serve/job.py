@@ -13,6 +13,7 @@ from bert_tf2.inference.served.served_model import ServedModel
 from bert_tf2.jobs.commands.asking import loading
 from bert_tf2.jobs.serve.options import ServeOptions, check, models_of, read_keys, vector_settings
 from bert_tf2.jobs.serve.service import Service
+from bert_tf2.jobs.serve.trainings import text_export
 from bert_tf2.progress import silence
 from bert_tf2.runtime import job
 
@@ -75,7 +76,9 @@ def _opened(options: ServeOptions, name: str) -> ServedModel:
     """
     given = next(model for model in models_of(options) if model.name == name)
     try:
-        served = open_model(name, files.expand(given.path), given.kind, **vector_settings(options))
+        export = functools.partial(text_export, modules=options.module_import)
+        settings = vector_settings(options)
+        served = open_model(name, files.expand(given.path), given.kind, text_export=export, **settings)
     except UserError as error:
         # What classifies by a directory knows it by another command's flag.
         raise UserError(f"model '{name}': {str(error).replace('--model_dir=', '--model=', 1)}") from error

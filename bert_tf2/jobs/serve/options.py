@@ -24,8 +24,8 @@ class ServeOptions(Options):
     model: tuple[str, ...] = option(
         (),
         "A model as NAME=PATH, or PATH alone for the name 'default'; may be repeated. PATH is a checkpoint, the directory of a "
-        "training, or an export that takes text (NAME_text of --model_export_path=NAME). An export is a program that runs with "
-        "your rights: give one that you trust.",
+        "training, an export that takes text (NAME_text of --model_export_path=NAME), or what bert_tf2.export wrote. A "
+        "SavedModel is a program that runs with your rights: give one that you trust.",
         multiple=True,
     )
     kind: tuple[str, ...] = option(
@@ -33,6 +33,9 @@ class ServeOptions(Options):
         "What a model does where its files allow several things, as NAME=KIND, or KIND alone for 'default': "
         f"{', '.join(KINDS)}; may be repeated [default: what it was trained for; vectors for a bare checkpoint].",
         multiple=True,
+    )
+    module_import: tuple[str, ...] = option(
+        (), "Python file or module that registers a kind of task of your own; repeatable.", multiple=True
     )
     host: str = option("127.0.0.1", "The address to listen at; 0.0.0.0 is every one of this machine.")
     port: int = option(8000, "The port; 0 for any free one, which is printed.", check=between(0, 65535))
@@ -83,7 +86,7 @@ class ServeOptions(Options):
     max_connections: int = option(1000, "The most connections; beyond them requests get 503.", check=at_least(1), section=_LIMITS)
     body_timeout_s: float = option(
         20.0,
-        "How many seconds a connection may take for the head of its first request, and each request for its body.",
+        "How many seconds a request may take for its head, and for its body, and a client until it takes more of an answer.",
         check=positive,
         section=_LIMITS,
     )

@@ -89,8 +89,12 @@ class TrainedModel:
         return records
 
 
-def open_trained(options: TrainedModelOptions) -> TrainedModel:
+def open_trained(options: TrainedModelOptions, device: str | None = "CPU:0") -> TrainedModel:
     """Opens a run's directory.
+
+    Args:
+      options: which, and what it is evaluated on.
+      device: where the model lies; None for where TensorFlow puts it.
 
     Raises:
       UserError: it is none of a fine-tuning, or the records are not such as the model takes.
@@ -116,7 +120,7 @@ def open_trained(options: TrainedModelOptions) -> TrainedModel:
     examples = None
     if options.eval_data_path or options.predict_file:
         examples = data.evaluation_sets(task, False)[0]
-    with tf.device("CPU:0"):
+    with tf.device(device):
         model = task.build_model(family_of(config).build(config, output_range=task.output_range))
         step = weights.best_step(directory) if options.load_checkpoint == "best" else None
         cure = f"if another checkpoint is whole, give --load_checkpoint={'newest' if step else 'best'}; or {WHICH}"

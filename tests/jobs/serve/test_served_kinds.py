@@ -9,9 +9,12 @@ import tensorflow as tf
 
 from bert_tf2.errors import UserError
 from bert_tf2.inference.mask_filler import MaskFiller
-from bert_tf2.inference.served.opening import open_model
+from bert_tf2.inference.served import opening
 from bert_tf2.inference.served.served_model import ServedModel
 from bert_tf2.inference.vectors.text_encoder import TextEncoder
+from bert_tf2.jobs.serve.trainings import text_export
+
+open_model = functools.partial(opening.open_model, text_export=text_export)
 
 
 def texts(name: str, rank: int = 1) -> tf.TensorSpec:
@@ -156,9 +159,10 @@ def test_what_cannot_be_served_is_refused(exports, tmp_path):
         open_model("m", str(exports / "spell"))
     with pytest.raises(UserError, match=str(tmp_path)):
         open_model("m", str(tmp_path))
-    (tmp_path / "meta_data.json").write_text('{"task_type": "bert_tagging"}')
-    with pytest.raises(UserError, match="is a training of bert_tagging, which is served by its export; export it with"):
-        open_model("m", str(tmp_path))
-    (tmp_path / "meta_data.json").write_text('{"task_type": "bert_classification"}')
-    with pytest.raises(UserError, match=r"lacks bert_config\.json"):
+    for kind in ("bert_tagging", "bert_classification"):
+        (tmp_path / "meta_data.json").write_text(json.dumps({"task_type": kind}))
+        with pytest.raises(UserError, match=r"lacks bert_config\.json"):
+            open_model("m", str(tmp_path))
+    (tmp_path / "export.json").write_text('{"target": "onnx"}')
+    with pytest.raises(UserError, match=r"cannot be opened as an export \(KeyError: 'facts'\); export it again"):
         open_model("m", str(tmp_path))
