@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from bert_tf2 import files
-from bert_tf2.errors import JobError, UserError
+from bert_tf2.errors import UserError
+from bert_tf2.inference.vectors.whitening import Whitening
 
 MANIFEST = "index.json"
 EXACT, APPROXIMATE = "exact", "approximate"
@@ -32,6 +33,8 @@ class Manifest:
       identity: see `TextEncoder.identity`.
       settings: the fields of `VectorSettings`.
       model: the checkpoint's path as `path`, and the files that belong to it.
+      whitening: the name of its `file`, its `fingerprint`, and how many directions are kept as `dimension`, None for all; None
+        where vectors are as they are pooled.
     """
 
     kind: str
@@ -41,6 +44,7 @@ class Manifest:
     identity: dict[str, Any]
     settings: dict[str, Any]
     model: dict[str, Any]
+    whitening: dict[str, Any] | None = None
 
     @property
     def vectors_name(self) -> str:
@@ -81,7 +85,8 @@ def read_manifest(folder: str) -> Manifest:
         raise UserError(f"--index_dir={folder} holds no index ({MANIFEST}); --mode=index makes one")
     stored = files.read_json(path)
     names = {field.name for field in dataclasses.fields(Manifest)}
-    if not isinstance(stored, dict) or set(stored) != names or stored["kind"] not in KINDS:
+    # Indexes were made before there was whitening.
+    if not isinstance(stored, dict) or {*stored, "whitening"} != names or stored["kind"] not in KINDS:
         raise UserError(f"{path} is not the manifest of an index; make the index anew with --mode=index")
     return Manifest(**stored)
 
@@ -117,7 +122,32 @@ def new_vectors(kind: str, dimension: int) -> Any:
     return index
 
 
-def write(folder: str, manifest: Manifest, index: Any, vectors: np.ndarray, rows: Iterable[dict[str, Any]]) -> None:
+def whitening_of(folder: str, manifest: Manifest) -> Whitening | None:
+    """The whitening that an index's vectors went through.
+
+    Raises:
+      UserError: it is missing, damaged or another.
+    """
+    if manifest.whitening is None:
+        return None
+    path = os.path.join(folder, manifest.whitening["file"])
+    try:
+        found = Whitening.load(path)
+    except UserError:
+        raise UserError(f"{path}, the whitening of the index, cannot be read; make the index anew") from None
+    if found.fingerprint != manifest.whitening["fingerprint"]:
+        raise UserError(f"{path} is not the whitening that the index was made with; make the index anew")
+    return found
+
+
+def write(
+    folder: str,
+    manifest: Manifest,
+    index: Any,
+    vectors: np.ndarray,
+    rows: Iterable[dict[str, Any]],
+    whitening: Whitening | None = None,
+) -> None:
     """Adds vectors and texts to an index, or writes a new one; until the end the folder holds what it held.
 
     Args:
@@ -126,6 +156,7 @@ def write(folder: str, manifest: Manifest, index: Any, vectors: np.ndarray, rows
       index: the FAISS index without them.
       vectors: float32 [N, D].
       rows: their `id` and `text`.
+      whitening: that the vectors went through; a new index keeps it.
 
     Raises:
       JobError: the disk is full or fails.
@@ -136,11 +167,10 @@ def write(folder: str, manifest: Manifest, index: Any, vectors: np.ndarray, rows
     for first in range(0, len(vectors), _ROWS_AT_ONCE):
         index.add(np.ascontiguousarray(vectors[first : first + _ROWS_AT_ONCE]))
     former = [name for name in files.names_in(folder) if _is_of_index(name)]
-    with files.written_whole(os.path.join(folder, manifest.vectors_name)) as temporary:
-        try:
-            faiss.write_index(index, temporary)
-        except RuntimeError as error:
-            raise JobError(f"cannot write {folder}: {str(error).splitlines()[0][-120:]}") from error
+    path = os.path.join(folder, manifest.vectors_name)
+    with files.written_whole(path) as temporary, files.open_to_write(temporary) as file:
+        # Not to the path: of a disk that is full at the end FAISS tells nobody.
+        faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))
     with files.written_whole(os.path.join(folder, manifest.texts_name)) as temporary, files.open_to_write(temporary) as file:
         before = os.path.join(folder, dataclasses.replace(manifest, version=manifest.version - 1).texts_name)
         if manifest.count > len(vectors):
@@ -149,14 +179,19 @@ def write(folder: str, manifest: Manifest, index: Any, vectors: np.ndarray, rows
                     file.write(block)
         for row in rows:
             file.write((json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8", errors="backslashreplace"))
+    named = [manifest.vectors_name, manifest.texts_name]
+    if manifest.whitening is not None:
+        named.append(manifest.whitening["file"])
+        if whitening is not None and manifest.count == len(vectors):
+            whitening.save(os.path.join(folder, named[-1]))
     files.write_json(os.path.join(folder, MANIFEST), dataclasses.asdict(manifest))
     for name in former:
-        if name not in (manifest.vectors_name, manifest.texts_name):
+        if name not in named:
             files.remove_if_there(os.path.join(folder, name))
 
 
 def _is_of_index(name: str) -> bool:
-    return name.startswith(("vectors-", "texts-")) and name.endswith((".faiss", ".jsonl"))
+    return name.startswith(("vectors-", "texts-", "whitening-")) and name.endswith((".faiss", ".jsonl", ".npz"))
 
 
 class StoredTexts:

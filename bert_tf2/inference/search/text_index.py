@@ -7,8 +7,9 @@ from typing import Any
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError
-from bert_tf2.inference.search.index_files import MANIFEST, StoredTexts, read_manifest, read_vectors
+from bert_tf2.inference.search.index_files import MANIFEST, Manifest, StoredTexts, read_manifest, read_vectors, whitening_of
 from bert_tf2.inference.vectors.text_encoder import TextEncoder
+from bert_tf2.inference.vectors.whitening import Whitening
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,16 +43,19 @@ class TextIndex:
         self._encoder, self._vectors, self._texts = encoder, vectors, texts
 
     @classmethod
-    def load(cls, index_dir: str, init_checkpoint: str | None = None, **files_of_model: Any) -> "TextIndex":
+    def load(
+        cls, index_dir: str, init_checkpoint: str | None = None, whitening_file: str | None = None, **files_of_model: Any
+    ) -> "TextIndex":
         """Loads an index and the model that it was made with.
 
         Args:
           index_dir: what `python -m bert_tf2.search --mode=index` wrote.
           init_checkpoint: where the model is now; None for where it was.
+          whitening_file: that must be the index's own, which it holds; None for whatever that is.
           files_of_model: those that `TextEncoder.from_checkpoint` takes; with `init_checkpoint` only.
 
         Raises:
-          UserError: there is no index, it is damaged, or the model is another.
+          UserError: there is no index, it is damaged, or the model or the whitening is another.
         """
         folder = files.expand(index_dir)
         manifest = read_manifest(folder)
@@ -61,10 +65,7 @@ class TextIndex:
                 f"{manifest.texts_name} in {folder} has {len(texts)} lines, {MANIFEST} says {manifest.count}; make the index anew"
             )
         model = dict(manifest.model) if init_checkpoint is None else {"path": files.expand(init_checkpoint), **files_of_model}
-        layers = manifest.settings["layers"]
-        settings = manifest.settings | {"layers": None if layers is None else tuple(layers)}
-        encoder = TextEncoder.from_checkpoint(model.pop("path"), **model, **settings)
-        check_same(folder, manifest.identity, encoder)
+        encoder = encoder_of(folder, manifest, model, whitening_file)
         return cls(encoder, vectors, texts)
 
     def search(self, query: str, top_k: int = 10) -> list[Hit]:
@@ -88,7 +89,34 @@ class TextIndex:
                 yield [Hit(row["id"], score, row["text"]) for (score, _), row in zip(known, rows)]
 
 
-def check_same(folder: str, identity: dict[str, Any], encoder: TextEncoder) -> None:
+def encoder_of(folder: str, manifest: Manifest, model: dict[str, Any], whitening_file: str | None = None) -> TextEncoder:
+    """The model that makes vectors as those of an index.
+
+    Args:
+      folder: of the index.
+      manifest: what it says.
+      model: where the model is, as the manifest has it.
+      whitening_file: that must be the index's own.
+
+    Raises:
+      UserError: a file is missing or damaged, or the model or the whitening is another.
+    """
+    whitening = whitening_of(folder, manifest)
+    if whitening_file is not None:
+        given = Whitening.load(files.expand(whitening_file)).fingerprint
+        if whitening is None or given != whitening.fingerprint:
+            made = "without whitening" if whitening is None else "with another whitening, which it holds"
+            raise UserError(f"--whitening_file={whitening_file}: {folder} was made {made}; leave the flag out, or make it anew")
+    layers = manifest.settings["layers"]
+    settings = manifest.settings | {"layers": None if layers is None else tuple(layers)}
+    plain = TextEncoder.from_checkpoint(**{**model, **settings})
+    _check_same(folder, manifest.identity, plain)
+    if manifest.whitening is None:
+        return plain
+    return TextEncoder(plain.encoder, plain.tokenizer, plain.config, plain.settings, whitening, manifest.whitening["dimension"])
+
+
+def _check_same(folder: str, identity: dict[str, Any], encoder: TextEncoder) -> None:
     """Checks that a model makes vectors as those of an index.
 
     Raises:

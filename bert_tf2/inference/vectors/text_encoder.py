@@ -66,7 +66,8 @@ class TextEncoder:
             tokenizer, self.max_seq_length, self.settings.special_tokens, self.settings.long_text == "windows"
         )
         """Makes the inputs; counts the texts that were cut."""
-        self._whitening, self._dimension = whitening, dimension
+        self.whitening, self._dimension = whitening, dimension
+        """What is applied to vectors before they are normalised; None for nothing."""
         if whitening is None and dimension is not None:
             raise UserError("--dimension is how many directions a whitening keeps; give --whitening_file too")
         if whitening is not None:
@@ -140,8 +141,8 @@ class TextEncoder:
     @functools.cached_property
     def dimension(self) -> int:
         """The length of a vector."""
-        if self._whitening is not None:
-            return self._dimension or self._whitening.dimension
+        if self.whitening is not None:
+            return self._dimension or self.whitening.dimension
         return self.settings.dimension(self.config.num_hidden_layers, self.config.hidden_size)
 
     @functools.cached_property
@@ -195,8 +196,8 @@ class TextEncoder:
         """Pooled vectors, float32 [N, D], whitened and normalised as the settings say."""
         import numpy as np
 
-        if self._whitening is not None:
-            vectors = self._whitening.applied(vectors, self._dimension)
+        if self.whitening is not None:
+            vectors = self.whitening.applied(vectors, self._dimension)
         if self.settings.normalize:
             lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
             vectors = vectors / np.where(lengths > 0, lengths, 1)

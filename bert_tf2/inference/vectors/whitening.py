@@ -1,6 +1,7 @@
 """Whitening of vectors: no direction is stretched, and few of them are kept (https://arxiv.org/abs/2103.15316)."""
 
 import dataclasses
+import hashlib
 import json
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -65,6 +66,14 @@ class Whitening:
     def dimension(self) -> int:
         """How many directions it knows."""
         return self.kernel.shape[1]
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies what it does to vectors: SHA-256 in hexadecimal."""
+        digest = hashlib.sha256(json.dumps([*self.kernel.shape, dict(self.of)], sort_keys=True).encode())
+        for values in (self.mean, self.kernel):
+            digest.update(np.ascontiguousarray(values, np.float64).tobytes())
+        return digest.hexdigest()
 
     def applied(self, vectors: np.ndarray, dimension: int | None = None) -> np.ndarray:
         """float32 [N, D] -> float32 [N, dimension], or all directions."""

@@ -17,7 +17,7 @@ from bert_tf2.inference.search.index_files import (
     read_vectors,
     write,
 )
-from bert_tf2.inference.search.text_index import check_same
+from bert_tf2.inference.search.text_index import encoder_of
 from bert_tf2.inference.vectors.text_encoder import TextEncoder
 from bert_tf2.jobs.commands.asking import loading, told_when_written
 from bert_tf2.jobs.commands.input_file import InputFile
@@ -41,15 +41,20 @@ def make_index(options: SearchOptions) -> int:
             raise UserError(f"--index_dir={folder} holds an index; give --mode=add to add to it, or --overwrite")
         version = read_manifest(folder).version + 1
     else:
-        strange = [name for name in files.names_in(folder) if not name.startswith(("texts-", "vectors-", "vectors."))]
+        own = ("texts-", "vectors-", "vectors.", "whitening-")
+        strange = [name for name in files.names_in(folder) if not name.startswith(own)]
         if strange:
             raise UserError(f"--index_dir={folder} holds something else ({strange[0]}); name another directory")
         version = 1
     source, contents = _texts(options)
     settings = dataclasses.replace(settings_of(options, options.pooling, options.layers), normalize=True)
-    encoder = load_encoder(options, settings, None)
+    encoder = load_encoder(options, settings, options.whitening_file)
     model = {"path": _absolute(required(options.init_checkpoint or options.model_dir))}
     model |= {name: _absolute(getattr(options, name)) for name in MODEL_FILES if getattr(options, name) is not None}
+    whitening = None
+    if encoder.whitening is not None:
+        whitening = {"file": f"whitening-{version}.npz", "fingerprint": encoder.whitening.fingerprint}
+        whitening["dimension"] = options.dimension
     manifest = Manifest(
         options.index_kind,
         contents.count,
@@ -58,6 +63,7 @@ def make_index(options: SearchOptions) -> int:
         encoder.identity,
         dataclasses.asdict(encoder.settings),
         model,
+        whitening,
     )
     _write(options, encoder, manifest, new_vectors(options.index_kind, encoder.dimension), source, contents)
     return contents.count
@@ -73,15 +79,12 @@ def add_to_index(options: SearchOptions) -> int:
     manifest = read_manifest(folder)
     source, contents = _texts(options)
     index = read_vectors(folder, manifest)
-    layers = manifest.settings["layers"]
-    settings = manifest.settings | {"layers": None if layers is None else tuple(layers)}
     checkpoint = options.init_checkpoint or options.model_dir
     model = dict(manifest.model)
     if checkpoint is not None:
         model = {"path": files.expand(checkpoint), **{name: getattr(options, name) for name in MODEL_FILES}}
     with loading(model["path"]):
-        encoder = TextEncoder.from_checkpoint(model.pop("path"), **model, **settings)
-    check_same(folder, manifest.identity, encoder)
+        encoder = encoder_of(folder, manifest, model, options.whitening_file)
     _write(options, encoder, manifest.after(contents.count), index, source, contents)
     return contents.count
 
@@ -99,6 +102,8 @@ def _write(
         "batch_size": options.batch_size,
     }
     decides |= {"max_seq_length": encoder.max_seq_length, "long_text": encoder.settings.long_text, **encoder.identity}
+    # Only where there is one: what was begun before there were any goes on.
+    decides |= {"whitening": manifest.whitening} if manifest.whitening else {}
     files.make_directory(folder)
     # Its directory is that of the index, which is locked with it.
     target = os.path.join(folder, "vectors")
@@ -112,7 +117,7 @@ def _write(
         texts = ((row.text, row.text_b) for row in itertools.islice(source.rows(), journal.done, None))
         compute(vectors_of(encoder, texts, options.batch_size), encoder, contents.count, journal)
         vectors = np.memmap(journal.data, np.float32, "r", shape=(contents.count, encoder.dimension))
-        write(folder, manifest, index, vectors, _rows(source, manifest.count - contents.count))
+        write(folder, manifest, index, vectors, _rows(source, manifest.count - contents.count), encoder.whitening)
 
 
 def _rows(source: InputFile, first: int) -> Iterator[dict[str, Any]]:

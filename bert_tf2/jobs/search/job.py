@@ -58,7 +58,7 @@ def _load(options: SearchOptions) -> TextIndex:
     folder, checkpoint = files.expand(required(options.index_dir)), options.init_checkpoint or options.model_dir
     given = {name: getattr(options, name) for name in MODEL_FILES} if checkpoint is not None else {}
     with loading(folder):
-        return TextIndex.load(folder, checkpoint, **given)
+        return TextIndex.load(folder, checkpoint, options.whitening_file, **given)
 
 
 def _answers(options: SearchOptions) -> Answers:

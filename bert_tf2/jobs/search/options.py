@@ -12,7 +12,7 @@ INDEX, ADD, QUERY = "index", "add", "query"
 
 _INDEXING, _ASKING, _VECTORS = "Indexing", "Asking", "The vectors"
 _OF_MODEL = ("init_checkpoint", "model_dir", *MODEL_FILES)
-_OF_VECTORS = ("pooling", "layers", "layer_combination", "special_tokens", "max_seq_length", "long_text")
+_OF_VECTORS = ("pooling", "layers", "layer_combination", "special_tokens", "max_seq_length", "long_text", "dimension")
 _OF_INDEXING = ("text_column", "id_column", "overwrite")
 _OF_ASKING = ("text", "output_file", "top_k")
 
@@ -68,9 +68,6 @@ def check(options: SearchOptions) -> None:
     needed |= {"init_checkpoint or model_dir": "the model that makes the vectors"} if options.mode == INDEX else {}
     needed |= {"input_file": "the texts"} if options.mode not in (None, QUERY) else {}
     require_given(options, needed)
-    refuse_given(
-        options, ["whitening_file", "dimension"], "is for extract_features; an index holds the vectors as they are pooled"
-    )
     refuse_given(options, ["normalize"], "says what is done anyway: scores are cosines")
     if options.mode == INDEX:
         check_model(options)
@@ -82,6 +79,8 @@ def check(options: SearchOptions) -> None:
         refuse_given(
             options, [*_OF_VECTORS, "index_kind", "overwrite"], f"is for --mode=index; --mode={options.mode} does as the index"
         )
+    elif options.dimension is not None and options.whitening_file is None:
+        raise UserError("--dimension is how many directions a whitening keeps; give --whitening_file too")
     if options.mode == QUERY:
         refuse_given(options, _OF_INDEXING, "is for --mode=index and add")
         if options.input_file is not None:

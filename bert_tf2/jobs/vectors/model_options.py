@@ -54,7 +54,9 @@ class VectorModelOptions(Options):
     special_tokens: bool = option(True, "Pool over [CLS] and [SEP] too.", section=_VECTORS)
     normalize: bool = option(False, "Give every vector the length 1.", section=_VECTORS)
     whitening_file: str | None = option(
-        None, "A whitening that --fit_whitening made of this model's vectors; it is applied before --normalize.", section=_VECTORS
+        None,
+        "A whitening that extract_features --fit_whitening made of this model's vectors; it is applied before --normalize.",
+        section=_VECTORS,
     )
     dimension: int | None = option(
         None, "How many directions of --whitening_file are kept [default: all].", check=at_least(1), section=_VECTORS

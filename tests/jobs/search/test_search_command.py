@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import resource
 import shutil
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from vector_material import Model, make_model
 
 from bert_tf2 import cli
-from bert_tf2.api import TextEncoder, TextIndex
-from bert_tf2.errors import UserError
+from bert_tf2.api import TextEncoder, TextIndex, Whitening
+from bert_tf2.errors import JobError, UserError
+from bert_tf2.inference.search import index_files
 from bert_tf2.jobs.search.job import search
 from bert_tf2.jobs.search.options import SearchOptions
 from bert_tf2.jobs.vectors.journal import Journal
@@ -95,6 +97,69 @@ def test_what_is_added_is_found_beside_the_rest(model, index, tmp_path):
     assert {(hit.id, hit.text) for hit in found} == set(zip(ids, FIRST + FURTHER))
 
 
+def test_a_whitened_index_whitens_queries_and_refuses_another_whitening(model, tmp_path, capsys):
+    (tmp_path / "texts.txt").write_text("".join(f"{text}\n" for text in FIRST))
+    (tmp_path / "further.txt").write_text("".join(f"{text}\n" for text in FURTHER))
+    for name, of in (("white", FIRST), ("other", FURTHER)):
+        plain = TextEncoder.from_checkpoint(str(model.folder), pooling="max")
+        Whitening.fit([plain.encode(of)], plain.identity).save(str(tmp_path / f"{name}.npz"))
+    white, index = f"--whitening_file={tmp_path}/white.npz", tmp_path / "index"
+    flags = [f"--init_checkpoint={model.folder}", "--pooling=max", f"--input_file={tmp_path}/texts.txt", white]
+    assert run("--mode=index", *flags, "--dimension=5", f"--index_dir={index}") == 0
+    os.rename(tmp_path / "white.npz", tmp_path / "moved.npz")
+    assert run("--mode=add", f"--index_dir={index}", f"--input_file={tmp_path}/further.txt") == 0
+    assert sorted(os.listdir(index)) == ["index.json", "texts-2.jsonl", "vectors-2.faiss", "whitening-1.npz"]
+    whitening = Whitening.load(str(tmp_path / "moved.npz"))
+    among, query = (whitening.applied(plain.encode(of), 5) for of in (FIRST + FURTHER, QUERIES[:1]))
+    cosines = (among @ query[0]) / np.linalg.norm(among, axis=1) / np.linalg.norm(query)
+    found = TextIndex.load(str(index), whitening_file=str(tmp_path / "moved.npz")).search(QUERIES[0], top_k=85)
+    np.testing.assert_allclose([hit.score for hit in found], np.sort(cosines)[::-1], atol=1e-4)
+    assert found[0].text == (FIRST + FURTHER)[int(cosines.argmax())]
+    query = ["--mode=query", "--text=good", f"--whitening_file={tmp_path}/other.npz"]
+    assert run(*query, f"--index_dir={index}") == 2
+    assert "was made with another whitening" in capsys.readouterr().err
+    (index / "whitening-1.npz").write_bytes((tmp_path / "other.npz").read_bytes())
+    assert run(*query[:2], f"--index_dir={index}") == 2
+    assert "is not the whitening that the index was made with" in capsys.readouterr().err
+
+
+def test_a_disk_that_is_full_leaves_the_index(model, index, tmp_path, capsys):
+    manifest, before = index_files.read_manifest(str(index)), sorted(os.listdir(index))
+    rng, most = np.random.default_rng(1), resource.getrlimit(resource.RLIMIT_FSIZE)
+    vectors = rng.normal(size=(100, manifest.dimension)).astype(np.float32)
+    rows = [{"id": number, "text": "good " * (1 + number % 3)} for number in range(100)]
+    size = (index / manifest.vectors_name).stat().st_size + vectors.nbytes
+
+    def add(limit: int) -> None:
+        vectors_before = index_files.read_vectors(str(index), manifest)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most[1]))
+        try:
+            index_files.write(str(index), manifest.after(100), vectors_before, vectors, rows)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, most)
+
+    # While the header, the vectors, their last byte and the texts are written.
+    for limit in (10, 5000, size - 1):
+        with pytest.raises(JobError, match=r"cannot write .*vectors-2\.faiss: File too large"):
+            add(limit)
+        assert sorted(os.listdir(index)) == before
+    rows *= 40
+    with pytest.raises(JobError, match=r"cannot write .*texts-2\.jsonl: File too large"):
+        add(size)
+    assert len(TextIndex.load(str(index)).search("good", top_k=1000)) == 60
+    # The command says it in a line, and goes on when there is place again.
+    (tmp_path / "further.txt").write_text("".join(f"{text}\n" for text in FURTHER * 9))
+    flags = ["--mode=add", f"--index_dir={index}", f"--input_file={tmp_path}/further.txt"]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9000, most[1]))
+    try:
+        assert run(*flags) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert "cannot write" in capsys.readouterr().err
+    assert run(*flags) == 0
+    assert len(TextIndex.load(str(index)).search("good", top_k=1000)) == 60 + 9 * len(FURTHER)
+
+
 def test_an_approximate_index_finds_nearly_all(model, tmp_path):
     (tmp_path / "texts.txt").write_text("".join(f"{text}\n" for text in texts(400, 7)))
     recall = []
@@ -160,6 +225,7 @@ def test_a_damaged_index_is_told(model, index):
     with pytest.raises(UserError, match="cannot be read"):
         TextIndex.load(str(index))
     faiss.write_index(faiss.IndexFlatIP(3), str(vectors))
+    # Of another dimension.
     with pytest.raises(UserError, match="has 0 vectors of 3"):
         TextIndex.load(str(index))
     (index / "index.json").write_text("{}")
@@ -175,6 +241,11 @@ def test_a_damaged_index_is_told(model, index):
         (["--mode=query", "--index_dir={}/none", "--text=a"], "holds no index"),
         (["--mode=query", "--index_dir={}/none", "--text= "], "--text: empty text"),
         (["--mode=query", "--index_dir={}/none", "--pooling=max"], "--pooling is for --mode=index"),
+        (["--mode=query", "--index_dir={}/none", "--dimension=2"], "--dimension is for --mode=index"),
+        (
+            ["--mode=index", "--index_dir={}/none", "--init_checkpoint=x", "--input_file={}/t.txt", "--dimension=2"],
+            "give --whitening_file too",
+        ),
         (["--mode=query", "--index_dir={}/none", "--vocab_file=x"], "--vocab_file belongs to --init_checkpoint"),
         (["--mode=index", "--index_dir={}/none", "--init_checkpoint=x"], "--input_file is required"),
         (["--mode=index", "--index_dir={}", "--init_checkpoint=x", "--input_file={}/t.txt"], "holds something else"),
