@@ -50,19 +50,56 @@ def run(service: Service, listener: socket.socket, max_connections: int, greetin
 
 
 def _protocol(seconds: float) -> type[H11Protocol]:
-    """HTTP on connections that are closed when the head of a first request takes longer than that."""
+    """HTTP on connections that end when the head of a request takes longer than that, or an answer is not taken for so long."""
 
     class Protocol(H11Protocol):
+        _asking: asyncio.TimerHandle | None = None
+        _taking: asyncio.TimerHandle | None = None
+
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
-            self.loop.call_later(seconds, self.close_unless_asked)
+            self._asking = self.loop.call_later(seconds, self.close_unless_asked)
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.cycle is not None and not self.cycle.response_complete:
+                self._asking = _ended(self._asking)
+            elif self._asking is None:
+                # A part of a head ends uvicorn's own watch of a connection without a request, however little it is.
+                self._asking = self.loop.call_later(seconds, self.close_unless_asked)
 
         def close_unless_asked(self) -> None:
-            # Of the first request on: whoever has asked once is watched by uvicorn.
-            if self.cycle is None:
-                self.transport.close()
+            """Ends the connection, on which no request has begun meanwhile."""
+            self._asking = None
+            self.transport.close()
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            left = self.transport.get_write_buffer_size()
+            self._taking = self.loop.call_later(seconds, self.abort_unless_taken, left)
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            self._taking = _ended(self._taking)
+
+        def abort_unless_taken(self, before: int) -> None:
+            """Ends the connection if nothing of an answer was taken meanwhile; closing it would wait for that."""
+            left = self.transport.get_write_buffer_size()
+            if left >= before:
+                self.transport.abort()
+            else:
+                self._taking = self.loop.call_later(seconds, self.abort_unless_taken, left)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._asking, self._taking = _ended(self._asking), _ended(self._taking)
+            super().connection_lost(exc)
 
     return Protocol
+
+
+def _ended(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()
 
 
 class _Server(uvicorn.Server):

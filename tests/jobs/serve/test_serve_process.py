@@ -1,6 +1,7 @@
 """A server in a process of its own: right answers, each to whom it belongs, and one line for everything that is wrong."""
 
 import concurrent.futures
+import contextlib
 import json
 import re
 import socket
@@ -97,6 +98,8 @@ WRONG = [
     (ENCODE, b'{"texts": ["a", "b\\ud800"]}', 400, r"texts\[1\]: character 1 is half of a surrogate pair"),
     (ENCODE, {"texts": ["a", LONG]}, 400, r"texts\[1\]: has 205 characters, more than the 200"),
     (ENCODE, {"texts": ["a"] * 41}, 400, "'texts' holds 41, more than the 40"),
+    (PREDICT, {"instances": ["a"] * 3000}, 400, "'instances' holds 3,000, more than the 40"),
+    (ENCODE, {"texts": ["a"] * 10_000}, 413, "the body is larger than 20,000 bytes"),
     (ENCODE, {"texts": ["a"], "id": ["x"]}, 400, "'id' must be a text or a number; got a list of 1"),
     (ENCODE, {"texts": ["a"], "is_tokenized": True}, 400, r"texts\[0\] must be a list of tokens"),
     (ENCODE, {"texts": ["a"], "is_tokenized": "yes"}, 400, "'is_tokenized' must be true or false"),
@@ -163,6 +166,47 @@ def test_slow_and_silent_clients_hold_up_nobody(server):
         one.close()
     assert server.ask(ENCODE, {"texts": ["good"]})[0] == 200
     assert "Traceback" not in server.messages
+
+
+def test_who_has_asked_once_cannot_hang_either(server):
+    request = http_request(json.dumps({"texts": TEXTS * 8}).encode())
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as slow:
+        slow.sendall(request)
+        answer = slow.recv(1 << 20)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        slow.settimeout(0.3)
+        # A head that comes byte by byte does not live on each of them.
+        for byte in request:
+            try:
+                slow.sendall(bytes([byte]))
+                if not slow.recv(1 << 20):
+                    break
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+        else:
+            pytest.fail("the server waits for ever")
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect(("127.0.0.1", server.port))
+        deaf.settimeout(1)
+        # Nothing of the answers is taken, so that they stay in the server, which cuts it off.
+        with pytest.raises(ConnectionError):
+            ask_for_ever(deaf, request)
+    assert server.ask(ENCODE, {"texts": ["good"]})[0] == 200
+    assert "Traceback" not in server.messages
+
+
+def ask_for_ever(connection: socket.socket, request: bytes) -> None:
+    ended = time.monotonic() + 60
+    while time.monotonic() < ended:
+        with contextlib.suppress(TimeoutError):
+            connection.sendall(request)
+
+
+def http_request(body: bytes) -> bytes:
+    return b"POST /encode HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
 
 def test_a_key_is_wanted(narrow_server):
