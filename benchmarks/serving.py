@@ -5,7 +5,7 @@
 The sentences are the first of SST-2's training file (`../shared/data/glue/SST-2`, or `--input_file`, a column `sentence`). A
 client sends one sentence, waits for its vector (mean pooling, length 1), and sends the next; 1, 8 and 64 of them do so at once.
 sentence-transformers answers behind the same FastAPI and uvicorn (`peers/sentence_server.py`). A process for each turn; nothing
-is asserted.
+is asserted. The server's processor time for a request changes less than its speed when the machine does other things.
 """
 
 import argparse
@@ -54,22 +54,28 @@ def main() -> None:
         print(f"SKIPPED: {PEER}; give a Python that has it with --sentence_transformers_python")
     speeds: dict[tuple[str, int], list[float]] = {(side, clients): [] for side in sides for clients in CLIENTS}
     latencies: dict[tuple[str, int], list[float]] = {key: [] for key in speeds}
+    costs: dict[tuple[str, int], list[float]] = {key: [] for key in speeds}
     for _ in range(arguments.turns):
         for side, command in sides.items():
             with http_load.Server(command) as server:
                 asyncio.run(http_load.load(server.port, sentences, 8, WARM_UP))
                 for clients in CLIENTS:
+                    before = server.cpu_seconds()
                     speed, seconds = asyncio.run(http_load.load(server.port, sentences, clients, arguments.requests))
+                    costs[side, clients].append((server.cpu_seconds() - before) / arguments.requests)
                     speeds[side, clients].append(speed)
                     latencies[side, clients] += seconds
     print(f"load of the machine: {os.getloadavg()[0]:.1f}; {os.cpu_count()} cores")
-    print(f"| clients | | requests/s | p50, ms | p95, ms | p99, ms | times '{ALONE}' |\n|---|---|---|---|---|---|---|")
+    print(
+        f"| clients | | requests/s | p50, ms | p95, ms | p99, ms | times '{ALONE}' | CPU, ms |\n|---|---|---|---|---|---|---|---|"
+    )
     for clients in CLIENTS:
         for side in sides:
             speed = statistics.median(speeds[side, clients])
             cuts = [cut * 1000 for cut in statistics.quantiles(latencies[side, clients], n=100)]
             share = speed / statistics.median(speeds[ALONE, clients])
-            print(f"| {clients} | {side} | {speed:.0f} | {cuts[49]:.1f} | {cuts[94]:.1f} | {cuts[98]:.1f} | {share:.2f} |")
+            waited, cost = (f"{cuts[place]:.1f}" for place in (49, 94, 98)), statistics.median(costs[side, clients]) * 1000
+            print(f"| {clients} | {side} | {speed:.0f} | {' | '.join(waited)} | {share:.2f} | {cost:.1f} |")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
-"""The server among clients that hang, cut off and send junk: is anything lost, does memory grow?
+"""The server among clients that hang, cut off and send junk: is anything lost, does memory grow, who waits?
 
-    python benchmarks/serving_bad_clients.py --weights=demo_output/weights --seconds=600
+    python benchmarks/serving_bad_clients.py --weights=demo_output/weights --minutes=10
 
 Four good clients ask for the vectors of one to eight sentences of SST-2 without a pause, and compare each with the vector of the
 same sentence at the start. Beside them, all the time, others send half a request and wait, half a request and go, a whole one and
-go before the answer, bytes that are no HTTP, bodies that are no JSON, no UTF-8, too large or of a wrong type; and connections
-are open that say nothing. Every minute the resident memory, open files and threads of the server are printed; at the end what was
-answered, and SIGTERM must end it with exit code 0.
+go before the answer, many and take none of the answers, one and then half of another, bytes that are no HTTP, bodies that are no
+JSON, no UTF-8, too large or of a wrong type; and connections are open that say nothing. Every minute the resident memory, open
+files and threads of the server are printed, and how long the good clients waited; at the end what was answered, and SIGTERM must
+end it with exit code 0.
 """
 
 import argparse
@@ -18,6 +19,8 @@ import json
 import os
 import pathlib
 import random
+import socket
+import statistics
 import sys
 import time
 from collections.abc import Callable, Coroutine
@@ -62,6 +65,36 @@ async def whole_and_go(port: int, draws: random.Random) -> str:
     return "a whole request, goes"
 
 
+async def many_and_deaf(port: int, draws: random.Random) -> str:
+    """Asks for more than the buffers of a connection hold and takes nothing, until the server cuts it off."""
+    request, loop = http_load.request_of(http_load.body_of(["a film"] * 64)), asyncio.get_running_loop()
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.setblocking(False)
+        await loop.sock_connect(deaf, ("127.0.0.1", port))
+        ended = time.monotonic() + DEAF_MOST_S
+        while time.monotonic() < ended:
+            try:
+                await asyncio.wait_for(loop.sock_sendall(deaf, request), 1)
+            except asyncio.TimeoutError:
+                continue
+            except ConnectionError:
+                return "takes no answers: cut off"
+    return "takes no answers: KEPT"
+
+
+async def one_and_a_half(port: int, draws: random.Random) -> str:
+    """Asks, takes the answer, and sends a part of the next head."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    whole = http_load.request_of(http_load.body_of(["a film"]))
+    writer.write(whole)
+    status, _ = await http_load.answer_of(reader)
+    writer.write(whole[: draws.randrange(1, 20)])
+    found = await reader.read()
+    writer.close()
+    return f"one and a half: {status}, {_status(found)}"
+
+
 async def junk(port: int, draws: random.Random) -> str:
     """Sends bytes that are no HTTP."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -92,7 +125,9 @@ async def bad_body(port: int, draws: random.Random) -> str:
     return f"{what}: {status}"
 
 
-BAD_CLIENTS: tuple[Client, ...] = (half_and_wait, half_and_go, whole_and_go, junk, bad_body)
+BAD_CLIENTS: tuple[Client, ...] = (half_and_wait, half_and_go, whole_and_go, one_and_a_half, junk, bad_body)
+# These keep the model busy, so that they come seldom; the server cuts them off before their time is over.
+DEAF_EVERY_S, DEAF_MOST_S = 15, 90
 
 
 def _status(found: bytes) -> str:
@@ -113,13 +148,15 @@ class Load:
         self._known: dict[str, np.ndarray] = {}
         self.told: collections.Counter[str] = collections.Counter()
         self.lost: list[str] = []
+        self._waited: list[float] = []
 
     async def run(self, minute: Callable[[], str]) -> None:
         """Asks until the time is over; every minute prints what `minute` says."""
         await self._learn()
         silent = [await asyncio.open_connection("127.0.0.1", self._port) for _ in range(SILENT_CONNECTIONS)]
         good = [self._good(number) for number in range(GOOD_CLIENTS)]
-        bad = [self._bad(one, number) for number, one in enumerate(BAD_CLIENTS)]
+        bad = [self._bad(one, number, 0.2) for number, one in enumerate(BAD_CLIENTS)]
+        bad.append(self._bad(many_and_deaf, len(bad), DEAF_EVERY_S))
         await asyncio.gather(*good, *bad, self._watch(minute))
         for _, writer in silent:
             writer.close()
@@ -141,8 +178,10 @@ class Load:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         while time.monotonic() < self._end:
             texts = draws.sample(self._sentences, draws.randrange(1, 9))
+            start = time.perf_counter()
             try:
                 status, found = await self._vectors(reader, writer, texts)
+                self._waited.append(time.perf_counter() - start)
             except (OSError, EOFError) as error:
                 self.lost.append(f"no answer: {error!r}")
                 reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
@@ -154,14 +193,14 @@ class Load:
                 self.lost.append(f"{status}, {len(found)} vectors of {len(texts)} texts")
         writer.close()
 
-    async def _bad(self, one: Client, number: int) -> None:
+    async def _bad(self, one: Client, number: int, every: float) -> None:
         draws, pending = random.Random(1000 + number), set()
         while time.monotonic() < self._end:
             # Those that hang must not keep the next from coming.
             task = asyncio.create_task(self._told(one, draws))
             pending.add(task)
             task.add_done_callback(pending.discard)
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(every)
         await asyncio.gather(*pending)
 
     async def _told(self, one: Client, draws: random.Random) -> None:
@@ -172,9 +211,17 @@ class Load:
 
     async def _watch(self, minute: Callable[[], str]) -> None:
         while (left := self._end - time.monotonic()) > 0:
-            print(minute(), flush=True)
+            print(f"{minute()}{self._of_good()}", flush=True)
             await asyncio.sleep(min(60, left))
-        print(minute(), flush=True)
+        print(f"{minute()}{self._of_good()}", flush=True)
+
+    def _of_good(self) -> str:
+        """What the good clients got since the last time."""
+        waited, self._waited = self._waited, []
+        if len(waited) < 2:
+            return ""
+        cuts = [cut * 1000 for cut in statistics.quantiles(waited, n=100)]
+        return f", {len(waited):,} good answers, {cuts[49]:.0f} ms p50, {cuts[98]:.0f} p99, {max(waited) * 1000:.0f} at most"
 
 
 def state_of(process: int) -> str:
@@ -191,7 +238,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", default="demo_output/weights")
     parser.add_argument("--input_file", default=str(http_load.ROOT.parent / "shared" / "data" / "glue" / "SST-2" / "train.tsv"))
-    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--minutes", type=float, default=10)
     arguments = parser.parse_args()
     if not os.path.isfile(arguments.input_file):
         sys.exit(f"no sentences: there is no {arguments.input_file}; give --input_file")
@@ -200,7 +247,7 @@ def main() -> None:
         sentences = sorted({row["sentence"] for row in itertools.islice(rows, 500)})
     server = http_load.Server(http_load.ours(arguments.weights, "--pooling=mean", "--normalize"))
     try:
-        load = Load(server.port, sentences, arguments.seconds)
+        load = Load(server.port, sentences, arguments.minutes * 60)
         asyncio.run(load.run(lambda: state_of(server.process.pid)))
     finally:
         server.process.terminate()

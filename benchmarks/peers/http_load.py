@@ -31,6 +31,11 @@ class Server:
             sys.exit(f"the server did not start: {line}")
         self.port = int(found[1])
 
+    def cpu_seconds(self) -> float:
+        """Processor time that it has used so far, over all threads."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def __enter__(self) -> "Server":
         return self
 
