@@ -4,11 +4,11 @@ import dataclasses
 import functools
 import itertools
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 from bert_tf2.errors import JobError, UserError
-from bert_tf2.inference.choice_selector import ChoiceSelector
+from bert_tf2.inference.choice_selector import Choice
 from bert_tf2.inference.entity_tagger import EntityTagger
 from bert_tf2.inference.mask_filler import MaskFiller
 from bert_tf2.inference.question_answerer import QuestionAnswerer
@@ -190,6 +190,13 @@ class ServedMaskFiller(ServedModel):
         return [[[dataclasses.asdict(one) for one in candidates] for candidates in of_text] for of_text in found]
 
 
+class Selector(Protocol):
+    """What chooses among answers."""
+
+    def choose_all(self, questions: Iterable[tuple[str, str, Sequence[str]]], batch_size: int = 16) -> list[Choice]:
+        """As `ChoiceSelector.choose_all`."""
+
+
 class ServedSelector(ServedModel):
     """The best of several answers: an object with `number` (from 0), `text`, `probability` and `probabilities`."""
 
@@ -197,7 +204,7 @@ class ServedSelector(ServedModel):
     takes = 'an object {"question": …, "choices": [… , …], "context": …}'
     example = {"question": "a", "choices": ["a", "b"]}  # noqa: RUF012 (nobody changes it)
 
-    def __init__(self, name: str, selector: ChoiceSelector):
+    def __init__(self, name: str, selector: Selector):
         super().__init__(name)
         self._selector = selector
 

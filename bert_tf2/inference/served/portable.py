@@ -1,7 +1,7 @@
 """Models that `python -m bert_tf2.export` wrote, in their own runtimes, behind the server's interface."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2.errors import JobError, UserError
@@ -48,7 +48,7 @@ def open_portable(name: str, path: str, normalize: bool) -> ServedModel:
 class PortableBackend:
     """What classifies in another runtime, for a `TextClassifier`."""
 
-    has_pairs = None
+    has_pairs: bool | None = None
 
     def __init__(self, model: ExportedModel):
         import numpy as np
@@ -105,7 +105,7 @@ class PortableSelector:
     def __init__(self, model: ExportedModel):
         self._model = model
 
-    def choose_all(self, questions: Sequence[tuple[str, str, Sequence[str]]], batch_size: int = 16) -> list[Choice]:
+    def choose_all(self, questions: Iterable[tuple[str, str, Sequence[str]]], batch_size: int = 16) -> list[Choice]:
         """Answers questions, given as context, question and choices, one after the other.
 
         Raises:

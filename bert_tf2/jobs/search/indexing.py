@@ -51,7 +51,7 @@ def make_index(options: SearchOptions) -> int:
     encoder = load_encoder(options, settings, options.whitening_file)
     model = {"path": _absolute(required(options.init_checkpoint or options.model_dir))}
     model |= {name: _absolute(getattr(options, name)) for name in MODEL_FILES if getattr(options, name) is not None}
-    whitening = None
+    whitening: dict[str, Any] | None = None
     if encoder.whitening is not None:
         whitening = {"file": f"whitening-{version}.npz", "fingerprint": encoder.whitening.fingerprint}
         whitening["dimension"] = options.dimension
@@ -96,7 +96,7 @@ def _write(
 
     folder = _folder(options)
     contents.tell_empty("their vector is that of an empty text")
-    decides = {
+    decides: dict[str, Any] = {
         "input_file": files.sha256_of_file(source.path),
         "text_column": options.text_column,
         "batch_size": options.batch_size,

@@ -63,7 +63,8 @@ def _protocol(seconds: float) -> type[H11Protocol]:
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
             if self.cycle is not None and not self.cycle.response_complete:
-                self._asking = _ended(self._asking)
+                _cancel(self._asking)
+                self._asking = None
             elif self._asking is None:
                 # A part of a head ends uvicorn's own watch of a connection without a request, however little it is.
                 self._asking = self.loop.call_later(seconds, self.close_unless_asked)
@@ -80,7 +81,7 @@ def _protocol(seconds: float) -> type[H11Protocol]:
 
         def resume_writing(self) -> None:
             super().resume_writing()
-            self._taking = _ended(self._taking)
+            _cancel(self._taking)
 
         def abort_unless_taken(self, before: int) -> None:
             """Ends the connection if nothing of an answer was taken meanwhile; closing it would wait for that."""
@@ -91,13 +92,14 @@ def _protocol(seconds: float) -> type[H11Protocol]:
                 self._taking = self.loop.call_later(seconds, self.abort_unless_taken, left)
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self._asking, self._taking = _ended(self._asking), _ended(self._taking)
+            _cancel(self._asking)
+            _cancel(self._taking)
             super().connection_lost(exc)
 
     return Protocol
 
 
-def _ended(timer: asyncio.TimerHandle | None) -> None:
+def _cancel(timer: asyncio.TimerHandle | None) -> None:
     if timer is not None:
         timer.cancel()
 
