@@ -220,7 +220,7 @@ class Load:
         waited, self._waited = self._waited, []
         if len(waited) < 2:
             return ""
-        cuts = [cut * 1000 for cut in statistics.quantiles(waited, n=100)]
+        cuts = [cut * 1000 for cut in statistics.quantiles(waited, n=100, method="inclusive")]
         return f", {len(waited):,} good answers, {cuts[49]:.0f} ms p50, {cuts[98]:.0f} p99, {max(waited) * 1000:.0f} at most"
 
 

@@ -5,7 +5,8 @@
 The sentences are the first 2,000 of SST-2's training file (`../shared/data/glue/SST-2`, or `--input_file`, a column `sentence`).
 transformers takes them 32 at a time in their order, padded to the longest of each batch, as it is and by `tf.function`; with a
 Python that has sentence-transformers its `SentenceTransformer.encode` takes part, 32 of like length at a time, with PyTorch. All
-sides pool by the mean, and the vectors are compared. Loading and a first pass over 64 sentences are not counted.
+sides pool by the mean, and the vectors are compared with ours. `bert_tf2, int8` is `--quantize=int8`. Loading, conversion and a
+first pass over 64 sentences are not counted. Processor time of PyTorch holds what its threads spend waiting.
 """
 
 import argparse
@@ -21,16 +22,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-SIDES = ("bert_tf2", "transformers", "transformers, tf.function", "sentence-transformers")
+SIDES = ("bert_tf2", "transformers", "transformers, tf.function", "sentence-transformers", "bert_tf2, int8")
 BATCH, WARM_UP = 32, 64
 Encode = Callable[[list[str]], np.ndarray]
 
 
-def ours(weights: str) -> Encode:
+def ours(weights: str, quantize: str) -> Encode:
     """What `extract_features --pooling=mean` computes."""
     from bert_tf2.api import TextEncoder
 
-    encoder = TextEncoder.from_checkpoint(weights, pooling="mean", max_seq_length=128)
+    encoder = TextEncoder.from_checkpoint(weights, pooling="mean", max_seq_length=128, quantize=quantize)
     return lambda texts: encoder.encode(texts, batch_size=BATCH)
 
 
@@ -75,12 +76,14 @@ def turn(side: str, weights: str, texts: list[str], vectors: str) -> None:
     """Prints the seconds of one side as JSON, and leaves its vectors."""
     if side == SIDES[3]:
         encode = of_sentence_transformers(weights)
+    elif side in (SIDES[0], SIDES[4]):
+        encode = ours(weights, "int8" if side == SIDES[4] else "none")
     else:
-        encode = ours(weights) if side == SIDES[0] else of_transformers(weights, side == SIDES[2])
+        encode = of_transformers(weights, side == SIDES[2])
     encode(texts[:WARM_UP])
-    start = time.perf_counter()
+    start, before = time.perf_counter(), time.process_time()
     found = encode(texts)
-    print(json.dumps({"seconds": time.perf_counter() - start}))
+    print(json.dumps({"seconds": time.perf_counter() - start, "cpu": time.process_time() - before}))
     np.save(vectors, found)
 
 
@@ -99,6 +102,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=3, help="turns of each side")
     parser.add_argument("--sentence_transformers_python", help="a Python that has sentence-transformers; absent without it")
+    parser.add_argument("--sides", help="of these alone, with a semicolon between them")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--vectors", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -108,10 +112,12 @@ def main() -> None:
     if arguments.side:
         turn(arguments.side, arguments.weights, texts, arguments.vectors)
         return
-    sides = SIDES if arguments.sentence_transformers_python else SIDES[:3]
-    if len(sides) < len(SIDES):
+    sides = [side for side in SIDES if not arguments.sides or side in arguments.sides.split(";")]
+    if SIDES[3] in sides and not arguments.sentence_transformers_python:
         print(f"SKIPPED: {SIDES[3]}; give a Python that has it with --sentence_transformers_python")
+        sides.remove(SIDES[3])
     seconds: dict[str, list[float]] = {side: [] for side in sides}
+    cpu: dict[str, list[float]] = {side: [] for side in sides}
     with tempfile.TemporaryDirectory() as folder:
         paths = {side: os.path.join(folder, f"{place}.npy") for place, side in enumerate(sides)}
         for _ in range(arguments.rounds):
@@ -121,14 +127,19 @@ def main() -> None:
                 done = subprocess.run(command, capture_output=True, text=True, check=False)
                 if done.returncode:
                     sys.exit(f"{side} failed:\n{done.stderr[-2000:]}")
-                seconds[side].append(json.loads(done.stdout.splitlines()[-1])["seconds"])
+                told = json.loads(done.stdout.splitlines()[-1])
+                seconds[side].append(told["seconds"])
+                cpu[side].append(told["cpu"])
         vectors = {side: np.load(path) for side, path in paths.items()}
     print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors; {len(texts)} texts, medians")
-    print(f"{'side':28}{'texts/s':>10}{'ours is':>10}{'differs by':>12}")
+    print(f"{'side':28}{'texts/s':>10}{'ours is':>10}{'CPU ms':>10}{'differs by':>12}{'least cosine':>14}")
     median = {side: statistics.median(values) for side, values in seconds.items()}
     for side in sides:
-        apart = np.abs(vectors[side] - vectors[SIDES[0]]).max()
-        print(f"{side:28}{len(texts) / median[side]:>10,.0f}{median[side] / median[SIDES[0]]:>9.2f}x{apart:>12.1e}")
+        one, other = vectors[side], vectors[sides[0]]
+        lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+        cosine, apart = ((one * other).sum(1) / lengths).min(), np.abs(one - other).max()
+        rate, cost = len(texts) / median[side], statistics.median(cpu[side]) / len(texts) * 1000
+        print(f"{side:28}{rate:>10,.0f}{median[side] / median[sides[0]]:>9.2f}x{cost:>10.2f}{apart:>12.1e}{cosine:>14.5f}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,10 @@ from bert_tf2.tasks.portable import Rows
 
 # Of smaller ones nothing is gained.
 _SMALLEST = 256
-# What the model spends its time in, and where its weights are.
-_OPERATIONS = ["MatMul", "Gemm", "Gather"]
+PRODUCTS = ("MatMul", "Gemm")
+"""What a model spends its time in."""
+OPERATIONS = (*PRODUCTS, "Gather")
+"""And where its weights are."""
 
 
 def halve(model: Any) -> None:
@@ -37,10 +39,17 @@ def halve(model: Any) -> None:
     model.graph.node.extend(nodes)
 
 
-def to_int8(whole: str, path: str, calibration: Callable[[], Iterator[Rows]] | None) -> None:
+def to_int8(
+    whole: str,
+    path: str,
+    calibration: Callable[[], Iterator[Rows]] | None,
+    operations: Sequence[str] = OPERATIONS,
+    leaves_bit: bool = True,
+) -> None:
     """Writes a model with weights of 8 bits, a scale for each output of a product.
 
-    One bit is left free: sums of two products are kept in 16 bits by processors without VNNI, and would be cut there.
+    One bit is left free unless `leaves_bit` says otherwise: sums of two products are kept in 16 bits by processors without VNNI,
+    and would be cut there.
     Without calibration the ranges of activations are found for each input anew, when the model runs; with it they are those
     that the calibration's rows had.
 
@@ -48,6 +57,8 @@ def to_int8(whole: str, path: str, calibration: Callable[[], Iterator[Rows]] | N
       whole: the model in float32, in a directory of its own.
       path: where it goes.
       calibration: see `bert_tf2.exporting.target.Conversion`.
+      operations: whose weights have 8 bits, of `OPERATIONS`.
+      leaves_bit: the model may run anywhere.
     """
     logging.getLogger().disabled, former = True, logging.getLogger().disabled
     try:
@@ -58,9 +69,9 @@ def to_int8(whole: str, path: str, calibration: Callable[[], Iterator[Rows]] | N
             quantization.quantize_dynamic(
                 prepared,
                 path,
-                op_types_to_quantize=_OPERATIONS,
+                op_types_to_quantize=list(operations),
                 per_channel=True,
-                reduce_range=True,
+                reduce_range=leaves_bit,
                 weight_type=quantization.QuantType.QInt8,
                 nodes_to_exclude=excluded,
             )
@@ -69,9 +80,9 @@ def to_int8(whole: str, path: str, calibration: Callable[[], Iterator[Rows]] | N
             prepared,
             path,
             _Reader(calibration()),
-            op_types_to_quantize=_OPERATIONS,
+            op_types_to_quantize=list(operations),
             per_channel=True,
-            reduce_range=True,
+            reduce_range=leaves_bit,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
             nodes_to_exclude=excluded,

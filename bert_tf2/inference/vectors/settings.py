@@ -16,6 +16,8 @@ COMBINATIONS = ("concat", "mean")
 """What is done with the hidden states of several layers."""
 LONG_TEXTS = ("truncate", "windows")
 """What is done with a text that has more tokens than an input."""
+QUANTIZATIONS = ("none", "int8")
+"""How the weights of an encoder's products are kept."""
 
 _PARTS = {"mean": ("sum",), "max": ("max",), "mean_max": ("sum", "max"), "cls": ("first",), "first_last_avg": ("sum",)}
 
@@ -35,6 +37,7 @@ class VectorSettings:
       normalize: whether vectors get the length 1; a zero vector stays.
       max_seq_length: the most tokens of an input, special ones included; None for 128, or the model's most if that is less.
       long_text: one of `LONG_TEXTS`; `windows` pools over all tokens of the text.
+      quantize: one of `QUANTIZATIONS`; `int8` has ONNX Runtime compute the hidden states, which differ a little.
 
     Raises:
       UserError: a value cannot be, or two contradict each other.
@@ -47,11 +50,13 @@ class VectorSettings:
     normalize: bool = False
     max_seq_length: int | None = None
     long_text: str = "truncate"
+    quantize: str = "none"
 
     def __post_init__(self) -> None:
         _choice("pooling", self.pooling, POOLINGS)
         _choice("layer_combination", self.layer_combination, COMBINATIONS)
         _choice("long_text", self.long_text, LONG_TEXTS)
+        _choice("quantize", self.quantize, QUANTIZATIONS)
         if self.layers is not None:
             object.__setattr__(self, "layers", tuple(self.layers))
         if self.layers == ():

@@ -108,6 +108,10 @@ class TextEncoder:
         from bert_tf2.models.families.base import family_of
 
         chosen = VectorSettings(**settings)
+        if chosen.quantize == "int8":
+            from bert_tf2.inference.vectors.quantized import require_packages
+
+            require_packages()
         whitening = None if whitening_file is None else Whitening.load(files.expand(whitening_file))
         source = open_source(path)
         config, tokenizer = config_and_tokenizer(
@@ -163,7 +167,9 @@ class TextEncoder:
     def identity(self) -> dict[str, Any]:
         """What decides in which space the vectors lie: the model, how text is prepared, and how hidden states are pooled."""
         normalization = self.tokenizer.normalization
-        return {
+        # Only where they are: vectors of former versions know nothing of it.
+        weights = {} if self.settings.quantize == "none" else {"quantize": self.settings.quantize}
+        return weights | {
             "model": self.fingerprint,
             "do_lower_case": normalization.do_lower_case,
             "strip_accents": normalization.strip_accents,
@@ -243,7 +249,7 @@ class TextEncoder:
         import tensorflow as tf
 
         try:
-            values = self._parts(*batch_of(inputs, self.tokenizer)).numpy()
+            values = np.asarray(self._parts(*batch_of(inputs, self.tokenizer)))
         except tf.errors.ResourceExhaustedError:
             raise JobError(f"out of memory with a batch of {len(inputs)}: use a smaller --batch_size") from None
         if not np.isfinite(values).all():
@@ -253,6 +259,10 @@ class TextEncoder:
     @functools.cached_property
     def _parts(self) -> Any:
         """A function from a batch to the parts of its pooled vectors, float32 [B, parts * D]."""
+        if self.settings.quantize == "int8":
+            from bert_tf2.inference.vectors.quantized import quantized
+
+            return quantized(self.encoder, self._layers, self.settings.averages_layers, self.settings.parts)
         import tensorflow as tf
 
         batch = [tf.TensorSpec([None, None], tf.int32)] * 3 + [tf.TensorSpec([None, None], tf.bool)]

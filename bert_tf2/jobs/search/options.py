@@ -12,7 +12,7 @@ INDEX, ADD, QUERY = "index", "add", "query"
 
 _INDEXING, _ASKING, _VECTORS = "Indexing", "Asking", "The vectors"
 _OF_MODEL = ("init_checkpoint", "model_dir", *MODEL_FILES)
-_OF_VECTORS = ("pooling", "layers", "layer_combination", "special_tokens", "max_seq_length", "long_text", "dimension")
+_OF_VECTORS = ("pooling", "layers", "layer_combination", "special_tokens", "max_seq_length", "long_text", "dimension", "quantize")
 _OF_INDEXING = ("text_column", "id_column", "overwrite")
 _OF_ASKING = ("text", "output_file", "top_k")
 

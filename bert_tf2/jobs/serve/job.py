@@ -62,6 +62,7 @@ def _loaded(options: ServeOptions) -> list[ServedModel]:
         with loading(files.expand(model.path)):
             found.append(_opened(options, model.name))
     given = [name for name in ("pooling", "layers", "normalize", "max_seq_length") if getattr(options, name)]
+    given += ["quantize"] if options.quantize != "none" else []
     if given and not any(model.kind == "vectors" for model in found):
         raise UserError(f"--{given[0]} says how vectors are made, but no model here gives vectors; leave it out, or give --kind")
     return found

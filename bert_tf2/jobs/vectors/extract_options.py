@@ -15,7 +15,10 @@ TOKENS = "none"
 
 _FILES, _VECTORS, _ATTENTION = "Files", "The vectors", "Attention"
 _OF_FILES = ("input_file", "text_column", "text_b_column", "output_file", "attentions")
-_OF_ONE_VECTOR = ("layer_combination", "special_tokens", "normalize", "whitening_file", "fit_whitening", "dimension", "long_text")
+_OF_ONE_VECTOR = (
+    *("layer_combination", "special_tokens", "normalize", "whitening_file", "fit_whitening", "dimension", "long_text"),
+    "quantize",
+)
 
 
 @dataclasses.dataclass(frozen=True)

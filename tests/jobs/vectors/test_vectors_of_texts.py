@@ -116,3 +116,22 @@ def test_what_is_no_text(model):
     assert encoder.encode([]).shape == (0, 16)
     # Half a surrogate pair is U+FFFD, which BERT leaves out.
     np.testing.assert_array_equal(encoder.encode(["good \ud800"]), encoder.encode(["good"]))
+
+
+def test_weights_of_8_bits_change_little_and_are_told_apart(model, monkeypatch):
+    pytest.importorskip("tf2onnx", reason="needs tf2onnx: pip install 'bert_tf2[onnx]'")
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime: pip install 'bert_tf2[onnx]'")
+    settings = {"pooling": "mean_max", "layers": (-1, 0), "special_tokens": False}
+    plain = TextEncoder.from_checkpoint(str(model.folder), **settings)
+    small = TextEncoder.from_checkpoint(str(model.folder), quantize="int8", **settings)
+    wanted, found = plain.encode(TEXTS, batch_size=2), small.encode(TEXTS, batch_size=2)
+    assert found.shape == wanted.shape
+    # So narrow an encoder loses more than a real one.
+    lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(wanted, axis=1)
+    assert ((found * wanted).sum(1) >= 0.99 * lengths).all()
+    assert np.abs(found - wanted).max() > 0
+    # An index or a whitening of the one is none of the other.
+    assert {key: value for key, value in small.identity.items() if plain.identity.get(key) != value} == {"quantize": "int8"}
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"--quantize=int8 needs the package \w+: pip install 'bert_tf2\[onnx\]'"):
+        TextEncoder.from_checkpoint(str(model.folder), quantize="int8")
