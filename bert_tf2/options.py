@@ -37,6 +37,7 @@ class OptionInfo:
     ignored_because: str | None = None
     may_change: bool = False
     of_loss: bool = False
+    of_training: bool = False
     other_names: tuple[str, ...] = ()
     comma_separated: bool = False
     same_as: str | None = None
@@ -54,6 +55,7 @@ def option(
     multiple: bool = False,
     may_change: bool = False,
     of_loss: bool = False,
+    of_training: bool = False,
     other_names: tuple[str, ...] = (),
     comma_separated: bool = False,
     same_as: str | None = None,
@@ -72,6 +74,7 @@ def option(
       may_change: a training may go on with another value, because this one decides nothing about its weights.
       of_loss: it says what labels cost while training, and nothing of what is trained: no evaluation, teacher or student has to
         agree in it.
+      of_training: it is for training alone, as one of the loss is, and says nothing of what labels cost.
       other_names: what the originals of other models call the flag.
       comma_separated: the text may be several with commas between; in a file of flags they may be a list.
       same_as: the option that this one is another name of, where both are kept; whichever is given on the command line wins over
@@ -79,8 +82,9 @@ def option(
       stands_for: the options that a value stands for, with their values; those that are given besides win.
     """
     info = OptionInfo(
-        help, choices, check, section, short_name, multiple, may_change=may_change, of_loss=of_loss, other_names=other_names,
-        comma_separated=comma_separated, same_as=same_as, stands_for=stands_for,
+        help, choices, check, section, short_name, multiple, may_change=may_change, of_loss=of_loss,
+        of_training=of_training or of_loss, other_names=other_names, comma_separated=comma_separated, same_as=same_as,
+        stands_for=stands_for,
     )  # fmt: skip
     return dataclasses.field(default=default, metadata={"option": info})
 
@@ -310,7 +314,15 @@ def refuse_given(options: Any, names: Iterable[str], because: str) -> None:
 
 def given_of_loss(options: Any) -> str | None:
     """An option that says what labels cost in training and was given; None for none."""
-    fields = [field for field in dataclasses.fields(options) if info(field).of_loss]
+    return _given(options, [field for field in dataclasses.fields(options) if info(field).of_loss])
+
+
+def given_of_training(options: Any) -> str | None:
+    """An option that is for training alone and was given; None for none."""
+    return _given(options, [field for field in dataclasses.fields(options) if info(field).of_training])
+
+
+def _given(options: Any, fields: Iterable[dataclasses.Field]) -> str | None:
     return next((field.name for field in fields if getattr(options, field.name) != field.default), None)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from bert_tf2.data.batches.repeats import Repeats
 from bert_tf2.data.records.feature_spec import TOKENS, FeatureSpec
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError, did_you_mean
@@ -188,6 +189,15 @@ class Task(abc.ABC):
         """
         del records
         return {}
+
+    def repeats(self, records: RecordSet) -> Repeats | None:
+        """Which rows an epoch holds several times; None where it holds each once.
+
+        Args:
+          records: what is trained on, checked.
+        """
+        del records
+        return None
 
     @abc.abstractmethod
     def loss(self, outputs: Any, batch: Batch, denominators: dict[str, tf.Tensor]) -> tf.Tensor:

@@ -69,7 +69,7 @@ def kinds_of(field: dataclasses.Field) -> tuple[str, ...]:
 
 def decides_model(field: dataclasses.Field) -> bool:
     """Whether an option belongs to kinds and decides what a trained model is: all that use the model must agree in it."""
-    return bool(kinds_of(field)) and not info(field).may_change and not info(field).of_loss
+    return bool(kinds_of(field)) and not info(field).may_change and not info(field).of_training
 
 
 def refuse_options_of_others(options: KindOptions, kind: Kind) -> None:

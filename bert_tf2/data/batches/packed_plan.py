@@ -4,6 +4,7 @@ import numpy as np
 
 from bert_tf2.data.batches.packing import PackShape, first_fit
 from bert_tf2.data.batches.plans import BatchPlan
+from bert_tf2.data.batches.repeats import Repeats
 from bert_tf2.progress import during
 
 # Hands that need more packs than this share of all does are dealt again, so often, each together with so many others.
@@ -11,7 +12,7 @@ _USUAL, _ATTEMPTS, _OTHERS = 0.8, 16, 7
 
 
 class PackedPlan(BatchPlan):
-    """Which rows each training step takes, where their tokens are packed; every row exactly once in an epoch.
+    """Which rows each training step takes, where their tokens are packed; every row once in an epoch, or as `repeats` says.
 
     The rows of an epoch are sorted by length and dealt to its batches like cards, so that every batch has as many long and short
     ones as the others, and nearly the same number of tokens; which rows meet is random. Inside a batch they are dealt to its
@@ -24,17 +25,26 @@ class PackedPlan(BatchPlan):
       seed: with the epoch's number it decides the order.
       slots: tokens that a pack has room for.
       parts: how many parts of equal size are packed each for itself: of replicas and accumulation steps.
+      repeats: as for `BatchPlan`.
     """
 
-    def __init__(self, lengths: np.ndarray, batch_size: int, seed: int, slots: int, parts: int = 1):
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        batch_size: int,
+        seed: int,
+        slots: int,
+        parts: int = 1,
+        repeats: Repeats | None = None,
+    ):
         # Without a token a row would be nowhere.
-        super().__init__(np.maximum(lengths, 1), batch_size, seed)
+        super().__init__(np.maximum(lengths, 1), batch_size, seed, repeats=repeats)
         self._slots, self._parts = slots, parts
 
     def order(self, epoch: int) -> np.ndarray:
-        """All row numbers in the order of an epoch: int64 [N]."""
+        """All row numbers in the order of an epoch, as `BatchPlan.order`."""
         random, size = self.random(epoch), self.batch_size
-        order = random.permutation(len(self._lengths))
+        order = self._shuffled(random)
         order = order[np.argsort(-self._lengths[order].astype(np.int64), kind="stable")]
         # The rows of the partial batch are spread over all lengths too.
         bounds = np.linspace(0, len(order), len(order) % size + 1).astype(np.int64)

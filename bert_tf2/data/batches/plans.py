@@ -9,13 +9,15 @@ from typing import Protocol
 
 import numpy as np
 
+from bert_tf2.data.batches.repeats import Repeats
+
 # Rows are sorted by length inside windows of this many batches: long enough that a batch's rows are of nearly one length,
 # short enough that which rows meet in a batch stays random.
 _WINDOW_BATCHES = 64
 
 
 class BatchPlan:
-    """Which rows each training step takes; every row exactly once in an epoch.
+    """Which rows each training step takes; every row exactly once in an epoch, or as often as `repeats` says.
 
     Rows are shuffled, sorted by length inside windows, cut into batches, and the full batches shuffled. When the batch size
     does not divide the number of rows, the last batch of an epoch holds the rest, drawn at random like every other row.
@@ -25,12 +27,20 @@ class BatchPlan:
       batch_size: rows of a global batch.
       seed: with the epoch's number it decides the order.
       sort_by_length: False leaves the rows as they were shuffled (fixed lengths).
+      repeats: which rows an epoch holds more than once; None for none.
     """
 
     interleaved = False
 
-    def __init__(self, lengths: np.ndarray, batch_size: int, seed: int, sort_by_length: bool = True):
-        self._lengths = lengths
+    def __init__(
+        self,
+        lengths: np.ndarray,
+        batch_size: int,
+        seed: int,
+        sort_by_length: bool = True,
+        repeats: Repeats | None = None,
+    ):
+        self._lengths, self._repeats = lengths, repeats
         self.batch_size = batch_size
         self._seed = seed
         self._sort_by_length = sort_by_length
@@ -38,8 +48,12 @@ class BatchPlan:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps in which every row is seen once, the partial batch included."""
-        return -(-len(self._lengths) // self.batch_size)
+        """Steps in which every row is seen once, or as often as it is repeated, the partial batch included."""
+        return -(-self._rows_per_epoch // self.batch_size)
+
+    @property
+    def _rows_per_epoch(self) -> int:
+        return len(self._lengths) if self._repeats is None else len(self._repeats)
 
     def rows(self, step: int) -> np.ndarray:
         """Row numbers of the global batch of a step, counted from 0: int64 [at most batch_size]."""
@@ -53,16 +67,16 @@ class BatchPlan:
     def sample_ids(self, step: int) -> np.ndarray:
         """Numbers of the batch's samples, which no other sample of the training has: int64, one for each row."""
         epoch, position = divmod(step, self.steps_per_epoch)
-        return epoch * len(self._lengths) + position * self.batch_size + np.arange(len(self.rows(step)), dtype=np.int64)
+        return epoch * self._rows_per_epoch + position * self.batch_size + np.arange(len(self.rows(step)), dtype=np.int64)
 
     def random(self, epoch: int) -> np.random.Generator:
         """What an epoch's order is drawn from."""
         return np.random.Generator(np.random.Philox(key=[self._seed & 0xFFFFFFFFFFFFFFFF, epoch]))
 
     def order(self, epoch: int) -> np.ndarray:
-        """All row numbers in the order of an epoch: int64 [N]."""
+        """All row numbers in the order of an epoch: int64 [N], or as many as there are with the repeated ones."""
         random = self.random(epoch)
-        order = random.permutation(len(self._lengths))
+        order = self._shuffled(random)
         if not self._sort_by_length:
             return order
         full = len(order) - len(order) % self.batch_size
@@ -73,6 +87,9 @@ class BatchPlan:
         batches = order[:full].reshape(-1, self.batch_size)
         order[:full] = batches[random.permutation(len(batches))].reshape(-1)
         return order
+
+    def _shuffled(self, random: np.random.Generator) -> np.ndarray:
+        return random.permutation(len(self._lengths) if self._repeats is None else self._repeats.rows(random))
 
 
 class LengthSortedPlan:

@@ -15,7 +15,7 @@ from bert_tf2.jobs.training.distillation_options import DistillationOptions
 from bert_tf2.jobs.training.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
 from bert_tf2.options import (
     at_least,
-    given_of_loss,
+    given_of_training,
     ignored_option,
     info,
     option,
@@ -146,7 +146,7 @@ def without_training(given: Mapping[str, Any]) -> dict[str, Any]:
     """What of a training's options is not refused when its model is evaluated, predicts or is exported."""
     fields = dataclasses.fields(ClassifierOptions.whole())
     of_training = {field.name for field in dataclasses.fields(DistillationOptions)}
-    of_training |= {field.name for field in fields if info(field).of_loss}
+    of_training |= {field.name for field in fields if info(field).of_training}
     return {name: value for name, value in given.items() if name not in of_training}
 
 
@@ -163,7 +163,7 @@ def check_combination(options: ClassifierOptions) -> None:
         raise UserError("--vocab_file and --sp_model_file are two kinds of vocabulary; give the one of the model")
     if options.predict_checkpoint_path and options.trains:
         raise UserError("--predict_checkpoint_path is for evaluation, prediction and export; with training use --init_checkpoint")
-    if not options.trains and (name := given_of_loss(options)) is not None:
+    if not options.trains and (name := given_of_training(options)) is not None:
         raise UserError(f"--{name} is for training; leave it out to evaluate, predict or export")
     _check_folds(options)
     if options.is_tf1_dialect:

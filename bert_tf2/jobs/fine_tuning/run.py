@@ -113,6 +113,8 @@ class FineTuningRun(TrainingRun[RecordSet]):
         self._phases, self._data = phases, data
         self._teaching = teaching_of(options, task, config, data.model_facts(), data.max_seq_length)
         self._lora: LoraTraining | None = None
+        # Examples in an epoch where that holds some rows several times.
+        self._repeated: int | None = None
         self._scores_by_set: dict[str, dict[str, float]] = {}
         self._outcomes: dict[str, Any] = {}
         self._collected: dict[str, dict[str, np.ndarray]] = {}
@@ -308,20 +310,25 @@ class FineTuningRun(TrainingRun[RecordSet]):
 
     @property
     def _more_facts(self) -> Sequence[tuple[str, object]]:
-        return [(name.replace("_", " "), value) for name, value in layers_asked(self._options).items()]
+        facts = [(name.replace("_", " "), value) for name, value in layers_asked(self._options).items()]
+        if self._repeated is not None:
+            facts.append(("examples in an epoch", f"{self._repeated:,} (some rows several times)"))
+        return facts
 
     def _plan(self, records: RecordSet, seed: int) -> BatchPlan:
-        options = self._options
+        options, lengths, repeats = self._options, records.lengths, self._task.repeats(records)
+        self._repeated = None if repeats is None else len(repeats)
         if options.pack_sequences:
-            return PackedPlan(records.lengths, options.train_batch_size, seed, self._padding.most[TOKENS], self._parts)
-        return BatchPlan(records.lengths, options.train_batch_size, seed, options.bucket_by_length)
+            slots = self._padding.most[TOKENS]
+            return PackedPlan(lengths, options.train_batch_size, seed, slots, self._parts, repeats)
+        return BatchPlan(lengths, options.train_batch_size, seed, options.bucket_by_length, repeats)
 
     def _fingerprint(self, records: RecordSet) -> dict[str, Any]:
         return {"train": [files.sha256_of_file(path) for path in records.paths], "train_data_size": len(records)}
 
     def _described(self, records: RecordSet) -> str:
-        lengths = records.lengths
-        return f"{len(records):,} examples (mean {lengths.mean():.0f} tokens, longest {lengths.max()})"
+        lengths, repeated = records.lengths, "" if self._repeated is None else f", {self._repeated:,} in an epoch"
+        return f"{len(records):,} examples{repeated} (mean {lengths.mean():.0f} tokens, longest {lengths.max()})"
 
     def _schedule(self, plan: TrainingPlan) -> Schedule:
         schedule, steps = super()._schedule(plan), self._options.num_train_steps
@@ -330,6 +337,11 @@ class FineTuningRun(TrainingRun[RecordSet]):
     def _google_steps(self) -> int | None:
         if self._options.steps_rounding != "google":
             return None
+        if self._repeated is not None:
+            raise UserError(
+                "--steps_rounding=google counts the rows of the files, and an epoch holds some several times (--oversample); "
+                "leave one of them out"
+            )
         return self._data.google_train_steps(self._options, self._data.training_records(self._task))
 
     def _model_facts(self) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 import dataclasses
 import logging
 import types
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2.data.records.metadata import CLASSIFICATION, MULTI_LABEL, REGRESSION
 from bert_tf2.errors import UserError
 from bert_tf2.options import Options, refuse_given
+from bert_tf2.tasks.classification.label_numbers import BALANCED
 from bert_tf2.tasks.classification.long_texts.options import DECIDED_BY_DATA, MEAN, LongTextRunOptions
 from bert_tf2.tasks.classification.long_texts.rule import MOST_WINDOWS, LongText
 from bert_tf2.tasks.classification.options import (
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from bert_tf2.data.records.metadata import MetaData
     from bert_tf2.models.config import BertConfig
     from bert_tf2.tasks.base import Task
+    from bert_tf2.tasks.classification.label_loss import LabelLoss
     from bert_tf2.tasks.classification.long_texts.model import Windowed
     from bert_tf2.tasks.classification.preparation import ClassificationPreparation
     from bert_tf2.tasks.classification.text_task import TextTask
@@ -91,9 +94,8 @@ class Classification(Kind):
         from bert_tf2.tasks.classification.task import ClassificationTask
 
         names = names_of_labels(meta)
-        loss = label_loss(options, names, ClassLoss)
-        fits = options.fit_temperature
-        return ClassificationTask(names, meta.metrics, label_loss=loss, fits_temperature=fits, **_settings(meta, config, options))
+        settings = _settings(meta, config, options) | _of_training(options, names, label_loss(options, names, ClassLoss))
+        return ClassificationTask(names, meta.metrics, fits_temperature=options.fit_temperature, **settings)
 
     def check_trained(self, options: Any, meta: "MetaData", named: str) -> dict[str, Any]:
         """The labels of the training, which the rows' are told by."""
@@ -158,8 +160,8 @@ class MultiLabel(Classification):
         from bert_tf2.tasks.classification.multi_label_task import MultiLabelTask
 
         names, threshold = names_of_labels(meta), threshold_of(options.label_threshold)
-        loss = label_loss(options, names, LabelSetLoss)
-        return MultiLabelTask(names, meta.metrics, threshold=threshold, label_loss=loss, **_settings(meta, config, options))
+        settings = _settings(meta, config, options) | _of_training(options, names, label_loss(options, names, LabelSetLoss))
+        return MultiLabelTask(names, meta.metrics, threshold=threshold, **settings)
 
 
 TASK_TYPES = (CLASSIFICATION, REGRESSION, MULTI_LABEL)
@@ -184,6 +186,24 @@ def _settings(meta: "MetaData", config: "BertConfig", options: Any) -> dict[str,
         "best_metric": options.best_metric,
         "windowed": _windowed(meta, options),
     }
+
+
+def _of_training(options: Any, names: Sequence[str], loss: "LabelLoss | None") -> dict[str, Any]:
+    """What only a training asks of a task with labels: its loss, and which rows it is to see several times in an epoch.
+
+    Raises:
+      UserError: rare labels are to count for more in two ways, or factors are of other labels than these.
+    """
+    from bert_tf2.tasks.classification.oversampling import Oversampling
+
+    if options.oversample is None:
+        return {"label_loss": loss}
+    if (options.class_weights or "").lower() == BALANCED:
+        raise UserError(
+            f"--oversample={options.oversample} and --class_weights={BALANCED}: the rows of rare labels would count for more in "
+            "both ways, and so for more than the frequent ones'; leave one of them out"
+        )
+    return {"label_loss": loss, "oversampling": Oversampling(options.oversample, names)}
 
 
 def _windowed(meta: "MetaData", options: Any) -> "Windowed | None":

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from bert_tf2.tasks.classification.label_weights import BALANCED, weights_in
+from bert_tf2.tasks.classification.label_numbers import BALANCED, WEIGHTS
 from bert_tf2.tasks.classification.losses import balanced_weights, sigmoid_losses, softmax_losses
 
 logger = logging.getLogger(__name__)
@@ -152,5 +152,5 @@ def label_loss(options: Any, names: Sequence[str], form: type[LabelLoss]) -> Lab
     """
     if options.class_weights is None and not options.label_smoothing and not options.focal_gamma:
         return None
-    weights = None if options.class_weights is None else weights_in(options.class_weights, names)
+    weights = None if options.class_weights is None else WEIGHTS.read(options.class_weights, names)
     return form(names, weights, options.label_smoothing, options.focal_gamma)

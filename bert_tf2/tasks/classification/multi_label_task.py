@@ -20,6 +20,7 @@ from bert_tf2.tasks.classification.label_set_report import label_set_sections
 from bert_tf2.tasks.classification.long_texts.model import Windowed
 from bert_tf2.tasks.classification.options import AUTOMATIC, PER_LABEL, USUAL_THRESHOLD
 from bert_tf2.tasks.classification.outputs import sigmoid
+from bert_tf2.tasks.classification.oversampling import Oversampling
 from bert_tf2.tasks.classification.pictures import LABEL_SCORES, draw_label_scores
 from bert_tf2.tasks.classification.reading.label_sets import joined
 from bert_tf2.tasks.classification.task import require_labels
@@ -46,7 +47,8 @@ class MultiLabelTask(TextTask):
       metrics: of `METRICS`; the first is the default `best_metric`.
       threshold: of all labels; `auto` finds the one of the best micro F1 and `per_label` for each label that of its best F1, both
         on the examples that are evaluated.
-      dropout_rate, initializer_range, has_sample_weights, label_loss, windowed: see `TextTask`.
+      dropout_rate, initializer_range, has_sample_weights, label_loss, windowed, oversampling: see
+        `TextTask`.
       best_metric: the metric that names the best checkpoint: any of `METRICS`, or of one label, as `f1/joy`.
 
     Raises:
@@ -68,9 +70,11 @@ class MultiLabelTask(TextTask):
         best_metric: str | None = None,
         label_loss: LabelLoss | None = None,
         windowed: Windowed | None = None,
+        oversampling: Oversampling | None = None,
     ):
         require_labels(label_list)
-        super().__init__(len(label_list), "set", dropout_rate, initializer_range, has_sample_weights, label_loss, windowed)
+        of_training = label_loss, windowed, oversampling
+        super().__init__(len(label_list), "set", dropout_rate, initializer_range, has_sample_weights, *of_training)
         self.label_list = list(label_list)
         known = list(dict.fromkeys([*metrics, *METRICS, "loss"]))
         self.best_metric = chosen_label_metric(best_metric, label_list) or chosen_metric(best_metric, known)

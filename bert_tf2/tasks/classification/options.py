@@ -7,7 +7,7 @@ from typing import Any
 from bert_tf2.data.sources.row_files import delimiter_of
 from bert_tf2.errors import UserError
 from bert_tf2.options import Options, not_negative, option, refuse_given
-from bert_tf2.tasks.classification.label_weights import why_no_weights
+from bert_tf2.tasks.classification.label_numbers import FACTORS, WEIGHTS
 from bert_tf2.tasks.classification.long_texts.options import DECIDED_BY_DATA, LongTextOptions, LongTextRunOptions
 from bert_tf2.tasks.classification.long_texts.rule import LongText
 from bert_tf2.tasks.classification.reading.label_sets import separator_of
@@ -87,7 +87,7 @@ class LabelLossOptions(Options):
         None,
         "How much the labels count in training: balanced (as scikit-learn's, by the training records), a file.json that holds "
         "{label: weight}, or label=weight,label=weight. With several labels of a text: what a label counts where it is there.",
-        check=why_no_weights,
+        check=WEIGHTS.why_not,
         section=_UNEQUAL,
         of_loss=True,
     )
@@ -108,8 +108,23 @@ class LabelLossOptions(Options):
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassificationRunOptions(LabelLossOptions, LongTextRunOptions):
-    """What is minimised, and what happens to long texts."""
+class OversamplingOptions(Options):
+    """How often rows are trained on."""
+
+    oversample: str | None = option(
+        None,
+        "Train on rows of rare labels several times in an epoch: balanced (all labels as often as the most frequent one), "
+        "label=factor,label=factor, or a file.json that holds {label: factor}; labels that are not named keep 1. Of several "
+        "labels of a text the greatest factor counts.",
+        check=FACTORS.why_not,
+        section=_UNEQUAL,
+        of_training=True,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassificationRunOptions(LabelLossOptions, OversamplingOptions, LongTextRunOptions):
+    """What is minimised, on which rows, and what happens to long texts."""
 
 
 @dataclasses.dataclass(frozen=True)

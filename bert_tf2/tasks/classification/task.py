@@ -16,6 +16,7 @@ from bert_tf2.tasks.classification.label_scores import LabelCounts, chosen_label
 from bert_tf2.tasks.classification.length_report import length_section
 from bert_tf2.tasks.classification.long_texts.model import Windowed
 from bert_tf2.tasks.classification.outputs import log_softmax, softmax
+from bert_tf2.tasks.classification.oversampling import Oversampling
 from bert_tf2.tasks.classification.pictures import (
     CALIBRATION,
     CONFUSION,
@@ -37,7 +38,8 @@ class ClassificationTask(TextTask):
     Args:
       label_list: label names in id order.
       metrics: names from `bert_tf2.tasks.classification.metrics`; the first is the default `best_metric`.
-      dropout_rate, initializer_range, has_sample_weights, label_loss, windowed: see `TextTask`.
+      dropout_rate, initializer_range, has_sample_weights, label_loss, windowed, oversampling: see
+        `TextTask`.
       fits_temperature: evaluations find what logits are divided by before they are probabilities.
       best_metric: the metric that names the best checkpoint: any of those, or of one label, as `f1/positive`.
 
@@ -59,10 +61,12 @@ class ClassificationTask(TextTask):
         best_metric: str | None = None,
         label_loss: LabelLoss | None = None,
         windowed: Windowed | None = None,
+        oversampling: Oversampling | None = None,
         fits_temperature: bool = False,
     ):
         require_labels(label_list)
-        super().__init__(len(label_list), "class", dropout_rate, initializer_range, has_sample_weights, label_loss, windowed)
+        of_training = label_loss, windowed, oversampling
+        super().__init__(len(label_list), "class", dropout_rate, initializer_range, has_sample_weights, *of_training)
         self.label_list = self.class_names = list(label_list)
         self.tuning = temperature.TUNING if fits_temperature else None
         self._temperature = temperature.NONE

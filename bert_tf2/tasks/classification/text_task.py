@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from bert_tf2.data.batches.repeats import Repeats
 from bert_tf2.data.records.feature_spec import CHOICES, LABELS
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.data.records.parsing import parse_records
@@ -24,6 +25,7 @@ from bert_tf2.tasks.classification.files import write_predictions, write_test_re
 from bert_tf2.tasks.classification.label_loss import LabelLoss
 from bert_tf2.tasks.classification.long_texts.model import Windowed, build_row_model, build_window_model, pooled
 from bert_tf2.tasks.classification.long_texts.rule import LongText
+from bert_tf2.tasks.classification.oversampling import Oversampling
 from bert_tf2.tasks.exports import text_export, token_ids_export
 from bert_tf2.tasks.pooled_head import classification_head
 from bert_tf2.tasks.portable import Portable, of_rows, rows_there, there
@@ -44,6 +46,7 @@ class TextTask(Task):
       has_sample_weights: records carry a `weight`.
       label_loss: what a training minimises instead of the plain `losses`; scores know nothing of it. None for nothing.
       windowed: texts are in windows, and what is made of them; None where each is one input.
+      oversampling: which rows a training has several times in an epoch; None for none.
 
     Attributes:
       label_list: label names in id order; empty for numbers.
@@ -66,8 +69,9 @@ class TextTask(Task):
         has_sample_weights: bool,
         label_loss: LabelLoss | None = None,
         windowed: Windowed | None = None,
+        oversampling: Oversampling | None = None,
     ):
-        self.num_labels, self._windowed = num_labels, windowed
+        self.num_labels, self._windowed, self._oversampling = num_labels, windowed, oversampling
         self.features = classification_features(labels, weighted=has_sample_weights, in_windows=windowed is not None)
         if windowed is not None:
             self.heads, self.bounds_inputs = windowed.heads, True
@@ -91,7 +95,12 @@ class TextTask(Task):
 
     def begin_training(self, records: RecordSet) -> dict[str, Any]:
         """Counts the labels where the loss depends on it."""
-        return {} if self._label_loss is None else self._label_loss.begin(_label_ids(records))
+        identity = {} if self._label_loss is None else self._label_loss.begin(_label_ids(records))
+        return identity if self._oversampling is None else identity | self._oversampling.identity()
+
+    def repeats(self, records: RecordSet) -> Repeats | None:
+        """As `--oversample` says."""
+        return None if self._oversampling is None else self._oversampling.repeats(_label_ids(records))
 
     def strata(self, records: RecordSet) -> np.ndarray | None:
         """The labels, where a text has one of several."""

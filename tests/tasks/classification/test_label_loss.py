@@ -15,7 +15,7 @@ from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.fine_tuning.run import kinds_identity
 from bert_tf2.jobs.fine_tuning.teacher_checks import with_teacher
 from bert_tf2.tasks.classification.label_loss import ClassLoss, LabelSetLoss, label_loss
-from bert_tf2.tasks.classification.label_weights import weights_in
+from bert_tf2.tasks.classification.label_numbers import WEIGHTS
 from bert_tf2.tasks.classification.losses import balanced_weights, sigmoid_losses, softmax_losses
 from bert_tf2.tasks.classification.multi_label_task import MultiLabelTask
 from bert_tf2.tasks.classification.options import LabelLossOptions
@@ -163,17 +163,17 @@ def test_scores_and_soft_targets_know_nothing_of_it():
 def test_weights_are_given_as_a_list_or_a_file(tmp_path):
     names = ["0", "x=y", "a, b"]
     (tmp_path / "weights.json").write_text(json.dumps({"a, b": 3, "0": 0.5, "x=y": 1e3}))
-    assert weights_in(str(tmp_path / "weights.json"), names) == [0.5, 1000.0, 3.0]
-    assert weights_in(" x=y=2, 0=.5", names[:2]) == [0.5, 2.0]
-    assert weights_in("Balanced", names) == "balanced"
+    assert WEIGHTS.read(str(tmp_path / "weights.json"), names) == [0.5, 1000.0, 3.0]
+    assert WEIGHTS.read(" x=y=2, 0=.5", names[:2]) == [0.5, 2.0]
+    assert WEIGHTS.read("Balanced", names) == "balanced"
 
 
 def test_what_identifies_a_run_is_what_a_file_holds(tmp_path):
     path = tmp_path / "weights.json"
     path.write_text('{"a": 1, "b": 4, "c": 2.5}')
-    found = [ClassLoss(NAMES, weights_in(given, NAMES)).begin(CLASSES) for given in (str(path), "c=2.5,b=4.0,a=1")]
+    found = [ClassLoss(NAMES, WEIGHTS.read(given, NAMES)).begin(CLASSES) for given in (str(path), "c=2.5,b=4.0,a=1")]
     assert found[0] == found[1] == {"class_weights": {"a": 1.0, "b": 4.0, "c": 2.5}}
-    assert ClassLoss(NAMES, weights_in("BALANCED", NAMES)).begin(CLASSES) == {"class_weights": "balanced"}
+    assert ClassLoss(NAMES, WEIGHTS.read("BALANCED", NAMES)).begin(CLASSES) == {"class_weights": "balanced"}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def examine(facts: Facts) -> Iterator[Finding]:
     present = counts[counts > 0]
     if len(present) == 1:
         yield wrong("all training rows have one label: there is nothing to learn", "training rows of the other labels")
-    elif present.max() > _UNEQUAL * present.min() and not getattr(facts.options, "class_weights", None):
+    elif present.max() > _UNEQUAL * present.min() and not _treats_rare_ones(facts.options):
         rarest = names[int(np.where(counts > 0, counts, counts.max() + 1).argmin())]
         yield advice(
             f"the most frequent label is {present.max() / present.min():.0f} times as frequent as '{rarest}' "
@@ -55,6 +56,10 @@ def examine(facts: Facts) -> Iterator[Finding]:
             yield wrong(
                 f"{name}: the label '{unseen[0]}'{_more(unseen)} never occurs in train", "a split whose sets have the same labels"
             )
+
+
+def _treats_rare_ones(options: Any) -> bool:
+    return any(getattr(options, name, None) for name in ("class_weights", "oversample"))
 
 
 def _other_orders(facts: Facts) -> Iterator[Finding]:
