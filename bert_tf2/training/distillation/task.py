@@ -2,17 +2,18 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
 
 from bert_tf2.models.observation import States, observed
-from bert_tf2.tasks.base import Batch, ExampleSet, Task
+from bert_tf2.tasks.base import Batch, Task
 from bert_tf2.tasks.several_inputs import rows_computed
 from bert_tf2.training.distillation.layer_losses import WidthProjections, attention_loss, hidden_loss, minilm_loss
 from bert_tf2.training.distillation.teachers import Lesson, Teacher
+from bert_tf2.training.task_in_training import TaskInTraining
 
 _TOKENS, _PAIRS = "distilled_tokens", "distilled_pairs"
 
@@ -56,7 +57,7 @@ class _Outputs:
     lesson: Lesson
 
 
-class DistilledTask(Task):
+class DistilledTask(TaskInTraining):
     """A task with a teacher's losses, for the training alone; all else is the task's.
 
     Args:
@@ -67,12 +68,8 @@ class DistilledTask(Task):
     """
 
     def __init__(self, task: Task, losses: Losses, teacher: Teacher, projections: WidthProjections | None = None):
-        self._task, self._losses, self._teacher, self._projections = task, losses, teacher, projections
-        self.features, self.best_metric, self.measure_names = task.features, task.best_metric, task.measure_names
-
-    def build_model(self, encoder: tf_keras.Model) -> tf_keras.Model:
-        """The task's."""
-        return self._task.build_model(encoder)
+        super().__init__(task)
+        self._losses, self._teacher, self._projections = losses, teacher, projections
 
     def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
         """The task's, and the weights of all tokens and of their pairs where layers are compared."""
@@ -116,26 +113,6 @@ class DistilledTask(Task):
     def measures(self, outputs: _Outputs, batch: Batch) -> dict[str, tf.Tensor]:
         """The task's."""
         return self._task.measures(outputs.given, batch)
-
-    def metrics_of_sums(self, sums: Mapping[str, float]) -> dict[str, float]:
-        """The task's."""
-        return self._task.metrics_of_sums(sums)
-
-    def predictions(self, outputs: Any, batch: Batch) -> Batch:
-        """The task's, of what its model gives."""
-        return self._task.predictions(outputs, batch)
-
-    def scores(self, outcome: Any, examples: ExampleSet) -> dict[str, float]:
-        """The task's."""
-        return self._task.scores(outcome, examples)
-
-    def higher_is_better(self, metric: str) -> bool:
-        """The task's."""
-        return self._task.higher_is_better(metric)
-
-    def shown(self, scores: Mapping[str, float]) -> str:
-        """The task's."""
-        return self._task.shown(scores)
 
 
 def _token_weights(batch: Batch) -> tf.Tensor:
