@@ -9,10 +9,11 @@ from bert_tf2.models.config import BertConfig
 from bert_tf2.models.low_rank import MatrixKernel, adapted_product
 from bert_tf2.models.own_weights import OwnWeights, value
 from bert_tf2.models.packing import current
+from bert_tf2.models.word_moves import words_used
 
 
 class Embedding(OwnWeights):
-    """A table of vectors looked up by id.
+    """A table of vectors looked up by id: those of words.
 
     Args:
       size: rows of the table.
@@ -32,7 +33,7 @@ class Embedding(OwnWeights):
 
     def call(self, ids: tf.Tensor) -> tf.Tensor:
         """int32 [B, L] -> float32 [B, L, width]; packed [P, L, width]."""
-        return tf.gather(value(self.embeddings), _in_packs(ids))
+        return words_used(tf.gather(value(self.embeddings), _in_packs(ids)))
 
     def table(self) -> tf.Tensor:
         """The vectors of all ids, float32 [size, width]."""

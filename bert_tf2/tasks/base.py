@@ -216,7 +216,8 @@ class Task(abc.ABC):
 
         Args:
           outputs: what the model gives.
-          targets: what a model of the same task with other weights gives for these rows; no gradient goes there.
+          targets: what a model of the same task with other weights gives for these rows, or the same one with other dropout
+            (R-Drop). To a teacher's no gradient goes, as they are constants; do not stop it here.
           batch, denominators: as for `loss`.
           temperature: what logits are divided by before they become a distribution (https://arxiv.org/abs/1503.02531); the loss
             is multiplied by its square, so that its gradient is of the size it has without.

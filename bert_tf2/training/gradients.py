@@ -1,6 +1,8 @@
 """Loss and gradients of a replica's rows."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
 import tensorflow as tf
 import tf_keras
@@ -12,6 +14,13 @@ from bert_tf2.tasks.base import Batch, Task
 from bert_tf2.training.optimization import Optimizer, dense
 
 Weights = Sequence[tf.Variable | tf.Tensor]
+# Collects tensors on a tape, which are known at its end.
+Found = Callable[[tf.GradientTape], AbstractContextManager[Sequence[tf.Tensor]]]
+
+
+def _nothing(tape: tf.GradientTape) -> AbstractContextManager[Sequence[tf.Tensor]]:
+    del tape
+    return contextlib.nullcontext(())
 
 
 def model_inputs(model: tf_keras.Model, batch: Batch) -> Batch:
@@ -77,15 +86,23 @@ class Gradients:
         return total, [value if is_touched else None for value, is_touched in zip(sums, touched)]
 
     def _of_part(self, batch: Batch, denominators: Batch, seed: tf.Tensor, weights: Weights) -> tuple[tf.Tensor, list]:
+        sums, gradients, _ = self._computed(batch, denominators, seed, weights)
+        return sums, gradients
+
+    def _computed(
+        self, batch: Batch, denominators: Batch, seed: tf.Tensor, weights: Weights, found: Found = _nothing
+    ) -> tuple[tf.Tensor, list, list]:
+        """As `of`, of these rows at once, and the gradients of what `found` collects while the loss is computed."""
         packing = Packing(*(batch[name] for name in PACKING)) if PACKING[0] in batch else None
-        with dropout_seed(seed), packed(packing), tf.GradientTape() as tape:
+        with dropout_seed(seed), packed(packing), tf.GradientTape() as tape, found(tape) as others:
             tape.watch([weight for weight in weights if not isinstance(weight, tf.Variable)])
             outputs = self._task.training_outputs(self._model, model_inputs(self._model, batch), batch)
             loss = self._task.loss(outputs, batch, denominators)
             scaled = loss if self._scaler is None else self._scaler.get_scaled_loss(loss)
-        gradients = tape.gradient(scaled, weights)
+        gradients = [dense(gradient) for gradient in tape.gradient(scaled, [*weights, *others])]
         measures = self._task.measures(outputs, batch) if self._measure_names else {}
-        return tf.stack([loss, *(measures[name] for name in self._measure_names)]), [dense(gradient) for gradient in gradients]
+        sums = tf.stack([loss, *(measures[name] for name in self._measure_names)])
+        return sums, gradients[: len(weights)], gradients[len(weights) :]
 
 
 def _in_parts(values: tf.Tensor, parts: int) -> tf.Tensor:

@@ -16,6 +16,7 @@ from bert_tf2.tasks.base import Batch, Task
 from bert_tf2.training.compiled.replica import CompiledReplica, compiled
 from bert_tf2.training.gradients import Gradients
 from bert_tf2.training.optimization import Optimizer, clip_by_global_norm, is_dynamically_scaled
+from bert_tf2.training.regularisation.adversarial import AdversarialGradients, Adversary
 from bert_tf2.training.reporting.work import WORK, counts, timed
 
 
@@ -58,6 +59,7 @@ class TrainStep:
         scaled, forward and backward pass only are compiled.
       bytes_per_pack: gradients are summed over replicas in packs of this size; 0 for one pack.
       single_steps: calls run one step each; otherwise a loop in the graph.
+      adversary: moves word embeddings for a loss beside that of the task; None for none.
     """
 
     def __init__(
@@ -73,13 +75,15 @@ class TrainStep:
         enable_xla: bool = False,
         bytes_per_pack: int = 0,
         single_steps: bool = True,
+        adversary: Adversary | None = None,
     ):
         self._task, self._strategy = task, strategy
         # int32 [2] for the stateless generators; a seed may have up to 64 bits.
         self._seed = [part - (1 << 32) if part >> 31 else part for part in (seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF)]
         is_scaled = isinstance(optimizer, tf_keras.mixed_precision.LossScaleOptimizer)
         self._skips_steps = is_dynamically_scaled(optimizer)
-        self._gradients = Gradients(task, model, optimizer if is_scaled else None, accumulation_steps)
+        of_model = task, model, optimizer if is_scaled else None, accumulation_steps
+        self._gradients = Gradients(*of_model) if adversary is None else AdversarialGradients(adversary, *of_model)
         options = tf.distribute.experimental.CommunicationOptions(bytes_per_pack=bytes_per_pack)
         self._replica: CompiledReplica | _Replica
         if enable_xla and not is_scaled:

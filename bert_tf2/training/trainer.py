@@ -264,6 +264,7 @@ class _Run:
             enable_xla=config.enable_xla,
             bytes_per_pack=config.allreduce_bytes_per_pack,
             single_steps=config.steps_per_loop == 1,
+            adversary=config.adversary,
         )
 
     def _next_stop(self) -> int:

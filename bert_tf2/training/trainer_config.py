@@ -1,7 +1,10 @@
 """How long and how to train, and how a training ended."""
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bert_tf2.training.regularisation.adversarial import Adversary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +30,7 @@ class TrainerConfig:
       enable_xla: compile the step.
       allreduce_bytes_per_pack: gradients are summed over replicas in packs of this size; 0 for one pack.
       on_corrupt_checkpoint: `fail`, or `previous` to go back to the checkpoint before.
+      adversary: as for `TrainStep`.
     """
 
     model_dir: str
@@ -47,6 +51,7 @@ class TrainerConfig:
     enable_xla: bool = False
     allreduce_bytes_per_pack: int = 0
     on_corrupt_checkpoint: str = "fail"
+    adversary: "Adversary | None" = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -179,6 +179,7 @@ class _Steps:
             clip_norm=options.clip_norm,
             enable_xla=bool(options.enable_xla),
             bytes_per_pack=options.allreduce_bytes_per_pack,
+            adversary=assembled.adversary,
         )
 
     def measured(self, batches: Sequence[np.ndarray]) -> Measured:

@@ -9,6 +9,7 @@ from bert_tf2.jobs import shared_options
 from bert_tf2.jobs.fine_tuning.layer_options import LayerOptions
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.fine_tuning.presets import PresetOptions
+from bert_tf2.jobs.fine_tuning.regularisation_options import RegularisationOptions
 from bert_tf2.jobs.fine_tuning.sweeps.options import FoldOptions, SweepOptions
 from bert_tf2.jobs.fine_tuning.xlnet_flags import XLNetFlags, settle_directories
 from bert_tf2.jobs.training.distillation_options import DistillationOptions
@@ -36,8 +37,9 @@ MODES = ("train_and_eval", "train", "eval", "predict", "export_only")
 
 @dataclasses.dataclass(frozen=True)
 class ClassifierOptions(
-    KindOptions, XLNetFlags, LayerOptions, PresetOptions, FoldOptions, SweepOptions, DistillationOptions, TrainingOptions
-):
+    KindOptions, XLNetFlags, LayerOptions, RegularisationOptions, PresetOptions, FoldOptions, SweepOptions, DistillationOptions,
+    TrainingOptions,
+):  # fmt: skip
     """What to train, evaluate, predict or export, on which data, to which directory; every kind of task adds its own
     (`Kind.run_options`)."""
 

@@ -15,6 +15,7 @@ from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, chec
 from bert_tf2.jobs.fine_tuning.layer_options import check_layers
 from bert_tf2.jobs.fine_tuning.raw_data import made_records
 from bert_tf2.jobs.fine_tuning.record_data import check_labelled, given_records
+from bert_tf2.jobs.fine_tuning.regularisation_options import check_regularisation
 from bert_tf2.jobs.fine_tuning.teacher_checks import student_config, with_teacher
 from bert_tf2.jobs.fine_tuning.xlnet_flags import translated, with_dropout
 from bert_tf2.jobs.training import training_setup
@@ -50,6 +51,7 @@ def begun(options: ClassifierOptions, workplace: str | None = None, share: float
     training_setup.check_training_options(options)
     phases = phases_of(options)
     config = with_dropout(student_config(options, read_config(options)), options)
+    check_regularisation(options, config, phases.train)
     if phases.train:
         check_layers(options, config)
     data = None

@@ -26,6 +26,8 @@ from bert_tf2.jobs.fine_tuning.lora import LoraTraining
 from bert_tf2.jobs.fine_tuning.model_card import write_card
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.fine_tuning.presets import check_preset, comparison
+from bert_tf2.jobs.fine_tuning.regularisation import adversary_of, check_task
+from bert_tf2.jobs.fine_tuning.regularisation_options import regularisation_asked
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 from bert_tf2.jobs.fine_tuning.teaching import Training, teaching_of
 from bert_tf2.jobs.training import training_setup
@@ -41,6 +43,8 @@ from bert_tf2.tasks.base import ExampleSet, Task
 from bert_tf2.tasks.kind_options import kinds_of
 from bert_tf2.training import checkpointing, export, weights
 from bert_tf2.training.evaluation import predict_all
+from bert_tf2.training.regularisation.adversarial import Adversary
+from bert_tf2.training.regularisation.rdrop import RDropTask
 from bert_tf2.training.reporting import report
 from bert_tf2.training.reporting.history import why_loss_never_fell
 from bert_tf2.training.reporting.result_files import make_room
@@ -109,6 +113,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
     ):
         check_preset(options.preset, data.meta)
         task = data.task(config, options)
+        check_task(options, task, data.title if data.meta is None else data.meta.task_type)
         super().__init__(options, config, strategy, directory, task, data.max_seq_length, given, share)
         self._phases, self._data = phases, data
         self._teaching = teaching_of(options, task, config, data.model_facts(), data.max_seq_length)
@@ -262,10 +267,12 @@ class FineTuningRun(TrainingRun[RecordSet]):
         return self._teaching.output_range
 
     def _why_not_packed(self) -> str | None:
+        if self._options.adversarial:
+            return f"--adversarial={self._options.adversarial} moves every input by the norm of its own gradient"
         return self._teaching.why_not_packed()
 
     def _identity(self, seed: int, records: RecordSet, data: dict[str, Any]) -> dict[str, Any]:
-        return super()._identity(seed, records, data) | self._teaching.identity() | layers_asked(self._options)
+        return super()._identity(seed, records, data) | self._teaching.identity() | self._asked
 
     def _build_model(self, seed: int) -> None:
         super()._build_model(seed)
@@ -302,7 +309,17 @@ class FineTuningRun(TrainingRun[RecordSet]):
             self._model, self._encoder, records, self._fingerprint(records), self._strategy, self._directory.path,
             self._batch_size(True, records), self._padding,
         )  # fmt: skip
-        return self._teaching.begin(training)
+        task, trained_on = self._teaching.begin(training)
+        return (RDropTask(task, self._options.rdrop_alpha) if self._options.rdrop_alpha else task), trained_on
+
+    @property
+    def _adversary(self) -> Adversary | None:
+        return adversary_of(self._options)
+
+    @property
+    def _asked(self) -> dict[str, Any]:
+        """The options of layers and of regularisation that are asked for, by flag."""
+        return layers_asked(self._options) | regularisation_asked(self._options)
 
     @property
     def _initial_weights(self) -> str:
@@ -310,7 +327,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
 
     @property
     def _more_facts(self) -> Sequence[tuple[str, object]]:
-        facts = [(name.replace("_", " "), value) for name, value in layers_asked(self._options).items()]
+        facts = [(name.replace("_", " "), value) for name, value in self._asked.items()]
         if self._repeated is not None:
             facts.append(("examples in an epoch", f"{self._repeated:,} (some rows several times)"))
         return facts

@@ -8,6 +8,7 @@ from bert_tf2.jobs import shared_options
 from bert_tf2.jobs.fine_tuning.layer_options import LayerOptions
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.fine_tuning.presets import QuestionPresetOptions
+from bert_tf2.jobs.fine_tuning.regularisation_options import RegularisationOptions
 from bert_tf2.jobs.fine_tuning.sweeps.options import SweepOptions
 from bert_tf2.jobs.fine_tuning.xlnet_flags import XLNetFlags, settle_directories
 from bert_tf2.jobs.training.distillation_options import DistillationOptions
@@ -33,7 +34,9 @@ ANSWER_LANGUAGES = ("auto", "words", "chinese", "characters")
 
 
 @dataclasses.dataclass(frozen=True)
-class SquadOptions(XLNetFlags, LayerOptions, QuestionPresetOptions, SweepOptions, DistillationOptions, TrainingOptions):
+class SquadOptions(
+    XLNetFlags, LayerOptions, RegularisationOptions, QuestionPresetOptions, SweepOptions, DistillationOptions, TrainingOptions
+):
     """What to train on, which questions to answer, and where results go."""
 
     command: ClassVar[str] = "run_squad.py"

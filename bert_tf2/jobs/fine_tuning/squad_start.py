@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.layer_options import check_layers
 from bert_tf2.jobs.fine_tuning.question_files import question_files
+from bert_tf2.jobs.fine_tuning.regularisation_options import check_regularisation
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions, check_combination, phases_of
 from bert_tf2.jobs.fine_tuning.teacher_checks import student_config, with_teacher
 from bert_tf2.jobs.fine_tuning.xlnet_flags import translated, with_dropout
@@ -39,6 +40,7 @@ def begun(options: SquadOptions, workplace: str | None = None, share: float = 1.
     training_setup.check_training_options(options)
     question_paths = question_files(options, phases)
     config = with_dropout(student_config(options, read_config(options)), options)
+    check_regularisation(options, config, phases.train)
     if phases.train:
         check_layers(options, config)
     training_setup.configure_tensorflow(options)

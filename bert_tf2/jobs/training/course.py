@@ -11,6 +11,7 @@ from bert_tf2.data.batches.plans import BatchPlan
 from bert_tf2.data.batches.striped_plan import StripedPlan
 from bert_tf2.tasks.base import ExampleSet, Task
 from bert_tf2.training.optimization import Optimizer
+from bert_tf2.training.regularisation.adversarial import Adversary
 
 TrainingPlan: TypeAlias = BatchPlan | StripedPlan
 TrainedOn = TypeVar("TrainedOn", bound=Records)
@@ -74,9 +75,11 @@ class Assembled:
       records: what is trained on, with what a job adds to them.
       model: with the weights that it starts from.
       optimizer: made for it.
+      adversary: moves word embeddings for a loss beside the task's; None for none.
     """
 
     task: Task
     records: Records
     model: tf_keras.Model
     optimizer: Optimizer
+    adversary: Adversary | None = None

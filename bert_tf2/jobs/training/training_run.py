@@ -36,6 +36,7 @@ from bert_tf2.training import checkpointing, export, weights
 from bert_tf2.training.agreement import Agreement
 from bert_tf2.training.distribution import describe, is_chief
 from bert_tf2.training.reporting import report
+from bert_tf2.training.regularisation.adversarial import Adversary
 from bert_tf2.training.run_directory import RunDirectory, shown
 from bert_tf2.training.trainer import Trainer
 from bert_tf2.training.trainer_config import TrainingResult
@@ -250,7 +251,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
         with self._strategy.scope():
             ends = Agreement(self._strategy).all_of_chief(self._earlier_ends, self._chief)
             optimizer = training_setup.create_optimizer(self._options, course.schedule.train_steps, self._rate_factors(), ends)
-        return Assembled(task, taught, self._model, optimizer)
+        return Assembled(task, taught, self._model, optimizer, self._adversary)
 
     def _train(self, data: TrainingData[TrainedOn]) -> TrainingResult:
         """Trains from where the directory stands to the end."""
@@ -281,6 +282,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             eval_every_steps=schedule.eval_every_steps if evaluates else 0,
             save_every_steps=schedule.save_every_steps,
             metric=self._task.best_metric,
+            adversary=assembled.adversary,
         )
         trainer = Trainer(
             assembled.task, self._model, assembled.optimizer, self._strategy, config, self._derived(), [self._tracking]
@@ -309,6 +311,11 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
     def _begin(self, records: TrainedOn) -> tuple[Task, Records]:
         """What the loss is of and what is trained on, where a job adds something to them for the training."""
         return self._task, records
+
+    @property
+    def _adversary(self) -> Adversary | None:
+        """What moves word embeddings while training; None for nothing."""
+        return None
 
     def _bounded(self, options: Any, records: TrainedOn, plan: TrainingPlan, steps: int) -> Any:
         """The options with batches divided where examples are many inputs each."""

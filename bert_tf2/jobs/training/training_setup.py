@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from bert_tf2.data.batches.pipeline import Padding
     from bert_tf2.training.optimization import Optimizer
+    from bert_tf2.training.regularisation.adversarial import Adversary
     from bert_tf2.training.trainer_config import TrainerConfig
 
 logger = logging.getLogger(__name__)
@@ -257,6 +258,7 @@ def trainer_config(
     eval_every_steps: int,
     save_every_steps: int,
     metric: str,
+    adversary: "Adversary | None" = None,
 ) -> "TrainerConfig":
     """The trainer's configuration."""
     from bert_tf2.training.trainer_config import TrainerConfig
@@ -282,6 +284,7 @@ def trainer_config(
         enable_xla=bool(options.enable_xla),
         allreduce_bytes_per_pack=options.allreduce_bytes_per_pack,
         on_corrupt_checkpoint=options.on_corrupt_checkpoint,
+        adversary=adversary,
     )
 
 

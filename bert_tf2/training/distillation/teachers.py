@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2.models.observation import States, observed
+from bert_tf2.models.word_moves import left_alone
 from bert_tf2.tasks.base import Batch
 from bert_tf2.training.gradients import model_inputs
 
@@ -46,7 +47,7 @@ class TeacherInStep:
         self._model, self._observes = model, observes
 
     def __call__(self, batch: Batch) -> Lesson:
-        with observed() if self._observes else contextlib.nullcontext(States()) as states:
+        with left_alone(), observed() if self._observes else contextlib.nullcontext(States()) as states:
             outputs = self._model(model_inputs(self._model, batch), training=False)
         return Lesson(tf.nest.map_structure(tf.stop_gradient, outputs), states)
 

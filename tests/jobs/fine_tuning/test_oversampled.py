@@ -52,7 +52,6 @@ def test_a_training(unequal, capsys):
 
     assert unequal.run(*flags[:2], "--oversample=negative=3") == 2
     assert 'oversample: "balanced" there, {"negative": 3.0} now' in capsys.readouterr().err
-    assert unequal.run("--mode=eval") == 0
     assert unequal.run("--mode=eval", "--oversample=balanced") == 2
     assert "--oversample is for training; leave it out to evaluate" in capsys.readouterr().err
 

@@ -1,0 +1,1 @@
+"""What keeps a fine-tuning from learning its few examples by heart."""
