@@ -69,6 +69,16 @@ class BertConfig:
         return self.hidden_dropout_prob
 
     @property
+    def twice_hidden_size(self) -> int:
+        """The width of two tokens' vectors side by side."""
+        return 2 * self.hidden_size
+
+    @property
+    def last_token_stands_for_input(self) -> bool:
+        """Whether the vector that stands for an input is that of its last token; otherwise it is that of its first."""
+        return False
+
+    @property
     def own_blocks(self) -> int:
         """How many blocks have weights of their own: as many as there are layers, where layers share none."""
         return self.num_hidden_layers

@@ -82,7 +82,7 @@ def importance_of(task: Task, model: tf_keras.Model, config: BertConfig, records
     def of_next() -> list[tf.Tensor]:
         batch = next_batch(strategy, iterator)
         with tf.GradientTape() as tape:
-            outputs = model(model_inputs(model, batch), training=False)
+            outputs = task.training_outputs(model, model_inputs(model, batch), batch, training=False)
             loss = task.loss(outputs, batch, task.loss_denominators(batch))
         gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
         return [

@@ -167,16 +167,17 @@ class Task(abc.ABC):
         """What the loss will be divided by, from the batch alone: float32 scalars by name; here the sum of the weights."""
         return {"example_weight": tf.reduce_sum(batch["example_weight"])}
 
-    def training_outputs(self, model: tf_keras.Model, inputs: Batch, batch: Batch) -> Any:
+    def training_outputs(self, model: tf_keras.Model, inputs: Batch, batch: Batch, training: bool = True) -> Any:
         """What the loss is computed of in a training step: here what the model gives.
 
         Args:
           model: the task's, on an encoder.
           inputs: the part of the batch that the model takes.
           batch: as for `loss`.
+          training: whether there is dropout; without it the loss is looked at, and nothing trained.
         """
         del batch
-        return model(inputs, training=True)
+        return model(inputs, training=training)
 
     def begin_training(self, records: RecordSet) -> dict[str, Any]:
         """Is told, before the first step, what is trained on: a loss may depend on how often labels occur.

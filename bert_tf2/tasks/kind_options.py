@@ -62,6 +62,11 @@ def import_modules(modules: Any) -> None:
             import_module(os.fspath(module))
 
 
+def of_kind(field: Any, kind: str) -> Any:
+    """An option that a command for one kind alone declares itself, as what this kind adds to commands for all."""
+    return dataclasses.field(default=field.default, metadata={**field.metadata, "kinds": (kind,)})
+
+
 def kinds_of(field: dataclasses.Field) -> tuple[str, ...]:
     """The kinds that an option belongs to; none for one that every kind has."""
     return field.metadata.get("kinds", ())

@@ -24,6 +24,7 @@ class Portable:
       joined: what the model gives for the batch, from the outputs of its rows.
       of_tokens: the outputs with something for each token, [R, L, …].
       facts: what a program needs to know to use the outputs, as JSON values.
+      why_not_converted: why no other runtime gets it, with the cure; empty where they do.
     """
 
     outputs: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
@@ -31,6 +32,7 @@ class Portable:
     joined: Callable[[Rows, Mapping[str, Any]], Any]
     of_tokens: frozenset[str] = frozenset()
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    why_not_converted: str = ""
 
 
 def of_rows(model: tf_keras.Model, name: str = "outputs", facts: Mapping[str, Any] | None = None) -> Portable:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_MODELS = (
+    "encoder", "pretrainer", "discriminator", "classifier", "span", "start_conditioned", "tagger", "multiple_choice",
+)  # fmt: skip
 _OF_CLASSES = ("classifier", "tagger", "multiple_choice")
 
 
@@ -45,9 +48,9 @@ class ConvertCheckpointOptions(Options):
     converted_model: str | None = option(
         None,
         "What to keep besides the encoder: pretrainer keeps the masked-LM and next-sentence heads, discriminator (ELECTRA), "
-        "classifier, span, tagger (token classification) and multiple_choice theirs. Not given: the heads that the source holds, "
-        "for what the files beside it say.",
-        choices=("encoder", "pretrainer", "discriminator", "classifier", "span", "tagger", "multiple_choice"),
+        "classifier, span, start_conditioned (XLNet's for answers), tagger (token classification) and multiple_choice theirs. "
+        "Not given: the heads that the source holds, for what the files beside it say.",
+        choices=_MODELS,
     )
     checkpoint_model_name: str = option(
         "encoder", "Name of the encoder in a tf2 checkpoint, as in tf.train.Checkpoint(encoder=model)."

@@ -41,6 +41,8 @@ def make(options: ExportOptions, source: TrainedModel, folder: str) -> str:
     """
     name = required(options.to)
     target, portable = target_of(name), source.task.portable(source.model, source.meta)
+    if portable.why_not_converted:
+        raise UserError(f"--to={name}: {portable.why_not_converted}")
     length = _length(options, source, target.fixed_length)
     if source.examples is not None and length is not None:
         source.examples.records.check_longest(length)

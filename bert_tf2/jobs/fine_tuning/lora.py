@@ -102,8 +102,9 @@ class LoraTraining:
     @property
     def _kind(self) -> str:
         """Of which class of `transformers` the model is."""
-        if "span" in self._task.heads:
-            return "span"
+        for kind in ("span", "start_conditioned"):
+            if kind in self._task.heads:
+                return kind
         if "classifier" in self._task.heads:
             return "classifier" if self._task.on_pooler else "tagger"
         return "encoder"

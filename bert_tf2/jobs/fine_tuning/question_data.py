@@ -3,7 +3,7 @@
 import itertools
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bert_tf2.data.records.metadata import SQUAD, MetaData, RecordFile
 from bert_tf2.data.records.record_set import RecordSet
@@ -18,11 +18,16 @@ from bert_tf2.tasks.base import ExampleSet, Task
 from bert_tf2.tasks.question_answering.character_scores import chosen
 from bert_tf2.tasks.question_answering.decoding import DecodingOptions
 from bert_tf2.tasks.question_answering.features import squad_features
+from bert_tf2.tasks.question_answering.options import INDEPENDENT, START_CONDITIONED
 from bert_tf2.tasks.question_answering.squad import read_paragraphs
+from bert_tf2.tasks.question_answering.start_conditioned.task import StartConditionedTask
 from bert_tf2.tasks.question_answering.task import SpanTask
 from bert_tf2.tasks.question_answering.windows import QuestionSet, WindowOptions, read_questions
 from bert_tf2.text.normalization import Normalization
 from bert_tf2.training.reporting.result_files import ResultInput
+
+if TYPE_CHECKING:
+    from bert_tf2.models.checkpoints.source import Source
 
 logger = logging.getLogger(__name__)
 
@@ -70,14 +75,24 @@ class QuestionData(RunData):
             google_text=options.answer_text == "google",
             normalization=Normalization() if self.tokenizer is None else self.tokenizer.normalization,
         )
-        return SpanTask(
-            decoding,
-            initializer_range=config.initializer_range,
-            best_metric=options.best_metric,
-            language=self._language_of_scores(options),
-            windows=self._windows,
-            finds_threshold=options.threshold is None,
-        )
+        common: dict[str, Any] = {
+            "best_metric": options.best_metric,
+            "language": self._language_of_scores(options),
+            "windows": self._windows,
+            "finds_threshold": options.threshold is None,
+        }
+        if options.is_start_conditioned:
+            return StartConditionedTask(decoding, config, options.start_n_top, options.end_n_top, **common)
+        return SpanTask(decoding, initializer_range=config.initializer_range, **common)
+
+    def fitted(self, source: "Source", task: Task, begins: bool) -> tuple["Source", dict[str, str]]:
+        """As it is; told of a head of the other kind in the place of the task's."""
+        del begins
+        kind, other = ("start_conditioned", "span") if "start_conditioned" in task.heads else ("span", "start_conditioned")
+        if source.head(kind) or not source.head(other):
+            return source, {}
+        has = START_CONDITIONED if other == "start_conditioned" else INDEPENDENT
+        return source, {kind: f"has the head of --answer_head={has}, and not this one"}
 
     def _language_of_scores(self, options: SquadOptions) -> str:
         """What answers are scored by; decided before the training, whose best checkpoint the scores choose."""

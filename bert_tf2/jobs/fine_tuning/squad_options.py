@@ -14,11 +14,13 @@ from bert_tf2.jobs.fine_tuning.xlnet_flags import XLNetFlags, settle_directories
 from bert_tf2.jobs.training.distillation_options import DistillationOptions
 from bert_tf2.jobs.training.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
 from bert_tf2.options import at_least, ignored_option, option, refuse_given, require_given
-from bert_tf2.tasks.question_answering.options import ANSWER_LABELS, ANSWER_LABELS_HELP
+from bert_tf2.tasks.kind_options import of_kind
+from bert_tf2.tasks.question_answering.options import ANSWER_HEADS, ANSWER_LABELS, ANSWER_LABELS_HELP, START_CONDITIONED
 
 DATA = "Training data, from create_finetuning_data.py (model-garden dialect)"
 TF1 = "Training data, from a SQuAD file (google-research/bert dialect)"
 QUESTIONS = "Questions to answer"
+HEAD = "Head"
 TEXT = "Text"
 
 _KEPT = "records are kept beside the model, and made anew when their data have changed"
@@ -117,6 +119,27 @@ class SquadOptions(
         "--num_eval_per_epoch above 1.",
         section=QUESTIONS,
     )
+    answer_head: str | None = of_kind(
+        option(
+            None,
+            "What finds an answer: independent (a start and an end, each for itself, as BERT) or start_conditioned (XLNet's: an "
+            "end for each of the best starts, and for v2.0 a layer that tells whether there is an answer) [default: independent, "
+            "or as the model in --model_dir was trained].",
+            choices=ANSWER_HEADS,
+            section=HEAD,
+        ),
+        "squad",
+    )
+    start_n_top: int = option(
+        5,
+        "start_conditioned: starts of a window that an end is looked for.",
+        check=at_least(1),
+        may_change=True,
+        section=HEAD,
+    )
+    end_n_top: int = option(
+        5, "start_conditioned: ends that are looked for each of them.", check=at_least(1), may_change=True, section=HEAD
+    )
     verbose_logging: bool = ignored_option(
         False, "its warnings were of answers whose text could not be aligned, which --answer_text=exact need not do"
     )
@@ -143,6 +166,11 @@ class SquadOptions(
     def is_tf1_dialect(self) -> bool:
         """Whether the command is google-research/bert's: JSON in, `--do_*` switches."""
         return bool(self.train_file or self.output_dir or self.do_train or self.do_predict)
+
+    @property
+    def is_start_conditioned(self) -> bool:
+        """Whether the head is XLNet's."""
+        return self.answer_head == START_CONDITIONED
 
     @property
     def threshold(self) -> float | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.fine_tuning.answer_heads import with_answer_head
 from bert_tf2.jobs.fine_tuning.layer_options import check_layers
 from bert_tf2.jobs.fine_tuning.question_files import question_files
 from bert_tf2.jobs.fine_tuning.regularisation_options import check_regularisation
@@ -37,6 +38,7 @@ def begun(options: SquadOptions, workplace: str | None = None, share: float = 1.
     places = places_of_files(options, phases.train)
     options = model_files.completed(options, places, needs_metadata=not options.is_tf1_dialect)
     check_combination(options)
+    options = with_answer_head(options, () if phases.train else places)
     training_setup.check_training_options(options)
     question_paths = question_files(options, phases)
     config = with_dropout(student_config(options, read_config(options)), options)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bert_tf2 import files
 from bert_tf2.data.records.metadata import CLASSIFICATION, MULTI_LABEL, PRETRAINING, SQUAD, MetaData, read_meta_data
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.fine_tuning.answer_heads import with_answer_head
 from bert_tf2.jobs.fine_tuning.classifier_checks import check_metadata, model_facts
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.fine_tuning.classifier_start import as_trained
@@ -207,6 +208,7 @@ def _question_data(
         null_score_diff_threshold="auto" if is_found else "0.0",
         **dataclasses.asdict(found),
     )
+    run_options = with_answer_head(run_options, [directory])
     paths = files.matching_files(options.predict_file, "predict_file") if options.predict_file else []
     return given_records(run_options, config, paths, trains=False), run_options
 

@@ -25,6 +25,7 @@ HEADS_OF = {
     "discriminator": ("discriminator",),
     "classifier": ("classifier",),
     "span": ("span",),
+    "start_conditioned": ("start_conditioned", "answerability"),
     "tagger": ("classifier",),
     "multiple_choice": ("classifier",),
 }
@@ -36,6 +37,7 @@ _REQUIRED_HEAD = {
     "discriminator": "discriminator",
     "classifier": "classifier",
     "span": "span",
+    "start_conditioned": "start_conditioned",
     "tagger": "classifier",
     "multiple_choice": "classifier",
 }
@@ -93,6 +95,8 @@ def convert(
         raise UserError(f"--to=tf1: {title} has no TF1 code that could read it; give --to=tf2 or --to=huggingface")
     if to == "huggingface" and table.hugging_face is None:
         raise UserError(f"--to=huggingface: {title} has no class in transformers; give --to=tf2 or --to=tf1")
+    if to == "huggingface" and not hugging_face.has_class(config, kind):
+        raise UserError(f"--to=huggingface: transformers has no {title} with a {kind} head; give --to=tf2 or --to=tf1")
     if to == "huggingface" and config.attention_head_size is not None:
         raise UserError(
             f"--to=huggingface: the classes of transformers share hidden_size {config.hidden_size} among all heads; here are "

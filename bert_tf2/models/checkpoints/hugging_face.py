@@ -164,7 +164,12 @@ _ARCHITECTURES = {
     "multiple_choice": "ForMultipleChoice",
 }
 KINDS = tuple(_ARCHITECTURES)
-"""The kinds of models that there are classes of."""
+"""The kinds of models that there are classes of for most families."""
+
+
+def has_class(config: BertConfig, kind: str) -> bool:
+    """Whether `transformers` has a class for models of a kind with an encoder of this family."""
+    return kind in _ARCHITECTURES or kind in config.form.class_endings
 
 
 def write_hugging_face(
@@ -231,7 +236,7 @@ def _tokenizer_files(tokenizer: Any, config: BertConfig) -> dict[str, bytes]:
 def _architecture(kind: str, tensors: dict[str, StoredTensor], config: BertConfig) -> str:
     if kind == "pretrainer" and "cls/seq_relationship/output_weights" not in tensors:
         return "ForMaskedLM"
-    return config.form.class_endings.get(kind, _ARCHITECTURES[kind])
+    return config.form.class_endings.get(kind) or _ARCHITECTURES[kind]
 
 
 def _labels(classes: int, label_names: Sequence[str]) -> dict[str, Any]:

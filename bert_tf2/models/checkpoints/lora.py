@@ -74,7 +74,7 @@ def write_lora(
       folder: where to.
       base_checkpoint: the checkpoint that they were trained on.
       config: the encoder's.
-      kind: one of `hugging_face.KINDS`: of which class of `transformers` the model is.
+      kind: one of `convert.HEADS_OF`: of which class of `transformers` the model is.
       adapters: by the names of the kernels (`names.Weight`).
       scale: s.
       whole: the weights that were trained whole, in their plain form, by name.

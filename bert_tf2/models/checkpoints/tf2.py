@@ -146,13 +146,13 @@ def write_tf2(prefix: str, tensors: dict[str, StoredTensor], config: BertConfig,
       config: of the encoder.
       kind: `encoder` (also `Checkpoint(model=encoder)`), `pretrainer` (the items of `BertPretrainerV2`), `classifier` or
         `multiple_choice`, `span` or `tagger` (`Checkpoint(model=…)` of the garden's run_classifier, run_squad and
-        BertTokenClassifier), or `discriminator` (our own).
+        BertTokenClassifier), or `discriminator` or `start_conditioned` (our own).
       root_name: name of the encoder in the checkpoint, for `encoder` and `pretrainer`.
     """
     builder = _Builder(tensors, config)
     encoder = builder.encoder()
     root = tf.train.Checkpoint()
-    if kind in ("classifier", "span", "tagger", "multiple_choice", "discriminator"):
+    if kind in ("classifier", "span", "start_conditioned", "tagger", "multiple_choice", "discriminator"):
         root.model = builder.model_with_head(encoder, kind)
     else:
         setattr(root, root_name, encoder)
@@ -245,8 +245,25 @@ class _Builder:
         if kind == "tagger":
             head = self._logits("")
             return _functional([None, None, None, encoder, None, head], classifier=head)
+        if kind == "start_conditioned":
+            head = self._answer_head()
+            return _functional([None, None, None, encoder, head], answer_head=head)
         head = _functional([None, self._logits("cls/squad/"), None, None])
         return _functional([None, None, None, encoder, head, None, None], span_labeling=head)
+
+    def _answer_head(self) -> tf.Module:
+        """XLNet's for answers, with what says whether there is one where that is there."""
+        parts = {
+            "start_logits": {"dense": ()},
+            "end_logits": {"dense_0": (), "LayerNorm": ("gamma", "beta"), "dense_1": ()},
+            "answer_class": {"dense_0": (), "dense_1": ("kernel",)},
+        }
+        nodes = {
+            part: _node(**{names.answer_layer(layer): self._layer(f"{part}/{layer}", *of) for layer, of in layers.items()})
+            for part, layers in parts.items()
+            if f"{part}/{next(iter(layers))}/kernel" in self._tensors
+        }
+        return _node(**nodes)
 
     def add_pretrainer_items(self, root: tf.train.Checkpoint, encoder: tf.Module) -> None:
         masked_lm = _node(

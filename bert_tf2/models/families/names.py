@@ -160,6 +160,17 @@ MASKED_LM = (
 NEXT_SENTENCE = logits("cls/seq_relationship/", "cls.seq_relationship")
 CLASSIFIER = logits("", "classifier")
 SPAN = logits("cls/squad/", "qa_outputs")
+# XLNet's, whose TF1 code has them beside its scope `model/` (`function_builder.get_qa_outputs` of zihangdai/xlnet).
+START_CONDITIONED = (
+    *dense("start_logits/dense", "start_logits.dense", "hidden_size", "one"),
+    *dense("end_logits/dense_0", "end_logits.dense_0", "twice_hidden_size", "hidden_size"),
+    *layer_norm("end_logits/LayerNorm", "end_logits.LayerNorm"),
+    *dense("end_logits/dense_1", "end_logits.dense_1", "hidden_size", "one"),
+)
+ANSWERABILITY = (
+    *dense("answer_class/dense_0", "answer_class.dense_0", "twice_hidden_size", "hidden_size"),
+    Weight("answer_class/dense_1/kernel", ("hidden_size", "one"), "answer_class.dense_1.weight", transposed=True),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,10 +222,23 @@ def head_weights() -> list[Weight]:
     return [weight for head in HEADS.values() for weight in head.weights]
 
 
+def answer_layer(name: str) -> str:
+    """The attribute that a layer of XLNet's head for answers is, by what its TF1 code calls it."""
+    return {"LayerNorm": "layer_norm"}.get(name, name)
+
+
+def _in_answer_head(weights: tuple[Weight, ...]) -> dict[str, tuple[str, ...]]:
+    return {weight.name: ("answer_head", *map(answer_layer, weight.name.split("/"))) for weight in weights}
+
+
 register_head(Head("masked_lm", "masked-LM head", MASKED_LM))
 register_head(Head("next_sentence", "next-sentence head", NEXT_SENTENCE))
 register_head(Head("classifier", "classification head", CLASSIFIER))
 register_head(Head("span", "question-answering head", SPAN))
+register_head(
+    Head("start_conditioned", "start-conditioned question-answering head", START_CONDITIONED, _in_answer_head(START_CONDITIONED))
+)
+register_head(Head("answerability", "answerability head", ANSWERABILITY, _in_answer_head(ANSWERABILITY)))
 
 
 def is_pooler(name: str) -> bool:

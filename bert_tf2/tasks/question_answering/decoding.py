@@ -14,6 +14,7 @@ The default text of an answer is cut from the context by its tokens' places; `go
 import bisect
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,7 +37,7 @@ _WINDOWS_AT_A_TIME = 1024
 _LOW_BITS = np.int64(0xFFFFFFFF)
 
 # Text, start logit and end logit of one of the n-best.
-_Entry = tuple[str, float, float]
+Entry = tuple[str, float, float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,12 +99,28 @@ def decode(
       JobError: a logit is nan or infinite.
     """
     start_logits, end_logits = np.asarray(start_logits, np.float32), np.asarray(end_logits, np.float32)
-    answers = DecodedAnswers()
-    windows = questions.windows
-    expected = len(windows.question)
+    expected = len(questions.windows.question)
     if start_logits.shape != end_logits.shape or len(start_logits) != expected:
         raise ValueError(f"logits of {expected} windows expected; got {start_logits.shape} and {end_logits.shape}")
-    decoder = _Decoder(questions, options, answers)
+    return decode_windows(
+        Decoder(questions, options),
+        questions,
+        lambda part, max_context_begin: _pairs(questions, part, max_context_begin, start_logits[part], end_logits[part], options),
+    )
+
+
+def decode_windows(
+    decoder: "Decoder", questions: "QuestionSet", pairs_of: Callable[[slice, np.ndarray], "Pairs"]
+) -> DecodedAnswers:
+    """Decodes every question, some windows at a time.
+
+    Args:
+      decoder: of the questions.
+      questions: W windows of Q questions.
+      pairs_of: the pairs of some windows, and where the tokens of each begin in `Windows.max_context`.
+    """
+    windows = questions.windows
+    expected = len(windows.question)
     max_context_begin = np.concatenate([[0], np.cumsum(windows.num_tokens, dtype=np.int64)])
     begin_question = begin = 0
     with Progress("decoding answers", len(questions.questions), "questions") as progress:
@@ -115,15 +132,14 @@ def decode(
                 end_question = max(int(windows.question[end]), begin_question + 1)
                 end = int(np.searchsorted(windows.question, end_question))
             part = slice(begin, end)
-            pairs = _pairs(questions, part, max_context_begin[part], start_logits[part], end_logits[part], options)
-            decoder.add(begin_question, end_question, pairs)
+            decoder.add(begin_question, end_question, pairs_of(part, max_context_begin[part]))
             progress.advance(end_question - begin_question)
             begin_question, begin = end_question, end
-    return answers
+    return decoder.answers
 
 
 @dataclasses.dataclass
-class _Pairs:
+class Pairs:
     """The pairs that count, by question and then best first, and the lowest [CLS] scores of the windows.
 
     Attributes:
@@ -148,39 +164,79 @@ def _pairs(
     start_logits: np.ndarray,
     end_logits: np.ndarray,
     options: DecodingOptions,
-) -> _Pairs:
+) -> Pairs:
     """The pairs of the windows `part`; `max_context_begin` and the logits are those of the part."""
+    windows = questions.windows
+    length = windows.context_begin[part, np.newaxis] + windows.num_tokens[part, np.newaxis] + 1
+    inside = np.arange(start_logits.shape[1]) < length
+    for logits in (start_logits, end_logits):
+        require_finite(questions, part, ~inside | np.isfinite(logits))
+    starts, ends = _highest(start_logits, inside, options.searched), _highest(end_logits, inside, options.searched)
+    nulls = start_logits[:, 0].astype(np.float64), end_logits[:, 0].astype(np.float64)
+    return pairs_that_count(questions, part, max_context_begin, starts, ends, nulls, options)
+
+
+def require_finite(questions: "QuestionSet", part: slice, is_finite: np.ndarray) -> None:
+    """Makes sure that what a model gives for some windows are numbers, bool [W, …].
+
+    Raises:
+      JobError: they are not.
+    """
+    wrong = ~is_finite.reshape(len(is_finite), -1).all(axis=1)
+    if wrong.any():
+        id = questions.questions[questions.windows.question[part][int(np.argmax(wrong))]].id
+        raise JobError(f"the model's logits for question {id} are not finite; its weights are not usable")
+
+
+def pairs_that_count(
+    questions: "QuestionSet",
+    part: slice,
+    max_context_begin: np.ndarray,
+    best_starts: tuple[np.ndarray, np.ndarray],
+    best_ends: tuple[np.ndarray, np.ndarray],
+    nulls: tuple[np.ndarray, np.ndarray],
+    options: DecodingOptions,
+) -> Pairs:
+    """The pairs of the windows `part` that may be answers.
+
+    Args:
+      questions: whose windows they are.
+      part: which windows.
+      max_context_begin: int [W], where the tokens of each begin in `Windows.max_context`.
+      best_starts: places in the input, int [W, n], and their scores, float64.
+      best_ends: the same of the ends, [W, m]; [W, n, m] where every start has its own.
+      nulls: two numbers, float64 [W], whose sum says how likely there is no answer.
+      options: how.
+    """
     windows = questions.windows
     question, context_begin = windows.question[part], windows.context_begin[part, np.newaxis]
     num_tokens, first_token = windows.num_tokens[part, np.newaxis], windows.first_token[part]
-    length = context_begin + num_tokens + 1
-    inside = np.arange(start_logits.shape[1]) < length
-    for logits in (start_logits, end_logits):
-        wrong = (inside & ~np.isfinite(logits)).any(axis=1)
-        if wrong.any():
-            id = questions.questions[question[int(np.argmax(wrong))]].id
-            raise JobError(f"the model's logits for question {id} are not finite; its weights are not usable")
-    starts, start_scores = _highest(start_logits, inside, options.searched)
-    ends, end_scores = _highest(end_logits, inside, options.searched)
-    starts, ends = starts - context_begin, ends - context_begin
+    (starts, start_scores), (ends, end_scores) = best_starts, best_ends
+    of_each_start = ends.ndim == 3
+    starts = starts - context_begin
+    if of_each_start:
+        ends, num_tokens_of_ends = ends - context_begin[:, np.newaxis], num_tokens[:, np.newaxis]
+    else:
+        ends, num_tokens_of_ends = ends - context_begin, num_tokens
     may_start = (starts >= 0) & (starts < num_tokens)
     may_start[may_start] = windows.max_context[(max_context_begin[:, np.newaxis] + starts)[may_start]]
     # Ends that lie outside are put before every start.
-    ends[(ends < 0) | (ends >= num_tokens)] = -1
+    ends[(ends < 0) | (ends >= num_tokens_of_ends)] = -1
     starts[~may_start] = np.iinfo(np.int32).max // 2
-    distance = ends[:, np.newaxis, :] - starts[:, :, np.newaxis]
+    distance = (ends if of_each_start else ends[:, np.newaxis, :]) - starts[:, :, np.newaxis]
     flat = np.flatnonzero((distance >= 0) & (distance < options.max_answer_length))
-    by_start, n = flat // ends.shape[1], ends.shape[1]
+    n, m = starts.shape[1], ends.shape[-1]
+    by_start = flat // m
     window = by_start // n
-    by_end = window * n + flat % n
+    by_end = flat if of_each_start else window * m + flat % m
     start_logit, end_logit = start_scores.ravel()[by_start], end_scores.ravel()[by_end]
     order = np.lexsort((-(start_logit + end_logit), question[window]))
     window, by_start, by_end = window[order], by_start[order], by_end[order]
-    null_start, null_end = start_logits[:, 0].astype(np.float64), end_logits[:, 0].astype(np.float64)
+    null_start, null_end = nulls
     lowest = np.lexsort((null_start + null_end, question))
     null_question, first_of_each = np.unique(question[lowest], return_index=True)
     lowest = lowest[first_of_each]
-    return _Pairs(
+    return Pairs(
         question[window],
         first_token[window] + starts.ravel()[by_start],
         first_token[window] + ends.ravel()[by_end],
@@ -211,18 +267,26 @@ def _highest(logits: np.ndarray, inside: np.ndarray, n: int) -> tuple[np.ndarray
     return places, np.take_along_axis(logits, places, axis=1).astype(np.float64)
 
 
-class _Decoder:
-    """Turns ordered pairs into texts and probabilities, question by question."""
+class Decoder:
+    """Turns ordered pairs into texts and probabilities, question by question.
 
-    def __init__(self, questions: "QuestionSet", options: DecodingOptions, answers: DecodedAnswers):
-        self._questions, self._options, self._answers = questions, options, answers
+    Args:
+      questions: what is asked.
+      options: how.
+
+    Attributes:
+      answers: those decoded so far.
+    """
+
+    def __init__(self, questions: "QuestionSet", options: DecodingOptions):
+        self._questions, self._options, self.answers = questions, options, DecodedAnswers()
         self._spelling = WordSpelling(options.normalization)
         self._pairs: tuple[list[int], list[int], list[float], list[float]] = ([], [], [], [])
         self._context = -1
         self._text: TextOf = lambda first, last: ""
         self._span: SpanOf = lambda first, last: (0, 0)
 
-    def add(self, begin: int, end: int, pairs: _Pairs) -> None:
+    def add(self, begin: int, end: int, pairs: Pairs) -> None:
         """Decodes the questions `begin` up to, not including, `end`."""
         bounds = np.searchsorted(pairs.question, np.arange(begin, end + 1)).tolist()
         self._pairs = (pairs.first.tolist(), pairs.last.tolist(), pairs.start_logit.tolist(), pairs.end_logit.tolist())
@@ -246,9 +310,9 @@ class _Decoder:
 
     def _decode_question(self, question: int, pairs: range, null: tuple[float, float] | None) -> None:
         """Decodes one question from its pairs and the logits at [CLS] of the window where their sum is lowest."""
-        options, answers = self._options, self._answers
+        options, answers = self._options, self.answers
         id = self._questions.questions[question].id
-        entries: list[_Entry] = []
+        entries: list[Entry] = []
         seen: dict[str, tuple[int, int]] = {}
         if options.version_2:
             null_start, null_end = null or (0.0, 0.0)
@@ -264,10 +328,8 @@ class _Decoder:
             self._keep_new_texts(pairs, seen, entries)
         if not entries:
             entries = [("" if null is None else NOTHING_FOUND, 0.0, 0.0)]
-        best = next((entry for entry in entries if entry[0] and entry[0] in seen), None)
-        answers.best_non_null[id] = best[0] if best else ""
-        answers.spans[id] = self._span(*seen[best[0]]) if best else None
-        answers.nbest[id] = self._kept(_with_probabilities(entries), answers.best_non_null[id])
+        best = self._keep_best(id, entries, seen)
+        answers.nbest[id] = self._kept(with_probabilities(entries), answers.best_non_null[id])
         if options.version_2:
             odds = null_score - best[1] - best[2] if best else null_score
             answers.null_odds[id] = odds
@@ -275,13 +337,20 @@ class _Decoder:
         else:
             answers.predictions[id] = entries[0][0]
 
+    def _keep_best(self, id: str, entries: list[Entry], seen: dict[str, tuple[int, int]]) -> Entry | None:
+        """Keeps the best of the entries that is no "", and gives it."""
+        best = next((entry for entry in entries if entry[0] and entry[0] in seen), None)
+        self.answers.best_non_null[id] = best[0] if best else ""
+        self.answers.spans[id] = self._span(*seen[best[0]]) if best else None
+        return best
+
     def _kept(self, entries: list[dict], best_non_null: str) -> list[dict]:
         """The best of the entries; in version 2.0 always with the two that a threshold chooses between."""
         count = self._options.n_best_size
         chosen_between = ("", best_non_null) if self._options.version_2 else ()
         return entries[:count] + [entry for entry in entries[count:] if entry["text"] in chosen_between]
 
-    def _keep_new_texts(self, pairs: range, seen: dict[str, tuple[int, int]], entries: list[_Entry]) -> None:
+    def _keep_new_texts(self, pairs: range, seen: dict[str, tuple[int, int]], entries: list[Entry]) -> None:
         """Appends the pairs whose text is new until there are enough entries."""
         enough, text_of = self._options.searched, self._text
         if len(entries) >= enough:
@@ -303,13 +372,14 @@ def _slices(context: "TokenizedContext") -> tuple[TextOf, SpanOf]:
     return (lambda first, last: text[starts[first] : ends[last]]), (lambda first, last: (starts[first], ends[last]))
 
 
-def _with_probabilities(entries: list[_Entry]) -> list[dict]:
-    """The entries of `nbest_predictions.json`, with the softmax of the sums of their logits."""
+def with_probabilities(entries: list[Entry], start: str = "start_logit", end: str = "end_logit") -> list[dict]:
+    """The entries of `nbest_predictions.json`, with the softmax of the sums of their logits, which are called `start` and
+    `end`."""
     scores = [start_logit + end_logit for _, start_logit, end_logit in entries]
     highest = max(scores)
     weights = [math.exp(score - highest) for score in scores]
     total = sum(weights)
     return [
-        {"text": text, "probability": weight / total, "start_logit": start_logit, "end_logit": end_logit}
+        {"text": text, "probability": weight / total, start: start_logit, end: end_logit}
         for (text, start_logit, end_logit), weight in zip(entries, weights)
     ]

@@ -1,5 +1,7 @@
 """A module that answers questions: question and context as text in, answer, score and place out."""
 
+from typing import ClassVar
+
 import tensorflow as tf
 import tf_keras
 
@@ -27,7 +29,12 @@ class QuestionAnsweringModule(tf.Module):
 
     Raises:
       UserError: an option cannot be used.
+
+    Attributes:
+      decoder: what chooses the answers.
     """
+
+    decoder: ClassVar[type[SpanDecoder]] = SpanDecoder
 
     def __init__(self, model: tf_keras.Model, tokenizer: Tokenizer, windows: WindowOptions, decoding: DecodingOptions):
         super().__init__()
@@ -40,7 +47,16 @@ class QuestionAnsweringModule(tf.Module):
         self._logits_of = lambda inputs: model(inputs, training=False)
         self._windows, self._decoding, self._template = windows, decoding, tokenizer.template
         self._pack = InputPacker(tokenizer)
-        self._decode = SpanDecoder(decoding)
+        self._decode = self.decoder(decoding)
+
+    def found_in(self, outputs: dict[str, tf.Tensor], lengths: tf.Tensor) -> Highest:
+        """What answers are chosen from, of what the model gives for rows of these lengths, int32 [N]."""
+        return highest(outputs["start_positions"], outputs["end_positions"], lengths, self._decoding.searched)
+
+    @property
+    def shapes(self) -> Highest:
+        """The shapes of `found_in`."""
+        return Highest(*[[None, self._decoding.searched]] * 4, *[[None]] * 2)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in INPUTS], autograph=False)
     def answer(self, question: tf.Tensor, context: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -70,7 +86,6 @@ class QuestionAnsweringModule(tf.Module):
 
     def _run_model(self, question_ids: tf.RaggedTensor, context_ids: tf.RaggedTensor, windows: Windows) -> Highest:
         """Runs the model on all windows, some at a time, those of about the same length together."""
-        n = self._decoding.searched
         count = tf.size(windows.pair)
         order = tf.argsort(windows.ends, stable=True)
 
@@ -78,28 +93,33 @@ class QuestionAnsweringModule(tf.Module):
             rows = order[number * _WINDOWS_AT_A_TIME : (number + 1) * _WINDOWS_AT_A_TIME]
             outputs = self._logits_of(self._pack(question_ids, context_ids, windows, rows))
             lengths = tf.gather(windows.ends, rows) + len(self._template.end)
-            found = highest(outputs["start_positions"], outputs["end_positions"], lengths, n)
+            found = self.found_in(outputs, lengths)
             return number + 1, Highest(*(array.write(number, value) for array, value in zip(arrays, found)))
 
         steps = (count + _WINDOWS_AT_A_TIME - 1) // _WINDOWS_AT_A_TIME
-        shapes = Highest(*[[None, n]] * 4, *[[None]] * 2)
         dtypes = Highest(tf.int32, tf.int32, *[tf.float32] * 4)
         arrays = Highest(
-            *(tf.TensorArray(dtype, steps, infer_shape=False, element_shape=shape) for dtype, shape in zip(dtypes, shapes))
+            *(tf.TensorArray(dtype, steps, infer_shape=False, element_shape=shape) for dtype, shape in zip(dtypes, self.shapes))
         )
         _, arrays = tf.while_loop(lambda number, _: number < steps, step, (tf.constant(0), arrays), parallel_iterations=1)
         back = tf.math.invert_permutation(order)
         return Highest(*(tf.gather(array.concat(), back) for array in arrays))
 
 
-def answering_export(model: tf_keras.Model, tokenizer: Tokenizer, windows: WindowOptions, decoding: DecodingOptions) -> Export:
+def answering_export(
+    model: tf_keras.Model,
+    tokenizer: Tokenizer,
+    windows: WindowOptions,
+    decoding: DecodingOptions,
+    module_class: type[QuestionAnsweringModule] = QuestionAnsweringModule,
+) -> Export:
     """A SavedModel whose `serving_default` takes `question` and `context`, string [-1], and answers.
 
     What it returns is said at `QuestionAnsweringModule.answer`. A program that loads it imports `tensorflow_text` first: the
     tokenizer in the graph is made of its operations. Nothing else of this project is needed there.
 
-    Args and errors: as `QuestionAnsweringModule`.
+    Args and errors: as `QuestionAnsweringModule`, of which `module_class` is one.
     """
-    module = QuestionAnsweringModule(model, tokenizer, windows, decoding)
+    module = module_class(model, tokenizer, windows, decoding)
     signatures = {"serving_default": module.answer.get_concrete_function()}
     return Export(module, signatures, "question and context in, answer, score and its place out")

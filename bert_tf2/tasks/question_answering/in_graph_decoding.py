@@ -19,8 +19,8 @@ class Highest(NamedTuple):
     """The n highest starts and ends of windows, and the logits at [CLS].
 
     Attributes:
-      starts, ends: int32 [W, n], places in the input.
-      start_logits, end_logits: float32 [W, n]; -infinity where a window has fewer than n tokens.
+      starts, ends: int32 [W, n], places in the input; ends [W, n, m] where every start has its own.
+      start_logits, end_logits: float32 of these shapes; -infinity where a window has fewer than n tokens.
       null_start, null_end: float32 [W].
     """
 
@@ -103,24 +103,27 @@ class SpanDecoder(tf.Module):
 
     def _candidates(self, windows: Windows, found: Highest, context: PlacedIds) -> _Candidates:
         begin, count = windows.context_begin[:, tf.newaxis], windows.num_tokens[:, tf.newaxis]
-        starts, ends = found.starts - begin, found.ends - begin
-        starts_inside, ends_inside = ((places >= 0) & (places < count) for places in (starts, ends))
+        of_each_start = found.ends.shape.rank == 3
+        starts = found.starts - begin
+        ends = (found.ends if of_each_start else found.ends[:, tf.newaxis, :]) - begin[:, tf.newaxis]
+        starts_inside = (starts >= 0) & (starts < count)
+        ends_inside = (ends >= 0) & (ends < count[:, tf.newaxis])
         rows = tf.cumsum(windows.num_tokens, exclusive=True)[:, tf.newaxis]
         # There may be no windows at all.
         max_context = tf.concat([windows.max_context, [False]], axis=0)
         may_start = starts_inside & tf.gather(max_context, tf.where(starts_inside, rows + starts, 0))
-        distance = ends[:, tf.newaxis, :] - starts[:, :, tf.newaxis]
+        distance = ends - starts[:, :, tf.newaxis]
         counts = (distance >= 0) & (distance < self._options.max_answer_length)
-        chosen = tf.where(counts & may_start[:, :, tf.newaxis] & ends_inside[:, tf.newaxis, :])
+        chosen = tf.where(counts & may_start[:, :, tf.newaxis] & ends_inside)
         window = chosen[:, 0]
-        by_start, by_end = chosen[:, :2], tf.gather(chosen, [0, 2], axis=1)
+        by_start, by_end = chosen[:, :2], chosen if of_each_start else tf.gather(chosen, [0, 2], axis=1)
         first = tf.gather(windows.first_token, window)
         pair = tf.gather(windows.pair, window)
         splits = tf.searchsorted(pair, tf.range(tf.cast(context.ids.nrows(), tf.int32) + 1), out_type=tf.int64)
         return _Candidates(
             splits,
             tf.gather(context.starts.flat_values, first + tf.gather_nd(starts, by_start)),
-            tf.gather(context.ends.flat_values, first + tf.gather_nd(ends, by_end)),
+            tf.gather(context.ends.flat_values, first + tf.gather_nd(ends if of_each_start else ends[:, 0], by_end)),
             tf.cast(tf.gather_nd(found.start_logits, by_start), tf.float64),
             tf.cast(tf.gather_nd(found.end_logits, by_end), tf.float64),
         )
@@ -131,11 +134,8 @@ class SpanDecoder(tf.Module):
         """The answer to one question; all scalars."""
         options = self._options
         kept, texts, scores = self._nbest(pair, candidates, characters)
-        if options.version_2:
-            # "" takes a place among the n best where it is one of them, and stands behind them where it is not.
-            better = tf.reduce_sum(tf.cast(scores >= null, tf.int32))
-            most = tf.where(better >= options.searched, options.searched, options.searched - 1)
-            kept, texts, scores = kept[:most], texts[:most], scores[:most]
+        most = self._most(scores, null)
+        kept, texts, scores = kept[:most], texts[:most], scores[:most]
         found = tf.size(kept) > 0
         # One more for where there is none.
         best = tf.concat([kept, [NO_PLACE]], axis=0)[0]
@@ -143,11 +143,10 @@ class SpanDecoder(tf.Module):
             tf.cond(found, lambda values=values: values[best], lambda: tf.zeros([], tf.float64))
             for values in (candidates.start_logits, candidates.end_logits)
         )
-        difference = null - start_logit - end_logit
+        difference = self._difference(null, start_logit, end_logit)
         if options.version_2:
             answered = found & (difference <= options.null_score_diff_threshold)
-            probabilities = tf.nn.softmax(tf.concat([scores, [null]], axis=0))
-            score = tf.where(answered, probabilities[0], probabilities[-1])
+            score = tf.where(answered, *self._probabilities(scores, null))
         else:
             answered = found
             score = tf.concat([tf.nn.softmax(scores), [0.0]], axis=0)[0]
@@ -164,6 +163,24 @@ class SpanDecoder(tf.Module):
         if options.version_2:
             outputs["null_score_difference"] = tf.cast(difference, tf.float32)
         return outputs
+
+    def _most(self, scores: tf.Tensor, null: tf.Tensor) -> tf.Tensor | int:
+        """How many of the best candidates have a place among the n best."""
+        most = self._options.searched
+        if not self._options.version_2:
+            return most
+        # "" takes a place among the n best where it is one of them, and stands behind them where it is not.
+        better = tf.reduce_sum(tf.cast(scores >= null, tf.int32))
+        return tf.where(better >= most, most, most - 1)
+
+    def _difference(self, null: tf.Tensor, start_logit: tf.Tensor, end_logit: tf.Tensor) -> tf.Tensor:
+        """What is compared with the threshold for no answer."""
+        return null - start_logit - end_logit
+
+    def _probabilities(self, scores: tf.Tensor, null: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Of the best answer, which may be none, and of ""."""
+        probabilities = tf.nn.softmax(tf.concat([scores, [null]], axis=0))
+        return probabilities[0], probabilities[-1]
 
     def _nbest(
         self, pair: tf.Tensor, candidates: _Candidates, characters: tf.RaggedTensor

@@ -10,6 +10,8 @@ ANSWER_LABELS_HELP = (
     "between the white space around it, or all of these, as google-research/bert; in Chinese that may be another place in the "
     "paragraph). Of the first 4,370 questions of SQuAD 1.1 11 differ, of DRCD's 3,524 development questions 489."
 )
+INDEPENDENT, START_CONDITIONED = "independent", "start_conditioned"
+ANSWER_HEADS = (INDEPENDENT, START_CONDITIONED)
 SQUAD = "SQuAD"
 
 

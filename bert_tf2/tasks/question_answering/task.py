@@ -78,7 +78,7 @@ class SpanTask(Task):
         self.decoding, self.language = decoding, language
         self.features = squad_features(training=True)
         self.tuning = threshold.TUNING if finds_threshold else None
-        self._windows = windows or WindowOptions()
+        self.windows = windows or WindowOptions()
         # None until the one that is asked for is found, or read.
         self._threshold = None if finds_threshold else decoding.null_score_diff_threshold
         self._initializer_range = initializer_range
@@ -137,7 +137,10 @@ class SpanTask(Task):
         """The answers; their `source` is the `QuestionSet`, whose windows may be none."""
         empty = np.zeros((0, 1), np.float32)
         start, end = (collected.get(name, empty) for name in ("start_positions", "end_positions"))
-        answers = decode(examples.source, start, end, self.decoding)
+        return self.tuned(decode(examples.source, start, end, self.decoding))
+
+    def tuned(self, answers: DecodedAnswers) -> DecodedAnswers:
+        """Answers, with the threshold that was found, where one is to be."""
         if self.tuning is not None and self._threshold is not None:
             threshold.apply(answers, self._threshold)
         return answers
@@ -212,15 +215,19 @@ class SpanTask(Task):
         found = {"": token_ids_export(model, self.serving_outputs)}
         if tokenizer is None:
             return found
+        return found | {"_text": answering_export(model, tokenizer, self.windows, self.exported_decoding)}
+
+    @property
+    def exported_decoding(self) -> DecodingOptions:
+        """How an exported model chooses answers."""
         assert self._threshold is not None, "what was tuned is used before a model is exported"
-        decoding = dataclasses.replace(self.decoding, null_score_diff_threshold=self._threshold, google_text=False)
-        return found | {"_text": answering_export(model, tokenizer, self._windows, decoding)}
+        return dataclasses.replace(self.decoding, null_score_diff_threshold=self._threshold, google_text=False)
 
     def portable(self, model: tf_keras.Model, meta: Any) -> Portable:
         """Logits of start and end; how contexts are cut and answers chosen."""
         del meta
         assert self._threshold is not None, "what was tuned is used before a model is exported"
-        window = self._windows
+        window = self.windows
         facts = {
             "doc_stride": window.doc_stride,
             "max_query_length": window.max_query_length,

@@ -81,10 +81,10 @@ class DistilledTask(TaskInTraining):
         sums = tf.reduce_sum(weights, axis=1)
         return denominators | {_TOKENS: tf.reduce_sum(sums), _PAIRS: tf.tensordot(sums, counts, 1)}
 
-    def training_outputs(self, model: tf_keras.Model, inputs: Batch, batch: Batch) -> _Outputs:
+    def training_outputs(self, model: tf_keras.Model, inputs: Batch, batch: Batch, training: bool = True) -> _Outputs:
         """The task's, with the teacher's."""
         with observed() if self._losses.observes else contextlib.nullcontext(States()) as states:
-            given = self._task.training_outputs(model, inputs, batch)
+            given = self._task.training_outputs(model, inputs, batch, training)
         return _Outputs(given, states, self._teacher(batch))
 
     def loss(self, outputs: _Outputs, batch: Batch, denominators: dict[str, tf.Tensor]) -> tf.Tensor:

@@ -49,7 +49,7 @@ XLNET_FORM = Form(
         "end_n_top",
     ),
     sentencepiece_tokenizer="XLNetTokenizer",
-    class_endings={"span": "ForQuestionAnsweringSimple"},
+    class_endings={"span": "ForQuestionAnsweringSimple", "start_conditioned": "ForQuestionAnswering"},
     has_google_form=False,
 )
 
@@ -98,6 +98,11 @@ class XLNetConfig(BertConfig):
     def head_dropout_prob(self) -> float:
         """The dropout in front of a head."""
         return self.classifier_dropout_prob
+
+    @property
+    def last_token_stands_for_input(self) -> bool:
+        """That of `<cls>`."""
+        return True
 
     @property
     def longest_input(self) -> int:

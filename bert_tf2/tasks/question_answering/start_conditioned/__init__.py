@@ -1,0 +1,1 @@
+"""XLNet's head for answers: the end depends on the start, and whether there is an answer is a question of its own."""
