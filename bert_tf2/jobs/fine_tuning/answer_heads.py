@@ -17,13 +17,14 @@ def with_answer_head(options: SquadOptions, places: Sequence[str | None]) -> Squ
 
     Args:
       options: the command's.
-      places: checkpoints and directories of the model that is used, the one that counts first; none for a training.
+      places: checkpoints and directories of the model that is used, the one that counts first; none for a training. Where
+        `--predict_checkpoint_path` is given it is the only one.
 
     Raises:
       UserError: the command names another head than the model has, or options of a head that it has not.
     """
     asked = options.answer_head
-    for place in filter(None, places):
+    for place in filter(None, [options.predict_checkpoint_path] if options.predict_checkpoint_path else places):
         directory = model_files.directory_of(files.expand(place))
         run = files.read_object(directory, RUN_CONFIG).get("run")
         if not isinstance(run, dict):

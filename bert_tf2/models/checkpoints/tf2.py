@@ -253,7 +253,7 @@ class _Builder:
 
     def _answer_head(self) -> tf.Module:
         """XLNet's for answers, with what says whether there is one where that is there."""
-        parts = {
+        parts: dict[str, dict[str, tuple[str, ...]]] = {
             "start_logits": {"dense": ()},
             "end_logits": {"dense_0": (), "LayerNorm": ("gamma", "beta"), "dense_1": ()},
             "answer_class": {"dense_0": (), "dense_1": ("kernel",)},

@@ -56,7 +56,7 @@ class SpanTask(Task):
       UserError: `best_metric` is not computed for this task.
     """
 
-    heads = ("span",)
+    heads: tuple[str, ...] = ("span",)
     unit = "questions"
     in_percent = True
     hub_task = "question-answering"

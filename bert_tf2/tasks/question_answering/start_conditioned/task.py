@@ -54,7 +54,7 @@ class StartConditionedTask(SpanTask):
     """
 
     # A teacher's best places are not a student's.
-    soft_loss = Task.soft_loss  # type: ignore[assignment]
+    soft_loss = Task.soft_loss
 
     def __init__(self, decoding: DecodingOptions, config: BertConfig, start_n_top: int = 5, end_n_top: int = 5, **options: Any):
         super().__init__(decoding, initializer_range=config.initializer_range, **options)
