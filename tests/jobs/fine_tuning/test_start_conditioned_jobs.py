@@ -12,7 +12,7 @@ from bert_tf2.inference.question_answerer import QuestionAnswerer
 from bert_tf2.jobs.commands.convert_checkpoint import ConvertCheckpointOptions, convert_checkpoint
 from bert_tf2.models.checkpoints import open_source
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 XLNET = {"model_type": "xlnet", "d_model": 16, "d_inner": 32, "n_head": 2, "n_layer": 2, "dropout": 0.0}
 
@@ -37,7 +37,6 @@ def test_xlnet_learns_answers_and_where_there_are_none(tmp_path, capsys):
     head = ["--answer_head=start_conditioned", "--start_n_top=4", "--end_n_top=70"]
     assert place.run("--mode=train_and_eval", *head, "--num_train_epochs=6") == 0
     scores = place.read("eval_results.json")
-    print(scores)
     assert scores["best_f1"] > 95
     predictions, odds, nbest = (place.read(f"{name}.json") for name in ("predictions", "null_odds", "nbest_predictions"))
     for id, entries in nbest.items():

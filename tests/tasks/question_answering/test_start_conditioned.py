@@ -3,15 +3,23 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from templates import NAMES, with_template
 
+from bert_tf2.errors import JobError, UserError
 from bert_tf2.models.checkpoints import convert, open_source
 from bert_tf2.models.checkpoints.loading import load_encoder_weights
 from bert_tf2.models.checkpoints.source import Source, StoredTensor
+from bert_tf2.models.config import BertConfig
+from bert_tf2.models.encoder_parts import INPUT_NAMES
 from bert_tf2.models.families import names
 from bert_tf2.models.families.base import config_of, family_of
 from bert_tf2.tasks.question_answering.decoding import DecodingOptions
+from bert_tf2.tasks.question_answering.squad import Answer, Paragraph, Question
+from bert_tf2.tasks.question_answering.start_conditioned.decoding import decode_conditioned
 from bert_tf2.tasks.question_answering.start_conditioned.places import context_tokens
 from bert_tf2.tasks.question_answering.start_conditioned.task import StartConditionedTask
+from bert_tf2.tasks.question_answering.windows import WindowOptions, make_questions
+from bert_tf2.text.wordpiece import WordPieceTokenizer
 
 XLNET = {
     "d_head": 8,
@@ -157,7 +165,7 @@ def test_outputs_are_those_of_transformers(made, tmp_path):
     other, report = transformers.XLNetForQuestionAnswering.from_pretrained(
         folder, start_n_top=4, end_n_top=3, output_loading_info=True
     )
-    assert not report["missing_keys"] and not report["unexpected_keys"] and not report["mismatched_keys"]
+    assert not any(report[which] for which in ("missing_keys", "unexpected_keys", "mismatched_keys"))
     other.eval()
     inputs = rows()
     known = {"input_word_ids": "input_ids", "input_mask": "attention_mask", "input_type_ids": "token_type_ids"}
@@ -185,3 +193,133 @@ def test_outputs_are_those_of_transformers(made, tmp_path):
     batch["example_weight"] = tf.ones(3)
     outputs = task.training_outputs(model, inputs, batch, training=False)
     assert float(task.loss(outputs, batch, task.loss_denominators(batch))) == pytest.approx(expected, abs=1e-5)
+
+
+# No family has its second segment first.
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "two around"])
+def test_the_context_is_known_by_the_ids_and_segments(name, tiny_vocab_file):
+    template = with_template(WordPieceTokenizer(tiny_vocab_file, True), name).template
+    lengths = [(2, 5), (1, 1), (3, 2), (0, 4)]
+    width = max(map(sum, lengths)) + template.special_tokens_of_pair
+    for left in (0, 3):
+        inputs = {name: np.zeros((len(lengths), left + width), np.int32) for name in INPUT_NAMES}
+        expected = np.zeros((len(lengths), left + width), bool)
+        for row, (question, context) in enumerate(lengths):
+            ids = template.packed([50 + i for i in range(question)], [60 + i for i in range(context)])
+            begin = question + template.before_second
+            place = slice(left, left + len(ids))
+            inputs["input_word_ids"][row, place], inputs["input_mask"][row, place] = ids, 1
+            inputs["input_type_ids"][row, place] = template.segment_ids(begin, len(ids))
+            expected[row, left + begin : left + begin + context] = True
+        found = context_tokens({name: tf.constant(value) for name, value in inputs.items()})
+        np.testing.assert_array_equal(found, expected)
+
+
+def windows_of(tiny_vocab_file):
+    """Questions on texts in windows, of which some share tokens."""
+    rng, paragraphs = np.random.default_rng(4), []
+    for number in range(6):
+        context = " ".join(rng.choice(["the", "was", "good", "bad", "very", "movie"], rng.integers(2, 40)))
+        question = Question(id=f"q{number}", text="what was good?", answers=(Answer(context.split()[0], 0),), is_impossible=False)
+        paragraphs.append(Paragraph(context, (question,), ""))
+    return make_questions(paragraphs, WordPieceTokenizer(tiny_vocab_file, True), WindowOptions(16, 4, 8))
+
+
+@pytest.mark.parametrize("version_2", [False, True])
+def test_answers_are_chosen_as_by_xlnets_script(tiny_vocab_file, version_2):
+    questions = windows_of(tiny_vocab_file)
+    windows, rng, options = questions.windows, np.random.default_rng(5), DecodingOptions(max_answer_length=4, version_2=version_2)
+    count, (n, m) = len(windows.question), (5, 4)
+    assert count > 12
+    outputs = {
+        "start_top_log_probs": np.sort(-rng.random((count, n)), axis=1)[:, ::-1],
+        "start_top_index": np.stack([rng.permutation(16)[:n] for _ in range(count)]),
+        "end_top_log_probs": np.sort(-rng.random((count, n, m)), axis=2)[:, :, ::-1],
+        "end_top_index": np.stack([[rng.permutation(16)[:m] for _ in range(n)] for _ in range(count)]),
+        "cls_logits": rng.normal(size=count),
+    }
+    outputs = {name: value.astype(np.int32 if "index" in name else np.float32) for name, value in outputs.items()}
+    given = outputs if version_2 else {name: value for name, value in outputs.items() if name != "cls_logits"}
+    found = decode_conditioned(questions, given, options)
+    tokens_before = np.concatenate([[0], np.cumsum(windows.num_tokens)])
+    for number, question in enumerate(questions.questions):
+        pairs, null = [], 1000000.0
+        context = questions.contexts[questions.context_of_question[number]]
+        for window in np.flatnonzero(windows.question == number):
+            null = min(null, float(outputs["cls_logits"][window]))
+            for i in range(n):
+                for j in range(m):
+                    start, end = (
+                        int(one) - int(windows.context_begin[window])
+                        for one in (outputs["start_top_index"][window, i], outputs["end_top_index"][window, i, j])
+                    )
+                    tokens = int(windows.num_tokens[window])
+                    if not 0 <= start < tokens or not start <= end < min(tokens, start + 4):
+                        continue
+                    if windows.max_context[tokens_before[window] + start]:
+                        score = (
+                            float(outputs["start_top_log_probs"][window, i]),
+                            float(outputs["end_top_log_probs"][window, i, j]),
+                        )
+                        first = int(windows.first_token[window])
+                        pairs.append((sum(score), context.starts[first + start], context.ends[first + end], score))
+        pairs.sort(key=lambda pair: -pair[0])
+        texts = {}
+        for _, begin, end, score in pairs:
+            texts.setdefault(context.text[begin:end], score)
+        best = next(iter(texts), "")
+        assert found.best_non_null[question.id] == best
+        assert found.predictions[question.id] == ("" if version_2 and null > 0 else best)
+        shown = [(entry["text"], entry["start_log_prob"], entry["end_log_prob"]) for entry in found.nbest[question.id]]
+        assert shown == ([(text, *score) for text, score in texts.items()][:20] or [("", -1e6, -1e6)])
+        if version_2:
+            assert found.null_odds[question.id] == pytest.approx(null)
+    if version_2:
+        assert len({text == "" for text in found.predictions.values()}) == 2
+    outputs["end_top_log_probs"][3, 2, 1] = np.nan
+    with pytest.raises(JobError, match="the model's logits for question q0 are not finite"):
+        decode_conditioned(questions, given | {"end_top_log_probs": outputs["end_top_log_probs"]}, options)
+
+
+def test_a_row_may_be_shorter_than_so_many_places(made):
+    _, _, arrays, config = made
+    task = StartConditionedTask(DecodingOptions(version_2=True), config, start_n_top=40, end_n_top=30)
+    encoder = family_of(config).build(config)
+    model = task.build_model(encoder)
+    load_encoder_weights(encoder, source_of(arrays, config), config, head_model=model)
+    inputs = {name: tf.constant(value) for name, value in rows().items()}
+    plain = {name: value.numpy() for name, value in model(inputs, training=False).items()}
+    compiled = tf.function(lambda some: model(some, training=False), jit_compile=True)(inputs)
+    allowed = p_mask_of() == 0
+    for row in range(len(LENGTHS)):
+        kept = allowed[row].sum()
+        assert sorted(plain["start_top_index"][row, :kept]) == list(np.flatnonzero(allowed[row]))
+        assert (plain["start_top_log_probs"][row, kept:] < -1e29).all()
+        assert np.exp(plain["start_top_log_probs"][row, :kept]).sum() == pytest.approx(1, abs=1e-5)
+        assert np.isfinite(plain["end_top_log_probs"][row]).all()
+        # What is compiled gives the same; the places of what is masked are anybody's.
+        for name in ("start_top_log_probs", "start_top_index"):
+            np.testing.assert_allclose(compiled[name][row, :kept], plain[name][row, :kept], atol=1e-4)
+        np.testing.assert_allclose(compiled["cls_logits"][row], plain["cls_logits"][row], atol=1e-4)
+
+
+@pytest.mark.parametrize("heads", [HEADS, HEADS[:1]], ids=["2.0", "1.1"])
+def test_checkpoints_of_every_form_come_back(tmp_path, heads):
+    """A model of version 1.1 has no layer for answerability."""
+    bert = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    for config, forms in ((config_of(XLNET), ("tf1", "tf2", "huggingface", "tf1")), (BertConfig(**bert), ("tf1", "tf2"))):
+        arrays = random_weights(config, heads)
+        poolers = {name for name in arrays if names.is_pooler(name)}
+        source = source_of(arrays, config)
+        for number, to in enumerate(forms):
+            path = str(tmp_path / f"{config.form.title}_{number}")
+            written = convert.convert(source, config, path, to)
+            assert written.kind == "start_conditioned"
+            source = open_source(path).of_family(family_of(config))
+            assert source.others == []
+            for name in arrays.keys() - poolers:
+                np.testing.assert_array_equal(source.tensors[name].read(), arrays[name], name)
+    with pytest.raises(
+        UserError, match="--to=huggingface: transformers has no BERT with a start_conditioned head; give --to=tf2"
+    ):
+        convert.convert(source, config, str(tmp_path / "folder"), "huggingface")
