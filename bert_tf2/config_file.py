@@ -5,12 +5,11 @@ a text is wanted, and `5e-5` is a number, which YAML 1.1 takes for a truth value
 """
 
 import dataclasses
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bert_tf2 import files, registry
-from bert_tf2.data.sources.text_files import read_lines
+from bert_tf2.data.sources.yaml_tree import composed, scalar_text
 from bert_tf2.errors import UserError, did_you_mean
 from bert_tf2.options import Options, checked, info, value_type
 
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
 
 _Options = TypeVar("_Options", bound=Options)
 _ELSEWHERE = ("config", "flagfile")
-_YAML = "tag:yaml.org,2002:"
-_NULL = f"{_YAML}null"
-_SCALARS = {f"{_YAML}{kind}" for kind in ("str", "int", "float", "bool", "timestamp", "value")}
 _TRUTHS = {True: ("true", "yes", "on", "t", "1"), False: ("false", "no", "off", "f", "0")}
 
 
@@ -87,38 +83,6 @@ def read_settings(path: str) -> dict[str, Setting]:
     return found
 
 
-def composed(path: str) -> "yaml.Node | None":
-    """The tree of a YAML file, None for an empty one; nothing of it is made an object.
-
-    Raises:
-      UserError: it is no YAML; the message names the line.
-    """
-    import yaml
-
-    text = "\n".join(line for _, line in read_lines(path))
-    if text.lstrip().startswith("{") and _is_json(text):
-        # Between the tokens of JSON there may be tabs, and inside them there are none.
-        text = text.replace("\t", " ")
-    try:
-        return yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise UserError(f"{path}:{mark.line + 1 if mark else 1}: not valid YAML: {error.problem or error.context}") from None
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise UserError(f"{path}:{line}: not valid YAML: it holds the character U+{error.character:04X}") from None
-    except RecursionError:
-        raise UserError(f"{path}: not valid YAML: it is nested too deeply") from None
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
 def _value(node: "yaml.Node", what: str) -> str | tuple[str, ...] | None:
     import yaml
 
@@ -131,29 +95,6 @@ def _value(node: "yaml.Node", what: str) -> str | tuple[str, ...] | None:
             texts.append(text)
         return tuple(texts)
     return scalar_text(node, f"{what} has")
-
-
-def scalar_text(node: "yaml.Node", what: str) -> str | None:
-    """A scalar as it stands there; None for null.
-
-    Args:
-      node: of the tree.
-      what: the beginning of what is said of anything else.
-
-    Raises:
-      UserError: it is no scalar.
-    """
-    import yaml
-
-    if not isinstance(node, yaml.ScalarNode):
-        inner = "a mapping" if isinstance(node, yaml.MappingNode) else "a list"
-        raise UserError(f"{what} {inner}; the value of a flag is a text, a number, true, false, null or a list of such values")
-    if node.tag == _NULL:
-        return None
-    if node.tag not in _SCALARS:
-        raise UserError(f"{what} the tag {node.tag.replace(_YAML, '!!')}; write the value alone")
-    # JSON writes a character beyond U+FFFF as two.
-    return node.value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def import_modules_of(settings: Mapping[str, Setting]) -> None:

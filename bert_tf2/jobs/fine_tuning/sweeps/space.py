@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import config_file, files
+from bert_tf2.data.sources.yaml_tree import composed, mapping, scalar_text
 from bert_tf2.errors import UserError, did_you_mean
 from bert_tf2.options import Options, info, value_type
 
@@ -100,7 +101,7 @@ def read_space(path: str, options_class: type[Options]) -> Space:
       UserError: it cannot be used; the message names the line.
     """
     path = files.require_file(path, "search")
-    keys = _mapping(config_file.composed(path), path, path, "a search: method, space and, but for a grid, trials")
+    keys = mapping(composed(path), path, path, "a search: method, space and, but for a grid, trials")
     for name, (_, place) in keys.items():
         if name not in _KEYS:
             raise UserError(f"{place}: unknown word '{name}'.{did_you_mean(name, _KEYS)} A search has {', '.join(_KEYS)}")
@@ -109,7 +110,7 @@ def read_space(path: str, options_class: type[Options]) -> Space:
             also = f"; flags and their values stand under it: {_example(next(iter(keys)))}" if name == "space" and keys else ""
             raise UserError(f"{path} lacks '{name}'{also or ', one of ' + ', '.join(METHODS)}")
     method = _word(*keys["method"], "method", METHODS)
-    settings = _mapping(*keys["space"], path, "flags with the values to try")
+    settings = mapping(*keys["space"], path, "flags with the values to try")
     parameters = {}
     for name, (node, place) in settings.items():
         parameter = _parameter(name, node, place, path, options_class.whole())
@@ -174,7 +175,7 @@ def _parameter(name: str, node: "yaml.Node", place: str, file: str, options_clas
         raise UserError(f"{place}: '{name}' needs two values or more: {_example(name)}, or {{low: …, high: …}}")
     values = []
     for one in node.value:
-        text = config_file.scalar_text(one, f"{place}: '{name}' has in its list")
+        text = scalar_text(one, f"{place}: '{name}' has in its list")
         value = field.default if text is None else _value(options_class, field, text, place)
         if value in values:
             raise UserError(f"{place}: '{name}' has {value} twice; keep one")
@@ -188,7 +189,7 @@ def _range(
     kind = value_type(options_class, field)
     if kind not in (int, float):
         raise UserError(f"{place}: '{name}' is no number, so it has no range; give a list of values")
-    words = _mapping(node, place, file, f"a range of {name}: low, high and perhaps log: true")
+    words = mapping(node, place, file, f"a range of {name}: low, high and perhaps log: true")
     for word, (_, where) in words.items():
         if word not in _RANGE_KEYS:
             raise UserError(
@@ -198,7 +199,7 @@ def _range(
     for word in ("low", "high"):
         if word not in words:
             raise UserError(f"{place}: the range of '{name}' lacks '{word}'")
-        text = config_file.scalar_text(words[word][0], f"{place}: '{word}' of '{name}' is")
+        text = scalar_text(words[word][0], f"{place}: '{word}' of '{name}' is")
         if text is None:
             raise UserError(f"{place}: '{word}' of '{name}' is null; give a number")
         ends.append(_value(options_class, field, text, place))
@@ -218,33 +219,15 @@ def _value(options_class: type[Options], field: dataclasses.Field, text: str, pl
         raise UserError(f"{place}: {error}") from None
 
 
-def _mapping(node: "yaml.Node | None", place: str, file: str, what: str) -> dict[str, tuple["yaml.Node", str]]:
-    """The nodes of a mapping by name, each with its file and line."""
-    import yaml
-
-    if not isinstance(node, yaml.MappingNode) or not node.value:
-        raise UserError(f"{place} must hold {what}")
-    found: dict[str, tuple[yaml.Node, str]] = {}
-    for key, value in node.value:
-        where = f"{file}:{key.start_mark.line + 1}"
-        name = config_file.scalar_text(key, f"{where}: a name is")
-        if name is None:
-            raise UserError(f"{where}: a name must be a word")
-        if name in found:
-            raise UserError(f"{where}: '{name}' stands there twice, first on line {found[name][1].rpartition(':')[2]}; keep one")
-        found[name] = (value, where)
-    return found
-
-
 def _word(node: "yaml.Node", place: str, name: str, choices: tuple[str, ...]) -> str:
-    text = config_file.scalar_text(node, f"{place}: '{name}' is") or "null"
+    text = scalar_text(node, f"{place}: '{name}' is") or "null"
     if text.lower() not in choices:
         raise UserError(f"{place}: '{name}' must be one of {', '.join(choices)}; got '{text}'.{did_you_mean(text, choices)}")
     return text.lower()
 
 
 def _whole(node: "yaml.Node", place: str, name: str, least: int) -> int:
-    text = config_file.scalar_text(node, f"{place}: '{name}' is")
+    text = scalar_text(node, f"{place}: '{name}' is")
     if text is None or not text.isdecimal() or int(text) < least:
         raise UserError(f"{place}: '{name}' must be a whole number from {least}; got {text or 'null'}")
     return int(text)
