@@ -62,18 +62,19 @@ class RunBackend:
         self.has_pairs = meta.has_pairs
         self.label_list: Sequence[str] | None = list(task.label_list) or None
         self.thresholds = getattr(task, "thresholds", None)
-        from bert_tf2.tasks.classification.long_texts.rule import LongText
+        from bert_tf2.tasks.classification.text_inputs import text_inputs
 
-        self._task, self._tokenizer, self._longest = task, tokenizer, meta.max_seq_length
-        self._rule = LongText.of(meta)
+        self._task, self._tokenizer = task, tokenizer
+        self._pack, self._has_several = text_inputs(meta, tokenizer)
         # The function alone would not keep the variables alive.
         self._model = model
 
-        axes = 3 if self._rule.has_windows else 2
+        axes = 3 if self._has_several else 2
 
         @tf.function(input_signature=[tf.TensorSpec([None] * axes, tf.int32)] * 3, autograph=False)
         def logits(ids: tf.Tensor, mask: tf.Tensor, types: tf.Tensor) -> tf.Tensor:
-            return model({"input_word_ids": ids, "input_mask": mask, "input_type_ids": types}, training=False)
+            inputs = {"input_word_ids": ids, "input_mask": mask, "input_type_ids": types}
+            return task.logits(model(inputs, training=False))
 
         self._logits: Callable = logits
 
@@ -122,14 +123,10 @@ class RunBackend:
         return cls(model, tokenizer, meta, task)
 
     def encode(self, text: str, text_b: str | None) -> tuple[int, list[tuple[list[int], list[int]]]]:
-        from bert_tf2.tasks.classification.long_texts.rule import pack
-
-        tokenizer = self._tokenizer
-        second = tokenizer.encode(text_b) if text_b else None
-        packed = pack(tokenizer.encode(text), second, tokenizer.template, self._longest, self._rule)
+        packed = self._pack(text, text_b)
         if isinstance(packed, str):
             raise UserError(packed)
-        segments = [tokenizer.template.segment_ids(first, len(ids)) for ids, first in zip(packed.ids, packed.first)]
+        segments = [self._tokenizer.template.segment_ids(first, len(ids)) for ids, first in zip(packed.ids, packed.first)]
         return sum(map(len, packed.ids)), list(zip(packed.ids, segments))
 
     def outputs(self, rows: Sequence[list[tuple[list[int], list[int]]]]) -> "np.ndarray":
@@ -148,7 +145,7 @@ class RunBackend:
             for number, (ids, segments) in enumerate(windows):
                 place = (row, number, slice(len(ids)))
                 inputs[(0, *place)], inputs[(1, *place)], inputs[(2, *place)] = ids, 1, segments
-        return inputs if self._rule.has_windows else inputs[:, :, 0]
+        return inputs if self._has_several else inputs[:, :, 0]
 
 
 def of_bounded_size(rows: Sequence[list]) -> Iterator[list[list]]:

@@ -110,6 +110,7 @@ class Task(abc.ABC):
       heads: the kinds of heads (`bert_tf2.models.families.names.HEADS`) that scores and predictions come from.
       num_labels: how many outputs a `classifier` among them has.
       on_pooler: whether they stand on the pooled output, and are worth nothing without the pooler they were trained with.
+      needs_trained_heads: a head that is none of a checkpoint's is worth nothing to begin a training with.
       output_range: how many tokens of each row the head looks at; None for all. See `build_encoder`.
       output_axes: where the model gives one tensor with so few numbers for each example that a teacher's can be kept beside the
         records: the axes of those of one example, as a `FeatureSpec` names them; None where it gives more.
@@ -135,6 +136,7 @@ class Task(abc.ABC):
     heads: tuple[str, ...] = ()
     num_labels: int = 1
     on_pooler: bool = False
+    needs_trained_heads: ClassVar[bool] = False
     output_range: int | None = None
     output_axes: tuple[str, ...] | None = None
     sees_whole_batch: bool = False

@@ -16,6 +16,7 @@ FORMAT_VERSION = 1
 CLASSIFICATION = "bert_classification"
 REGRESSION = "bert_regression"
 MULTI_LABEL = "bert_multi_label"
+PROMPT_CLASSIFICATION = "bert_prompt_classification"
 SQUAD = "bert_squad"
 PRETRAINING = "bert_pretraining"
 _SIZE = "_data_size"

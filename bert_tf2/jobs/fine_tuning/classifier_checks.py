@@ -5,7 +5,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
-from bert_tf2.data.records.metadata import CLASSIFICATION, PRETRAINING, SQUAD, MetaData, read_meta_data
+from bert_tf2.data.records.metadata import CLASSIFICATION, PRETRAINING, PROMPT_CLASSIFICATION, SQUAD, MetaData, read_meta_data
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.model_directory.metadata_checks import check_flags, check_model, decisive, facts_of, flags_of
@@ -45,7 +45,9 @@ def check_metadata(options: ClassifierOptions, meta: MetaData, config: BertConfi
 
 def model_facts(meta: MetaData) -> dict[str, Any]:
     """What a trained classifier and its data must agree in; None where the metadata say nothing."""
-    return {**facts_of(meta), "labels": list(meta.label_list) or None}
+    facts = {**facts_of(meta), "labels": list(meta.label_list) or None}
+    # What is put around texts, and the words of labels.
+    return facts | ({"prompts": meta.extra["prompts"]} if meta.task_type == PROMPT_CLASSIFICATION else {})
 
 
 def check_directory(directory: "RunDirectory", meta: MetaData, config: BertConfig, trains: bool) -> None:

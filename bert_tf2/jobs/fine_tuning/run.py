@@ -33,6 +33,7 @@ from bert_tf2.jobs.fine_tuning.teaching import Training, teaching_of
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.course import Schedule, TrainingData, TrainingPlan
 from bert_tf2.jobs.training.micro_batch import bounded_parts
+from bert_tf2.jobs.training.named_weights import require_heads
 from bert_tf2.jobs.training.training_run import TrainingRun
 from bert_tf2.model_directory import model_files, tuned
 from bert_tf2.models.checkpoints.source import Source
@@ -114,6 +115,8 @@ class FineTuningRun(TrainingRun[RecordSet]):
         check_preset(options.preset, data.meta)
         task = data.task(config, options)
         check_task(options, task, data.title if data.meta is None else data.meta.task_type)
+        if task.needs_trained_heads and options.init_checkpoint and checkpointing.latest_step(directory.path) is None:
+            require_heads(options.init_checkpoint, "init_checkpoint", task.heads, config)
         super().__init__(options, config, strategy, directory, task, data.max_seq_length, given, share)
         self._phases, self._data = phases, data
         self._teaching = teaching_of(options, task, config, data.model_facts(), data.max_seq_length)

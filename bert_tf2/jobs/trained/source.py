@@ -6,7 +6,15 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
-from bert_tf2.data.records.metadata import CLASSIFICATION, MULTI_LABEL, PRETRAINING, SQUAD, MetaData, read_meta_data
+from bert_tf2.data.records.metadata import (
+    CLASSIFICATION,
+    MULTI_LABEL,
+    PRETRAINING,
+    PROMPT_CLASSIFICATION,
+    SQUAD,
+    MetaData,
+    read_meta_data,
+)
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.answer_heads import with_answer_head
 from bert_tf2.jobs.fine_tuning.classifier_checks import check_metadata, model_facts
@@ -172,7 +180,7 @@ def _record_data(
         # Those that were found, if any were: see `_use_tuned`.
         own: dict[str, Any] = {"label_threshold": PER_LABEL}
         run_options = dataclasses.replace(run_options, **own)
-    elif meta.task_type == CLASSIFICATION:
+    elif meta.task_type in (CLASSIFICATION, PROMPT_CLASSIFICATION):
         own = {"fit_temperature": True}
         run_options = dataclasses.replace(run_options, **own)
     check_metadata(run_options, meta, config)

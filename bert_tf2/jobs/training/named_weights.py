@@ -14,6 +14,7 @@ from bert_tf2.models.checkpoints.loading import LoadReport, check_fits, load_enc
 from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.families import names
+from bert_tf2.models.families.base import family_of
 from bert_tf2.training import checkpointing
 
 
@@ -72,6 +73,28 @@ def told(loaded: LoadReport, source: Source, heads: Sequence[str], unusable: Map
     if on_pooler and not given.issuperset(weight.name for weight in names.POOLER):
         random["the pooler"] = "has no pooler"
     return Restored(loaded, whole, random)
+
+
+def require_heads(path: str, flag: str, heads: Sequence[str], config: BertConfig) -> None:
+    """Checks that a checkpoint holds heads that are of no use untrained; nothing but its table is read.
+
+    Args:
+      path: the checkpoint.
+      flag: that names it, for the message.
+      heads: their kinds.
+      config: the encoder's configuration.
+
+    Raises:
+      UserError: it lacks one.
+    """
+    source = open_source(path).of_family(family_of(config))
+    for kind in heads:
+        if not source.head(kind):
+            raise UserError(
+                f"--{flag}={path} has no {names.HEADS[kind].title}, which this kind of task works with; give the checkpoint of a "
+                "pre-training run, Google's bert_model.ckpt or a Hugging Face folder of BertForMaskedLM or BertForPreTraining, "
+                "not one of an encoder alone or of another task"
+            )
 
 
 def require_trained(model_dir: str, options: TrainingOptions) -> None:

@@ -1,4 +1,5 @@
-"""Labels or a number for a text or a pair of texts: the kinds `classification`, `regression` and `multi_label`."""
+"""Labels or a number for a text or a pair of texts: the kinds `classification`, `regression`, `multi_label` and
+`prompt_classification`."""
 
 import dataclasses
 import logging
@@ -6,7 +7,7 @@ import types
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bert_tf2.data.records.metadata import CLASSIFICATION, MULTI_LABEL, REGRESSION
+from bert_tf2.data.records.metadata import CLASSIFICATION, MULTI_LABEL, PROMPT_CLASSIFICATION, REGRESSION
 from bert_tf2.errors import UserError
 from bert_tf2.options import Options, refuse_given
 from bert_tf2.tasks.classification.label_numbers import BALANCED
@@ -22,6 +23,7 @@ from bert_tf2.tasks.classification.options import (
     check_data_options,
     threshold_of,
 )
+from bert_tf2.tasks.classification.prompting.options import PromptDataOptions, PromptRunOptions
 from bert_tf2.tasks.classification.reading.source import preparation_of, processor_of
 from bert_tf2.tasks.kind import Kind, given_files, kind_of, kinds
 from bert_tf2.tasks.row_options import label_names
@@ -164,7 +166,67 @@ class MultiLabel(Classification):
         return MultiLabelTask(names, meta.metrics, threshold=threshold, **settings)
 
 
-TASK_TYPES = (CLASSIFICATION, REGRESSION, MULTI_LABEL)
+@kinds.register("prompt_classification")
+class PromptClassification(Classification):
+    """One label of several for a text or a pair, by the words that a masked-LM head finds likely in a pattern."""
+
+    task_type = PROMPT_CLASSIFICATION
+    data_options = PromptDataOptions
+    run_options = PromptRunOptions
+
+    def needed(self, options: Any) -> dict[str, str]:
+        """As of other labels; and what is put around texts, unless it is a model's."""
+        needed = super().needed(options)
+        if options.input_meta_data_path is None:
+            needed["prompt_file"] = "the file with patterns and verbalizers"
+        return needed
+
+    def check_trained(self, options: Any, meta: "MetaData", named: str) -> dict[str, Any]:
+        """As of other labels; patterns and verbalizers are the model's."""
+        told = super().check_trained(options, meta, named)
+        if options.prompt_file is not None:
+            raise UserError(
+                f"--prompt_file={options.prompt_file}: {named} holds the patterns and verbalizers of the model that the rows are "
+                "for; leave it out"
+            )
+        return told
+
+    def preparation(self, options: Any, tokenizer: Any, trained: "MetaData | None") -> "ClassificationPreparation":
+        """See `PromptPreparation`."""
+        from bert_tf2.tasks.classification.reading.prompt_source import prompt_preparation
+
+        return prompt_preparation(options, tokenizer, trained)
+
+    def as_prepared(self, options: Any, meta: "MetaData") -> Any:
+        """Refuses a pattern that the records have not."""
+        from bert_tf2.tasks.classification.prompting.rule import PromptRule
+
+        patterns = PromptRule.of(meta).prompts.patterns
+        if options.pattern is not None and options.pattern > len(patterns):
+            raise UserError(f"--pattern={options.pattern}, but the records have {len(patterns)} patterns; count them from 1")
+        return options
+
+    def task(self, meta: "MetaData", config: "BertConfig", options: Any) -> "Task":
+        """See `PromptTask`."""
+        from bert_tf2.tasks.classification.label_loss import ClassLoss, label_loss
+        from bert_tf2.tasks.classification.prompting.rule import PromptRule
+        from bert_tf2.tasks.classification.prompting.task import PromptTask
+
+        names = names_of_labels(meta)
+        return PromptTask(
+            names,
+            meta.metrics,
+            config,
+            PromptRule.of(meta),
+            options.pattern or meta.extra.get("pattern"),
+            has_sample_weights=meta.has_sample_weights,
+            best_metric=options.best_metric,
+            label_loss=label_loss(options, names, ClassLoss),
+            fits_temperature=options.fit_temperature,
+        )
+
+
+TASK_TYPES = (CLASSIFICATION, REGRESSION, MULTI_LABEL, PROMPT_CLASSIFICATION)
 """What the kinds here are called in metadata: what a text is given is known from the text, or pair, as a whole."""
 
 
@@ -172,7 +234,7 @@ def for_predictions(meta: "MetaData", config: "BertConfig") -> "TextTask":
     """The task of a trained model, to predict with. Its thresholds or temperature are those that were found, if they are
     (`Task.tuning`)."""
     usual = {field.name: field.default for field in dataclasses.fields(ClassificationRunOptions)}
-    options = types.SimpleNamespace(**usual, best_metric=None, label_threshold=PER_LABEL, fit_temperature=True)
+    options = types.SimpleNamespace(**usual, best_metric=None, label_threshold=PER_LABEL, fit_temperature=True, pattern=None)
     task: Any = kind_of(meta.task_type).task(meta, config, options)
     return task
 

@@ -128,8 +128,8 @@ class ClassificationRunOptions(LabelLossOptions, OversamplingOptions, LongTextRu
 
 
 @dataclasses.dataclass(frozen=True)
-class SingleLabelRunOptions(ClassificationRunOptions):
-    """The same, and how certain predictions are said to be."""
+class TemperatureOptions(Options):
+    """How certain predictions are said to be."""
 
     fit_temperature: bool = option(
         False,
@@ -138,6 +138,11 @@ class SingleLabelRunOptions(ClassificationRunOptions):
         section=CLASSES,
         may_change=True,
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class SingleLabelRunOptions(ClassificationRunOptions, TemperatureOptions):
+    """What is minimised, what happens to long texts, and how certain predictions are said to be."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -56,12 +56,24 @@ class ClassificationPreparation(Preparation):
         self.long_text = rule = long_text or LongText()
         rule.check(tokenizer.template, max_seq_length)
         self.features = classification_features(self.form, weighted=self.weighted, in_windows=rule.has_windows)
-        self._encode: Callable = (
-            window_encoder(tokenizer, max_seq_length, rule)
-            if rule.has_windows
-            else input_encoder(tokenizer, max_seq_length, rule.head_share)
-        )
+        self._encode = self._input_encoder()
         self._encoders: dict[str, SplitEncoder] = {}
+
+    def _input_encoder(self) -> Callable:
+        """What makes inputs of texts; see `SplitEncoder`."""
+        if self.long_text.has_windows:
+            return window_encoder(self.tokenizer, self.max_seq_length, self.long_text)
+        return input_encoder(self.tokenizer, self.max_seq_length, self.long_text.head_share)
+
+    @property
+    def _split_encoder(self) -> type[SplitEncoder]:
+        """What makes records of inputs."""
+        return WindowEncoder if self.long_text.has_windows else SplitEncoder
+
+    def _statistics(self) -> LabelStatistics:
+        """What counts the examples of a split."""
+        kind = LabelSetStatistics if self.form == "set" else LabelStatistics
+        return kind(self.max_seq_length, self.labels, self.long_text)
 
     def splits(self, wanted: Mapping[str, str]) -> dict[str, Read]:
         """Those of the processor; test data of several languages are a split for each."""
@@ -135,8 +147,7 @@ class ClassificationPreparation(Preparation):
 
     def begin(self, split: Split) -> None:
         """Of a split for prediction as many examples are read as tell whether it has labels."""
-        kind = LabelSetStatistics if self.form == "set" else LabelStatistics
-        split.statistics = counts = kind(self.max_seq_length, self.labels, self.long_text)
+        split.statistics = counts = self._statistics()
         template = self.tokenizer.template
         counts.special_tokens = template.special_tokens, template.special_tokens_of_pair
         if split.is_test:
@@ -152,7 +163,7 @@ class ClassificationPreparation(Preparation):
         encoder = self._encoders.get(split.name)
         if encoder is None:
             settings = self.tokenizer, self._encode, self.max_seq_length, self.form, self.weighted, self.processor.read_labels
-            encoder = (WindowEncoder if self.long_text.has_windows else SplitEncoder)(split, *settings)
+            encoder = self._split_encoder(split, *settings)
             self._encoders[split.name] = encoder
         return encoder(examples)
 

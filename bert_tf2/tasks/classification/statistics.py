@@ -106,7 +106,11 @@ class LabelStatistics(SplitStatistics):
         lost = f"{self.lost_tokens:,} tokens ({self.lost_fraction:.1%} of all) are lost"
         if self._rule.has_windows:
             return [f"{cut} --max_windows={self._rule.max_windows}: {lost}; raise it to keep them"]
-        return [f"{cut} --max_seq_length={self._max_seq_length}: {lost}; --long_text=windows keeps them"]
+        return [f"{cut} --max_seq_length={self._max_seq_length}: {lost}; {self._keeping()}"]
+
+    def _keeping(self) -> str:
+        """What keeps all tokens, for a warning."""
+        return "--long_text=windows keeps them"
 
     @property
     def has_pairs(self) -> bool | None:

@@ -56,8 +56,8 @@ class TextTask(Task):
     heads: tuple[str, ...] = ("classifier",)
     on_pooler = True
     # The head looks at the pooled output only.
-    output_range = 1
-    output_axes = (LABELS,)
+    output_range: int | None = 1
+    output_axes: tuple[str, ...] | None = (LABELS,)
     label_list: Sequence[str] = ()
 
     def __init__(
@@ -136,6 +136,10 @@ class TextTask(Task):
     @abc.abstractmethod
     def losses(self, logits: tf.Tensor, label_ids: tf.Tensor) -> tf.Tensor:
         """The loss of each example float32 [B], from logits [B, C] and what the records hold as labels."""
+
+    def logits(self, outputs: tf.Tensor) -> tf.Tensor:
+        """The logits float32 [B, C] of what the model gives, which here are that."""
+        return outputs
 
     def predictions(self, outputs: tf.Tensor, batch: Batch) -> Batch:
         """Logits [B, C] float32, the gold `label_ids` and `example_id` int64 [B], -1 where the records have none."""

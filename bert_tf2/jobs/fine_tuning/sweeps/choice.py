@@ -27,6 +27,10 @@ def sweep_asked(options: Any) -> Sweep | None:
       options: hold `SweepOptions`, and perhaps `FoldOptions`.
     """
     # Each is imported where it is asked for: --help has no time for them.
+    if getattr(options, "pattern_ensemble", False):
+        from bert_tf2.jobs.fine_tuning.sweeps.patterns import first_pattern, run_patterns
+
+        return Sweep(run_patterns, first_pattern)
     if options.search is not None:
         from bert_tf2.jobs.fine_tuning.sweeps.search import first_trial, run_search
 

@@ -13,8 +13,8 @@ from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.training.run_directory import RUN_CONFIG
 
 BEST = "best"
-SEARCH, SEEDS, FOLDS = "search.json", "seeds.json", "folds.json"
-_OF = {SEARCH: "a search", SEEDS: "trainings of several seeds", FOLDS: "a cross-validation"}
+SEARCH, SEEDS, FOLDS, PATTERNS = "search.json", "seeds.json", "folds.json", "patterns.json"
+_OF = {SEARCH: "a search", SEEDS: "trainings of several seeds", FOLDS: "a cross-validation", PATTERNS: "an ensemble of patterns"}
 
 
 def check_sweep(asked: str, options: Any, phases: Phases, own: str) -> str:
@@ -53,12 +53,21 @@ def check_sweep(asked: str, options: Any, phases: Phases, own: str) -> str:
     best = os.path.join(directory, BEST)
     if os.path.lexists(best) and not os.path.islink(best):
         raise UserError(f"{asked}: {best} will be a link to the directory of the best, and is there already; rename it")
+    refuse_others(asked, directory, own)
+    return directory
+
+
+def refuse_others(asked: str, directory: str, own: str) -> None:
+    """Refuses a directory that holds something else; arguments as `check_sweep`.
+
+    Raises:
+      UserError: it does.
+    """
     if files.exists(os.path.join(directory, RUN_CONFIG)):
         raise UserError(f"{asked}: {directory} holds a single training; give another --model_dir, with a directory for each")
     for name, what in _OF.items():
         if name != own and files.exists(os.path.join(directory, name)):
             raise UserError(f"{asked}: {directory} holds {what}; give another --model_dir")
-    return directory
 
 
 def placed(options: Any, name: str) -> dict[str, str]:
