@@ -18,7 +18,7 @@ PATTERNS = (
     r"test_families_in_tasks.py::test_answers_from_sentencepiece\[albert\]",
     r"test_families_in_tasks.py::test_(distilbert_tags|xlnet_gives_numbers|roberta_finds)",
     r"test_hub_module_jobs.py::test_(a_module_that_is_not_trained_stays_as_it_is|a_configuration_that_is_given|from_python)",
-    r"test_exports_of_every_kind.py::.*\[(regression|multi_label|similarity)\]",
+    r"test_exports_of_every_kind.py::.*\[(regression|multi_label|similarity|prompt_classification)\]",
     r"test_export_command.py::test_smaller_weights_and_fixed_lengths\[(tflite|saved_model)\]",
     r"test_albert_commands.py::test_(albert_answers_squad|chinese_models)",
     r"test_classify.py::test_(pairs_and_regression|a_damaged)",

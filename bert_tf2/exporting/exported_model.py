@@ -63,7 +63,9 @@ class ExportedModel:
         return self.of_many([self.rows(text, second)])[0]
 
     def rows(self, text: str, second: str | None = None) -> list[tuple[list[int], list[int]]]:
-        """A text or a pair as `outputs` takes it: one row, or one for each window."""
+        """A text or a pair as `outputs` takes it: one row, or one for each window or pattern."""
+        if "patterns" in self.facts:
+            return [self.packed(*parts) for parts in self.in_patterns(text, second or "")]
         parts = self.parts(self.tokenizer.ids(text), self.tokenizer.ids(second) if second else [])
         return [self.packed(*part) for part in parts]
 
@@ -73,10 +75,43 @@ class ExportedModel:
         answers = []
         for rows in several:
             own = {name: value[first : first + len(rows)] for name, value in found.items()}
+            if "patterns" in self.facts:
+                chances = np.stack([softmax(scores.astype(np.float64)) for scores in own["label_scores"]])
+                own = {"sentence_prediction": np.log(chances.mean(axis=0, keepdims=True))}
             scores, pooling = own.get("window_score"), self.facts.get("window_pooling")
             answers.append({name: pooled(value, scores, pooling) for name, value in own.items()})
             first += len(rows)
         return answers
+
+    def in_patterns(self, text: str, second: str = "") -> list[list[list[int]]]:
+        """The segments of every pattern with a text, or a pair, in it. The texts are cut where they do not fit."""
+        facts, settings, found = self.facts, self.settings["tokenizer"], []
+        # In byte-level BPE a space belongs to the word behind it, and before a mask there is none.
+        joins = settings["kind"] == "bytelevelbpe"
+        chosen = slice(None) if facts["pattern"] is None else slice(facts["pattern"] - 1, facts["pattern"])
+        for pattern in facts["patterns"][chosen]:
+            texts: list[list[int]] = [[], []]
+            segments: list[list[Any]] = []
+            for segment in pattern.split("[SEP]"):
+                pieces = [piece for piece in re.split(r"(\{\w+\}|\[MASK\])", segment) if piece]
+                segments.append([])
+                for before, piece in zip(["", *pieces], pieces):
+                    if piece == "[MASK]":
+                        segments[-1].append([facts["mask_id"]] * facts["masks"])
+                    elif piece.startswith("{") and piece.endswith("}"):
+                        space = " " if joins and before != before.rstrip() else ""
+                        ids = self.tokenizer.ids(space + (second if piece == "{text_b}" else text))
+                        texts[piece == "{text_b}"] = [settings["unk_id"] if id == facts["mask_id"] else id for id in ids]
+                        segments[-1].append(piece == "{text_b}")
+                    else:
+                        segments[-1].append(self.tokenizer.ids(piece.rstrip() if joins and piece is not pieces[-1] else piece))
+            kept, room = list(map(len, texts)), self.room(len(segments))
+            room -= sum(len(part) for parts in segments for part in parts if isinstance(part, list))
+            while sum(kept) > room:
+                kept[kept[0] <= kept[1]] -= 1
+            filled = [[part if isinstance(part, list) else texts[part][: kept[part]] for part in parts] for parts in segments]
+            found.append([[id for part in parts for id in part] for parts in filled])
+        return found
 
     def parts(self, first: list[int], second: list[int]) -> list[tuple[list[int], list[int]]]:
         """What the model sees of a text or a pair that may be too long, as in its training: one input, or a window each."""

@@ -87,6 +87,7 @@ class TrainedPlace:
         else:
             file = write_rows(self.directory, self.kind)
             arguments += [f"--eval_file={file}", f"--eval_data_output_path={self.records}"]
+            arguments += [f"--prompt_file={self.directory / 'prompts.json'}"] if self.kind == "prompt_classification" else []
         arguments += [f"--max_seq_length={LENGTH}"]
         assert cli.run(create_finetuning_data, FinetuningDataOptions, "", ["prepare", *arguments]) == 0
 
@@ -141,6 +142,10 @@ def task_of(meta: Any, config: Any, run_options: dict[str, Any]) -> Any:
 def write_rows(directory: pathlib.Path, kind: str) -> pathlib.Path:
     """A file of a few rows of a kind of task."""
     labels = {"classification": "abab", "multi_label": ["a", "b", "a,c", "c", "b"], "regression": ["0.5", "1", "2.5", "3", "0"]}
+    if kind == "prompt_classification":
+        prompts = {"patterns": ["[MASK]! {text}", "{text} It was [MASK]."], "verbalizers": {"a": ["good", "very"], "b": "bad"}}
+        (directory / "prompts.json").write_text(json.dumps(prompts))
+        kind = "classification"
     if kind in labels:
         path = directory / "rows.tsv"
         rows = [f"{text}\t{(list(labels[kind]) * 2)[row]}" for row, text in enumerate(TEXTS)]

@@ -16,6 +16,11 @@ _BODIES = {
         ("json", "sys"),
         "print(json.dumps(model.classify(*sys.argv[1:3])))",
     ),
+    "bert_prompt_classification": (
+        "Classifies a text, or a pair: python example.py TEXT [SECOND]",
+        ("json", "sys"),
+        "print(json.dumps(model.classify(*sys.argv[1:3])))",
+    ),
     "bert_multi_label": (
         "Finds the labels of a text, or a pair: python example.py TEXT [SECOND]",
         ("json", "sys"),

@@ -10,6 +10,7 @@ from bert_tf2.jobs.training.distillation_options import (
     ATTENTION,
     HIDDEN,
     MINILM,
+    OF_SOFT_LABELS,
     SOFT,
     DistillationOptions,
     given_without_teacher,
@@ -35,8 +36,11 @@ def with_teacher(options: JobOptions, trains: bool) -> JobOptions:
     Raises:
       UserError: options of distillation contradict each other or others, or the teacher is no finished training.
     """
+    if options.teacher and getattr(options, "soft_labels", None):
+        raise UserError("--soft_labels and --teacher are two sources of probabilities; leave one out")
     if not options.teacher:
-        if (name := given_without_teacher(options)) is not None:
+        others = OF_SOFT_LABELS if getattr(options, "soft_labels", None) else ()
+        if (name := given_without_teacher(options, others)) is not None:
             raise UserError(f"--{name} can do nothing without --teacher; name one, or leave it out")
         return options
     if not trains:

@@ -1,7 +1,6 @@
 """What a fine-tuning run learns from besides labels: nothing, or a teacher. The run knows no difference."""
 
 import copy
-import dataclasses
 import hashlib
 import json
 import logging
@@ -12,9 +11,9 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2 import files
-from bert_tf2.data.batches.pipeline import Padding, Records
-from bert_tf2.data.records.record_set import RecordSet
+from bert_tf2.data.batches.pipeline import Records
 from bert_tf2.jobs.fine_tuning.teacher_checks import check_taught, student_of
+from bert_tf2.jobs.fine_tuning.teaching_base import Teaching, Training
 from bert_tf2.jobs.training.distillation_options import ATTENTION, HIDDEN, MINILM, SOFT, described_options
 from bert_tf2.jobs.training.training_setup import POLICIES
 from bert_tf2.model_directory.trained_run import TrainedRun
@@ -32,64 +31,6 @@ from bert_tf2.training.distillation.teachers import KeptTeacher, Teacher, Teache
 from bert_tf2.training.distribution import is_multi_worker
 
 logger = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class Training:
-    """What surrounds a training.
-
-    Attributes:
-      model, encoder: what is trained.
-      records: what it is trained on.
-      data: what identifies these records.
-      strategy: where the model lives.
-      directory: the run's.
-      batch_size: of predictions.
-      padding: the lengths of batches.
-    """
-
-    model: tf_keras.Model
-    encoder: tf_keras.Model
-    records: RecordSet
-    data: dict[str, Any]
-    strategy: tf.distribute.Strategy
-    directory: str
-    batch_size: int
-    padding: Padding
-
-
-class Teaching:
-    """Labels alone."""
-
-    initial_weights: str | None = None
-    """Where the first weights come from instead of `--init_checkpoint`, for the report; None for nowhere else."""
-
-    def __init__(self, task: Task):
-        self._task = task
-
-    def identity(self) -> dict[str, Any]:
-        """What it adds to what identifies the run."""
-        return {}
-
-    @property
-    def output_range(self) -> int | None:
-        """How many tokens of each row the last block computes."""
-        return self._task.output_range
-
-    def why_not_packed(self) -> str | None:
-        """Why examples cannot be packed, a clause for messages; None where they can."""
-        return self._task.why_not_packed()
-
-    def initialise(self, model: tf_keras.Model, encoder: tf_keras.Model, strategy: tf.distribute.Strategy) -> None:
-        """Gives a model that begins to be trained its weights, where `initial_weights` says so."""
-        raise NotImplementedError
-
-    def begin(self, training: Training) -> tuple[Task, Records]:
-        """What the loss is of, and what is trained on."""
-        return self._task, training.records
-
-    def end(self, model: tf_keras.Model) -> None:
-        """Takes out of a trained model what only its training needed."""
 
 
 class Distillation(Teaching):
@@ -234,6 +175,10 @@ def teaching_of(options: Any, task: Task, config: BertConfig, facts: dict[str, A
     Raises:
       UserError: the teacher is not one for this task, these data, this student or these options.
     """
+    if getattr(options, "soft_labels", None):
+        from bert_tf2.jobs.fine_tuning.soft_labels import SoftLabels
+
+        return SoftLabels(options, task)
     if not options.teacher:
         return Teaching(task)
     teacher = TrainedRun.open(options.teacher, "teacher")

@@ -1,6 +1,7 @@
 """The options of training after a teacher, of every command that fine-tunes."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from bert_tf2.options import Options, at_least, fraction, info, option, positive
 
@@ -98,9 +99,13 @@ class DistillationOptions(Options):
         return losses_in(self.distillation_losses)
 
 
-def given_without_teacher(options: DistillationOptions) -> str | None:
-    """An option that does nothing without a teacher and was given; None for none."""
-    fields = dataclasses.fields(DistillationOptions)
+OF_SOFT_LABELS = ("distillation_alpha", "distillation_temperature")
+"""What says how soft labels of a file are learned, too."""
+
+
+def given_without_teacher(options: DistillationOptions, others: Sequence[str] = ()) -> str | None:
+    """An option that does nothing without a teacher and was given, but for these others; None for none."""
+    fields = [field for field in dataclasses.fields(DistillationOptions) if field.name not in others]
     return next((field.name for field in fields if getattr(options, field.name) != field.default), None)
 
 

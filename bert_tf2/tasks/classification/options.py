@@ -144,6 +144,16 @@ class TemperatureOptions(Options):
 class SingleLabelRunOptions(ClassificationRunOptions, TemperatureOptions):
     """What is minimised, what happens to long texts, and how certain predictions are said to be."""
 
+    soft_labels: str | None = option(
+        None,
+        "Learn from probabilities besides labels, --distillation_alpha of the loss at --distillation_temperature: a table with a "
+        "column probability_LABEL for each, of which the training records were made, such as soft_labels.tsv of "
+        "--pattern_ensemble.",
+        section=CLASSES,
+        may_change=True,
+        of_loss=True,
+    )
+
 
 @dataclasses.dataclass(frozen=True)
 class MultiLabelRunOptions(ClassificationRunOptions):

@@ -22,6 +22,7 @@ KINDS = {
     "regression": "pearson",
     "tagging": "entity_f1",
     "multiple_choice": "accuracy",
+    "prompt_classification": "accuracy",
     "squad": "f1",
 }
 

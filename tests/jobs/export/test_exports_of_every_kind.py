@@ -18,6 +18,7 @@ CASES = {
     "squad": "electra",
     "multiple_choice": "xlnet",
     "similarity": "bert",
+    "prompt_classification": "bert",
 }
 
 
@@ -111,4 +112,5 @@ ANSWERED = {
     "squad": check_answers,
     "multiple_choice": check_choices,
     "similarity": check_likeness,
+    "prompt_classification": check_classes,
 }

@@ -153,11 +153,13 @@ def test_bad_rows(place):
         (("--train_file=x.tsv",), "--train_file is for labels; SQuAD data come from --squad_data_file"),
         (
             ("--classification_task_name=MRPC",),
-            "--classification_task_name belongs to --fine_tuning_task_type=classification or multi_label or regression",
+            "--classification_task_name belongs to --fine_tuning_task_type=classification or multi_label or "
+            "prompt_classification or regression",
         ),
         (
             ("--labels=a,b",),
-            "--labels belongs to --fine_tuning_task_type=classification or multi_label or similarity or tagging; it can do",
+            "--labels belongs to --fine_tuning_task_type=classification or multi_label or prompt_classification or "
+            "similarity or tagging; it can do",
         ),
         (("--tokenization=SentencePiece",), "--sp_model_file is required"),
         (("--tokenization=SentencePiece", "--sp_model_file=x"), "--sp_model_file: no such file: x"),

@@ -139,7 +139,6 @@ class PromptTask(ClassificationTask):
     def portable(self, model: tf_keras.Model, meta: Any) -> Portable:
         """A row for each pattern, and its labels' scores; what a program puts around texts."""
         del meta
-        # The patterns in ids, as `parts` of the example takes them, come with the tokenizer.
         facts = {"labels": list(self.label_list), "temperature": self.temperature, "pattern": self._number, **self._rule.facts}
         of_patterns = of_rows(build_row_model(model), facts=facts)
 
