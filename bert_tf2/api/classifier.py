@@ -7,11 +7,11 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
-from bert_tf2.data.records.metadata import MetaData, read_meta_data
+from bert_tf2.data.records.metadata import PROMPT_CLASSIFICATION, MetaData, read_meta_data
 from bert_tf2.errors import UserError
 from bert_tf2.inference.text_classifier import Prediction, TextClassifier, other_kind
 from bert_tf2.jobs.fine_tuning.classifier import run_classifier
@@ -30,6 +30,7 @@ from bert_tf2.runtime import at_work
 from bert_tf2.tasks.classification.kind import TASK_TYPES
 from bert_tf2.tasks.classification.long_texts.rule import LongText
 from bert_tf2.tasks.classification.reading.in_memory import FORMS, InMemoryProcessor, texts_of
+from bert_tf2.tasks.classification.reading.prompt_source import prompt_preparation
 from bert_tf2.tasks.classification.reading.source import preparation_of, processor_of
 from bert_tf2.tasks.kind import kind_of
 from bert_tf2.tasks.row_options import TextRowOptions, refuse_repeated_name
@@ -170,7 +171,7 @@ class Classifier:
         options = dataclasses.replace(self._options, mode="eval", init_checkpoint=None)
         with (
             at_work(),
-            _records_of({"eval": data}, options, self._data_options, self.labels, self._meta.has_pairs) as run_options,
+            _records_of({"eval": data}, options, self._data_options, self.labels, self._meta) as run_options,
         ):
             return run_classifier(run_options)["evaluation"]["eval"]
 
@@ -250,9 +251,11 @@ def _records_of(
     run_options: ClassifierOptions,
     data_options: FinetuningDataOptions,
     labels: Sequence[str] | None,
-    has_pairs: bool | None = None,
+    trained: MetaData | None = None,
 ) -> Iterator[ClassifierOptions]:
-    """Makes records of the data, which are there as long as this is entered, and gives the options to run on them."""
+    """Makes records of the data, which are there as long as this is entered, and gives the options to run on them; `trained` are
+    the metadata of the model that they are for."""
+    has_pairs = None if trained is None else trained.has_pairs
     with tempfile.TemporaryDirectory(prefix="bert_tf2-") as directory:
         paths = {split: os.path.join(directory, f"{split}.tf_record") for split in data}
         meta_data_path = os.path.join(directory, META_DATA)
@@ -265,8 +268,13 @@ def _records_of(
         read_config(run_options)
         outputs: dict[str, Any] = {f"{split}_data_output_path": path for split, path in paths.items()}
         data_options = dataclasses.replace(data_options, meta_data_file_path=meta_data_path, **outputs)
-        processor = _processor(data, data_options, labels)
-        _, prepared = write_records(data_options, functools.partial(preparation_of, processor, data_options))
+        if trained is not None and trained.task_type == PROMPT_CLASSIFICATION:
+            # What is put around texts is the model's.
+            processor = _processor(data, dataclasses.replace(data_options, fine_tuning_task_type="classification"), labels)
+            make: Callable = functools.partial(prompt_preparation, data_options, trained=trained, processor=processor)
+        else:
+            make = functools.partial(preparation_of, _processor(data, data_options, labels), data_options)
+        _, prepared = write_records(data_options, make)
         written = prepared.meta_data.has_pairs
         if written is not None and has_pairs is not None and written != has_pairs:
             raise UserError(f"an element {other_kind(has_pairs)}")

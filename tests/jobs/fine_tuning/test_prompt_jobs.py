@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from classifier_workplace import Workplace, write_rows
 
+from bert_tf2.api import Classifier
 from bert_tf2.data.records.metadata import read_meta_data
 from bert_tf2.inference.text_classifier import TextClassifier
 from bert_tf2.models.checkpoints.convert import convert
@@ -224,6 +225,8 @@ def test_an_ensemble_is_the_mean_of_its_models_and_labels_texts(place, capsys):
     for path in (one, f"{exported}_text"):
         found = TextClassifier.load(str(path)).predict_all(texts, batch_size=4)
         np.testing.assert_allclose([list(answer.probabilities.values()) for answer in found], of_models[1], atol=1e-5)
+    scores = Classifier.from_run(one).evaluate(str(place.directory / "eval.tsv"))
+    assert scores["loss"] == pytest.approx(json.loads((one / "eval_results.json").read_text())["loss"], rel=1e-5)
     capsys.readouterr()
     assert prepared(place, {**SHORT, "patterns": PATTERNS[::-1]}) == 0
     capsys.readouterr()
