@@ -14,16 +14,15 @@ from bert_tf2.text.template import TextTemplate
 PackTexts = Callable[[Sequence[str], Sequence[str | None]], list[Packed | str]]
 
 
-def text_packer(rule: PromptRule, tokenizer: Any, max_seq_length: int, number: int | None = None) -> PackTexts:
+def text_packer(rule: PromptRule, tokenizer: Any, max_seq_length: int) -> PackTexts:
     """A function from first and second texts to each example's inputs, or to why it has none.
 
     Args:
       rule: of patterns.
       tokenizer: a `bert_tf2.text.tokenizer.Tokenizer`.
       max_seq_length: the most ids of an input.
-      number: of the only pattern that is wanted, from 1; None for all.
     """
-    patterns, template, takes_pairs = rule.encoded(tokenizer, number), tokenizer.template, rule.prompts.has_pairs
+    patterns, template, takes_pairs = rule.encoded(tokenizer), tokenizer.template, rule.prompts.has_pairs
     slots = {part for pattern in patterns for segment in pattern.segments for part in segment if isinstance(part, PlacedText)}
     encode = id_encoder(tokenizer)
 

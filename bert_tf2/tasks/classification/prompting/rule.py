@@ -103,15 +103,10 @@ class PromptRule:
             "verbalizer_ids": {label: [list(word) for word in words] for label, words in zip(labels, self.verbalizer_ids)},
         }
 
-    def encoded(self, tokenizer: Any, number: int | None = None) -> list[EncodedPattern]:
-        """The patterns in ids.
-
-        Args:
-          tokenizer: a `bert_tf2.text.tokenizer.Tokenizer` of the vocabulary.
-          number: of the only one that is wanted, from 1; None for all.
-        """
-        chosen = self.prompts.patterns if number is None else self.prompts.patterns[number - 1 : number]
-        return [EncodedPattern(tuple(self._segment(parts, tokenizer) for parts in parts_of(pattern))) for pattern in chosen]
+    def encoded(self, tokenizer: Any) -> list[EncodedPattern]:
+        """The patterns in ids, by a `bert_tf2.text.tokenizer.Tokenizer` of the vocabulary."""
+        segments = [[self._segment(parts, tokenizer) for parts in parts_of(pattern)] for pattern in self.prompts.patterns]
+        return [EncodedPattern(tuple(of_pattern)) for of_pattern in segments]
 
     def _segment(self, parts: Sequence[Any], tokenizer: Any) -> EncodedSegment:
         is_byte_level = isinstance(tokenizer, ByteLevelBPETokenizer)
