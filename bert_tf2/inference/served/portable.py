@@ -141,6 +141,7 @@ def _selector(name: str, model: ExportedModel, normalize: bool) -> ServedModel:
 
 _KINDS: dict[str, Callable[[str, ExportedModel, bool], ServedModel]] = {
     "bert_classification": _classifier,
+    "bert_prompt_classification": _classifier,
     "bert_regression": _classifier,
     "bert_multi_label": _classifier,
     "bert_multiple_choice": _selector,

@@ -35,8 +35,8 @@ from bert_tf2.tasks.base import Task
 from bert_tf2.training import checkpointing, export, weights
 from bert_tf2.training.agreement import Agreement
 from bert_tf2.training.distribution import describe, is_chief
-from bert_tf2.training.reporting import report
 from bert_tf2.training.regularisation.adversarial import Adversary
+from bert_tf2.training.reporting import report
 from bert_tf2.training.run_directory import RunDirectory, shown
 from bert_tf2.training.trainer import Trainer
 from bert_tf2.training.trainer_config import TrainingResult

@@ -37,13 +37,13 @@ class RDropTask(TaskInTraining):
         super().__init__(task)
         self._alpha = alpha
 
-    def training_outputs(self, model: tf_keras.Model, inputs: Batch, batch: Batch) -> _Passes:
+    def training_outputs(self, model: tf_keras.Model, inputs: Batch, batch: Batch, training: bool = True) -> _Passes:
         """The task's, twice."""
         seed, _ = drawing()
         with dropout_seed(seed):
-            first = self._task.training_outputs(model, inputs, batch)
+            first = self._task.training_outputs(model, inputs, batch, training)
         with dropout_seed(fold(seed, _SECOND)):
-            second = self._task.training_outputs(model, inputs, batch)
+            second = self._task.training_outputs(model, inputs, batch, training)
         return _Passes(first, second)
 
     def loss(self, outputs: _Passes, batch: Batch, denominators: dict[str, tf.Tensor]) -> tf.Tensor:
