@@ -182,7 +182,7 @@ def require_finite(questions: "QuestionSet", part: slice, is_finite: np.ndarray)
     Raises:
       JobError: they are not.
     """
-    wrong = ~is_finite.reshape(len(is_finite), -1).all(axis=1)
+    wrong = ~is_finite.all(axis=tuple(range(1, is_finite.ndim)))
     if wrong.any():
         id = questions.questions[questions.windows.question[part][int(np.argmax(wrong))]].id
         raise JobError(f"the model's logits for question {id} are not finite; its weights are not usable")

@@ -216,11 +216,11 @@ def test_the_context_is_known_by_the_ids_and_segments(name, tiny_vocab_file):
 
 
 def windows_of(tiny_vocab_file):
-    """Questions on texts in windows, of which some share tokens."""
+    """Questions on texts in windows, of which some share tokens; the last has none."""
     rng, paragraphs = np.random.default_rng(4), []
-    for number in range(6):
-        context = " ".join(rng.choice(["the", "was", "good", "bad", "very", "movie"], rng.integers(2, 40)))
-        question = Question(id=f"q{number}", text="what was good?", answers=(Answer(context.split()[0], 0),), is_impossible=False)
+    words = ["the", "was", "good", "bad", "very", "movie"]
+    for number, context in enumerate([" ".join(rng.choice(words, rng.integers(2, 40))) for _ in range(6)] + [" \n"]):
+        question = Question(id=f"q{number}", text="what was good?", answers=(Answer("x", 0),), is_impossible=False)
         paragraphs.append(Paragraph(context, (question,), ""))
     return make_questions(paragraphs, WordPieceTokenizer(tiny_vocab_file, True), WindowOptions(16, 4, 8))
 
@@ -276,6 +276,10 @@ def test_answers_are_chosen_as_by_xlnets_script(tiny_vocab_file, version_2):
             assert found.null_odds[question.id] == pytest.approx(null)
     if version_2:
         assert len({text == "" for text in found.predictions.values()}) == 2
+    nothing = make_questions(
+        [Paragraph(" ", (questions.questions[0],), "")], WordPieceTokenizer(tiny_vocab_file), WindowOptions()
+    )
+    assert decode_conditioned(nothing, {name: value[:0] for name, value in given.items()}, options).predictions == {"q0": ""}
     outputs["end_top_log_probs"][3, 2, 1] = np.nan
     with pytest.raises(JobError, match="the model's logits for question q0 are not finite"):
         decode_conditioned(questions, given | {"end_top_log_probs": outputs["end_top_log_probs"]}, options)
