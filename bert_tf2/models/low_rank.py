@@ -68,34 +68,41 @@ def are_adapted(layers: Iterable[MatrixKernel]) -> bool:
     return any(layer.adapter is not None for layer in layers)
 
 
-def adapted_product(inputs: tf.Tensor, layers: Sequence[tuple[MatrixKernel, float]], transposed: bool = False) -> tf.Tensor:
+def adapted_product(inputs: tf.Tensor, layers: Sequence[tuple[MatrixKernel, float]]) -> tf.Tensor:
     """The product with the matrices of several layers side by side, of which at least one has an adapter.
 
     Args:
       inputs: [T, inputs].
       layers: with what their matrices are multiplied by. Kernels without an adapter get no gradient.
-      transposed: the matrices are taken as [outputs, inputs].
 
     Returns:
       [T, the sum of their outputs].
     """
-    sizes = [layer.matrix_shape[0 if transposed else 1] for layer, _ in layers]
+    sizes = [layer.matrix_shape[1] for layer, _ in layers]
     fixed, firsts, seconds, column = [], [], [], 0
     for (layer, scale), size in zip(layers, sizes):
-        matrix = layer.fixed()
-        fixed.append((tf.transpose(matrix) if transposed else matrix) * scale)
+        fixed.append(layer.fixed() * scale)
         if layer.adapter is not None:
-            first, second = value(layer.adapter.first), value(layer.adapter.second)
-            if transposed:
-                first, second = tf.transpose(second), tf.transpose(first)
-            firsts.append(first)
-            seconds.append(tf.pad(second * (scale * layer.adapter.scale), [[0, 0], [column, sum(sizes) - column - size]]))
+            second = value(layer.adapter.second) * (scale * layer.adapter.scale)
+            firsts.append(value(layer.adapter.first))
+            seconds.append(tf.pad(second, [[0, 0], [column, sum(sizes) - column - size]]))
         column += size
-    return _product(inputs, tf.concat(fixed, axis=1), tf.concat(firsts, axis=1), tf.concat(seconds, axis=0))
+    return _product(inputs, tf.concat(fixed, axis=1), tf.concat(firsts, axis=1), tf.concat(seconds, axis=0), False)
 
 
-def _product(inputs: tf.Tensor, fixed: tf.Tensor, first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
-    """inputs (fixed + first second), with no gradient of `fixed`: [T, I], [I, O], [I, R], [R, O] -> [T, O]."""
+def adapted_back_product(inputs: tf.Tensor, layer: MatrixKernel) -> tf.Tensor:
+    """The product with the transposed matrix of a layer that has an adapter: [T, outputs] -> [T, inputs]."""
+    assert layer.adapter is not None, "it is asked for where there is one"
+    second = value(layer.adapter.second) * layer.adapter.scale
+    return _product(inputs, layer.fixed(), value(layer.adapter.first), second, True)
+
+
+def _product(inputs: tf.Tensor, fixed: tf.Tensor, first: tf.Tensor, second: tf.Tensor, transposed: bool) -> tf.Tensor:
+    """inputs (fixed + first second), with no gradient of `fixed`: [T, I], [I, O], [I, R], [R, O] -> [T, O].
+
+    With `transposed` the sum is transposed, from [T, O] to [T, I]; by the product itself, as without an adapter: some processors
+    round products with what was transposed before otherwise.
+    """
     dtype = inputs.dtype
 
     @tf.custom_gradient
@@ -103,14 +110,16 @@ def _product(inputs: tf.Tensor, fixed: tf.Tensor, first: tf.Tensor, second: tf.T
         kernel = tf.cast(fixed + tf.matmul(first, second), dtype)
 
         def gradient(upstream):
-            of_rank = tf.matmul(upstream, tf.cast(second, dtype), transpose_b=True)
-            reduced = tf.matmul(inputs, tf.cast(first, dtype))
+            # Of the sum it is rows^T columns.
+            rows, columns = (upstream, inputs) if transposed else (inputs, upstream)
+            of_rank = tf.matmul(columns, tf.cast(second, dtype), transpose_b=True)
+            reduced = tf.matmul(rows, tf.cast(first, dtype))
             return (
-                tf.matmul(upstream, kernel, transpose_b=True),
-                tf.cast(tf.matmul(inputs, of_rank, transpose_a=True), tf.float32),
-                tf.cast(tf.matmul(reduced, upstream, transpose_a=True), tf.float32),
+                tf.matmul(upstream, kernel, transpose_b=not transposed),
+                tf.cast(tf.matmul(rows, of_rank, transpose_a=True), tf.float32),
+                tf.cast(tf.matmul(reduced, columns, transpose_a=True), tf.float32),
             )
 
-        return tf.matmul(inputs, kernel), gradient
+        return tf.matmul(inputs, kernel, transpose_b=transposed), gradient
 
     return apply(inputs, first, second)

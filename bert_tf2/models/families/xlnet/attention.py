@@ -16,7 +16,7 @@ from bert_tf2.models.dropout import Dropout
 from bert_tf2.models.families.xlnet.config import XLNetConfig
 from bert_tf2.models.families.xlnet.context import Context
 from bert_tf2.models.layers import build_under_name, initializer
-from bert_tf2.models.low_rank import MatrixKernel, adapted_product, are_adapted
+from bert_tf2.models.low_rank import MatrixKernel, adapted_back_product, adapted_product, are_adapted
 from bert_tf2.models.own_weights import OwnWeights, value
 
 
@@ -98,7 +98,7 @@ class RelativeAttention(OwnWeights):
         of_heads = attend(query, key, values, adder, draws, self._dropout_layer.lowest_kept, of_distance)
         flat = tf.reshape(tf.transpose(of_heads, [1, 2, 0, 3]), [-1, self._width])
         if self._output_dense.adapter is not None:
-            return adapted_product(flat, [(self._output_dense, 1.0)], transposed=True)
+            return adapted_back_product(flat, self._output_dense)
         return tf.matmul(flat, tf.cast(self._output_dense.matrix(), hidden.dtype), transpose_b=True)
 
     def weights_between(self, hidden: tf.Tensor, context: Context) -> tf.Tensor:
