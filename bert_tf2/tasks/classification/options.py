@@ -142,7 +142,7 @@ class TemperatureOptions(Options):
 
 @dataclasses.dataclass(frozen=True)
 class SingleLabelRunOptions(ClassificationRunOptions, TemperatureOptions):
-    """What is minimised, what happens to long texts, and how certain predictions are said to be."""
+    """What is minimised and learned besides labels, what happens to long texts, and how certain predictions are said to be."""
 
     soft_labels: str | None = option(
         None,

@@ -43,6 +43,27 @@ def window_encoder(
     return encode
 
 
+def several_inputs(packed: Packed, row: tuple, template: TextTemplate, weighted: bool) -> dict[str, Any]:
+    """The features of an example that is several inputs.
+
+    Args:
+      packed: the inputs.
+      row: of a split, as `SplitEncoder` has them.
+      template: of the tokenizer.
+      weighted: records hold a weight.
+    """
+    _, _, label, example_id, weight = row
+    features: dict[str, Any] = {
+        "input_ids": packed.ids,
+        "input_mask": [bytes([1]) * len(ids) for ids in packed.ids],
+        "segment_ids": [bytes(template.segment_ids(first, len(ids))) for ids, first in zip(packed.ids, packed.first)],
+        "label_ids": label,
+        "is_real_example": 1,
+        "example_id": example_id,
+    }
+    return features | {"weight": weight} if weighted else features
+
+
 class WindowEncoder(SplitEncoder):
     """Encodes the examples of a split in windows, and counts those too; arguments as of `SplitEncoder`, `encode` from
     `window_encoder`."""
@@ -51,19 +72,9 @@ class WindowEncoder(SplitEncoder):
         self, encoder: ExampleEncoder, is_regression: bool
     ) -> Callable[[Sequence[Any], Sequence[tuple]], list[bytes]]:
         del is_regression
-        template = self._template
 
         def record(packed: Packed, row: tuple) -> bytes:
-            _, _, label, example_id, weight = row
-            features: dict[str, Any] = {
-                "input_ids": packed.ids,
-                "input_mask": [bytes([1]) * len(ids) for ids in packed.ids],
-                "segment_ids": [bytes(template.segment_ids(first, len(ids))) for ids, first in zip(packed.ids, packed.first)],
-                "label_ids": label,
-                "is_real_example": 1,
-                "example_id": example_id,
-            }
-            return encoder.encode(features | {"weight": weight} if self._weighted else features)
+            return encoder.encode(several_inputs(packed, row, self._template, self._weighted))
 
         return lambda payloads, rows: list(map(record, payloads, rows))
 

@@ -40,25 +40,20 @@ class VerbalizerHead(MaskedLM):
         first = tf.argmax(tf.cast(input_word_ids == self._rule.mask_id, tf.int32), axis=1, output_type=tf.int32)
         # Rows that only fill a batch up have none.
         places = tf.minimum(first[:, tf.newaxis] + tf.range(masks), length - 1) + length * tf.range(rows)[:, tf.newaxis]
-        hidden = self._transformed(sequence_output, tf.reshape(places, [-1]))
+        places = tf.reshape(places, [-1])
         if masks == 1:
-            return tf.matmul(self.token_logits(hidden), self._means())
-        logits = self._logits(hidden)
-        found = tf.reshape(tf.nn.log_softmax(logits), [rows, -1])
+            return tf.matmul(self._logits_of_words(self._transformed(sequence_output, places)), self._means())
+        found = tf.reshape(tf.nn.log_softmax(self.logits(sequence_output, places)), [rows, -1])
         vocabulary = self.embedding_table.shape[0]
         looked_at = [place * vocabulary + token for word, _ in self._words for place, token in enumerate(word)]
         return tf.matmul(tf.gather(found, looked_at, axis=1), self._means())
 
-    def token_logits(self, hidden: tf.Tensor) -> tf.Tensor:
+    def _logits_of_words(self, hidden: tf.Tensor) -> tf.Tensor:
         """The logits of the labels' words of one token, in their order: [N, E] -> float32 [N, K]."""
         tokens = [word[0] for word, _ in self._words]
         table = tf.cast(tf.gather(self._table(), tokens), self._product_dtype)
         product = tf.matmul(hidden, table, transpose_b=True)
         return tf.nn.bias_add(tf.cast(product, tf.float32), tf.gather(value(self.bias), tokens))
-
-    def _logits(self, hidden: tf.Tensor) -> tf.Tensor:
-        product = tf.matmul(hidden, tf.cast(self._table(), self._product_dtype), transpose_b=True)
-        return tf.nn.bias_add(tf.cast(product, tf.float32), value(self.bias))
 
     def _means(self) -> tf.Tensor:
         """What makes labels' means of tokens' values: float32 [K, C]."""

@@ -10,6 +10,7 @@ from bert_tf2.data.records.metadata import PROMPT_CLASSIFICATION
 from bert_tf2.data.records.wire_format import ExampleEncoder
 from bert_tf2.errors import UserError
 from bert_tf2.tasks.classification.features import classification_features
+from bert_tf2.tasks.classification.long_texts.encoding import several_inputs
 from bert_tf2.tasks.classification.long_texts.rule import Packed
 from bert_tf2.tasks.classification.preparation import ClassificationPreparation
 from bert_tf2.tasks.classification.prompting.packing import text_packer
@@ -91,11 +92,8 @@ class PromptPreparation(ClassificationPreparation):
         self.task_type, self.features = PROMPT_CLASSIFICATION, prompt_features(self.weighted)
 
     def _input_encoder(self) -> Callable:
-        pack, special, longest = (
-            text_packer(self.rule, self.tokenizer, self.max_seq_length),
-            self.tokenizer.template,
-            self.max_seq_length,
-        )
+        special, longest = self.tokenizer.template, self.max_seq_length
+        pack = text_packer(self.rule, self.tokenizer, longest)
 
         def encode(texts_a: Sequence[str], texts_b: Sequence[str | None]) -> list[tuple[Any, int, int, int]]:
             found: list[tuple[Any, int, int, int]] = []
@@ -167,21 +165,10 @@ class PromptEncoder(SplitEncoder):
         self, encoder: ExampleEncoder, is_regression: bool
     ) -> Callable[[Sequence[Any], Sequence[tuple]], list[bytes]]:
         del is_regression
-        template, keeps_texts, weighted = self._template, self._keeps_texts, self._weighted
 
         def record(placed: InPatterns, row: tuple) -> bytes:
-            _, _, label, example_id, weight = row
-            inputs = placed.inputs
-            features: dict[str, Any] = {
-                "input_ids": inputs.ids,
-                "input_mask": [bytes([1]) * len(ids) for ids in inputs.ids],
-                "segment_ids": [bytes(template.segment_ids(first, len(ids))) for ids, first in zip(inputs.ids, inputs.first)],
-                "label_ids": label,
-                "is_real_example": 1,
-                "example_id": example_id,
-            }
-            features |= {"texts": list(placed.texts)} if keeps_texts else {}
-            return encoder.encode(features | {"weight": weight} if weighted else features)
+            features = several_inputs(placed.inputs, row, self._template, self._weighted)
+            return encoder.encode(features | {"texts": list(placed.texts)} if self._keeps_texts else features)
 
         return lambda payloads, rows: list(map(record, payloads, rows))
 
