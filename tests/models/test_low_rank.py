@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.fine_tuning.lora_options import TARGETS
+from bert_tf2.jobs.fine_tuning.layers.lora_options import TARGETS
 from bert_tf2.models.adapters import adapt, without_adapters
 from bert_tf2.models.dropout import dropout_seed
 from bert_tf2.models.families.base import families

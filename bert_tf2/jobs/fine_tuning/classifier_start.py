@@ -12,11 +12,11 @@ from bert_tf2.data.records.metadata import read_meta_data
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.classifier_checks import check_metadata
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, check_combination, phases_of
-from bert_tf2.jobs.fine_tuning.layer_options import check_layers
-from bert_tf2.jobs.fine_tuning.raw_data import made_records
-from bert_tf2.jobs.fine_tuning.record_data import check_labelled, given_records
+from bert_tf2.jobs.fine_tuning.data.raw_data import made_records
+from bert_tf2.jobs.fine_tuning.data.record_data import check_labelled, given_records
+from bert_tf2.jobs.fine_tuning.layers.options import check_layers
 from bert_tf2.jobs.fine_tuning.regularisation_options import check_regularisation
-from bert_tf2.jobs.fine_tuning.teacher_checks import student_config, with_teacher
+from bert_tf2.jobs.fine_tuning.teaching.teacher_checks import student_config, with_teacher
 from bert_tf2.jobs.fine_tuning.xlnet_flags import translated, with_dropout
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.opening import opened, places_of_files, read_config, require_directory, with_hub_module

@@ -2,7 +2,8 @@
 
 from bert_tf2 import files
 from bert_tf2.data.records.record_set import RecordSet
-from bert_tf2.jobs.fine_tuning import lora, model_card
+from bert_tf2.jobs.fine_tuning import model_card
+from bert_tf2.jobs.fine_tuning.layers import lora
 from bert_tf2.jobs.training import kept_configuration
 from bert_tf2.model_directory.model_files import MODEL_FILES
 from bert_tf2.tasks.base import ExampleSet, Task

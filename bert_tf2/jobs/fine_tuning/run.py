@@ -19,18 +19,18 @@ from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
-from bert_tf2.jobs.fine_tuning.data import RunData
-from bert_tf2.jobs.fine_tuning.layer_options import layers_asked
-from bert_tf2.jobs.fine_tuning.layers import rate_factors, values_of_last
-from bert_tf2.jobs.fine_tuning.lora import LoraTraining
+from bert_tf2.jobs.fine_tuning.data.run_data import RunData
+from bert_tf2.jobs.fine_tuning.layers.lora import LoraTraining
+from bert_tf2.jobs.fine_tuning.layers.options import layers_asked
+from bert_tf2.jobs.fine_tuning.layers.treatment import rate_factors, values_of_last
 from bert_tf2.jobs.fine_tuning.model_card import write_card
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.fine_tuning.presets import check_preset, comparison
 from bert_tf2.jobs.fine_tuning.regularisation import adversary_of, check_task
 from bert_tf2.jobs.fine_tuning.regularisation_options import regularisation_asked
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
-from bert_tf2.jobs.fine_tuning.teaching import teaching_of
-from bert_tf2.jobs.fine_tuning.teaching_base import Training
+from bert_tf2.jobs.fine_tuning.teaching.base import Training
+from bert_tf2.jobs.fine_tuning.teaching.distillation import teaching_of
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.course import Schedule, TrainingData, TrainingPlan
 from bert_tf2.jobs.training.micro_batch import bounded_parts

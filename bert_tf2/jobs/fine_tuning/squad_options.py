@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from bert_tf2.errors import UserError
 from bert_tf2.jobs import shared_options
-from bert_tf2.jobs.fine_tuning.layer_options import LayerOptions
+from bert_tf2.jobs.fine_tuning.layers.options import LayerOptions
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.fine_tuning.presets import QuestionPresetOptions
 from bert_tf2.jobs.fine_tuning.regularisation_options import RegularisationOptions

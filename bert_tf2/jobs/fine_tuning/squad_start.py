@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.answer_heads import with_answer_head
-from bert_tf2.jobs.fine_tuning.layer_options import check_layers
-from bert_tf2.jobs.fine_tuning.question_files import question_files
+from bert_tf2.jobs.fine_tuning.data.question_files import question_files
+from bert_tf2.jobs.fine_tuning.layers.options import check_layers
 from bert_tf2.jobs.fine_tuning.regularisation_options import check_regularisation
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions, check_combination, phases_of
-from bert_tf2.jobs.fine_tuning.teacher_checks import student_config, with_teacher
+from bert_tf2.jobs.fine_tuning.teaching.teacher_checks import student_config, with_teacher
 from bert_tf2.jobs.fine_tuning.xlnet_flags import translated, with_dropout
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.opening import opened, places_of_files, read_config, require_directory, with_hub_module
@@ -46,7 +46,7 @@ def begun(options: SquadOptions, workplace: str | None = None, share: float = 1.
     if phases.train:
         check_layers(options, config)
     training_setup.configure_tensorflow(options)
-    from bert_tf2.jobs.fine_tuning.question_sources import given_records, made_records
+    from bert_tf2.jobs.fine_tuning.data.question_sources import given_records, made_records
 
     data = None if options.is_tf1_dialect else given_records(options, config, question_paths, phases.train)
     with opened(options, config, phases.train, workplace) as (options, strategy, directory):

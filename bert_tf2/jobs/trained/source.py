@@ -161,7 +161,7 @@ def _files_in(directory: str) -> tuple[str, _Files]:
 def _record_data(
     options: TrainedModelOptions, meta: MetaData, meta_path: str, found: _Files, config: "BertConfig"
 ) -> tuple[Any, ClassifierOptions]:
-    from bert_tf2.jobs.fine_tuning.record_data import given_records
+    from bert_tf2.jobs.fine_tuning.data.record_data import given_records
 
     if options.predict_file is not None:
         raise UserError(f"--predict_file is for SQuAD, and --model_dir={options.model_dir} is of {meta.task_type}; give records")
@@ -199,7 +199,7 @@ def _record_data(
 def _question_data(
     options: TrainedModelOptions, meta: MetaData, meta_path: str, found: _Files, config: "BertConfig"
 ) -> tuple[Any, SquadOptions]:
-    from bert_tf2.jobs.fine_tuning.question_sources import given_records
+    from bert_tf2.jobs.fine_tuning.data.question_sources import given_records
     from bert_tf2.tasks.question_answering import threshold
 
     if options.eval_data_path is not None:

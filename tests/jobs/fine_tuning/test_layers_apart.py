@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
-from bert_tf2.jobs.fine_tuning.layer_options import check_layers, layers_asked
-from bert_tf2.jobs.fine_tuning.layers import rate_factors
+from bert_tf2.jobs.fine_tuning.layers.options import check_layers, layers_asked
+from bert_tf2.jobs.fine_tuning.layers.treatment import rate_factors
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
 from bert_tf2.models.families.albert.config import AlbertConfig

@@ -12,7 +12,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.inference.text_classifier import TextClassifier
 from bert_tf2.jobs.commands.convert_checkpoint import ConvertCheckpointOptions, convert_checkpoint
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
-from bert_tf2.jobs.fine_tuning.layer_options import check_layers, layers_asked
+from bert_tf2.jobs.fine_tuning.layers.options import check_layers, layers_asked
 from bert_tf2.models.checkpoints.formats import open_source
 from bert_tf2.models.config import BertConfig
 

@@ -70,6 +70,6 @@ def test_what_does_not_go_together(workplace, capsys, flags, message):
 
 
 def test_teachers_and_students_need_not_agree_in_it():
-    from bert_tf2.jobs.fine_tuning.teacher_checks import with_teacher
+    from bert_tf2.jobs.fine_tuning.teaching.teacher_checks import with_teacher
 
     with_teacher(ClassifierOptions(teacher="teacher", distillation_alpha=1.0, oversample="balanced", model_dir="x"), trains=True)

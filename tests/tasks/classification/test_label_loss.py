@@ -13,7 +13,7 @@ import tf_keras
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.fine_tuning.run import kinds_identity
-from bert_tf2.jobs.fine_tuning.teacher_checks import with_teacher
+from bert_tf2.jobs.fine_tuning.teaching.teacher_checks import with_teacher
 from bert_tf2.tasks.classification.label_loss import ClassLoss, LabelSetLoss, label_loss
 from bert_tf2.tasks.classification.label_numbers import WEIGHTS
 from bert_tf2.tasks.classification.losses import balanced_weights, sigmoid_losses, softmax_losses

@@ -16,7 +16,7 @@ from bert_tf2.jobs.fine_tuning.sweeps.directory import FOLDS, check_sweep, mean_
 from bert_tf2.options import required
 
 if TYPE_CHECKING:
-    from bert_tf2.jobs.fine_tuning.record_data import RecordData
+    from bert_tf2.jobs.fine_tuning.data.record_data import RecordData
     from bert_tf2.jobs.fine_tuning.run import RunResult
     from bert_tf2.tasks.base import ExampleSet, Report, Task
 

@@ -22,7 +22,7 @@ from bert_tf2.jobs.fine_tuning.classifier_checks import (
     warn_of_other_texts,
 )
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
-from bert_tf2.jobs.fine_tuning.data import RunData
+from bert_tf2.jobs.fine_tuning.data.run_data import RunData
 from bert_tf2.jobs.fine_tuning.phases import Phases
 from bert_tf2.jobs.fine_tuning.sweeps.fold import Fold
 from bert_tf2.jobs.training import training_setup

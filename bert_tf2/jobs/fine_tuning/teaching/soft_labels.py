@@ -10,7 +10,7 @@ from bert_tf2.data.records.parsing import parse_records
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.data.sources.named_rows import named_rows
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.fine_tuning.teaching_base import Teaching, Training
+from bert_tf2.jobs.fine_tuning.teaching.base import Teaching, Training
 from bert_tf2.jobs.training.distillation_options import OF_SOFT_LABELS
 from bert_tf2.tasks.base import Task
 from bert_tf2.training.distillation import kept_outputs

@@ -4,7 +4,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.fine_tuning.lora_options import LoraOptions, check_lora
+from bert_tf2.jobs.fine_tuning.layers.lora_options import LoraOptions, check_lora
 from bert_tf2.options import at_least, not_default, option, positive
 
 if TYPE_CHECKING:

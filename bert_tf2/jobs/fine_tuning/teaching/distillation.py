@@ -12,8 +12,8 @@ import tf_keras
 
 from bert_tf2 import files
 from bert_tf2.data.batches.pipeline import Records
-from bert_tf2.jobs.fine_tuning.teacher_checks import check_taught, student_of
-from bert_tf2.jobs.fine_tuning.teaching_base import Teaching, Training
+from bert_tf2.jobs.fine_tuning.teaching.base import Teaching, Training
+from bert_tf2.jobs.fine_tuning.teaching.teacher_checks import check_taught, student_of
 from bert_tf2.jobs.training.distillation_options import ATTENTION, HIDDEN, MINILM, SOFT, described_options
 from bert_tf2.jobs.training.training_setup import POLICIES
 from bert_tf2.model_directory.trained_run import TrainedRun
@@ -176,7 +176,7 @@ def teaching_of(options: Any, task: Task, config: BertConfig, facts: dict[str, A
       UserError: the teacher is not one for this task, these data, this student or these options.
     """
     if getattr(options, "soft_labels", None):
-        from bert_tf2.jobs.fine_tuning.soft_labels import SoftLabels
+        from bert_tf2.jobs.fine_tuning.teaching.soft_labels import SoftLabels
 
         return SoftLabels(options, task)
     if not options.teacher:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bert_tf2 import files
 from bert_tf2.data.records.metadata import SQUAD, MetaData, read_meta_data
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.fine_tuning.question_data import QuestionData
+from bert_tf2.jobs.fine_tuning.data.question_data import QuestionData
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 from bert_tf2.jobs.preparation.reusable_records import SOURCE_FINGERPRINT, fingerprint, reusable
 from bert_tf2.model_directory.metadata_checks import (

@@ -13,7 +13,7 @@ from bert_tf2.data.sources.bad_rows import BadRows
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.classifier_checks import check_directory, check_metadata
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
-from bert_tf2.jobs.fine_tuning.record_data import RecordData, tokenizer_of
+from bert_tf2.jobs.fine_tuning.data.record_data import RecordData, tokenizer_of
 from bert_tf2.jobs.preparation.reusable_records import SOURCE_FINGERPRINT, fingerprint, reusable
 from bert_tf2.model_directory import model_files
 from bert_tf2.model_directory.metadata_checks import check_symbols, records_of

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from bert_tf2.data.records.metadata import SQUAD, MetaData, RecordFile
 from bert_tf2.data.records.record_set import RecordSet
-from bert_tf2.jobs.fine_tuning.data import RunData
-from bert_tf2.jobs.fine_tuning.question_files import answer_prefixes, check_answers
+from bert_tf2.jobs.fine_tuning.data.question_files import answer_prefixes, check_answers
+from bert_tf2.jobs.fine_tuning.data.run_data import RunData
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.model_directory.metadata_checks import facts_of

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.jobs.fine_tuning.layer_options import LayerOptions
+from bert_tf2.jobs.fine_tuning.layers.options import LayerOptions
 from bert_tf2.models.encoder_layers import blocks_of, depths
 
 

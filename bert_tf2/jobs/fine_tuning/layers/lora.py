@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2 import files
-from bert_tf2.jobs.fine_tuning.lora_options import targets_in
+from bert_tf2.jobs.fine_tuning.layers.lora_options import targets_in
 from bert_tf2.model_directory.model_files import MODEL_FILES, write_whole
 from bert_tf2.models.adapters import adapt, without_adapters
 from bert_tf2.models.checkpoints.loading import living_variables, plain_value

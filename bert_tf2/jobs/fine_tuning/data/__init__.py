@@ -1,0 +1,1 @@
+"""What a fine-tuning run works on: records, raw files, questions."""

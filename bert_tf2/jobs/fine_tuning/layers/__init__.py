@@ -1,0 +1,1 @@
+"""What fine-tuning does with single layers, and adapters."""

@@ -1,0 +1,1 @@
+"""What a fine-tuning run learns from besides labels: a teacher, a file, or nothing."""
