@@ -9,7 +9,7 @@ from collections.abc import Callable
 from bert_tf2 import files
 from bert_tf2.data.sources.conll import read_conll
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.datasets.table import ARTICLES, CONLL, CSV, JSON_LINES, SQUAD, TABLE, TRAIN, Dataset, File
+from bert_tf2.jobs.datasets.dataset import ARTICLES, CONLL, CSV, JSON_LINES, SQUAD, TABLE, TRAIN, Dataset, File
 
 
 @dataclasses.dataclass(frozen=True)

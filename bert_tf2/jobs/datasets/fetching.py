@@ -10,7 +10,7 @@ from typing import Any
 
 from bert_tf2 import files
 from bert_tf2.errors import JobError
-from bert_tf2.jobs.datasets.table import Download
+from bert_tf2.jobs.datasets.dataset import Download
 from bert_tf2.progress import Progress
 
 _BLOCK = 1 << 16

@@ -8,8 +8,9 @@ from typing import Any
 
 from bert_tf2 import cli, files
 from bert_tf2.errors import UserError, did_you_mean
+from bert_tf2.jobs.datasets.dataset import EVAL, SQUAD, TEST, TRAIN, Dataset
 from bert_tf2.jobs.datasets.options import DatasetsOptions, check_datasets_options, listed
-from bert_tf2.jobs.datasets.table import DATASETS, EVAL, SQUAD, TEST, TRAIN, Dataset
+from bert_tf2.jobs.datasets.table import DATASETS
 from bert_tf2.options import required
 from bert_tf2.runtime import ended_by_sigterm, job
 

@@ -10,10 +10,10 @@ from typing import BinaryIO
 from bert_tf2 import files, folders
 from bert_tf2.errors import JobError, UserError
 from bert_tf2.jobs.datasets.checking import Checked, check
+from bert_tf2.jobs.datasets.dataset import ARTICLES, SQUAD, Dataset, File
 from bert_tf2.jobs.datasets.making import MAKERS
 from bert_tf2.jobs.datasets.recognition import Found
 from bert_tf2.jobs.datasets.sources import Source
-from bert_tf2.jobs.datasets.table import ARTICLES, SQUAD, Dataset, File
 
 _BOM = b"\xef\xbb\xbf"
 _RAW = ".raw"

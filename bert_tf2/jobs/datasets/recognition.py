@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.datasets.dataset import ARTICLES, CONLL, CSV, JSON_LINES, SQUAD, TABLE, TEST, Dataset, File
 from bert_tf2.jobs.datasets.sources import Member
-from bert_tf2.jobs.datasets.table import ARTICLES, CONLL, CSV, JSON_LINES, SQUAD, TABLE, TEST, Dataset, File
 
 # What lies in one folder of one source, or anywhere where a data set comes in several archives.
 _Root = tuple[str, str]

@@ -12,9 +12,10 @@ import zipfile
 import pytest
 
 from bert_tf2 import cli
+from bert_tf2.jobs.datasets.dataset import TABLE
 from bert_tf2.jobs.datasets.job import datasets
 from bert_tf2.jobs.datasets.options import DatasetsOptions
-from bert_tf2.jobs.datasets.table import DATASETS, TABLE
+from bert_tf2.jobs.datasets.table import DATASETS
 from bert_tf2.jobs.preparation.finetuning_data import create_finetuning_data
 from bert_tf2.jobs.preparation.options import FinetuningDataOptions
 

@@ -12,10 +12,11 @@ import pytest
 from bert_tf2 import cli
 from bert_tf2.errors import JobError
 from bert_tf2.jobs.datasets import fetching
+from bert_tf2.jobs.datasets.dataset import Download
 from bert_tf2.jobs.datasets.fetching import fetch
 from bert_tf2.jobs.datasets.job import datasets
 from bert_tf2.jobs.datasets.options import DatasetsOptions
-from bert_tf2.jobs.datasets.table import DATASETS, Download
+from bert_tf2.jobs.datasets.table import DATASETS
 
 CONTENT = bytes(range(256)) * 1000
 
