@@ -110,6 +110,7 @@ class Task(abc.ABC):
       heads: the kinds of heads (`bert_tf2.models.families.names.HEADS`) that scores and predictions come from.
       num_labels: how many outputs a `classifier` among them has.
       on_pooler: whether they stand on the pooled output, and are worth nothing without the pooler they were trained with.
+      why_no_soft_loss: where it has no `soft_loss`, why, and what helps; a clause for messages.
       needs_trained_heads: a head that is none of a checkpoint's is worth nothing to begin a training with.
       output_range: how many tokens of each row the head looks at; None for all. See `build_encoder`.
       output_axes: where the model gives one tensor with so few numbers for each example that a teacher's can be kept beside the
@@ -136,6 +137,7 @@ class Task(abc.ABC):
     heads: tuple[str, ...] = ()
     num_labels: int = 1
     on_pooler: bool = False
+    why_no_soft_loss: ClassVar[str] = "define its Task.soft_loss"
     needs_trained_heads: ClassVar[bool] = False
     output_range: int | None = None
     output_axes: tuple[str, ...] | None = None

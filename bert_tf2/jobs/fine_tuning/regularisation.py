@@ -28,6 +28,6 @@ def check_task(options: RegularisationOptions, task: Task, name: str) -> None:
     """
     if options.rdrop_alpha and type(task).soft_loss is Task.soft_loss:
         raise UserError(
-            f"--rdrop_alpha={options.rdrop_alpha:g}: {name} does not say how far two outputs are from each other (Task.soft_loss "
-            "is not defined); leave it out, or define it"
+            f"--rdrop_alpha={options.rdrop_alpha:g}: {name} does not say how far two outputs are from each other; leave it out, "
+            f"or {task.why_no_soft_loss}"
         )

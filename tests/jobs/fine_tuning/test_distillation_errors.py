@@ -134,7 +134,7 @@ def test_a_teacher_with_other_options_of_its_kind(place, tmp_path, capsys):
     run_config["run"]["data"]["use_crf"] = True
     (teacher / "run_config.json").write_text(json.dumps(run_config))
     told = refused(place, capsys, f"--teacher={teacher}")
-    assert "was trained with --use_crf=True, and this is to be with None; give both the same" in told
+    assert "was trained with --use_crf=True, and this is to be without --use_crf; give both the same" in told
 
 
 def test_a_teacher_of_fewer_places(place, tmp_path, capsys):

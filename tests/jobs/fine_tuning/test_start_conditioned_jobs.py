@@ -81,3 +81,24 @@ def test_xlnet_learns_answers_and_where_there_are_none(tmp_path, capsys):
     capsys.readouterr()
     assert place.run("--mode=predict", f"--init_checkpoint={source}") == 2
     assert "has the head of --answer_head=start_conditioned, and not this one" in capsys.readouterr().err
+
+
+def test_what_compares_outputs_is_refused(tmp_path, capsys):
+    place = Place(tmp_path)
+    assert place.prepare() == 0
+    head = ["--mode=train", "--answer_head=start_conditioned", "--num_train_epochs=1"]
+    assert place.run(*head) == 0
+    teacher, place.model_dir = f"--teacher={place.model_dir}", tmp_path / "other"
+    for command, complaint in (
+        ([*head, "--rdrop_alpha=1"], "how far two outputs are from each other; leave it out, or give --answer_head=independent"),
+        ([*head, teacher], "leave soft out of --distillation_losses, or give --answer_head=independent"),
+        (
+            ["--mode=train", "--num_train_epochs=1", teacher],
+            "was trained with --answer_head=start_conditioned, and this is to be without --answer_head; give both the same",
+        ),
+    ):
+        capsys.readouterr()
+        assert place.run(*command) == 2
+        (error,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("ERROR")]
+        assert error.endswith(complaint)
+        assert not place.model_dir.exists() or not list(place.model_dir.iterdir())

@@ -140,9 +140,8 @@ def check_taught(
             trained, now = teacher.noted.get(field.name, field.default), getattr(options, field.name)
             # A switch that is left open is one that is off.
             if (trained or None) != (now or None):
-                raise UserError(
-                    f"{named} was trained with --{field.name}={trained}, and this is to be with {now}; give both the same"
-                )
+                there_and_here = [f"with --{field.name}={one}" if one else f"without --{field.name}" for one in (trained, now)]
+                raise UserError(f"{named} was trained {', and this is to be '.join(there_and_here)}; give both the same")
     if max_seq_length > teacher.config.longest_input:
         raise UserError(
             f"{named} takes {teacher.config.longest_input} tokens, and the data have up to {max_seq_length}; prepare them with a "
@@ -162,8 +161,8 @@ def _check_losses(options: Any, task: "Task", config: "BertConfig", teacher: Tra
         )
     if SOFT in losses and type(task).soft_loss is Task.soft_loss:
         raise UserError(
-            f"{teacher.meta.task_type} has no loss against a teacher's outputs (Task.soft_loss is not defined); leave soft out "
-            "of --distillation_losses, or define it"
+            f"{teacher.meta.task_type} has no loss against a teacher's outputs; leave soft out of --distillation_losses, or "
+            f"{task.why_no_soft_loss}"
         )
     if not {ATTENTION, MINILM} & set(losses):
         return

@@ -55,6 +55,7 @@ class StartConditionedTask(SpanTask):
 
     # A teacher's best places are not a student's.
     soft_loss = Task.soft_loss
+    why_no_soft_loss = "give --answer_head=independent"
 
     def __init__(self, decoding: DecodingOptions, config: BertConfig, start_n_top: int = 5, end_n_top: int = 5, **options: Any):
         super().__init__(decoding, initializer_range=config.initializer_range, **options)
