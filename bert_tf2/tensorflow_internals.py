@@ -17,7 +17,9 @@ from tensorflow.python.framework.ops import gradient_registry
 from tf_keras.src.optimizers.legacy.optimizer_v2 import _var_key
 
 __all__ = [
+    "AVERAGE",
     "AdjustedCoefficients",
+    "AveragedWeights",
     "FormerParts",
     "PartialRates",
     "SavedModel",
@@ -33,6 +35,9 @@ __all__ = [
     "write",
     "write_method",
 ]
+
+AVERAGE = "average"
+"""What an optimizer calls the moving average of a weight."""
 
 
 def create_slots(optimizer: tf_keras.optimizers.legacy.Optimizer, variables: Sequence[tf.Variable]) -> None:
@@ -144,6 +149,49 @@ class PartialRates:
             scalars = apply_state[place]
             apply_state = {**apply_state, place: {**scalars, "lr_t": scalars["lr_t"] * factor}}
         return super()._resource_apply_dense(grad, var, apply_state)  # type: ignore[misc]  # of the next base class
+
+
+class AveragedWeights:
+    """An optimizer of Keras's former kind that keeps a moving average of what it trains; to be the first base class.
+
+    The average A of a weight w begins with its first value and becomes A + (w - A)(1 - d) after the optimizer's step t (from 0),
+    with d = min(decay, (1 + t) / (10 + t)), as TensorFlow's `ExponentialMovingAverage` counts steps, so that the first values do
+    not stay in it for long.
+    """
+
+    _decay: float | None = None
+
+    def set_average(self, decay: float | None) -> None:
+        """Says how slowly the average moves; None for no average. To be called before the first step."""
+        self._decay = decay
+
+    @property
+    def averages(self) -> bool:
+        """Whether there is an average."""
+        return self._decay is not None
+
+    def average_of(self, variable: tf.Variable) -> tf.Variable:
+        """The average of a variable."""
+        return self.get_slot(variable, AVERAGE)  # type: ignore[attr-defined]  # of the next base class
+
+    def moved_average(self, average: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+        """What an average becomes in a step that makes a weight what it is; as long as the weight never changes, it stays."""
+        step = tf.cast(self.iterations, tf.float32)  # type: ignore[attr-defined]  # of the next base class
+        decay = tf.minimum(tf.constant(self._decay, tf.float32), (1 + step) / (10 + step))
+        return average + (weight - average) * (1 - decay)
+
+    def _create_slots(self, var_list: Sequence[tf.Variable]) -> None:
+        super()._create_slots(var_list)  # type: ignore[misc]  # of the next base class
+        for variable in var_list if self.averages else ():
+            self.add_slot(variable, AVERAGE, tf.convert_to_tensor(variable))  # type: ignore[attr-defined]
+
+    def _resource_apply_dense(self, grad: tf.Tensor, var: tf.Variable, apply_state: dict) -> tf.Operation:
+        applied = super()._resource_apply_dense(grad, var, apply_state)  # type: ignore[misc]  # of the next base class
+        if not self.averages:
+            return applied
+        with tf.control_dependencies([applied]):
+            average = self.average_of(var)
+            return average.assign(self.moved_average(average.read_value(), var.read_value()), read_value=False)
 
 
 def _of_slots(variable: tf.Variable) -> str:

@@ -12,7 +12,7 @@ from official.modeling.optimization.lamb import LAMB
 from official.modeling.optimization.legacy_adamw import AdamWeightDecay
 
 from bert_tf2.errors import UserError, did_you_mean
-from bert_tf2.tensorflow_internals import AdjustedCoefficients, PartialRates
+from bert_tf2.tensorflow_internals import AdjustedCoefficients, AveragedWeights, PartialRates
 
 OPTIMIZERS = ("adamw", "lamb")
 
@@ -35,11 +35,11 @@ class _WithoutBiasCorrection(AdjustedCoefficients):
             coefficients["lr"] = coefficients["lr_t"]
 
 
-class _AdamW(PartialRates, AdamWeightDecay):
+class _AdamW(AveragedWeights, PartialRates, AdamWeightDecay):
     pass
 
 
-class _LAMB(PartialRates, LAMB):
+class _LAMB(AveragedWeights, PartialRates, LAMB):
     pass
 
 
@@ -63,6 +63,7 @@ def create_optimizer(
     excluded_from_decay: Sequence[str] = EXCLUDED_FROM_DECAY,
     loss_scale: str | float | None = None,
     rate_factors: Iterable[tuple[tf.Variable, float]] = (),
+    average_decay: float | None = None,
 ) -> Optimizer:
     """Creates the optimizer; call it under the scope of the strategy.
 
@@ -77,11 +78,12 @@ def create_optimizer(
       excluded_from_decay: regular expressions; a variable whose name one of them finds is not decayed.
       loss_scale: for float16: `dynamic`, a number, or None for no scaling.
       rate_factors: variables with what their learning rate is multiplied with; 1 for all others. In AdamW the decay goes with it.
+      average_decay: of a moving average of the weights, see `tensorflow_internals.AveragedWeights`; None for none.
 
     Raises:
       UserError: an unknown optimizer or a loss scale that is neither.
     """
-    classes = {
+    classes: dict[tuple[str, bool], Any] = {
         ("adamw", True): _AdamW,
         ("adamw", False): AdamWeightDecayWithoutBiasCorrection,
         ("lamb", True): _LAMB,
@@ -100,6 +102,7 @@ def create_optimizer(
         exclude_from_weight_decay=list(excluded_from_decay),
     )
     optimizer.set_factors(rate_factors)
+    optimizer.set_average(average_decay)
     return optimizer if loss_scale is None else _with_loss_scale(optimizer, loss_scale)
 
 
@@ -118,6 +121,11 @@ def _with_loss_scale(optimizer: Optimizer, loss_scale: str | float) -> Optimizer
 def is_dynamically_scaled(optimizer: Optimizer) -> bool:
     """Whether steps whose gradients are not finite are skipped by design."""
     return isinstance(optimizer, tf_keras.mixed_precision.LossScaleOptimizer) and optimizer.dynamic
+
+
+def unscaled(optimizer: Optimizer) -> Any:
+    """The optimizer itself, without the loss scaling around it."""
+    return optimizer.inner_optimizer if isinstance(optimizer, tf_keras.mixed_precision.LossScaleOptimizer) else optimizer
 
 
 def is_lamb(optimizer: Optimizer) -> bool:

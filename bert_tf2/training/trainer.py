@@ -14,6 +14,7 @@ from bert_tf2.files import write_json
 from bert_tf2.tasks.base import Task
 from bert_tf2.tensorflow_internals import create_slots
 from bert_tf2.training.agreement import Agreement
+from bert_tf2.training.averaging import Averages
 from bert_tf2.training.checkpointing import CheckpointDirectory
 from bert_tf2.training.compiled.errors import why_not_compiled
 from bert_tf2.training.distribution import is_chief
@@ -69,6 +70,7 @@ class Trainer:
             self._global_step = tf.Variable(
                 0, dtype=tf.int64, trainable=False, name="global_step", aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
             )
+        self._averages = Averages(optimizer, model.trainable_variables, strategy)
         self._checkpoint = tf.train.Checkpoint(model=model, optimizer=optimizer, global_step=self._global_step)
 
     def train(
@@ -78,7 +80,7 @@ class Trainer:
         evaluate: Callable[[tf_keras.Model], dict[str, float]] | None = None,
         padding: Padding | None = None,
     ) -> TrainingResult:
-        """Trains from where the directory stands to the end.
+        """Trains from where the directory stands to the end; the model then has the average of the weights where one is kept.
 
         Args:
           records: the training records.
@@ -116,7 +118,7 @@ class _Run:
         self._config, self._strategy, self._chief = trainer._config, trainer._strategy, trainer._chief
         self._model, self._optimizer, self._task = trainer._model, trainer._optimizer, trainer._task
         self._checkpoint, self._global_step = trainer._checkpoint, trainer._global_step
-        self._agreement, self._derived = trainer._agreement, trainer._derived
+        self._agreement, self._derived, self._averages = trainer._agreement, trainer._derived, trainer._averages
         self._directory, self._records, self._plan, self._padding = directory, records, plan, padding.fitted(records)
         self._evaluate = evaluate
         self._checkpoints = CheckpointDirectory(directory, self._config.keep_checkpoint_max, self._chief)
@@ -155,6 +157,7 @@ class _Run:
                 raise JobError(bad) from error
             finally:
                 self._summaries.close()
+        self._averages.exchange()
         how = "paused" if self._end < self._config.train_steps and not self._is_stopped_early() else "finished"
         if finished:
             logger.info("%s: the training is already %s (step %d); nothing to do", self._directory, how, self._step)
@@ -168,6 +171,7 @@ class _Run:
         self._checkpoints.sweep()
         step = self._checkpoints.restore_newest(self._checkpoint, self._config.on_corrupt_checkpoint)
         if step is not None:
+            self._averages.exchange()
             self._step, self._saved_step = int(self._global_step.numpy()), step
             logger.info("continuing from step %d (%s)", self._step, self._checkpoints.prefix(step))
         same_step = self._agreement.same(self._step)
@@ -240,7 +244,8 @@ class _Run:
         # What the error held of the failed step is let go by now.
         recovery.halve(told, step)
         steps.make_room()
-        recovery.go_back(self._saved_step)
+        if recovery.go_back(self._saved_step):
+            self._averages.exchange()
         self._step = int(self._global_step.numpy())
         if self._step != step:
             logger.info("going back from step %d to step %d, the last that is kept", step, self._step)
@@ -289,8 +294,8 @@ class _Run:
             self._save()
         if self._evaluate is None or not self._is_due(self._config.eval_every_steps) or self._history.has_evaluation(self._step):
             return
-        self._bring_up_to_date(moments=False)
-        with self._stop.immediate():
+        self._bring_up_to_date(moments=bool(self._averages))
+        with self._stop.immediate(), self._averages.in_place():
             metrics = {name: float(value) for name, value in self._evaluate(self._model).items()}
         self._history.add("eval", self._step, metrics)
         self._summaries.write("eval", self._step, metrics)
@@ -325,9 +330,10 @@ class _Run:
             return
         self._check_finite()
         self._bring_up_to_date(moments=True)
-        if self._derived is not None:
-            self._derived()
-        self._checkpoints.save(self._checkpoint, self._step, self._best()[0])
+        with self._averages.in_place():
+            if self._derived is not None:
+                self._derived()
+            self._checkpoints.save(self._checkpoint, self._step, self._best()[0])
         self._saved_step = self._step
         self._recovery.forget()
 

@@ -84,7 +84,7 @@ class Trained:
         self.moments = {
             (name, variable.name): made.get_slot(variable, name).numpy()
             for variable in model.trainable_variables
-            for name in ("m", "v")
+            for name in ("m", "v", *(["average"] if made.averages else []))
         }
         self.iterations = int(made.iterations.numpy())
 
@@ -110,6 +110,7 @@ def require_equal(one, other, tolerance=2e-6):
         ({}, {}),
         ({"bias_correction": False}, {"clip_norm": 0.0, "single_steps": False}),
         ({"optimizer_type": "lamb"}, {"clip_norm": 0.1}),
+        ({"average_decay": 0.15}, {"single_steps": False}),
         ({"optimizer_type": "lamb", "bias_correction": False, "weight_decay_rate": 0.0}, {"accumulation_steps": 2}),
     ],
 )
@@ -148,6 +149,14 @@ def test_variables_that_the_loss_does_not_touch_stay_as_they_are():
     same = [name for name in compiled.weights if np.array_equal(fresh.weights[name], compiled.weights[name])]
     assert any("layer_2" in name for name in same)
     assert not any("layer_0" in name for name in same)
+
+
+def test_the_average_of_what_never_changes_stays():
+    trained = Trained(untouched=True, enable_xla=True, optimizer={"average_decay": 0.9})
+    still = [name for name in trained.weights if "layer_2" in name]
+    for name in still:
+        np.testing.assert_array_equal(trained.moments["average", name], trained.weights[name])
+    assert still
 
 
 def test_shares_of_the_learning_rate():

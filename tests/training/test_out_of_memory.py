@@ -87,7 +87,15 @@ def test_a_longer_batch_is_divided_when_it_comes(tmp_path, records):
 
 @pytest.mark.parametrize(
     ("saved", "options"),
-    [(0, {}), (5, {}), (5, {"enable_xla": True}), (0, {"steps_per_loop": 3}), (5, {"loss_scale": "dynamic"})],
+    [
+        (0, {}),
+        (5, {}),
+        (5, {"enable_xla": True}),
+        (0, {"steps_per_loop": 3}),
+        (5, {"loss_scale": "dynamic"}),
+        (0, {"average_decay": 0.9}),
+        (5, {"average_decay": 0.9}),
+    ],
     ids=str,
 )
 def test_whatever_a_failed_step_wrote_is_undone(tmp_path, records, monkeypatch, options, saved):

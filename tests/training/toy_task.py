@@ -111,6 +111,7 @@ def make_trainer(
     width=8,
     task=None,
     most_tokens=None,
+    average_decay=None,
     **config,
 ):
     """A trainer of the toy and its model."""
@@ -118,7 +119,7 @@ def make_trainer(
     with strategy.scope():
         model = build_model(dropout, width)
         schedule = WarmUpThenDecay(learning_rate, train_steps, warmup_steps=2)
-        optimizer = create_optimizer(schedule, optimizer_type, loss_scale=loss_scale)
+        optimizer = create_optimizer(schedule, optimizer_type, loss_scale=loss_scale, average_decay=average_decay)
     task = task or (ToyTask() if most_tokens is None else GreedyTask(most_tokens))
     config = TrainerConfig(model_dir=str(model_dir), train_steps=train_steps, seed=7, **{"log_steps": 5, **config})
     return Trainer(task, model, optimizer, strategy, config), model

@@ -32,6 +32,10 @@ def _is_auto_or_number(value: str) -> str | None:
     return None if value == AUTO or (value.isascii() and value.isdecimal() and int(value)) else "must be auto or 1, 2, 3, …"
 
 
+def _is_decay(value: float) -> str | None:
+    return None if 0 < value < 1 else "must be above 0 and below 1"
+
+
 # What the flags give that every training needs, see `require_given`.
 NEEDED = {
     "model_dir or output_dir": "where checkpoints and results go",
@@ -124,6 +128,13 @@ class TrainingOptions(LookOptions):
         check=not_negative,
         section=OPTIMIZATION,
         other_names=("clip",),
+    )
+    ema_decay: float | None = option(
+        None,
+        "Keep a moving average of the weights with this decay, such as 0.999: scores, checkpoints and exports are those of the "
+        "average.",
+        check=_is_decay,
+        section=OPTIMIZATION,
     )
     gradient_accumulation_steps: int = option(
         1, "Divide every batch into this many parts, one after the other; the update stays that of the whole batch.",

@@ -567,6 +567,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
                 *self._more_facts,
                 ("learning rate", self._options.learning_rate),
                 ("batch size", self._options.train_batch_size),
+                *([("ema decay", self._options.ema_decay)] if self._options.ema_decay else []),
             ]
         more = self._more_summary([entry for entry in training.history if entry["kind"] == "train"]) if training else {}
         metric = self._task.best_metric

@@ -244,6 +244,7 @@ def create_optimizer(
         bias_correction=options.adam_bias_correction,
         loss_scale=(options.loss_scale or "dynamic") if options.dtype == "fp16" else None,
         rate_factors=rate_factors,
+        average_decay=options.ema_decay,
     )
 
 

@@ -1,8 +1,8 @@
-"""The weights of a model and the moments of its optimizer as three vectors, while it trains as compiled code.
+"""The weights of a model and what its optimizer keeps of each as a few vectors, while it trains as compiled code.
 
 Every variable that compiled code reads or writes costs the host tens of microseconds a step; a BERT has two hundred with two
-moments each, which takes longer than its arithmetic on a GPU. As vectors they are three, the sum over replicas is one, and the
-update is one pass over them.
+moments each, which takes longer than its arithmetic on a GPU. As vectors they are three, or four with the average of the weights;
+the sum over replicas is one, and the update is one pass over them.
 
 The model's own variables keep their places for checkpoints, evaluation and exports; `give` brings them up to date.
 """
@@ -12,23 +12,24 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.tensorflow_internals import free, write
+from bert_tf2.tensorflow_internals import AVERAGE, free, write
 from bert_tf2.training.compiled.layout import Piece
 
 _MOMENTS = ("m", "v")
+"""What AdamW and LAMB call a weight's moments."""
 
 
 class FlatState:
-    """Variables as one vector, float32 [the sum of their sizes], and their two moments alike.
+    """Variables as one vector, float32 [the sum of their sizes], and their two moments alike, and their average where it is kept.
 
     Args:
       pieces: float32 variables, made under the strategy's scope.
-      optimizer: AdamW or LAMB; it has made the moments.
+      optimizer: AdamW or LAMB; it has made the moments and averages.
       strategy: where the variables live.
 
     Attributes:
       variables: of all pieces, in the vectors' order.
-      weights, first, second: the vectors. Every replica has its own, and all are alike.
+      weights, first, second, average: the vectors; the last None where none is kept. Every replica has its own, all alike.
     """
 
     def __init__(
@@ -37,12 +38,15 @@ class FlatState:
         self._pieces = list(pieces)
         self.variables = [variable for piece in pieces for variable in piece.variables]
         self.sizes = [variable.shape.num_elements() for variable in self.variables]
+        slots = (*_MOMENTS, *([AVERAGE] if optimizer.averages else []))
         with strategy.scope():
-            self.weights, self.first, self.second = (
-                tf.Variable(tf.zeros([sum(self.sizes)]), trainable=False, name=f"flat_{name}") for name in ("weights", *_MOMENTS)
-            )
-        moments = [[optimizer.get_slot(variable, name) for variable in self.variables] for name in _MOMENTS]
-        self._places = list(zip((self.weights, self.first, self.second), (self.variables, *moments)))
+            vectors = [
+                tf.Variable(tf.zeros([sum(self.sizes)]), trainable=False, name=f"flat_{name}") for name in ("weights", *slots)
+            ]
+        self.weights, self.first, self.second = vectors[:3]
+        self.average = vectors[3] if optimizer.averages else None
+        kept = [[optimizer.get_slot(variable, name) for variable in self.variables] for name in slots]
+        self._places = list(zip(vectors, (self.variables, *kept)))
         self._give = tf.function(lambda moments: strategy.run(self._given, (moments,)), autograph=False)
         self._free = tf.function(lambda: strategy.run(self._freed), autograph=False)
         self._make_room = tf.function(lambda: strategy.run(self._roomy), autograph=False)

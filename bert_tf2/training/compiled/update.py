@@ -62,7 +62,10 @@ class CompiledUpdate:
             triple, step = _moved(_read(places), one * factor, is_decayed(self._optimizer, variable), own, self._is_lamb)
             if self._is_lamb and is_decayed(self._optimizer, variable):
                 step *= _trust(triple[0], step)
-            _write(places, (triple[0] - own["lr_t"] * step, *triple[1:]))
+            weight = triple[0] - own["lr_t"] * step
+            _write(places, (weight, *triple[1:]))
+            if self._optimizer.averages:
+                self._average(self._optimizer.average_of(variable), weight)
         write(self._optimizer.iterations, tf.convert_to_tensor(self._optimizer.iterations) + 1)
         return norm
 
@@ -83,7 +86,13 @@ class CompiledUpdate:
             # The trust ratio is one of each variable that is decayed.
             parts = zip(state.parts(triple[0]), state.parts(step), decayed)
             step = joined([update * _trust(weight, update) if one else update for weight, update, one in parts])
-        _write(places, (triple[0] - scalars["lr_t"] * step, *triple[1:]))
+        weights = triple[0] - scalars["lr_t"] * step
+        _write(places, (weights, *triple[1:]))
+        if state.average is not None:
+            self._average(state.average, weights)
+
+    def _average(self, average: tf.Variable, weight: tf.Tensor) -> None:
+        write(average, self._optimizer.moved_average(tf.convert_to_tensor(average), weight))
 
 
 def _moved(

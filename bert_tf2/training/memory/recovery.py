@@ -95,17 +95,21 @@ class Recovery:
             )
         logger.warning("%s; going on with %d rows at once, for the same update", told, rows)
 
-    def go_back(self, saved_step: int | None) -> None:
+    def go_back(self, saved_step: int | None) -> bool:
         """Restores the newest state that is kept.
 
         Args:
           saved_step: the step of the newest checkpoint; None where there is none.
+
+        Returns:
+          whether that is what the checkpoint holds, not the copy.
         """
         if self._snapshot.step is not None and self._snapshot.step >= (saved_step or 0):
             self._snapshot.restore()
-        else:
-            assert saved_step is not None, "before the first checkpoint there is a copy"
-            restore(self._checkpoint, self._checkpoints.prefix(saved_step))
+            return False
+        assert saved_step is not None, "before the first checkpoint there is a copy"
+        restore(self._checkpoint, self._checkpoints.prefix(saved_step))
+        return True
 
 
 def between_steps(error: tf.errors.ResourceExhaustedError) -> JobError:
