@@ -16,7 +16,7 @@ from bert_tf2.jobs.export.job import export
 from bert_tf2.jobs.export.options import ExportOptions
 from bert_tf2.jobs.preparation.finetuning_data import create_finetuning_data
 from bert_tf2.jobs.preparation.options import FinetuningDataOptions
-from bert_tf2.jobs.trained.source import open_trained
+from bert_tf2.jobs.trained.source import TrainedModel, open_trained
 from bert_tf2.training.evaluation import predict_all
 
 SIZES = {
@@ -118,10 +118,14 @@ class TrainedPlace:
         arguments = [f"--model_dir={self.model_dir}", f"--output_dir={self.directory / name}", *flags]
         return cli.run(export, ExportOptions, "", ["export", *arguments])
 
+    def opened(self) -> TrainedModel:
+        """The original, with the records."""
+        flags = dict(flag.removeprefix("--").split("=", 1) for flag in self.check_flags)
+        return open_trained(ExportOptions(model_dir=self.model_dir, to="onnx", output_dir="x", **flags))
+
     def outcome(self) -> tuple[Any, Any]:
         """The task, and what it makes of what the original gives for the records."""
-        flags = dict(flag.removeprefix("--").split("=", 1) for flag in self.check_flags)
-        source = open_trained(ExportOptions(model_dir=self.model_dir, to="onnx", output_dir="x", **flags))
+        source = self.opened()
         collected = predict_all(source.task, source.model, tf.distribute.get_strategy(), source.examples.records, 4)
         return source.task, source.task.outcome(collected, source.examples)
 

@@ -109,7 +109,7 @@ class TextEncoder:
 
         chosen = VectorSettings(**settings)
         if chosen.quantize == "int8":
-            from bert_tf2.inference.vectors.quantized import require_packages
+            from bert_tf2.exporting.quantized_here import require_packages
 
             require_packages()
         whitening = None if whitening_file is None else Whitening.load(files.expand(whitening_file))

@@ -8,6 +8,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs import shared_options
 from bert_tf2.jobs.fine_tuning.layers.options import LayerOptions
 from bert_tf2.jobs.fine_tuning.phases import Phases
+from bert_tf2.jobs.fine_tuning.prediction.options import PredictionOptions
 from bert_tf2.jobs.fine_tuning.presets import PresetOptions
 from bert_tf2.jobs.fine_tuning.regularisation_options import RegularisationOptions
 from bert_tf2.jobs.fine_tuning.sweeps.options import FoldOptions, SweepOptions
@@ -37,8 +38,8 @@ MODES = ("train_and_eval", "train", "eval", "predict", "export_only")
 
 @dataclasses.dataclass(frozen=True)
 class ClassifierOptions(
-    KindOptions, XLNetFlags, LayerOptions, RegularisationOptions, PresetOptions, FoldOptions, SweepOptions, DistillationOptions,
-    TrainingOptions,
+    KindOptions, XLNetFlags, LayerOptions, RegularisationOptions, PresetOptions, FoldOptions, SweepOptions, PredictionOptions,
+    DistillationOptions, TrainingOptions,
 ):  # fmt: skip
     """What to train, evaluate, predict or export, on which data, to which directory; every kind of task adds its own
     (`Kind.run_options`)."""

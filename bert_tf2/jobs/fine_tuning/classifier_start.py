@@ -15,6 +15,7 @@ from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions, chec
 from bert_tf2.jobs.fine_tuning.data.raw_data import made_records
 from bert_tf2.jobs.fine_tuning.data.record_data import check_labelled, given_records
 from bert_tf2.jobs.fine_tuning.layers.options import check_layers
+from bert_tf2.jobs.fine_tuning.prediction.options import check_prediction
 from bert_tf2.jobs.fine_tuning.regularisation_options import check_regularisation
 from bert_tf2.jobs.fine_tuning.teaching.teacher_checks import student_config, with_teacher
 from bert_tf2.jobs.fine_tuning.xlnet_flags import translated, with_dropout
@@ -52,6 +53,7 @@ def begun(options: ClassifierOptions, workplace: str | None = None, share: float
     phases = phases_of(options)
     config = with_dropout(student_config(options, read_config(options)), options)
     check_regularisation(options, config, phases.train)
+    check_prediction(options, phases)
     if phases.train:
         check_layers(options, config)
     data = None

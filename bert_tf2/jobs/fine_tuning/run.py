@@ -1,6 +1,7 @@
 """One run of fine-tuning, once data, configuration and devices are settled; the same for every kind of task."""
 
 import dataclasses
+import functools
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,8 @@ from bert_tf2.jobs.fine_tuning.layers.options import layers_asked
 from bert_tf2.jobs.fine_tuning.layers.treatment import rate_factors, values_of_last
 from bert_tf2.jobs.fine_tuning.model_card import write_card
 from bert_tf2.jobs.fine_tuning.phases import Phases
+from bert_tf2.jobs.fine_tuning.prediction.options import NONE
+from bert_tf2.jobs.fine_tuning.prediction.quantized import QuantizedModel
 from bert_tf2.jobs.fine_tuning.presets import check_preset, comparison
 from bert_tf2.jobs.fine_tuning.regularisation import adversary_of, check_task
 from bert_tf2.jobs.fine_tuning.regularisation_options import regularisation_asked
@@ -396,9 +399,13 @@ class FineTuningRun(TrainingRun[RecordSet]):
         return self._watched
 
     def _outcome(self, examples: ExampleSet, model: tf_keras.Model, predicts: bool) -> Any:
-        collected = {}
+        collected, what = {}, f"predicting {examples.name}"
         # A file of questions may be without any that has a window.
-        if len(examples.records):
+        if not len(examples.records):
+            pass
+        elif self._options.quantize != NONE:
+            collected = self._quantized.collected(examples.records, self._batch_size(predicts, examples.records), what)
+        else:
             collected = predict_all(
                 self._task,
                 model,
@@ -407,10 +414,14 @@ class FineTuningRun(TrainingRun[RecordSet]):
                 self._batch_size(predicts, examples.records),
                 self._padding,
                 enable_xla=bool(self._options.enable_xla),
-                what=f"predicting {examples.name}",
+                what=what,
             )
         self._collected[examples.name] = collected
         return self._task.outcome(collected, examples)
+
+    @functools.cached_property
+    def _quantized(self) -> QuantizedModel:
+        return QuantizedModel(self._task, self._model_to_export(), self._meta_and_tokenizer()[0])
 
     def _outcome_so_far(self, examples: ExampleSet, predicts: bool) -> Any:
         """As `_outcome`, of the last evaluation while training where it was of these examples and these weights."""

@@ -7,6 +7,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs import shared_options
 from bert_tf2.jobs.fine_tuning.layers.options import LayerOptions
 from bert_tf2.jobs.fine_tuning.phases import Phases
+from bert_tf2.jobs.fine_tuning.prediction.options import PredictionOptions
 from bert_tf2.jobs.fine_tuning.presets import QuestionPresetOptions
 from bert_tf2.jobs.fine_tuning.regularisation_options import RegularisationOptions
 from bert_tf2.jobs.fine_tuning.sweeps.options import SweepOptions
@@ -37,8 +38,9 @@ ANSWER_LANGUAGES = ("auto", "words", "chinese", "characters")
 
 @dataclasses.dataclass(frozen=True)
 class SquadOptions(
-    XLNetFlags, LayerOptions, RegularisationOptions, QuestionPresetOptions, SweepOptions, DistillationOptions, TrainingOptions
-):
+    XLNetFlags, LayerOptions, RegularisationOptions, QuestionPresetOptions, SweepOptions, PredictionOptions, DistillationOptions,
+    TrainingOptions,
+):  # fmt: skip
     """What to train on, which questions to answer, and where results go."""
 
     command: ClassVar[str] = "run_squad.py"

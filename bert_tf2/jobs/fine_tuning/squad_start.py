@@ -8,6 +8,7 @@ from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.answer_heads import with_answer_head
 from bert_tf2.jobs.fine_tuning.data.question_files import question_files
 from bert_tf2.jobs.fine_tuning.layers.options import check_layers
+from bert_tf2.jobs.fine_tuning.prediction.options import check_prediction
 from bert_tf2.jobs.fine_tuning.regularisation_options import check_regularisation
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions, check_combination, phases_of
 from bert_tf2.jobs.fine_tuning.teaching.teacher_checks import student_config, with_teacher
@@ -43,6 +44,7 @@ def begun(options: SquadOptions, workplace: str | None = None, share: float = 1.
     question_paths = question_files(options, phases)
     config = with_dropout(student_config(options, read_config(options)), options)
     check_regularisation(options, config, phases.train)
+    check_prediction(options, phases)
     if phases.train:
         check_layers(options, config)
     training_setup.configure_tensorflow(options)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.models.encoder_parts import INPUT_NAMES
 from bert_tf2.progress import Progress
 from bert_tf2.tasks.base import ExampleSet, Task
@@ -54,21 +55,37 @@ def outcomes(
 ) -> list[Any]:
     """What a task makes of the outputs of each of several models for the same records.
 
-    Args:
-      task: what is computed and scored.
-      portable: how rows are made of a batch, and outputs of rows.
-      runs: the models.
-      examples: the records.
-      batch_size: examples at a time; changes no result.
-      what: what its progress calls it.
-      each: is given the rows of every batch, and what each model gives for them.
+    Args: as `collected`, but for the records' being a set of examples.
 
     Returns:
       `Task.outcome` for each model.
     """
-    records = examples.records
+    kept = collected(task, portable, runs, examples.records, batch_size, what, each)
+    return [task.outcome(of_one, examples) for of_one in kept]
+
+
+def collected(
+    task: Task,
+    portable: Portable,
+    runs: Sequence[Run],
+    records: RecordSet,
+    batch_size: int,
+    what: str,
+    each: Callable[[Rows, Sequence[Rows]], None] = lambda rows, outputs: None,
+) -> list[dict[str, np.ndarray]]:
+    """What each of several models predicts for the same records, as `predict_all` collects it.
+
+    Args:
+      task: what is computed.
+      portable: how rows are made of a batch, and outputs of rows.
+      runs: the models.
+      records: what is predicted.
+      batch_size: examples at a time; changes no result.
+      what: what its progress calls it.
+      each: is given the rows of every batch, and what each model gives for them.
+    """
     order = np.argsort(records.lengths, kind="stable")
-    collected: list[dict[str, list[np.ndarray]]] = [{} for _ in runs]
+    parts: list[dict[str, list[np.ndarray]]] = [{} for _ in runs]
     with Progress(what, len(records), "records") as progress:
         for first in range(0, len(order), batch_size):
             some = order[first : first + batch_size].tolist()
@@ -76,11 +93,11 @@ def outcomes(
             rows = portable.rows(batch)
             found = [without_padding(portable, run(rows), rows) for run in runs]
             each(rows, found)
-            for outputs, kept in zip(found, collected):
+            for outputs, kept in zip(found, parts):
                 for name, value in task.predictions(portable.joined(outputs, batch), batch).items():
                     kept.setdefault(name, []).append(np.asarray(value))
             progress.advance(len(some))
-    return [task.outcome({name: in_file_order(parts, order) for name, parts in kept.items()}, examples) for kept in collected]
+    return [{name: in_file_order(values, order) for name, values in kept.items()} for kept in parts]
 
 
 def made_up_rows(drawn: np.random.Generator, rows: int, length: int, vocab_size: int, types: int) -> Rows:

@@ -226,7 +226,6 @@ class SpanTask(Task):
     def portable(self, model: tf_keras.Model, meta: Any) -> Portable:
         """Logits of start and end; how contexts are cut and answers chosen."""
         del meta
-        assert self._threshold is not None, "what was tuned is used before a model is exported"
         window = self.windows
         facts = {
             "doc_stride": window.doc_stride,

@@ -5,9 +5,12 @@ import re
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from trained_place import TEXTS, TrainedPlace, example_says, xlnet_pieces
 
 from bert_tf2.exporting.exported_model import ExportedModel
+from bert_tf2.jobs.fine_tuning.prediction.quantized import QuantizedModel
+from bert_tf2.training.evaluation import predict_all
 
 # Each family is here, and each kind.
 CASES = {
@@ -48,6 +51,23 @@ def test_outputs_and_answers_are_the_originals(place):
         arguments, answer = ANSWERED[place.kind](place, ExportedModel(folder), task, outcome)
         said = example_says(folder, *arguments)
         assert (said if isinstance(answer, str) else json.loads(said)) == answer
+
+
+@pytest.mark.slow
+def test_with_weights_of_8_bits_here(place):
+    """As `--quantize=int8` predicts: near the original, and not it."""
+    source = place.opened()
+    records = source.examples.records
+    exact = predict_all(source.task, source.model, tf.distribute.get_strategy(), records, 4)
+    found = QuantizedModel(source.task, source.model, source.meta).collected(records, 4, "predicting")
+    assert found.keys() == exact.keys()
+    largest = 0.0
+    for name, values in exact.items():
+        assert found[name].shape == values.shape
+        if values.dtype.kind == "f":
+            largest = max(largest, float(np.abs(found[name] - values).max()))
+            assert largest < 0.05 * max(1.0, float(np.abs(values[np.abs(values) < 1e3]).max()))
+    assert largest > 1e-6
 
 
 def check_classes(place, model, task, outcome):
