@@ -59,15 +59,16 @@ def test_with_weights_of_8_bits_here(place):
     source = place.opened()
     records = source.examples.records
     exact = predict_all(source.task, source.model, tf.distribute.get_strategy(), records, 4)
-    found = QuantizedModel(source.task, source.model, source.meta).collected(records, 4, "predicting")
-    assert found.keys() == exact.keys()
-    largest = 0.0
-    for name, values in exact.items():
-        assert found[name].shape == values.shape
-        if values.dtype.kind == "f":
-            largest = max(largest, float(np.abs(found[name] - values).max()))
-            assert largest < 0.05 * max(1.0, float(np.abs(values[np.abs(values) < 1e3]).max()))
-    assert largest > 1e-6
+    model = QuantizedModel(source.task, source.model, source.meta)
+    found = model.collected(records, 4, "predicting")
+    assert {name: value.shape for name, value in found.items()} == {name: value.shape for name, value in exact.items()}
+    differences = model.differences(records)
+    assert differences.rows >= len(records)
+    assert 1e-6 < differences.largest < 0.15 * differences.magnitude
+    assert (
+        source.task.scores(source.task.outcome(found, source.examples), source.examples).keys()
+        == source.task.scores(source.task.outcome(exact, source.examples), source.examples).keys()
+    )
 
 
 def check_classes(place, model, task, outcome):

@@ -17,7 +17,7 @@ def test_predictions_and_scores_with_weights_of_8_bits(workplace, capsys):
     exact = np.loadtxt(results, delimiter="\t")
     capsys.readouterr()
     assert workplace.run("--mode=predict", INT8) == 0
-    assert "examples, outputs differ by at most 0.0" in capsys.readouterr().err
+    assert "inputs outputs differ by at most 0.0" in capsys.readouterr().err
     found = np.loadtxt(results, delimiter="\t")
     assert 0 < np.abs(found - exact).max() < 0.02
     assert workplace.run("--mode=eval", INT8) == 0

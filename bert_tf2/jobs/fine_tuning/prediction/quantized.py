@@ -51,18 +51,20 @@ class QuantizedModel:
           batch_size: examples at a time; changes no result but that ranges of activations are those of a batch.
           what: what its progress calls it.
         """
-        self._tell_difference(records)
-        (found,) = running.collected(self._task, self._portable, [self._quantized], records, batch_size, what)
-        return found
-
-    def _tell_difference(self, records: RecordSet) -> None:
-        differences, sample = Differences(self._portable.of_tokens), records.spread(_SAMPLE)
-        batch = {name: tf.constant(value) for name, value in records.parse(sample.tolist()).items()}
-        rows = self._portable.rows(batch)
-        differences.add(rows, self._whole(rows), self._quantized(rows))
+        differences = self.differences(records)
         logger.info(
-            "weights of 8 bits: of %d examples, outputs differ by at most %.2g from those in float32, which are up to %.2g",
-            len(sample),
+            "weights of 8 bits: in %d inputs outputs differ by at most %.2g from those in float32, which are up to %.2g",
+            differences.rows,
             differences.largest,
             differences.magnitude,
         )
+        (found,) = running.collected(self._task, self._portable, [self._quantized], records, batch_size, what)
+        return found
+
+    def differences(self, records: RecordSet) -> Differences:
+        """By how much the outputs for some of the records differ from those in float32."""
+        found, sample = Differences(self._portable.of_tokens), records.spread(_SAMPLE)
+        batch = {name: tf.constant(value) for name, value in records.parse(sample.tolist()).items()}
+        rows = self._portable.rows(batch)
+        found.add(rows, self._whole(rows), self._quantized(rows))
+        return found
