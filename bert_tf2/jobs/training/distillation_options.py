@@ -1,7 +1,6 @@
 """The options of training after a teacher, of every command that fine-tunes."""
 
 import dataclasses
-from collections.abc import Sequence
 
 from bert_tf2.options import Options, at_least, fraction, info, option, positive
 
@@ -101,12 +100,6 @@ class DistillationOptions(Options):
 
 OF_SOFT_LABELS = ("distillation_alpha", "distillation_temperature")
 """What says how soft labels of a file are learned, too."""
-
-
-def given_without_teacher(options: DistillationOptions, others: Sequence[str] = ()) -> str | None:
-    """An option that does nothing without a teacher and was given, but for these others; None for none."""
-    fields = [field for field in dataclasses.fields(DistillationOptions) if field.name not in others]
-    return next((field.name for field in fields if getattr(options, field.name) != field.default), None)
 
 
 def described_options(options: DistillationOptions) -> dict[str, object]:

@@ -13,8 +13,10 @@ import tf_keras
 from bert_tf2 import files
 from bert_tf2.data.batches.pipeline import Records
 from bert_tf2.jobs.fine_tuning.teaching.base import Teaching, Training
-from bert_tf2.jobs.fine_tuning.teaching.teacher_checks import check_taught, student_of
-from bert_tf2.jobs.training.distillation_options import ATTENTION, HIDDEN, MINILM, SOFT, described_options
+from bert_tf2.jobs.fine_tuning.teaching.teacher_checks import check_taught
+from bert_tf2.jobs.training.distillation_checks import student_of
+from bert_tf2.jobs.training.distillation_options import described_options
+from bert_tf2.jobs.training.teacher_losses import losses_of, with_projections, without_projections
 from bert_tf2.jobs.training.training_setup import POLICIES
 from bert_tf2.model_directory.trained_run import TrainedRun
 from bert_tf2.models.block_loop import unlooped
@@ -23,10 +25,8 @@ from bert_tf2.models.families.base import family_of
 from bert_tf2.tasks.base import Task
 from bert_tf2.training import checkpointing
 from bert_tf2.training.distillation import kept_outputs
-from bert_tf2.training.distillation.layer_losses import WidthProjections
-from bert_tf2.training.distillation.layer_map import layer_map
 from bert_tf2.training.distillation.student import Parts, take_layers
-from bert_tf2.training.distillation.task import DistilledTask, Losses
+from bert_tf2.training.distillation.task import DistilledTask
 from bert_tf2.training.distillation.teachers import KeptTeacher, Teacher, TeacherInStep
 from bert_tf2.training.distribution import is_multi_worker
 
@@ -47,21 +47,10 @@ class Distillation(Teaching):
         super().__init__(task)
         self._options, self._config, self._teacher = options, config, teacher
         self._policy = POLICIES[options.dtype]
-        weights = options.losses
-        layers: tuple[tuple[int, int], ...] = ()
-        if HIDDEN in weights or ATTENTION in weights:
-            layers = layer_map(options.layer_map, config.num_hidden_layers, teacher.config.num_hidden_layers)
-        self._losses = Losses(
-            alpha=options.distillation_alpha if SOFT in weights else 0.0,
-            temperature=options.distillation_temperature,
-            hidden=weights.get(HIDDEN, 0.0),
-            attention=weights.get(ATTENTION, 0.0),
-            minilm=weights.get(MINILM, 0.0),
-            layers=layers,
-        )
+        self._losses = losses_of(options, config, teacher.config)
         self._built: Parts | None = None
         self._fingerprint: str | None = None
-        self._student = student_of(options, teacher)
+        self._student = student_of(options, teacher.config.num_hidden_layers)
         if self._student is not None:
             word = "layer" if len(self._student) == 1 else "layers"
             self.initial_weights = f"{word} {', '.join(map(str, self._student))} of {teacher.directory}"
@@ -107,20 +96,12 @@ class Distillation(Teaching):
                 unlooped(training.encoder)
             teacher = TeacherInStep(self._model(training.strategy)[0], self._losses.observes)
             logger.info("%s runs in every training step", self._described)
-        projections = None
-        width = self._teacher.config.hidden_size
-        if self._losses.hidden and width != self._config.hidden_size:
-            with training.strategy.scope():
-                projections = WidthProjections(self._config, width, name="distillation")
-                projections.build(tf.TensorShape([None, None, self._config.hidden_size]))
-            # Saved and trained with the model while that is trained.
-            training.model.distillation = projections
+        projections = with_projections(training.model, self._losses, self._config, self._teacher.config, training.strategy)
         return DistilledTask(self._task, self._losses, teacher, projections), records
 
     def end(self, model: tf_keras.Model) -> None:
         """Without the projections it is the task's model again."""
-        if hasattr(model, "distillation"):
-            del model.distillation
+        without_projections(model)
         self._built = None
 
     @property
