@@ -40,9 +40,9 @@ def config_and_tokenizer(
     from bert_tf2.model_directory.metadata_checks import check_size, check_symbols
     from bert_tf2.text.tokenizer import load_tokenizer, warnings_of
 
-    config, directory = _config(bert_config_file, source_path), _directory(source_path)
+    config, directory = _config(bert_config_file, source_path), directory_of_source(source_path)
     if vocab_file is None and sp_model_file is None:
-        vocab_file, sp_model_file = _vocabulary_beside(directory)
+        vocab_file, sp_model_file = vocabulary_in_or_below(directory)
     _require_both(config is not None, bool(vocab_file or sp_model_file), directory)
     tokenizer = load_tokenizer(
         vocab_file=vocab_file,
@@ -60,11 +60,23 @@ def config_and_tokenizer(
 
 def _config(bert_config_file: str | None, source_path: str) -> Any:
     from bert_tf2.models.checkpoints.configuration import read_configuration
+
+    return config_beside(source_path) if bert_config_file is None else read_configuration(bert_config_file)
+
+
+def config_beside(source_path: str) -> Any:
+    """The configuration beside a checkpoint, or its run's own; None where there is none.
+
+    Args:
+      source_path: as for `config_and_tokenizer`.
+
+    Raises:
+      UserError: it cannot be used.
+    """
+    from bert_tf2.models.checkpoints.configuration import read_configuration
     from bert_tf2.models.families.base import config_of, read_config
 
-    if bert_config_file is not None:
-        return read_configuration(bert_config_file)
-    directory = _directory(source_path)
+    directory = directory_of_source(source_path)
     for name in CONFIG_NAMES:
         if files.exists(os.path.join(directory, name)):
             return read_config(os.path.join(directory, name))
@@ -75,8 +87,12 @@ def _config(bert_config_file: str | None, source_path: str) -> Any:
     return read_configuration(directory) if saved_models.is_saved_model(directory) else None
 
 
-def _vocabulary_beside(directory: str) -> tuple[str | None, str | None]:
-    """The vocabulary beside a checkpoint, or the SentencePiece model."""
+def vocabulary_in_or_below(directory: str) -> tuple[str | None, str | None]:
+    """The vocabulary beside a checkpoint, or the SentencePiece model; None for what there is not.
+
+    Args:
+      directory: as `directory_of_source` gives it; that of a pre-training run may have it in `pretrained`.
+    """
     places = (directory, os.path.join(directory, "pretrained"))
     vocabulary = next(filter(None, map(vocabulary_in, places)), None)
     return vocabulary, None if vocabulary else next(filter(None, map(sentencepiece_model_in, places)), None)
@@ -90,7 +106,12 @@ def _require_both(has_config: bool, has_vocabulary: bool, directory: str) -> Non
         raise UserError("; ".join(listed))
 
 
-def _directory(source_path: str) -> str:
+def directory_of_source(source_path: str) -> str:
+    """Where the files of a checkpoint's model lie.
+
+    Args:
+      source_path: as for `config_and_tokenizer`.
+    """
     if (folder := saved_models.folder_of(source_path)) is not None:
         return folder
     return source_path if not files.is_remote(source_path) and os.path.isdir(source_path) else os.path.dirname(source_path) or "."

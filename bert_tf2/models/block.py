@@ -17,7 +17,7 @@ from bert_tf2.models.dropout import Dropout
 from bert_tf2.models.layers import Projection, build_under_name, chosen_tokens, initializer
 from bert_tf2.models.low_rank import adapter_variables
 from bert_tf2.models.normalization import LayerNormalization
-from bert_tf2.models.observation import note_layer
+from bert_tf2.models.observation import is_observed, note_layer
 from bert_tf2.models.packing import current
 from bert_tf2.models.recomputation import recomputed
 from bert_tf2.tensorflow_internals import FormerParts
@@ -98,12 +98,18 @@ class TransformerBlock(FormerParts, tf_keras.layers.Layer):
           float32 [B, L, H], or [B, F, H].
         """
         if self.loop is None or not self.loop.is_used:
-            entering, hidden = hidden, self.computed(hidden, adder, outputs, training)
-            note_layer(entering, hidden)
+            hidden = self.noted(hidden, adder, outputs, training)
         elif self is self.loop.blocks[0]:
             hidden = self.loop.run(hidden, adder, training)
         packing = current()
         return packing.examples(hidden, outputs) if packing is not None and self._is_last else hidden
+
+    def noted(self, hidden: tf.Tensor, adder: tf.Tensor, outputs: int | tf.Tensor | None, training: bool | None) -> tf.Tensor:
+        """As `computed`, told to whoever looks at what this layer makes of all tokens."""
+        of_all = outputs is not None and is_observed()
+        given = self.computed(hidden, adder, None if of_all else outputs, training)
+        note_layer(hidden, given)
+        return chosen_tokens(given, outputs) if of_all else given
 
     def computed(self, hidden: tf.Tensor, adder: tf.Tensor, outputs: int | tf.Tensor | None, training: bool | None) -> tf.Tensor:
         """As `call`, of this block alone."""

@@ -43,8 +43,13 @@ class MaskedLM(OwnWeights):
         super().build(input_shape)
 
     def call(
-        self, sequence_output: tf.Tensor, places: tf.Tensor, label_ids: tf.Tensor, word_table: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+        self,
+        sequence_output: tf.Tensor,
+        places: tf.Tensor,
+        label_ids: tf.Tensor,
+        word_table: tf.Tensor,
+        gives_logits: bool = False,
+    ) -> tuple[tf.Tensor, ...]:
         """Predicts tokens and compares them with what stood there.
 
         Args:
@@ -52,10 +57,18 @@ class MaskedLM(OwnWeights):
           places: int32 [N], numbers of tokens among all B * L.
           label_ids: int32 [N], the ids that stood there.
           word_table: the word embeddings as `TiedEmbedding` gives them, float32 [V, E].
+          gives_logits: for another loss of the whole distributions.
 
         Returns:
-          The cross-entropy of each place, float32 [N]; and 1 where the most likely token is the right one, float32 [N].
+          The cross-entropy of each place, float32 [N]; and 1 where the most likely token is the right one, float32 [N]. With
+          `gives_logits` also the unnormalised log-probabilities of all tokens, float32 [N, V].
         """
+        if gives_logits:
+            table = tf.cast(word_table, self._product_dtype)
+            logits = self._of_all_tokens(self._transformed(sequence_output, places), table)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=label_ids, logits=logits)
+            right = tf.gather(logits, label_ids, batch_dims=1) >= tf.reduce_max(logits, axis=-1)
+            return losses, tf.cast(right, tf.float32), logits
         return self.compared(sequence_output, places, label_ids, word_table)
 
     def compared(
@@ -74,7 +87,10 @@ class MaskedLM(OwnWeights):
     def logits(self, sequence_output: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
         """The unnormalised log-probabilities of all tokens, from arguments as those of `call`: float32 [N, V]."""
         table = tf.cast(self._table(), self._product_dtype)
-        product = tf.matmul(self._transformed(sequence_output, places), table, transpose_b=True)
+        return self._of_all_tokens(self._transformed(sequence_output, places), table)
+
+    def _of_all_tokens(self, transformed: tf.Tensor, table: tf.Tensor) -> tf.Tensor:
+        product = tf.matmul(transformed, table, transpose_b=True)
         return tf.nn.bias_add(tf.cast(product, tf.float32), value(self.bias))
 
     def _transformed(self, sequence_output: tf.Tensor, places: tf.Tensor) -> tf.Tensor:

@@ -1,7 +1,8 @@
 """What an encoder's blocks compute on the way, for a loss that looks at it.
 
-Within `observed`, every block notes what it gives, and its attention what its heads are made of. Nothing is computed for it; the
-tensors belong to the function, or the body of the loop, in which the encoder is called.
+Within `observed`, every block notes what it gives, and its attention what its heads are made of. Nothing is computed for it, but
+that the last block, of which few tokens may be wanted, computes all; the tensors belong to the function, or the body of the loop,
+in which the encoder is called.
 """
 
 import contextlib
@@ -62,6 +63,11 @@ def observed() -> Iterator[States]:
         yield states
     finally:
         _context.states = previous
+
+
+def is_observed() -> bool:
+    """Whether somebody looks at what an encoder goes through that is called in this thread."""
+    return getattr(_context, "states", None) is not None
 
 
 def note_layer(entering: tf.Tensor, given: tf.Tensor) -> None:

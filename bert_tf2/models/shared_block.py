@@ -8,7 +8,6 @@ from bert_tf2.models.block import TransformerBlock
 from bert_tf2.models.block_loop import SALTS
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.dropout import salted
-from bert_tf2.models.observation import note_layer
 from bert_tf2.models.packing import current
 
 
@@ -25,8 +24,7 @@ class SharedBlock(TransformerBlock):
     ) -> tf.Tensor:
         """As `TransformerBlock.call`, as the layer with a number."""
         with salted(layer * SALTS):
-            entering, hidden = hidden, self.computed(hidden, adder, outputs, training)
-        note_layer(entering, hidden)
+            hidden = self.noted(hidden, adder, outputs, training)
         packing, last = current(), self._config.num_hidden_layers - 1
         return packing.examples(hidden, outputs) if packing is not None and layer == last else hidden
 

@@ -4,8 +4,9 @@ import dataclasses
 from typing import ClassVar
 
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.training.distillation_options import DISTILLATION, DistillationOptions
 from bert_tf2.jobs.training.training_options import CHECKPOINTS, NEEDED, OPTIMIZATION, TrainingOptions
-from bert_tf2.options import at_least, not_negative, option, positive, refuse_given, require_given
+from bert_tf2.options import at_least, fraction, not_negative, option, positive, refuse_given, require_given
 from bert_tf2.tasks.pretraining.replaced_tokens.options import ReplacedTokenOptions
 
 RECORDS = "Records, from create_pretraining_data.py"
@@ -16,7 +17,7 @@ _DEFAULT_WARMUP_STEPS = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
-class PretrainingOptions(ReplacedTokenOptions, TrainingOptions):
+class PretrainingOptions(ReplacedTokenOptions, DistillationOptions, TrainingOptions):
     """What to train on, how long, and where results go."""
 
     command: ClassVar[str] = "run_pretraining.py"
@@ -116,6 +117,20 @@ class PretrainingOptions(ReplacedTokenOptions, TrainingOptions):
         None, "The records' vocabulary: checked against them, and copied beside what is exported.", section=CHECKPOINTS
     )
 
+    teacher: str | None = option(
+        None,
+        "Train after a teacher of the records' vocabulary: the directory of a pre-training, or a checkpoint of any format with "
+        "its configuration and vocabulary beside it.",
+        section=DISTILLATION,
+    )
+    distillation_alpha: float = option(
+        0.5,
+        "Share of the soft loss, of the masked words and pairs; the loss of the labels has the rest. Without soft, 1 learns "
+        "nothing from the labels.",
+        check=fraction,
+        section=DISTILLATION,
+    )
+
     @property
     def files(self) -> str | None:
         """`--input_files` or `--input_file`."""
@@ -191,7 +206,8 @@ def _check_names(options: PretrainingOptions) -> None:
 
 def _check_needed(options: PretrainingOptions) -> None:
     records = {"input_files or input_file": "the records that create_pretraining_data.py wrote"}
-    require_given(options, NEEDED | (records if options.trains or not options.eval_input_files else {}))
+    needed = {name: why for name, why in NEEDED.items() if name != "bert_config_file" or not options.makes_student}
+    require_given(options, needed | (records if options.trains or not options.eval_input_files else {}))
     if options.predict_checkpoint_path and options.trains:
         raise UserError("--predict_checkpoint_path is for evaluation; with training use --init_checkpoint")
     watches = (

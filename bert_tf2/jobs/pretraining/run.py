@@ -10,7 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2 import files
-from bert_tf2.data.batches.pipeline import check_divisible
+from bert_tf2.data.batches.pipeline import Records, check_divisible
 from bert_tf2.data.batches.striped_plan import StripedPlan
 from bert_tf2.data.records.feature_spec import PREDICTIONS, TOKENS
 from bert_tf2.data.records.metadata import PRETRAINING, MetaData
@@ -20,6 +20,8 @@ from bert_tf2.jobs.pretraining.companions import restored_companions
 from bert_tf2.jobs.pretraining.inputs import PretrainingInputs
 from bert_tf2.jobs.pretraining.options import PretrainingOptions
 from bert_tf2.jobs.pretraining.records import TRAINING, PretrainingRecords
+from bert_tf2.jobs.pretraining.teacher import PretrainedTeacher, judges_pairs, learns_pairs
+from bert_tf2.jobs.pretraining.teaching import PretrainingTeaching
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.course import Schedule, TrainingData, TrainingPlan
 from bert_tf2.jobs.training.named_weights import Restored
@@ -30,11 +32,13 @@ from bert_tf2.models.checkpoints.formats import open_source
 from bert_tf2.models.checkpoints.source import Source
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.families.base import family_of
+from bert_tf2.models.families.names import HEADS
 from bert_tf2.options import required
-from bert_tf2.tasks.base import ExampleSet
+from bert_tf2.tasks.base import ExampleSet, Task
 from bert_tf2.tasks.pretraining.objective import Objective
 from bert_tf2.tasks.pretraining.objectives import Circumstances, objective_of
 from bert_tf2.training import checkpointing
+from bert_tf2.training.distillation.names import SOFT
 from bert_tf2.training.distribution import is_multi_worker, num_workers
 from bert_tf2.training.evaluation import predict_all
 from bert_tf2.training.reporting import report
@@ -54,6 +58,7 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
       strategy: where the model lives.
       directory: `--model_dir`.
       given: the options as the command gave them.
+      teacher: of `--teacher`, checked.
     """
 
     _options: PretrainingOptions
@@ -70,21 +75,25 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
         strategy: tf.distribute.Strategy,
         directory: RunDirectory,
         given: PretrainingOptions,
+        teacher: PretrainedTeacher | None = None,
     ):
         self._data = data
-        pairs = data.has_pairs if options.use_next_sentence_label is None else options.use_next_sentence_label
         made_for = Circumstances(
-            # The garden's default, for records that nothing is known of.
-            has_pairs=pairs is None or pairs,
+            has_pairs=learns_pairs(options, data),
             masked=not data.is_dynamic,
             mask_id=data.mask_id,
             policy=training_setup.POLICIES[options.dtype],
             static_shapes=training_setup.has_static_shapes(options),
             best_metric=options.best_metric,
             recompute=options.recompute,
+            gives_logits=teacher is not None and SOFT in options.losses,
         )
         task = objective_of(config).task(config, options, made_for)
         super().__init__(options, config, strategy, directory, task, data.max_seq_length, given)
+        self._teaching: PretrainingTeaching | None = None
+        if teacher is not None:
+            pairs = judges_pairs(teacher, options, data)
+            self._teaching = PretrainingTeaching(options, config, teacher, made_for, pairs)
         self._records = PretrainingRecords(options, data, config, task)
         several = is_multi_worker(strategy)
         most = {TOKENS: data.max_seq_length, PREDICTIONS: data.max_predictions_per_seq}
@@ -102,6 +111,8 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
         results: dict[str, Any] = {}
         if self._options.trains:
             results["training"] = self._train(self.data_of_training())
+            if self._teaching is not None:
+                self._teaching.end(self._model)
         else:
             self._check_first()
             self._open_held_out()
@@ -137,6 +148,40 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
     def _build_encoder(self, policy: str) -> tf_keras.Model:
         chosen, recompute = self._task.takes_places, self._options.recompute
         return family_of(self._config).build(self._config, policy, for_pretraining=chosen, recompute=recompute)
+
+    @property
+    def starts_elsewhere(self) -> bool:
+        return self._taught_beginning is not None
+
+    @property
+    def _taught_beginning(self) -> str | None:
+        return None if self._teaching is None else self._teaching.initial_weights
+
+    @property
+    def _initial_weights(self) -> str:
+        return self._taught_beginning or super()._initial_weights
+
+    def _initialise(self, begins: bool) -> None:
+        if self._teaching is None or not self.starts_elsewhere:
+            super()._initialise(begins)
+        elif begins:
+            logger.info("the student begins as %s, with its embeddings and what it has of heads", self._taught_beginning)
+            self._begin_from(self._teaching.beginning())
+        if self._teaching is not None and begins:
+            every = [f"the {HEADS[kind].title}" for kind in self._task.heads]
+            self._teaching.tell_untrained(every if self._restored is None else list(self._restored.random))
+
+    def _begin(self, records: ShardedRecords) -> tuple[Task, Records]:
+        if self._teaching is None:
+            return super()._begin(records)
+        return self._teaching.begin(self._task, self._model, self._encoder, self._strategy), records
+
+    def _identity(self, seed: int, records: ShardedRecords, data: dict[str, Any]) -> dict[str, Any]:
+        return super()._identity(seed, records, data) | ({} if self._teaching is None else self._teaching.identity())
+
+    @property
+    def _more_facts(self) -> Sequence[tuple[str, object]]:
+        return () if self._teaching is None else self._teaching.facts
 
     def _restore(self, source: Source, begins: bool = False) -> Restored:
         parts = self._task.companions(self._model)
@@ -229,11 +274,16 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
             self._export()
         if training is not None or scores is not None:
             evaluation = {f"{self._records.evaluated_on()} records": scores} if scores is not None else {}
-            self._report(required(self._options.files or self._options.eval_input_files), training, evaluation)
+            sections = []
+            if self._teaching is not None and training is not None:
+                sections = self._teaching.sections([entry for entry in training.history if entry["kind"] == "train"])
+            data = required(self._options.files or self._options.eval_input_files)
+            self._report(data, training, evaluation, sections=sections)
 
     def _more_summary(self, train: Sequence[dict[str, float]]) -> dict[str, object]:
         titles = self._task.summary_names
-        return {titles[name]: train[-1][name] for name in titles if name in train[-1]} if train else {}
+        told = {titles[name]: train[-1][name] for name in titles if name in train[-1]} if train else {}
+        return told if self._teaching is None else told | self._teaching.last_measured(train)
 
     def _export(self) -> None:
         """Writes the further forms that were asked for from the run's own checkpoint, and what belongs beside them."""

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from bert_tf2 import files
 from bert_tf2.errors import UserError
-from bert_tf2.jobs.training.distillation_options import ATTENTION, HIDDEN, MINILM, SOFT, DistillationOptions
+from bert_tf2.jobs.training.distillation_options import DistillationOptions
 from bert_tf2.models.layer_numbers import chosen_layers
 from bert_tf2.options import given_of_loss, refuse_given, required
 from bert_tf2.training.distillation.layer_map import spread_layers
+from bert_tf2.training.distillation.names import ATTENTION, COSINE, HIDDEN, MINILM, SOFT
 
 if TYPE_CHECKING:
     from bert_tf2.models.config import BertConfig
@@ -28,12 +29,14 @@ def refuse_without_teacher(options: DistillationOptions, others: Sequence[str] =
             raise UserError(f"--{field.name} can do nothing without --teacher; name one, or leave it out")
 
 
-def check_asked(options: Any, trains: bool) -> None:
+def check_asked(options: Any, trains: bool, may_leave_labels: bool = False) -> None:
     """Checks the options of a job with a teacher for what can do nothing, or not beside others.
 
     Args:
       options: `DistillationOptions` with those of training.
       trains: whether there is training.
+      may_leave_labels: whether `--distillation_alpha=1` may be given without `soft`, for a training that learns nothing but
+        what its teacher's layers do.
 
     Raises:
       UserError: there is such an option.
@@ -45,7 +48,10 @@ def check_asked(options: Any, trains: bool) -> None:
     losses = options.losses
     if SOFT not in losses:
         because = f"is of the soft loss, and --distillation_losses={options.distillation_losses} has none; leave it out"
-        refuse_given(options, ("distillation_alpha", "distillation_temperature"), because)
+        refuse_given(options, ("distillation_temperature",), because)
+        if not (may_leave_labels and options.distillation_alpha == 1):
+            because += ", or give 1 to learn nothing from the labels" if may_leave_labels else ""
+            refuse_given(options, ("distillation_alpha",), because)
     elif options.distillation_alpha == 1 and (name := given_of_loss(options)) is not None:
         raise UserError(
             f"--{name} is of the labels' loss, of which --distillation_alpha=1 leaves nothing; give it less, or leave one out"
@@ -104,12 +110,18 @@ def config_of_layers(options: DistillationOptions, teacher: "BertConfig") -> "Be
     return dataclasses.replace(teacher, num_hidden_layers=len(required(layers)))
 
 
-def check_attention(options: DistillationOptions, student: "BertConfig", teacher: "BertConfig") -> None:
-    """Checks that the attention of two models can be compared, where it is.
+def check_compared(options: DistillationOptions, student: "BertConfig", teacher: "BertConfig") -> None:
+    """Checks that what is to be compared of two models can be.
 
     Raises:
-      UserError: it cannot.
+      UserError: their vectors or their attention cannot.
     """
+    if COSINE in options.losses and student.hidden_size != teacher.hidden_size:
+        raise UserError(
+            f"--distillation_losses={options.distillation_losses} compares the directions of vectors, and the student's have "
+            f"{student.hidden_size} numbers (hidden_size), the teacher's {teacher.hidden_size}; use hidden, which learns a "
+            "projection along"
+        )
     if not {ATTENTION, MINILM} & set(options.losses):
         return
     for whose, one in (("the student", student), ("the teacher", teacher)):

@@ -3,10 +3,9 @@
 import dataclasses
 
 from bert_tf2.options import Options, at_least, fraction, info, option, positive
+from bert_tf2.training.distillation.names import LOSSES, SOFT
 
 DISTILLATION = "Distillation"
-SOFT, HIDDEN, ATTENTION, MINILM = "soft", "hidden", "attention", "minilm"
-LOSSES = (SOFT, HIDDEN, ATTENTION, MINILM)
 
 
 def losses_in(value: str) -> dict[str, float]:
@@ -53,9 +52,9 @@ class DistillationOptions(Options):
     )
     distillation_losses: str = option(
         SOFT,
-        "What is learned from the teacher: soft (its outputs), hidden (embeddings and hidden states, as TinyBERT), attention "
-        "(attention scores, as TinyBERT), minilm (attention and value relations of the last layer); separated by commas, all but "
-        "soft with a weight if you like: soft,hidden:0.5.",
+        "What is learned from the teacher: soft (its outputs), hidden (embeddings and hidden states, as TinyBERT), cosine (the "
+        "vectors of the last layer, as DistilBERT), attention (attention scores, as TinyBERT), minilm (attention and value "
+        "relations of the last layer); separated by commas, all but soft with a weight if you like: soft,hidden:0.5.",
         check=_names_losses,
         section=DISTILLATION,
         comma_separated=True,

@@ -3,15 +3,16 @@
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.jobs.training.distillation_options import ATTENTION, HIDDEN, MINILM, SOFT, DistillationOptions
+from bert_tf2.jobs.training.distillation_options import DistillationOptions
 from bert_tf2.models.config import BertConfig
 from bert_tf2.training.distillation.layer_losses import WidthProjections
 from bert_tf2.training.distillation.layer_map import layer_map
+from bert_tf2.training.distillation.names import ATTENTION, COSINE, HIDDEN, MINILM, SOFT
 from bert_tf2.training.distillation.task import Losses
 
 
 def losses_of(options: DistillationOptions, student: BertConfig, teacher: BertConfig) -> Losses:
-    """What the loss of a student is made of.
+    """What the loss of a student is made of; without `soft` an alpha of 1 leaves nothing of the task's own loss.
 
     Raises:
       UserError: `--layer_map` does not fit the two.
@@ -24,9 +25,11 @@ def losses_of(options: DistillationOptions, student: BertConfig, teacher: BertCo
         alpha=options.distillation_alpha if SOFT in weights else 0.0,
         temperature=options.distillation_temperature,
         hidden=weights.get(HIDDEN, 0.0),
+        cosine=weights.get(COSINE, 0.0),
         attention=weights.get(ATTENTION, 0.0),
         minilm=weights.get(MINILM, 0.0),
         layers=layers,
+        learns_labels=options.distillation_alpha < 1,
     )
 
 

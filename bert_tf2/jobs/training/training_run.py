@@ -361,7 +361,10 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
 
     def _load_initial_weights(self) -> None:
         """Loads `--init_checkpoint`, the head too where it is the task's, and tells what starts from random values."""
-        source = open_source(required(self._options.init_checkpoint))
+        self._begin_from(open_source(required(self._options.init_checkpoint)))
+
+    def _begin_from(self, source: Source) -> None:
+        """As `_load_initial_weights`, of a checkpoint that is opened."""
         self._restored = restored = self._restore(source, begins=True)
         if not self._options.hub_module_trainable and self._task.on_pooler and any(map(is_pooler, restored.loaded.missing)):
             raise UserError(

@@ -94,6 +94,22 @@ class Source:
         others = sorted([*self.others, *(self.tensors[name].stored_name for name in past)])
         return dataclasses.replace(self, tensors=kept, others=others)
 
+    def with_layers(self, layers: Sequence[int]) -> "Source":
+        """The same checkpoint with some of its transformer blocks alone, in this order, each with weights of its own."""
+        table = self.family.weights
+        blocks = range(table.blocks_in(self.shapes))
+        of_blocks = {weight.name: self.tensors.get(weight.name) for index in blocks for weight in table.block(index)}
+        tensors = {name: tensor for name, tensor in self.tensors.items() if name not in of_blocks}
+        for index, layer in enumerate(layers):
+            for new, old in zip(table.block(index), table.block(layer), strict=True):
+                if (tensor := of_blocks[old.name]) is not None:
+                    tensors[new.name] = tensor
+        taken = {tensor.stored_name for tensor in tensors.values()}
+        left = (tensor.stored_name for tensor in of_blocks.values() if tensor is not None and tensor.stored_name not in taken)
+        return dataclasses.replace(
+            self, tensors=in_table_order(tensors, self.family), others=sorted([*self.others, *left]), reopened={}
+        )
+
     def with_classes(self, rows: Sequence[int | None]) -> "Source":
         """The same checkpoint with the classes of its classification head in another order: first that which is `rows[0]`.
 

@@ -26,6 +26,7 @@ class Circumstances:
       static_shapes: all shapes are to be known.
       best_metric: the metric that names the best checkpoint; None for the objective's own.
       recompute: keep little for the gradient.
+      gives_logits: models give their whole guesses, for a loss against a teacher's.
     """
 
     has_pairs: bool
@@ -35,6 +36,7 @@ class Circumstances:
     static_shapes: bool = False
     best_metric: str | None = None
     recompute: bool = False
+    gives_logits: bool = False
 
 
 class ObjectiveKind(abc.ABC):
@@ -77,6 +79,7 @@ class MaskedLMObjective(ObjectiveKind):
             policy=made_for.policy,
             static_shapes=made_for.static_shapes,
             best_metric=made_for.best_metric,
+            gives_logits=made_for.gives_logits,
         )
 
 

@@ -15,6 +15,7 @@ from bert_tf2.tasks.base import Batch, chosen_metric
 from bert_tf2.tasks.pretraining.features import pretraining_features
 from bert_tf2.tasks.pretraining.objective import Objective, of_examples, prediction_weights
 from bert_tf2.tasks.pretraining.predictions import Predictions, with_first
+from bert_tf2.tasks.soft_targets import softmax_divergence
 
 _PREDICTIONS = ("masked_lm_positions", "masked_lm_ids", "masked_lm_weights")
 _MASKED_LM = ("masked_lm_loss", "masked_lm_accuracy")
@@ -36,6 +37,7 @@ class PretrainingTask(Objective):
       policy: `float32`, `mixed_bfloat16` or `mixed_float16`.
       static_shapes: unused predictions of a row are computed too, with weight 0, so that all shapes are known (TPU, XLA).
       best_metric: the metric that names the best checkpoint.
+      gives_logits: models give their whole guesses, for `soft_loss`.
 
     Raises:
       UserError: `best_metric` is not computed for this task.
@@ -59,6 +61,7 @@ class PretrainingTask(Objective):
         policy: str = "float32",
         static_shapes: bool = False,
         best_metric: str | None = None,
+        gives_logits: bool = False,
     ):
         self.next_sentence = next_sentence
         self.heads = ("masked_lm", "next_sentence") if next_sentence else ("masked_lm",)
@@ -67,7 +70,7 @@ class PretrainingTask(Objective):
         known = ("loss", *_MASKED_LM, *(_NEXT_SENTENCE if next_sentence else ()))
         self.best_metric = chosen_metric(best_metric, known)
         self.measure_names = (*_MASKED_LM_SUMS, *(_NEXT_SENTENCE_SUMS if next_sentence else ()))
-        self._config, self._policy, self._static_shapes = config, policy, static_shapes
+        self._config, self._policy, self._static_shapes, self._gives_logits = config, policy, static_shapes, gives_logits
 
     def build_model(self, encoder: tf_keras.Model) -> tf_keras.Model:
         """Puts the heads on an encoder that was built `for_pretraining`.
@@ -75,7 +78,8 @@ class PretrainingTask(Objective):
         The model takes the encoder's inputs, `masked_lm_positions` and `masked_lm_ids` int32 [B, P] and `masked_lm_weights`
         float32 [B, P]. Of the N predictions, those with a weight (all B * P with `static_shapes`), it gives `masked_lm_loss`,
         `masked_lm_correct` and `masked_lm_weights` float32 [N] and the numbers of their rows, `masked_lm_rows` int32 [N]; and
-        where there are pairs `classification`, logits float32 [B, 2]. `model.masked_lm.logits` gives whole distributions.
+        where there are pairs `classification`, logits float32 [B, 2]. Whole distributions are given by `model.masked_lm.logits`,
+        and as `masked_lm_logits`, float32 [N, V], where they were asked for.
         """
         inputs = {name: tf_keras.Input((None,), dtype=tf.int32, name=name) for name in (*INPUT_NAMES, *_PREDICTIONS[:2])}
         inputs["masked_lm_weights"] = tf_keras.Input((None,), dtype=tf.float32, name="masked_lm_weights")
@@ -89,8 +93,8 @@ class PretrainingTask(Objective):
         head = MaskedLM(self._config, encoder._embedding_layer, COMPUTE_DTYPES[self._policy], name="cls/predictions")
         chosen = Predictions(self._static_shapes, name="predictions")(*(inputs[name] for name in _PREDICTIONS[1:]))
         places, label_ids, outputs["masked_lm_weights"], outputs["masked_lm_rows"] = chosen
-        losses = head(encoded["sequence_output"], places, label_ids, encoded["word_table"])
-        outputs["masked_lm_loss"], outputs["masked_lm_correct"] = losses
+        found = head(encoded["sequence_output"], places, label_ids, encoded["word_table"], gives_logits=self._gives_logits)
+        outputs |= zip(("masked_lm_loss", "masked_lm_correct", "masked_lm_logits"), found)
         model = tf_keras.Model(inputs=inputs, outputs=outputs, name="bert_pretrainer")
         model.encoder, model.masked_lm = encoder, head
         if self.next_sentence:
@@ -110,6 +114,18 @@ class PretrainingTask(Objective):
         )
         if self.next_sentence:
             losses, _ = self._judged(outputs, batch)
+            loss += tf.math.divide_no_nan(tf.reduce_sum(losses * batch["example_weight"]), denominators["next_sentence"])
+        return loss
+
+    def soft_loss(
+        self, outputs: Batch, targets: Batch, batch: Batch, denominators: dict[str, tf.Tensor], temperature: float
+    ) -> tf.Tensor:
+        """The divergence of the guesses from the teacher's, the mean over the masked tokens, plus, where both models judge pairs,
+        that of their answers to these; see `bert_tf2.tasks.base.Task.soft_loss`."""
+        losses = softmax_divergence(outputs["masked_lm_logits"], targets["masked_lm_logits"], temperature)
+        loss = tf.math.divide_no_nan(tf.reduce_sum(losses * prediction_weights(outputs, batch)), denominators["masked_lm"])
+        if self.next_sentence and "classification" in targets:
+            losses = softmax_divergence(outputs["classification"], targets["classification"], temperature)
             loss += tf.math.divide_no_nan(tf.reduce_sum(losses * batch["example_weight"]), denominators["next_sentence"])
         return loss
 

@@ -70,6 +70,18 @@ def hidden_loss(
     return total
 
 
+def cosine_loss(student: tf.Tensor, teacher: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """One minus the cosine of the angle between the vectors of each token; DistilBERT has it of those that the last layers give
+    (https://arxiv.org/abs/1910.01108).
+
+    Args:
+      student, teacher: float32 [R, L, H].
+      weights: as for `hidden_loss`.
+    """
+    cosines = tf.reduce_sum(tf.math.l2_normalize(student, axis=-1) * tf.math.l2_normalize(teacher, axis=-1), axis=-1)
+    return tf.reduce_sum((1 - cosines) * weights)
+
+
 def attention_loss(student: States, teacher: States, layers: Sequence[tuple[int, int]], weights: tf.Tensor) -> tf.Tensor:
     """The squared difference of the attention scores before the softmax, the mean over the heads, summed over the pairs of layers
     (https://arxiv.org/abs/1909.10351, equation 7); of each token to each of its row.

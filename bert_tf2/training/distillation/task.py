@@ -2,7 +2,8 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -11,11 +12,20 @@ import tf_keras
 from bert_tf2.models.observation import States, observed
 from bert_tf2.tasks.base import Batch, Task
 from bert_tf2.tasks.several_inputs import rows_computed
-from bert_tf2.training.distillation.layer_losses import WidthProjections, attention_loss, hidden_loss, minilm_loss
+from bert_tf2.training.distillation.layer_losses import (
+    WidthProjections,
+    attention_loss,
+    cosine_loss,
+    hidden_loss,
+    minilm_loss,
+)
+from bert_tf2.training.distillation.names import ATTENTION, COSINE, HIDDEN, LOSSES, MINILM, SOFT, measured_as
 from bert_tf2.training.distillation.teachers import Lesson, Teacher
 from bert_tf2.training.task_in_training import TaskInTraining
 
 _TOKENS, _PAIRS = "distilled_tokens", "distilled_pairs"
+# Counted with what is measured of the losses, whose means are over steps.
+_STEPS = "distilled_steps"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,21 +36,30 @@ class Losses:
     Attributes:
       alpha: the share of the teacher's outputs; 0 where they are not looked at.
       temperature: see `Task.soft_loss`.
-      hidden, attention, minilm: weights; see `layer_losses`.
+      hidden, cosine, attention, minilm: weights; see `layer_losses`.
       layers: pairs of layers for `hidden` and `attention`.
+      learns_labels: whether the task's own loss counts at all.
     """
 
     alpha: float = 0.0
     temperature: float = 1.0
     hidden: float = 0.0
+    cosine: float = 0.0
     attention: float = 0.0
     minilm: float = 0.0
     layers: Sequence[tuple[int, int]] = ()
+    learns_labels: bool = True
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """By name the weights of what is learned from the teacher."""
+        weights = dict(zip(LOSSES, (self.alpha, self.hidden, self.cosine, self.attention, self.minilm), strict=True))
+        return {name: weight for name, weight in weights.items() if weight}
 
     @property
     def observes(self) -> bool:
         """Whether what the encoders go through is looked at."""
-        return bool(self.hidden or self.looks_at_heads)
+        return bool(self.hidden or self.cosine or self.looks_at_heads)
 
     @property
     def looks_at_heads(self) -> bool:
@@ -50,15 +69,18 @@ class Losses:
 
 @dataclasses.dataclass(frozen=True)
 class _Outputs:
-    """What a student gave of a batch, what its encoder went through, and the teacher's lesson."""
+    """What a student gave of a batch, what its encoder went through, and the teacher's lesson; later what `measures` tells."""
 
     given: Any
     states: States
     lesson: Lesson
+    measured: dict[str, tf.Tensor] = dataclasses.field(default_factory=dict)
 
 
 class DistilledTask(TaskInTraining):
     """A task with a teacher's losses, for the training alone; all else is the task's.
+
+    Besides what the task measures, `soft_loss`, `hidden_loss` and the like are told, without their weights.
 
     Args:
       task: of student and teacher.
@@ -70,6 +92,7 @@ class DistilledTask(TaskInTraining):
     def __init__(self, task: Task, losses: Losses, teacher: Teacher, projections: WidthProjections | None = None):
         super().__init__(task)
         self._losses, self._teacher, self._projections = losses, teacher, projections
+        self.measure_names = (*task.measure_names, _STEPS, *map(measured_as, losses.weights))
 
     def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
         """The task's, and the weights of all tokens and of their pairs where layers are compared."""
@@ -89,30 +112,47 @@ class DistilledTask(TaskInTraining):
 
     def loss(self, outputs: _Outputs, batch: Batch, denominators: dict[str, tf.Tensor]) -> tf.Tensor:
         """See `Losses`."""
-        losses, lesson = self._losses, outputs.lesson
-        loss = (1 - losses.alpha) * self._task.loss(outputs.given, batch, denominators)
+        losses, shares = self._losses, {}
+        loss = tf.constant(0.0)
+        if losses.learns_labels:
+            loss += (1 - losses.alpha) * self._task.loss(outputs.given, batch, denominators)
         if losses.alpha:
-            soft = self._task.soft_loss(outputs.given, lesson.outputs, batch, denominators, losses.temperature)
-            loss += losses.alpha * soft
-        return loss + self._layer_losses(outputs, batch, denominators) if losses.observes else loss
+            lesson = outputs.lesson.outputs
+            shares[SOFT] = self._task.soft_loss(outputs.given, lesson, batch, denominators, losses.temperature)
+        if losses.observes:
+            shares |= self._layer_losses(outputs, batch, denominators)
+        for name, weight in losses.weights.items():
+            loss += weight * shares[name]
+            outputs.measured[measured_as(name)] = shares[name]
+        # The parts of a step together are one.
+        counted, part = next(iter(self.loss_denominators(batch).items()))
+        outputs.measured[_STEPS] = tf.math.divide_no_nan(part, denominators[counted])
+        return loss
 
-    def _layer_losses(self, outputs: _Outputs, batch: Batch, denominators: dict[str, tf.Tensor]) -> tf.Tensor:
+    def _layer_losses(self, outputs: _Outputs, batch: Batch, denominators: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         losses, mine, other = self._losses, outputs.states, outputs.lesson.states
-        weights, total = _token_weights(batch), tf.constant(0.0)
+        weights, found, shares = _token_weights(batch), {}, {}
         if losses.hidden:
-            found = hidden_loss(mine, other, losses.layers, weights, self._projections)
-            total += losses.hidden * tf.math.divide_no_nan(found, denominators[_TOKENS])
+            found[HIDDEN] = hidden_loss(mine, other, losses.layers, weights, self._projections)
+        if losses.cosine:
+            found[COSINE] = cosine_loss(mine.hidden[-1], other.hidden[-1], weights)
         if losses.attention:
-            found = attention_loss(mine, other, losses.layers, weights)
-            total += losses.attention * tf.math.divide_no_nan(found, denominators[_PAIRS])
+            found[ATTENTION] = attention_loss(mine, other, losses.layers, weights)
         if losses.minilm:
-            found = minilm_loss(mine.heads[-1], other.heads[-1], weights)
-            total += losses.minilm * tf.math.divide_no_nan(found, denominators[_TOKENS])
-        return total
+            found[MINILM] = minilm_loss(mine.heads[-1], other.heads[-1], weights)
+        for name, total in found.items():
+            shares[name] = tf.math.divide_no_nan(total, denominators[_PAIRS if name == ATTENTION else _TOKENS])
+        return shares
 
     def measures(self, outputs: _Outputs, batch: Batch) -> dict[str, tf.Tensor]:
-        """The task's."""
-        return self._task.measures(outputs.given, batch)
+        """The task's, and of each of the teacher's losses this part's share; after `loss`."""
+        return self._task.measures(outputs.given, batch) | outputs.measured
+
+    def metrics_of_sums(self, sums: Mapping[str, float]) -> dict[str, float]:
+        """The task's, and the means of the teacher's losses over steps."""
+        steps = sums[_STEPS] or math.nan
+        means = {name: sums[name] / steps for name in map(measured_as, self._losses.weights)}
+        return self._task.metrics_of_sums(sums) | means
 
 
 def _token_weights(batch: Batch) -> tf.Tensor:

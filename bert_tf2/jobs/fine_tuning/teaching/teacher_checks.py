@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.training.distillation_checks import (
     check_asked,
-    check_attention,
+    check_compared,
     config_of_layers,
     refuse_without_teacher,
 )
-from bert_tf2.jobs.training.distillation_options import OF_SOFT_LABELS, SOFT, DistillationOptions
+from bert_tf2.jobs.training.distillation_options import OF_SOFT_LABELS, DistillationOptions
 from bert_tf2.model_directory import model_files
 from bert_tf2.model_directory.trained_run import TrainedRun
 from bert_tf2.options import required
 from bert_tf2.tasks.kind_options import decides_model
+from bert_tf2.training.distillation.names import SOFT
 from bert_tf2.training.run_directory import shown
 
 if TYPE_CHECKING:
@@ -107,4 +108,4 @@ def _check_losses(options: Any, task: "Task", config: "BertConfig", teacher: Tra
             f"{teacher.meta.task_type} has no loss against a teacher's outputs; leave soft out of --distillation_losses, or "
             f"{task.why_no_soft_loss}"
         )
-    check_attention(options, config, teacher.config)
+    check_compared(options, config, teacher.config)
