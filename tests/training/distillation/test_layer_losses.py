@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.spatial
 import scipy.special
 import scipy.stats
 import tensorflow as tf
@@ -11,7 +12,7 @@ from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
 from bert_tf2.models.families.base import config_of, family_of
 from bert_tf2.models.observation import observed
-from bert_tf2.training.distillation.layer_losses import WidthProjections, attention_loss, hidden_loss, minilm_loss
+from bert_tf2.training.distillation.layer_losses import WidthProjections, attention_loss, cosine_loss, hidden_loss, minilm_loss
 
 HEADS, LENGTHS = 2, (5, 3)
 WEIGHTS = np.array([[1.0] * 5, [0.5] * 3 + [0.0] * 2], np.float32)
@@ -100,6 +101,18 @@ def test_hidden_states(pair):
     assert float(hidden_loss(other, other, [(0, 0), (1, 1)], WEIGHTS, None)) == 0
 
 
+def test_cosines():
+    random = np.random.default_rng(2)
+    mine, other = (random.normal(size=(2, 5, 6)).astype(np.float32) for _ in range(2))
+    expected = sum(
+        WEIGHTS[row, token] * scipy.spatial.distance.cosine(mine[row, token], other[row, token])
+        for row in range(2)
+        for token in range(5)
+    )
+    assert float(cosine_loss(mine, other, WEIGHTS)) == pytest.approx(expected, rel=1e-5)
+    assert float(cosine_loss(mine, 3 * mine, WEIGHTS)) == pytest.approx(0, abs=1e-5)
+
+
 def test_attention_scores(pair):
     student, teacher, _ = pair
     mine, other = went_through(student)[0], went_through(teacher)[0]
@@ -124,8 +137,7 @@ def test_distributions_and_relations_of_the_last_layer(pair):
     assert float(minilm_loss(mine, other, WEIGHTS)) == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("model_type", ["albert", "electra", "distilbert", "roberta", "xlnet"])
-def test_every_family_notes_its_layers(model_type):
+def config_of_family(model_type):
     sizes = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 8}
     theirs = {
         "distilbert": {"dim": 8, "n_layers": 2, "n_heads": 2, "hidden_dim": 8},
@@ -133,8 +145,30 @@ def test_every_family_notes_its_layers(model_type):
         "albert": {"embedding_size": 4, "num_hidden_groups": 1, "inner_group_num": 1, **sizes},
     }
     values = theirs.get(model_type, sizes) | ({} if model_type == "xlnet" else {"max_position_embeddings": 8})
-    config = config_of({"model_type": model_type, "vocab_size": 20, **values})
+    return config_of({"model_type": model_type, "vocab_size": 20, **values})
+
+
+@pytest.mark.parametrize("model_type", ["albert", "electra", "distilbert", "roberta", "xlnet"])
+def test_every_family_notes_its_layers(model_type):
+    config = config_of_family(model_type)
     states, outputs = went_through(family_of(config).build(config))
     assert len(states.hidden) == 3
     np.testing.assert_array_equal(states.hidden[-1], outputs["sequence_output"])
     assert len(states.heads) == (0 if model_type == "xlnet" else 2)
+
+
+@pytest.mark.parametrize("model_type", ["bert", "albert", "distilbert"])
+def test_where_few_tokens_are_wanted_all_are_noted(model_type):
+    """As pre-training wants the masked ones of the last block; what it gets is what it gets unobserved."""
+    config = config_of_family(model_type)
+    whole, part = family_of(config).build(config), family_of(config).build(config, for_pretraining=True)
+    part.set_weights(whole.get_weights())
+    inputs = INPUTS | {"output_positions": tf.constant([[0, 3], [0, 1]])}
+    with observed() as states:
+        found = part(inputs)
+    expected, _ = went_through(whole)
+    for mine, other in zip(states.hidden, expected.hidden, strict=True):
+        np.testing.assert_allclose(mine, other, atol=1e-5)
+    for mine, other in zip(states.heads, expected.heads, strict=True):
+        np.testing.assert_allclose(mine.scores(), other.scores(), atol=1e-5)
+    np.testing.assert_allclose(found["sequence_output"], part(inputs)["sequence_output"], atol=1e-5)
