@@ -20,8 +20,8 @@ from bert_tf2.jobs.pretraining.companions import restored_companions
 from bert_tf2.jobs.pretraining.inputs import PretrainingInputs
 from bert_tf2.jobs.pretraining.options import PretrainingOptions
 from bert_tf2.jobs.pretraining.records import TRAINING, PretrainingRecords
-from bert_tf2.jobs.pretraining.teacher import PretrainedTeacher, judges_pairs, learns_pairs
-from bert_tf2.jobs.pretraining.teaching import PretrainingTeaching
+from bert_tf2.jobs.pretraining.teacher import PretrainedTeacher, learns_pairs
+from bert_tf2.jobs.pretraining.teaching import teaching_of
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.course import Schedule, TrainingData, TrainingPlan
 from bert_tf2.jobs.training.named_weights import Restored
@@ -90,10 +90,7 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
         )
         task = objective_of(config).task(config, options, made_for)
         super().__init__(options, config, strategy, directory, task, data.max_seq_length, given)
-        self._teaching: PretrainingTeaching | None = None
-        if teacher is not None:
-            pairs = judges_pairs(teacher, options, data)
-            self._teaching = PretrainingTeaching(options, config, teacher, made_for, pairs)
+        self._teaching = teaching_of(options, config, teacher, made_for, data)
         self._records = PretrainingRecords(options, data, config, task)
         several = is_multi_worker(strategy)
         most = {TOKENS: data.max_seq_length, PREDICTIONS: data.max_predictions_per_seq}
@@ -111,8 +108,7 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
         results: dict[str, Any] = {}
         if self._options.trains:
             results["training"] = self._train(self.data_of_training())
-            if self._teaching is not None:
-                self._teaching.end(self._model)
+            self._teaching.end(self._model)
         else:
             self._check_first()
             self._open_held_out()
@@ -151,37 +147,31 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
 
     @property
     def starts_elsewhere(self) -> bool:
-        return self._taught_beginning is not None
-
-    @property
-    def _taught_beginning(self) -> str | None:
-        return None if self._teaching is None else self._teaching.initial_weights
+        return self._teaching.initial_weights is not None
 
     @property
     def _initial_weights(self) -> str:
-        return self._taught_beginning or super()._initial_weights
+        return self._teaching.initial_weights or super()._initial_weights
 
     def _initialise(self, begins: bool) -> None:
-        if self._teaching is None or not self.starts_elsewhere:
+        if not self.starts_elsewhere:
             super()._initialise(begins)
         elif begins:
-            logger.info("the student begins as %s, with its embeddings and what it has of heads", self._taught_beginning)
+            logger.info("the student begins as %s, with its embeddings and what it has of heads", self._initial_weights)
             self._begin_from(self._teaching.beginning())
-        if self._teaching is not None and begins:
+        if begins:
             every = [f"the {HEADS[kind].title}" for kind in self._task.heads]
             self._teaching.tell_untrained(every if self._restored is None else list(self._restored.random))
 
     def _begin(self, records: ShardedRecords) -> tuple[Task, Records]:
-        if self._teaching is None:
-            return super()._begin(records)
         return self._teaching.begin(self._task, self._model, self._encoder, self._strategy), records
 
     def _identity(self, seed: int, records: ShardedRecords, data: dict[str, Any]) -> dict[str, Any]:
-        return super()._identity(seed, records, data) | ({} if self._teaching is None else self._teaching.identity())
+        return super()._identity(seed, records, data) | self._teaching.identity()
 
     @property
     def _more_facts(self) -> Sequence[tuple[str, object]]:
-        return () if self._teaching is None else self._teaching.facts
+        return self._teaching.facts
 
     def _restore(self, source: Source, begins: bool = False) -> Restored:
         parts = self._task.companions(self._model)
@@ -274,16 +264,14 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
             self._export()
         if training is not None or scores is not None:
             evaluation = {f"{self._records.evaluated_on()} records": scores} if scores is not None else {}
-            sections = []
-            if self._teaching is not None and training is not None:
-                sections = self._teaching.sections([entry for entry in training.history if entry["kind"] == "train"])
+            train = [entry for entry in training.history if entry["kind"] == "train"] if training is not None else []
             data = required(self._options.files or self._options.eval_input_files)
-            self._report(data, training, evaluation, sections=sections)
+            self._report(data, training, evaluation, sections=self._teaching.sections(train))
 
     def _more_summary(self, train: Sequence[dict[str, float]]) -> dict[str, object]:
         titles = self._task.summary_names
         told = {titles[name]: train[-1][name] for name in titles if name in train[-1]} if train else {}
-        return told if self._teaching is None else told | self._teaching.last_measured(train)
+        return told | self._teaching.last_measured(train)
 
     def _export(self) -> None:
         """Writes the further forms that were asked for from the run's own checkpoint, and what belongs beside them."""

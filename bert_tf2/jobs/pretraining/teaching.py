@@ -1,4 +1,4 @@
-"""What a pre-training learns from besides its text: a teacher, in every step."""
+"""What a pre-training learns from besides its text: nothing, or a teacher. The run knows no difference."""
 
 import dataclasses
 import logging
@@ -8,8 +8,9 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from bert_tf2.jobs.pretraining.inputs import PretrainingInputs
 from bert_tf2.jobs.pretraining.options import PretrainingOptions
-from bert_tf2.jobs.pretraining.teacher import PretrainedTeacher
+from bert_tf2.jobs.pretraining.teacher import PretrainedTeacher, judges_pairs
 from bert_tf2.jobs.training.distillation_checks import student_of
 from bert_tf2.jobs.training.distillation_options import described_options
 from bert_tf2.jobs.training.teacher_losses import losses_of, with_projections, without_projections
@@ -28,7 +29,53 @@ logger = logging.getLogger(__name__)
 
 
 class PretrainingTeaching:
-    """A teacher of a pre-training.
+    """The text alone."""
+
+    initial_weights: str | None = None
+    """Where the first weights come from instead of `--init_checkpoint`, for people; None for nowhere else."""
+    facts: Sequence[tuple[str, object]] = ()
+    """For the report."""
+
+    def beginning(self) -> Source:
+        """The first weights, where `initial_weights` says so."""
+        raise NotImplementedError
+
+    def identity(self) -> dict[str, Any]:
+        """What it adds to what identifies the run."""
+        return {}
+
+    def begin(self, task: Task, model: tf_keras.Model, encoder: tf_keras.Model, strategy: tf.distribute.Strategy) -> Task:
+        """What the loss of a model is of that is to be trained."""
+        del model, encoder, strategy
+        return task
+
+    def end(self, model: tf_keras.Model) -> None:
+        """Takes out of a trained model what only its training needed."""
+
+    def tell_untrained(self, heads: Sequence[str]) -> None:
+        """Warns of heads that nothing trains.
+
+        Args:
+          heads: the titles of those that start from random values.
+        """
+
+    def sections(self, train: Sequence[Mapping[str, float]]) -> list[tuple[str, str]]:
+        """What the report says of the losses: headings and Markdown.
+
+        Args:
+          train: the training's reports.
+        """
+        del train
+        return []
+
+    def last_measured(self, train: Sequence[Mapping[str, float]]) -> dict[str, object]:
+        """The last report of each loss, for the summary; arguments as those of `sections`."""
+        del train
+        return {}
+
+
+class PretrainingDistillation(PretrainingTeaching):
+    """The text and a teacher.
 
     Args:
       options: what was asked, checked.
@@ -49,19 +96,16 @@ class PretrainingTeaching:
         self._options, self._config, self._teacher = options, config, teacher
         self._made_for = dataclasses.replace(made_for, has_pairs=judges_pairs)
         self._losses = losses_of(options, config, teacher.config)
-        self.layers = student_of(options, teacher.config.num_hidden_layers)
-
-    @property
-    def initial_weights(self) -> str | None:
-        """Where the first weights come from instead of `--init_checkpoint`; None for nowhere else."""
-        if self.layers is None:
-            return None
-        return f"layer{'s' * (len(self.layers) > 1)} {', '.join(map(str, self.layers))} of {self._teacher.named}"
+        self._layers = student_of(options, teacher.config.num_hidden_layers)
+        if self._layers is not None:
+            word = "layer" if len(self._layers) == 1 else "layers"
+            self.initial_weights = f"{word} {', '.join(map(str, self._layers))} of {teacher.named}"
+        self.facts = (("teacher", teacher.described), ("learned from it", self._learned))
 
     def beginning(self) -> Source:
         """The teacher's embeddings, heads and those of its layers that the student is made of."""
-        assert self.layers is not None, "initial_weights says so"
-        return self._teacher.source.with_layers(self.layers)
+        assert self._layers is not None, "initial_weights says so"
+        return self._teacher.source.with_layers(self._layers)
 
     def identity(self) -> dict[str, Any]:
         """The teacher's weights, and all options of distillation."""
@@ -81,11 +125,7 @@ class PretrainingTeaching:
         return DistilledTask(task, losses, teacher, projections)
 
     def tell_untrained(self, heads: Sequence[str]) -> None:
-        """Warns of heads that start from random values and that nothing trains.
-
-        Args:
-          heads: their titles.
-        """
+        """Warns where the labels' losses are left out and there is no other."""
         losses = self._losses
         if heads and not losses.alpha and not losses.learns_labels:
             logger.warning(
@@ -95,20 +135,11 @@ class PretrainingTeaching:
             )
 
     def end(self, model: tf_keras.Model) -> None:
-        """Takes out of a trained model what only its training needed."""
+        """Without the projections it is the task's model again."""
         without_projections(model)
 
-    @property
-    def facts(self) -> list[tuple[str, object]]:
-        """For the report."""
-        return [("teacher", self._teacher.described), ("learned from it", self._learned)]
-
     def sections(self, train: Sequence[Mapping[str, float]]) -> list[tuple[str, str]]:
-        """What the report says of the losses: headings and Markdown.
-
-        Args:
-          train: the training's reports.
-        """
+        """A table of the losses at the beginning and at the end."""
         names = [name for name in self._losses.weights if train and all(measured_as(name) in entry for entry in train)]
         if not names:
             return []
@@ -120,7 +151,7 @@ class PretrainingTeaching:
         return [("What was learned from the teacher", "\n".join(lines))]
 
     def last_measured(self, train: Sequence[Mapping[str, float]]) -> dict[str, object]:
-        """The last report of each loss, for the summary; arguments as those of `section`."""
+        """Of each of the teacher's losses."""
         names = map(measured_as, self._losses.weights)
         return {name: train[-1][name] for name in names if train and name in train[-1]}
 
@@ -148,3 +179,21 @@ class PretrainingTeaching:
         loaded = load_encoder_weights(encoder, teacher, config, head_model=model)
         logger.info("teacher: %s", loaded.summary())
         return model
+
+
+def teaching_of(
+    options: PretrainingOptions,
+    config: BertConfig,
+    teacher: PretrainedTeacher | None,
+    made_for: Circumstances,
+    data: PretrainingInputs,
+) -> PretrainingTeaching:
+    """What a run learns from; arguments as those of `PretrainingDistillation`.
+
+    Args:
+      options, config, teacher, made_for: see there; None for no teacher.
+      data: what is known of the records.
+    """
+    if teacher is None:
+        return PretrainingTeaching()
+    return PretrainingDistillation(options, config, teacher, made_for, judges_pairs(teacher, options, data))

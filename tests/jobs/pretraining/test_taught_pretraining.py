@@ -218,3 +218,30 @@ def test_killed_and_run_again_ends_with_the_same_bits(place):
     (told,) = finish(begun(killed))
     assert "continuing from step" in told
     assert bits(whole) == bits(killed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("family", "losses"),
+    [
+        ({"model_type": "albert", "embedding_size": 8, "num_hidden_groups": 1}, "soft,hidden,attention"),
+        ({"model_type": "distilbert", "dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32}, "soft,minilm"),
+        ({"model_type": "electra", "embedding_size": 8}, "cosine,minilm"),
+    ],
+    ids=["albert", "distilbert", "electra"],
+)
+def test_teachers_of_other_families(place, capsys, family, losses):
+    config = json.loads(place.config_file.read_text())
+    if family["model_type"] == "distilbert":
+        config = {name: config[name] for name in ("vocab_size", "max_position_embeddings", "initializer_range")}
+    directory = place.directory / family["model_type"]
+    directory.mkdir()
+    (directory / "bert_config.json").write_text(json.dumps(config | family))
+    given = [f"--bert_config_file={directory / 'bert_config.json'}", f"--vocab_file={place.vocab_file}", "--num_train_steps=2"]
+    assert place.run(f"--model_dir={directory / 'teacher'}", *given) == 0
+    flags = [f"--teacher={directory / 'teacher'}", f"--distillation_losses={losses}", held_out(place)]
+    model_dir = tried(place, f"after_{family['model_type']}", *flags, steps=12)
+    assert "runs in every training step" in capsys.readouterr().err
+    for name in losses.split(","):
+        found = curve(place, model_dir, f"{name}_loss")
+        assert found[-1] < found[0], name
