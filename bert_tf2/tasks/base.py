@@ -124,6 +124,7 @@ class Task(abc.ABC):
       equal_inputs_are_one: whether two records with the same ids are the same example.
       most: no record has more on these axes of its features; what a TPU and XLA fix besides the number of tokens.
       measure_names: what is measured in every training step besides the loss; see `measures`.
+      told_metrics: those of `metrics_of_sums` that the terminal tells besides accuracies.
       export_suffixes: what is appended to `--model_export_path` for each SavedModel that `exports` gives.
       unit: what one of its examples is called, in the plural.
       pictures: the names of what `report` may draw.
@@ -149,6 +150,7 @@ class Task(abc.ABC):
     equal_inputs_are_one: ClassVar[bool] = True
     most: Mapping[str, int] = MappingProxyType({})
     measure_names: tuple[str, ...] = ()
+    told_metrics: tuple[str, ...] = ()
 
     export_suffixes: ClassVar[tuple[str, ...]] = ("", "_text")
     unit: ClassVar[str] = "examples"

@@ -19,6 +19,7 @@ class TaskInTraining(Task):
     def __init__(self, task: Task):
         self._task = task
         self.features, self.best_metric, self.measure_names = task.features, task.best_metric, task.measure_names
+        self.told_metrics = task.told_metrics
 
     def build_model(self, encoder: tf_keras.Model) -> tf_keras.Model:
         """The task's."""

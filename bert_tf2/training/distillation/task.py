@@ -92,7 +92,9 @@ class DistilledTask(TaskInTraining):
     def __init__(self, task: Task, losses: Losses, teacher: Teacher, projections: WidthProjections | None = None):
         super().__init__(task)
         self._losses, self._teacher, self._projections = losses, teacher, projections
-        self.measure_names = (*task.measure_names, _STEPS, *map(measured_as, losses.weights))
+        measured = tuple(map(measured_as, losses.weights))
+        self.told_metrics = (*task.told_metrics, *measured)
+        self.measure_names = (*task.measure_names, _STEPS, *measured)
 
     def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
         """The task's, and the weights of all tokens and of their pairs where layers are compared."""

@@ -127,7 +127,9 @@ class Measurements:
         waiting = {"input_wait": min(self._waited / seconds, 1.0)} if seconds and math.isfinite(self._waited) else {}
         values |= found | waiting | metrics
         if sums.steps:
-            self._progress.report(step, values["loss"], learning_rate, rate, found, metrics)
+            names = getattr(self._task, "told_metrics", ())
+            told = {name: value for name, value in metrics.items() if name.endswith("accuracy") or name in names}
+            self._progress.report(step, values["loss"], learning_rate, rate, found, told)
         return values
 
     def _fetch(self) -> None:

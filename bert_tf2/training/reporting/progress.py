@@ -64,7 +64,7 @@ class TrainingProgress:
         speeds: Mapping[str, float] = MappingProxyType({}),
         metrics: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
-        """Says how the training stands; of the metrics, the accuracies.
+        """Says how the training stands.
 
         Args:
           step: steps done.
@@ -72,11 +72,11 @@ class TrainingProgress:
           learning_rate: of the last step.
           rate: examples per second.
           speeds: more of that, as `work.speeds` gives it.
-          metrics: the task's.
+          metrics: those of the task that are told here.
         """
-        accuracies = "".join(f"  {name} {value:.4f}" for name, value in metrics.items() if name.endswith("accuracy"))
-        line = f"step {step}/{self._train_steps}  loss {loss:.4f}{accuracies}  lr {learning_rate:.3e}"
-        bar = f"loss={loss:.4f}{accuracies} lr={learning_rate:.2e}"
+        told = "".join(f"  {name} {value:.4f}" for name, value in metrics.items())
+        line = f"step {step}/{self._train_steps}  loss {loss:.4f}{told}  lr {learning_rate:.3e}"
+        bar = f"loss={loss:.4f}{told} lr={learning_rate:.2e}"
         if rate:
             forms = {"tokens_per_second": "  {:,.0f} tokens/s", "padding": "  {:.0%} padding", "tflops": "  {:.3g} TFLOP/s"}
             speed = f"{rate:.1f} examples/s" + "".join(
