@@ -33,7 +33,7 @@ from bert_tf2.jobs.fine_tuning.regularisation import adversary_of, check_task
 from bert_tf2.jobs.fine_tuning.regularisation_options import regularisation_asked
 from bert_tf2.jobs.fine_tuning.squad_options import SquadOptions
 from bert_tf2.jobs.fine_tuning.teaching.base import Training
-from bert_tf2.jobs.fine_tuning.teaching.distillation import teaching_of
+from bert_tf2.jobs.fine_tuning.teaching.choice import teaching_of
 from bert_tf2.jobs.training import training_setup
 from bert_tf2.jobs.training.course import Schedule, TrainingData, TrainingPlan
 from bert_tf2.jobs.training.micro_batch import bounded_parts
