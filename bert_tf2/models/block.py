@@ -16,6 +16,7 @@ from bert_tf2.models.config import BertConfig
 from bert_tf2.models.dropout import Dropout
 from bert_tf2.models.layers import Projection, build_under_name, chosen_tokens, initializer
 from bert_tf2.models.low_rank import adapter_variables
+from bert_tf2.models.module_replacement import computed_in_place
 from bert_tf2.models.normalization import LayerNormalization
 from bert_tf2.models.observation import is_observed, note_layer
 from bert_tf2.models.packing import current
@@ -107,7 +108,7 @@ class TransformerBlock(FormerParts, tf_keras.layers.Layer):
     def noted(self, hidden: tf.Tensor, adder: tf.Tensor, outputs: int | tf.Tensor | None, training: bool | None) -> tf.Tensor:
         """As `computed`, told to whoever looks at what this layer makes of all tokens."""
         of_all = outputs is not None and is_observed()
-        given = self.computed(hidden, adder, None if of_all else outputs, training)
+        given = computed_in_place(self, hidden, adder, None if of_all else outputs, training)
         note_layer(hidden, given)
         return chosen_tokens(given, outputs) if of_all else given
 

@@ -17,6 +17,7 @@ SALTS = 3
 class Block(Protocol):
     """A layer that the loop can compute."""
 
+    variables: list[tf.Variable]
     trainable_variables: list[tf.Variable]
     loop: "BlockLoop | None"
 

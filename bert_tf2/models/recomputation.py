@@ -9,33 +9,81 @@ from bert_tf2.models.own_weights import Substitutes, keeps_little, substituted, 
 from bert_tf2.models.packing import current, packed
 
 
-def recomputed(function: Callable[[tf.Tensor], tf.Tensor], variables: Sequence[tf.Variable], hidden: tf.Tensor) -> tf.Tensor:
-    """function(hidden), of whose insides nothing is kept for the gradient: it calls it once more, and dropout draws the same.
+class Called:
+    """A function that is called again with the same weights and draws.
 
     Args:
       function: of layers that read every weight by `own_weights.value`, and make nothing random but by `Dropout`.
       variables: all weights that they read.
+
+    Attributes:
+      weights: the variables' values.
+    """
+
+    def __init__(self, function: Callable[[tf.Tensor], tf.Tensor], variables: Sequence[tf.Variable]):
+        self._function, self._variables, self._packing = function, variables, current()
+        self._seed, self._offset = drawing()
+        self.weights = [tf.convert_to_tensor(value(variable)) for variable in variables]
+
+    def __call__(self, hidden: tf.Tensor, weights: Sequence[tf.Tensor], seed: tf.Tensor | None = None) -> tf.Tensor:
+        """The function's result with these weights."""
+        own = Substitutes({id(variable): tensor for variable, tensor in zip(self._variables, weights)})
+        with dropout_seed(self._seed if seed is None else seed), salted(self._offset), packed(self._packing), substituted(own):
+            return self._function(hidden)
+
+    def gradient(self, upstream: tf.Tensor, hidden: tf.Tensor, weights: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """That of `hidden` and of the weights, for which everything is made once more."""
+        again, seed, same = _not_before(upstream, hidden, self._seed, weights)
+        with tf.GradientTape() as tape:
+            tape.watch([again, *same])
+            result = self(again, same, seed)
+        return tape.gradient(result, [again, *same], upstream)
+
+
+def recomputed(function: Callable[[tf.Tensor], tf.Tensor], variables: Sequence[tf.Variable], hidden: tf.Tensor) -> tf.Tensor:
+    """function(hidden), of whose insides nothing is kept for the gradient: it calls it once more, and dropout draws the same.
+
+    Args:
+      function, variables: as for `Called`.
       hidden: any floating tensor.
     """
-    (seed, offset), packing = drawing(), current()
-
-    def call(hidden: tf.Tensor, seed: tf.Tensor, weights: Sequence[tf.Tensor]) -> tf.Tensor:
-        own = Substitutes({id(variable): tensor for variable, tensor in zip(variables, weights)})
-        with dropout_seed(seed), salted(offset), packed(packing), substituted(own):
-            return function(hidden)
+    called = Called(function, variables)
 
     @tf.custom_gradient
     def apply(hidden, *weights):
+        return called(hidden, weights), lambda upstream: called.gradient(upstream, hidden, weights)
+
+    return apply(hidden, *called.weights)
+
+
+def one_recomputed(condition: tf.Tensor, trained: Called, fixed: Called, hidden: tf.Tensor) -> tf.Tensor:
+    """trained(hidden) or fixed(hidden), as `recomputed`; what is not called costs nothing.
+
+    That nothing of their insides is kept is what a gradient across a condition needs: compiled code knows no tensor whose shape
+    depends on it.
+
+    Args:
+      condition: whether `trained` is called, bool [].
+      trained, fixed: give results of one shape. Of the weights of `fixed` there is no gradient.
+      hidden: any floating tensor.
+    """
+
+    @tf.custom_gradient
+    def apply(hidden, *weights):
+        def of_trained(upstream):
+            found = trained.gradient(upstream, hidden, weights)
+            # A condition has as many results on either side.
+            return [tf.zeros_like(known) if one is None else one for one, known in zip(found, (hidden, *weights))]
+
+        def of_fixed(upstream):
+            return [fixed.gradient(upstream, hidden, fixed.weights)[0], *map(tf.zeros_like, weights)]
+
         def gradient(upstream):
-            again, same_seed, same = _not_before(upstream, hidden, seed, weights)
-            with tf.GradientTape() as tape:
-                tape.watch([again, *same])
-                result = call(again, same_seed, same)
-            return tape.gradient(result, [again, *same], upstream)
+            return tf.cond(condition, lambda: of_trained(upstream), lambda: of_fixed(upstream))
 
-        return call(hidden, seed, weights), gradient
+        return tf.cond(condition, lambda: trained(hidden, weights), lambda: fixed(hidden, fixed.weights)), gradient
 
-    return apply(hidden, *(tf.convert_to_tensor(value(variable)) for variable in variables))
+    return apply(hidden, *trained.weights)
 
 
 def _not_before(upstream: tf.Tensor, hidden: tf.Tensor, seed: tf.Tensor, weights: Sequence[tf.Tensor]) -> tuple:

@@ -12,6 +12,7 @@ from bert_tf2.models.dropout import dropout_seed, fold
 from bert_tf2.models.packing import Packing, packed
 from bert_tf2.tasks.base import Batch, Task
 from bert_tf2.training.optimization import Optimizer, dense
+from bert_tf2.training.task_in_training import drawn_names
 
 Weights = Sequence[tf.Variable | tf.Tensor]
 # Collects tensors on a tape, which are known at its end.
@@ -48,7 +49,7 @@ class Gradients:
 
     def __init__(self, task: Task, model: tf_keras.Model, scaler: Optimizer | None, accumulation_steps: int):
         self._task, self._model, self._scaler, self.accumulation_steps = task, model, scaler, accumulation_steps
-        self._measure_names = measure_names(task)
+        self._measure_names, self._drawn_names = measure_names(task), drawn_names(task)
 
     def no_sums(self) -> tf.Tensor:
         """Of the loss and the measures, in one vector that is summed over parts, replicas and steps."""
@@ -59,8 +60,8 @@ class Gradients:
 
         Args:
           batch: the replica's rows.
-          denominators: the task's, of the global batch.
-          seed: int32 [2], of everything random.
+          denominators: the task's, of the global batch, and what it has drawn for it.
+          seed: int32 [2], of everything random besides.
           weights: what the gradients are of.
         """
         if self.accumulation_steps == 1:
@@ -94,9 +95,10 @@ class Gradients:
     ) -> tuple[tf.Tensor, list, list]:
         """As `of`, of these rows at once, and the gradients of what `found` collects while the loss is computed."""
         packing = Packing(*(batch[name] for name in PACKING)) if PACKING[0] in batch else None
+        drawn = {name: denominators[name] for name in self._drawn_names}
         with dropout_seed(seed), packed(packing), tf.GradientTape() as tape, found(tape) as others:
             tape.watch([weight for weight in weights if not isinstance(weight, tf.Variable)])
-            outputs = self._task.training_outputs(self._model, model_inputs(self._model, batch), batch)
+            outputs = self._task.training_outputs(self._model, model_inputs(self._model, batch), batch | drawn)
             loss = self._task.loss(outputs, batch, denominators)
             scaled = loss if self._scaler is None else self._scaler.get_scaled_loss(loss)
         gradients = [dense(gradient) for gradient in tape.gradient(scaled, [*weights, *others])]

@@ -14,7 +14,12 @@ class TaskInTraining(Task):
 
     Args:
       task: the task.
+
+    Attributes:
+      drawn_names: what `draw` gives.
     """
+
+    drawn_names: tuple[str, ...] = ()
 
     def __init__(self, task: Task):
         self._task = task
@@ -28,6 +33,16 @@ class TaskInTraining(Task):
     def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
         """The task's."""
         return self._task.loss_denominators(batch)
+
+    def draw(self, step: tf.Tensor, seed: tf.Tensor) -> Batch:
+        """What is drawn by lot for all rows of a step, which `training_outputs` finds in its batch.
+
+        Args:
+          step: its number, counted from 0: int64 [].
+          seed: of the step, the same on all replicas: int32 [2].
+        """
+        del step, seed
+        return {}
 
     def metrics_of_sums(self, sums: Mapping[str, float]) -> dict[str, float]:
         """The task's."""
@@ -48,3 +63,13 @@ class TaskInTraining(Task):
     def shown(self, scores: Mapping[str, float]) -> str:
         """The task's."""
         return self._task.shown(scores)
+
+
+def drawn_names(task: Task) -> tuple[str, ...]:
+    """What a task draws by lot for all rows of a training step, by name; nothing for most."""
+    return task.drawn_names if isinstance(task, TaskInTraining) else ()
+
+
+def drawn(task: Task, step: tf.Tensor, seed: tf.Tensor) -> Batch:
+    """What a task draws by lot for all rows of a training step; see `TaskInTraining.draw`."""
+    return task.draw(step, seed) if isinstance(task, TaskInTraining) else {}

@@ -18,6 +18,7 @@ from bert_tf2.training.gradients import Gradients
 from bert_tf2.training.optimization import Optimizer, clip_by_global_norm, is_dynamically_scaled
 from bert_tf2.training.regularisation.adversarial import AdversarialGradients, Adversary
 from bert_tf2.training.reporting.work import WORK, counts, timed
+from bert_tf2.training.task_in_training import drawn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,8 +163,9 @@ class TrainStep:
         denominators, work = self._counted(batch)
         if replica.num_replicas_in_sync > 1:
             denominators, work = replica.all_reduce(tf.distribute.ReduceOp.SUM, (denominators, work))
-        seed = fold(fold(tf.constant(self._seed), step), replica.replica_id_in_sync_group)
-        return *self._replica.step(batch, denominators, seed), work
+        of_step = fold(tf.constant(self._seed), step)
+        known = denominators | drawn(self._task, step, of_step)
+        return *self._replica.step(batch, known, fold(of_step, replica.replica_id_in_sync_group)), work
 
 
 class _Replica:

@@ -12,6 +12,7 @@ from bert_tf2.jobs.fine_tuning.prediction.options import PredictionOptions
 from bert_tf2.jobs.fine_tuning.presets import PresetOptions
 from bert_tf2.jobs.fine_tuning.regularisation_options import RegularisationOptions
 from bert_tf2.jobs.fine_tuning.sweeps.options import FoldOptions, SweepOptions
+from bert_tf2.jobs.fine_tuning.teaching.replacing_options import ReplacingOptions
 from bert_tf2.jobs.fine_tuning.xlnet_flags import XLNetFlags, settle_directories
 from bert_tf2.jobs.training.distillation_options import DistillationOptions
 from bert_tf2.jobs.training.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
@@ -39,7 +40,7 @@ MODES = ("train_and_eval", "train", "eval", "predict", "export_only")
 @dataclasses.dataclass(frozen=True)
 class ClassifierOptions(
     KindOptions, XLNetFlags, LayerOptions, RegularisationOptions, PresetOptions, FoldOptions, SweepOptions, PredictionOptions,
-    DistillationOptions, TrainingOptions,
+    DistillationOptions, ReplacingOptions, TrainingOptions,
 ):  # fmt: skip
     """What to train, evaluate, predict or export, on which data, to which directory; every kind of task adds its own
     (`Kind.run_options`)."""

@@ -311,10 +311,10 @@ class FineTuningRun(TrainingRun[RecordSet]):
     def _rate_factors(self) -> Sequence[tuple[tf.Variable, float]]:
         return rate_factors(self._options, self._options.learning_rate, self._model, self._encoder)
 
-    def _begin(self, records: RecordSet) -> tuple[Task, Records]:
+    def _begin(self, records: RecordSet, end: int) -> tuple[Task, Records]:
         training = Training(
             self._model, self._encoder, records, self._fingerprint(records), self._strategy, self._directory.path,
-            self._batch_size(True, records), self._padding,
+            self._batch_size(True, records), self._padding, end,
         )  # fmt: skip
         task, trained_on = self._teaching.begin(training)
         return (RDropTask(task, self._options.rdrop_alpha) if self._options.rdrop_alpha else task), trained_on

@@ -11,6 +11,7 @@ from bert_tf2.jobs.fine_tuning.prediction.options import PredictionOptions
 from bert_tf2.jobs.fine_tuning.presets import QuestionPresetOptions
 from bert_tf2.jobs.fine_tuning.regularisation_options import RegularisationOptions
 from bert_tf2.jobs.fine_tuning.sweeps.options import SweepOptions
+from bert_tf2.jobs.fine_tuning.teaching.replacing_options import ReplacingOptions
 from bert_tf2.jobs.fine_tuning.xlnet_flags import XLNetFlags, settle_directories
 from bert_tf2.jobs.training.distillation_options import DistillationOptions
 from bert_tf2.jobs.training.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
@@ -39,7 +40,7 @@ ANSWER_LANGUAGES = ("auto", "words", "chinese", "characters")
 @dataclasses.dataclass(frozen=True)
 class SquadOptions(
     XLNetFlags, LayerOptions, RegularisationOptions, QuestionPresetOptions, SweepOptions, PredictionOptions, DistillationOptions,
-    TrainingOptions,
+    ReplacingOptions, TrainingOptions,
 ):  # fmt: skip
     """What to train on, which questions to answer, and where results go."""
 

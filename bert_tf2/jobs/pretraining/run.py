@@ -163,7 +163,8 @@ class PretrainingRun(TrainingRun[ShardedRecords]):
             every = [f"the {HEADS[kind].title}" for kind in self._task.heads]
             self._teaching.tell_untrained(every if self._restored is None else list(self._restored.random))
 
-    def _begin(self, records: ShardedRecords) -> tuple[Task, Records]:
+    def _begin(self, records: ShardedRecords, end: int) -> tuple[Task, Records]:
+        del end
         return self._teaching.begin(self._task, self._model, self._encoder, self._strategy), records
 
     def _identity(self, seed: int, records: ShardedRecords, data: dict[str, Any]) -> dict[str, Any]:

@@ -29,12 +29,13 @@ def refuse_without_teacher(options: DistillationOptions, others: Sequence[str] =
             raise UserError(f"--{field.name} can do nothing without --teacher; name one, or leave it out")
 
 
-def check_asked(options: Any, trains: bool, may_leave_labels: bool = False) -> None:
+def check_asked(options: Any, trains: bool, compares: bool = True, may_leave_labels: bool = False) -> None:
     """Checks the options of a job with a teacher for what can do nothing, or not beside others.
 
     Args:
       options: `DistillationOptions` with those of training.
       trains: whether there is training.
+      compares: whether there are losses against the teacher.
       may_leave_labels: whether `--distillation_alpha=1` may be given without `soft`, for a training that learns nothing but
         what its teacher's layers do.
 
@@ -45,6 +46,22 @@ def check_asked(options: Any, trains: bool, may_leave_labels: bool = False) -> N
         raise UserError("--teacher is for training; leave the options of distillation out to evaluate, predict or export")
     if options.directory and os.path.realpath(files.expand(options.directory)) == os.path.realpath(files.expand(options.teacher)):
         raise UserError(f"--teacher={options.teacher} is the directory to train in; name another --model_dir for the student")
+    if compares:
+        _check_losses(options, may_leave_labels)
+    if not options.makes_student:
+        return
+    if options.student_layers and options.num_student_layers:
+        raise UserError("--student_layers and --num_student_layers are two ways to choose layers; give one")
+    flag = "student_layers" if options.student_layers else "num_student_layers"
+    refuse_given(
+        options,
+        ("bert_config_file", "hub_module_url", "init_checkpoint"),
+        f"names the beginning of a model of its own, and --{flag} makes one of the teacher; leave one of them out",
+    )
+
+
+def _check_losses(options: Any, may_leave_labels: bool) -> None:
+    """Checks what is asked of losses against a teacher."""
     losses = options.losses
     if SOFT not in losses:
         because = f"is of the soft loss, and --distillation_losses={options.distillation_losses} has none; leave it out"
@@ -66,16 +83,6 @@ def check_asked(options: Any, trains: bool, may_leave_labels: bool = False) -> N
         )
     if not options.hub_module_trainable and set(losses) != {SOFT}:
         raise UserError("--hub_module_trainable=false leaves the encoder as it is; then --distillation_losses can only be soft")
-    if not options.makes_student:
-        return
-    if options.student_layers and options.num_student_layers:
-        raise UserError("--student_layers and --num_student_layers are two ways to choose layers; give one")
-    flag = "student_layers" if options.student_layers else "num_student_layers"
-    refuse_given(
-        options,
-        ("bert_config_file", "hub_module_url", "init_checkpoint"),
-        f"names the beginning of a model of its own, and --{flag} makes one of the teacher; leave one of them out",
-    )
 
 
 def student_of(options: DistillationOptions, layers: int) -> tuple[int, ...] | None:

@@ -97,6 +97,9 @@ class DistillationOptions(Options):
         return losses_in(self.distillation_losses)
 
 
+OF_LOSSES = ("distillation_losses", "distillation_alpha", "distillation_temperature", "layer_map")
+"""What says how losses against a teacher are."""
+
 OF_SOFT_LABELS = ("distillation_alpha", "distillation_temperature")
 """What says how soft labels of a file are learned, too."""
 

@@ -247,9 +247,9 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
         if self._options.pack_sequences:
             packed_training.require_its_end(self._encoder, self._model)
         self._initialise(begins=checkpointing.latest_step(self._directory.path) is None)
-        task, taught = self._begin(records)
+        ends = Agreement(self._strategy).all_of_chief(self._earlier_ends, self._chief)
+        task, taught = self._begin(records, [*ends, course.schedule.train_steps][0])
         with self._strategy.scope():
-            ends = Agreement(self._strategy).all_of_chief(self._earlier_ends, self._chief)
             optimizer = training_setup.create_optimizer(self._options, course.schedule.train_steps, self._rate_factors(), ends)
         return Assembled(task, taught, self._model, optimizer, self._adversary)
 
@@ -308,8 +308,14 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
         """What brings variables up to date that follow from the trained ones; None where there are none."""
         return None
 
-    def _begin(self, records: TrainedOn) -> tuple[Task, Records]:
-        """What the loss is of and what is trained on, where a job adds something to them for the training."""
+    def _begin(self, records: TrainedOn, end: int) -> tuple[Task, Records]:
+        """What the loss is of and what is trained on, where a job adds something to them for the training.
+
+        Args:
+          records: what is trained on.
+          end: how many steps the training has; of one that was made longer, had at first.
+        """
+        del end
         return self._task, records
 
     @property

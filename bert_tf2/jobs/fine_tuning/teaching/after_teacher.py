@@ -8,11 +8,13 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2.jobs.fine_tuning.teaching.base import Teaching
+from bert_tf2.jobs.fine_tuning.teaching.replacing_options import OF_REPLACING
 from bert_tf2.jobs.training.distillation_checks import student_of
 from bert_tf2.jobs.training.distillation_options import described_options
 from bert_tf2.jobs.training.training_setup import POLICIES
 from bert_tf2.model_directory.trained_run import TrainedRun
 from bert_tf2.models.families.base import family_of
+from bert_tf2.options import not_default
 from bert_tf2.tasks.base import Task
 from bert_tf2.training import checkpointing
 from bert_tf2.training.distillation.student import Parts, take_layers
@@ -42,7 +44,8 @@ class AfterTeacher(Teaching):
 
     def identity(self) -> dict[str, Any]:
         """The teacher's weights, and all options of distillation."""
-        return {"teacher": self._teacher_fingerprint(), **described_options(self._options)}
+        asked = described_options(self._options) | not_default(self._options, OF_REPLACING)
+        return {"teacher": self._teacher_fingerprint(), **asked}
 
     def initialise(self, model: tf_keras.Model, encoder: tf_keras.Model, strategy: tf.distribute.Strategy) -> None:
         """Makes the student of layers of the teacher."""

@@ -23,6 +23,7 @@ class Training:
       directory: the run's.
       batch_size: of predictions.
       padding: the lengths of batches.
+      end: how many steps the training has; of one that was made longer, had at first.
     """
 
     model: tf_keras.Model
@@ -33,6 +34,7 @@ class Training:
     directory: str
     batch_size: int
     padding: Padding
+    end: int
 
 
 class Teaching:

@@ -4,6 +4,7 @@ from typing import Any
 
 from bert_tf2.jobs.fine_tuning.teaching.base import Teaching
 from bert_tf2.jobs.fine_tuning.teaching.distillation import Distillation
+from bert_tf2.jobs.fine_tuning.teaching.replacement import Replacement
 from bert_tf2.jobs.fine_tuning.teaching.soft_labels import SoftLabels
 from bert_tf2.jobs.fine_tuning.teaching.teacher_checks import check_taught
 from bert_tf2.model_directory.trained_run import TrainedRun
@@ -30,4 +31,6 @@ def teaching_of(options: Any, task: Task, config: BertConfig, facts: dict[str, A
         return Teaching(task)
     teacher = TrainedRun.open(options.teacher, "teacher")
     check_taught(options, task, config, teacher, facts, max_seq_length)
+    if options.replacing_rate is not None:
+        return Replacement(options, task, teacher)
     return Distillation(options, task, config, teacher)

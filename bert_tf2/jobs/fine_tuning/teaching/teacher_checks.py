@@ -4,16 +4,17 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bert_tf2.errors import UserError
+from bert_tf2.jobs.fine_tuning.teaching.replacing_options import OF_REPLACING
 from bert_tf2.jobs.training.distillation_checks import (
     check_asked,
     check_compared,
     config_of_layers,
     refuse_without_teacher,
 )
-from bert_tf2.jobs.training.distillation_options import OF_SOFT_LABELS, DistillationOptions
+from bert_tf2.jobs.training.distillation_options import OF_LOSSES, OF_SOFT_LABELS, DistillationOptions
 from bert_tf2.model_directory import model_files
 from bert_tf2.model_directory.trained_run import TrainedRun
-from bert_tf2.options import required
+from bert_tf2.options import refuse_given, required
 from bert_tf2.tasks.kind_options import decides_model
 from bert_tf2.training.distillation.names import SOFT
 from bert_tf2.training.run_directory import shown
@@ -36,13 +37,45 @@ def with_teacher(options: JobOptions, trains: bool) -> JobOptions:
     if not options.teacher:
         others = OF_SOFT_LABELS if getattr(options, "soft_labels", None) else ()
         refuse_without_teacher(options, others)
+        refuse_given(options, OF_REPLACING, "can do nothing without --teacher; name one, or leave it out")
         return options
-    check_asked(options, trains)
+    if options.replacing_rate is None:
+        because = "says how --replacing_rate goes to 1, and there is none; give that too, for example 0.3, or leave it out"
+        refuse_given(options, ("replacing_schedule", "replacing_proportion"), because)
+        check_asked(options, trains)
+    else:
+        check_asked(options, trains, compares=False)
+        _check_replacing(options)
     if not options.makes_student:
         return options
     given: Any = options
     completed: Any = model_files.completed(given, [options.teacher], needs_metadata=False)
     return completed
+
+
+# Beside them, what is trained is the student's layers and nothing else.
+_NOT_BESIDE_REPLACING = {
+    "recompute": "keeps nothing of a layer but its input, which is so with --replacing_rate anyway",
+    "freeze_layers": "leaves layers as they are which --replacing_rate is to train; the embeddings stay the teacher's anyway",
+    "reinit_layers": "begins the pooler at random values too, which --replacing_rate does not train",
+    "head_learning_rate": "is of the head, which --replacing_rate does not train: it stays the teacher's",
+}
+
+
+def _check_replacing(options: Any) -> None:
+    """Checks what is asked beside layers that take the places of a teacher's."""
+    given = f"--replacing_rate={options.replacing_rate:g}"
+    because = f"is of losses against the teacher, of which {given} has none; leave one of them out"
+    refuse_given(options, OF_LOSSES, because)
+    if not options.makes_student:
+        raise UserError(
+            f"{given} puts layers of the student between the teacher's, from which they come: give --num_student_layers or "
+            "--student_layers, or leave it out"
+        )
+    for name, because in _NOT_BESIDE_REPLACING.items():
+        refuse_given(options, (name,), f"{because}; leave it out")
+    if not options.hub_module_trainable:
+        raise UserError(f"{given} trains the student's layers, which --hub_module_trainable=false leaves as they are")
 
 
 def student_config(options: DistillationOptions, config: "BertConfig") -> "BertConfig":
@@ -91,7 +124,8 @@ def check_taught(
             f"{named} takes {teacher.config.longest_input} tokens, and the data have up to {max_seq_length}; prepare them with a "
             "smaller --max_seq_length"
         )
-    _check_losses(options, task, config, teacher)
+    if options.replacing_rate is None:
+        _check_losses(options, task, config, teacher)
 
 
 def _check_losses(options: Any, task: "Task", config: "BertConfig", teacher: TrainedRun) -> None:
