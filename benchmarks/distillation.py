@@ -4,9 +4,9 @@
 
 The teacher is the demo's MiniLM (6 layers), fine-tuned once with the first seed. Every student is made of its layers
 (`--num_student_layers`) and sees the labels of the same rows in the same number of epochs: `labels` learns from these alone,
-`soft` from the teacher's outputs too, `layers` also from its hidden states and its last layer's attention. Accuracy is that of
-the development set. Speed is that of predicting its texts in this process, each model in turn, `--rounds` times, the median; size
-is what the weights take as float32.
+`soft` from the teacher's outputs too, `layers` also from its hidden states and its last layer's attention, and `theseus` from
+labels in the places of the teacher's layers. Accuracy is that of the development set. Speed is that of predicting its texts in
+this process, each model in turn, `--rounds` times, the median; size is what the weights take as float32.
 """
 
 import dataclasses
@@ -30,6 +30,7 @@ STUDENTS = {
     "labels": ["--distillation_alpha=0"],
     "soft": [],
     "layers": ["--distillation_losses=soft,hidden,minilm"],
+    "theseus": ["--replacing_rate=0.3"],
 }
 
 
@@ -112,7 +113,7 @@ class Distillations:
         """A student made of the teacher's layers; what it learns from is `STUDENTS`."""
         options = self._options
         flags = [f"--teacher={self._work / 'teacher'}", f"--num_student_layers={options.num_student_layers}", *STUDENTS[kind]]
-        if not any("alpha" in flag for flag in flags):
+        if not any("alpha" in flag or "replacing" in flag for flag in flags):
             flags += [f"--distillation_alpha={options.alpha}", f"--distillation_temperature={options.temperature}"]
         return self._train(f"{kind}_{seed}", seed, options.learning_rate, *flags)
 

@@ -70,3 +70,5 @@ class Replacement(AfterTeacher):
         self._frozen = [layer for layer in layers if id(layer) not in kept and layer.trainable]
         for layer in self._frozen:
             layer.trainable = False
+        of_blocks = {id(variable) for block in blocks for variable in block.trainable_variables}
+        assert {id(variable) for variable in training.model.trainable_variables} == of_blocks, "all else is the teacher's"
