@@ -5,7 +5,6 @@ layers; all layers of a step have dropout.
 """
 
 import logging
-from typing import Any
 
 import tf_keras
 
@@ -13,7 +12,6 @@ from bert_tf2.data.batches.pipeline import Records
 from bert_tf2.jobs.fine_tuning.teaching.after_teacher import AfterTeacher
 from bert_tf2.jobs.fine_tuning.teaching.base import Training
 from bert_tf2.jobs.fine_tuning.teaching.replacing_options import LINEAR
-from bert_tf2.model_directory.trained_run import TrainedRun
 from bert_tf2.models.block_loop import unlooped
 from bert_tf2.models.encoder_layers import blocks_of
 from bert_tf2.models.module_replacement import Modules
@@ -24,17 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class Replacement(AfterTeacher):
-    """Labels, and a teacher whose layers are replaced one after the other.
-
-    Args:
-      options: what was asked, checked.
-      task: of student and teacher.
-      teacher: the teacher.
-    """
-
-    def __init__(self, options: Any, task: Task, teacher: TrainedRun):
-        super().__init__(options, task, teacher)
-        self._frozen: list[tf_keras.layers.Layer] = []
+    """Labels, and a teacher whose layers are replaced by the student's."""
 
     def begin(self, training: Training) -> tuple[Task, Records]:
         """The task among the teacher's layers; nothing but the student's is trained from now on."""
@@ -42,7 +30,7 @@ class Replacement(AfterTeacher):
         whole.trainable = False
         blocks = blocks_of(training.encoder)
         unlooped(training.encoder)
-        self._freeze_others(training, blocks)
+        _freeze_others(training, blocks)
         modules = Modules(blocks, blocks_of(its_encoder))
         options = self._options
         rises = options.replacing_schedule == LINEAR
@@ -57,18 +45,11 @@ class Replacement(AfterTeacher):
         )
         return ReplacingTask(self._task, modules, rate), training.records
 
-    def end(self, model: tf_keras.Model) -> None:
-        """All of it can be trained again."""
-        for layer in self._frozen:
-            layer.trainable = True
-        self._frozen = []
-        super().end(model)
 
-    def _freeze_others(self, training: Training, blocks: list[tf_keras.layers.Layer]) -> None:
-        kept = {id(layer) for layer in (training.encoder, *blocks)}
-        layers = [*training.model.layers, *training.encoder.layers]
-        self._frozen = [layer for layer in layers if id(layer) not in kept and layer.trainable]
-        for layer in self._frozen:
+def _freeze_others(training: Training, blocks: list[tf_keras.layers.Layer]) -> None:
+    kept = {id(layer) for layer in (training.encoder, *blocks)}
+    for layer in (*training.model.layers, *training.encoder.layers):
+        if id(layer) not in kept:
             layer.trainable = False
-        of_blocks = {id(variable) for block in blocks for variable in block.trainable_variables}
-        assert {id(variable) for variable in training.model.trainable_variables} == of_blocks, "all else is the teacher's"
+    of_blocks = {id(variable) for block in blocks for variable in block.trainable_variables}
+    assert {id(variable) for variable in training.model.trainable_variables} == of_blocks, "all else is the teacher's"
