@@ -63,10 +63,10 @@ def computed_in_place(
       block: of any encoder.
       hidden, adder, outputs, training: as for its `call`.
     """
-    known, replaced = getattr(_context, "mixture", None) or ({}, None)
-    if id(block) not in known:
+    mixture: tuple[dict[int, tuple[int, _Module]], tf.Tensor] | None = getattr(_context, "mixture", None)
+    if mixture is None or id(block) not in mixture[0]:
         return block.computed(hidden, adder, outputs, training)
-    number, module = known[id(block)]
+    (number, module), replaced = mixture[0][id(block)], mixture[1]
     taken = Called(lambda hidden: block.computed(hidden, adder, outputs, training), block.variables)
     left = Called(lambda hidden: module.computed(hidden, adder, outputs, training), module.variables)
     return one_recomputed(replaced[number], taken, left, hidden)

@@ -39,7 +39,8 @@ def with_teacher(options: JobOptions, trains: bool) -> JobOptions:
         refuse_without_teacher(options, others)
         refuse_given(options, OF_REPLACING, "can do nothing without --teacher; name one, or leave it out")
         return options
-    if options.replacing_rate is None:
+    given: Any = options
+    if given.replacing_rate is None:
         because = "says how --replacing_rate goes to 1, and there is none; give that too, for example 0.3, or leave it out"
         refuse_given(options, ("replacing_schedule", "replacing_proportion"), because)
         check_asked(options, trains)
@@ -48,7 +49,6 @@ def with_teacher(options: JobOptions, trains: bool) -> JobOptions:
         _check_replacing(options)
     if not options.makes_student:
         return options
-    given: Any = options
     completed: Any = model_files.completed(given, [options.teacher], needs_metadata=False)
     return completed
 
