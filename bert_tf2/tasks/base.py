@@ -170,7 +170,10 @@ class Task(abc.ABC):
         """Puts the task's head on the encoder; the encoder is the model's first layer with weights."""
 
     def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """What the loss will be divided by, from the batch alone: float32 scalars by name; here the sum of the weights."""
+        """What the loss will be divided by, from the batch alone: float32 scalars by name; here the sum of the weights.
+
+        The first is what `soft_loss` is divided by.
+        """
         return {"example_weight": tf.reduce_sum(batch["example_weight"])}
 
     def training_outputs(self, model: tf_keras.Model, inputs: Batch, batch: Batch, training: bool = True) -> Any:

@@ -22,6 +22,11 @@ class Repeats:
     def __len__(self) -> int:
         return int(self.sizes.sum())
 
+    def with_single(self, number: int) -> "Repeats":
+        """With so many rows behind the others, which an epoch holds once."""
+        groups = np.append(self.groups, np.full(number, len(self.sizes), self.groups.dtype))
+        return Repeats(groups, np.append(self.sizes, number))
+
     def rows(self, random: np.random.Generator) -> np.ndarray:
         """The rows of an epoch, in no order that means anything: int64, as many as `len` says.
 

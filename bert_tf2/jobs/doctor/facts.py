@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bert_tf2.data.records.feature_spec import TOKENS
+from bert_tf2.data.records.mixed_records import MixedRecords
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.jobs.doctor.measuring import DoesNotFit, Measured
 from bert_tf2.jobs.training.course import Course, TrainingData
@@ -103,7 +104,10 @@ class Facts:
         """What the model is shown, of the training and the other sets; nothing where equal inputs are not one example."""
         if not self.task.equal_inputs_are_one:
             return {}
-        found = {"train": inputs_of("train", self.data.records, self.task, True)}
+        records = self.data.records
+        # What is learned from a teacher alone has no labels to look at.
+        labelled = records.labelled if isinstance(records, MixedRecords) else records
+        found = {"train": inputs_of("train", labelled, self.task, True)}
         return found | {one.name: inputs_of(one.name, one.records, self.task, one.is_labelled) for one in self.data.sets}
 
 

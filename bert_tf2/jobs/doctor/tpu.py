@@ -16,8 +16,8 @@ _CHIPS = ("/dev/accel*", "/dev/vfio/[0-9]*")
 _BUCKET = "gs://BUCKET"
 # What the TPU's own host reads and writes.
 _WRITTEN = ("model_dir", "output_dir", "model_export_path")
-_READ = ("data_dir", "train_data_path", "eval_data_path", "test_data_path", "train_file", "predict_file", "input_files",
-         "input_file", "eval_input_files", "init_checkpoint")  # fmt: skip
+_READ = ("data_dir", "train_data_path", "eval_data_path", "test_data_path", "unlabelled_data_path", "train_file",
+         "predict_file", "input_files", "input_file", "eval_input_files", "init_checkpoint")  # fmt: skip
 
 
 def is_elsewhere(options: TrainingOptions) -> bool:

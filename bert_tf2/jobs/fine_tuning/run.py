@@ -17,6 +17,7 @@ from bert_tf2.data.batches.pipeline import Records, check_divisible
 from bert_tf2.data.batches.plans import BatchPlan
 from bert_tf2.data.records.feature_spec import CHOICES, TOKENS
 from bert_tf2.data.records.metadata import MetaData
+from bert_tf2.data.records.mixed_records import MixedRecords
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
@@ -127,6 +128,8 @@ class FineTuningRun(TrainingRun[RecordSet]):
         self._lora: LoraTraining | None = None
         # Examples in an epoch where that holds some rows several times.
         self._repeated: int | None = None
+        # Examples that are learned from a teacher alone.
+        self._unlabelled = 0
         self._scores_by_set: dict[str, dict[str, float]] = {}
         self._outcomes: dict[str, Any] = {}
         self._collected: dict[str, dict[str, np.ndarray]] = {}
@@ -266,6 +269,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
         watched = [] if self._watched is None else [self._watched]
         identity = training_setup.length_identity(self._options) | kinds_identity(self._options)
         identity |= self._task.begin_training(records) | self._data.part_of_training()
+        records = self._data.with_unlabelled(records, self._task)
         sets = list(dict.fromkeys([*watched, *self._evaluated, *self._predicted]))
         return TrainingData(records, identity, bool(watched) and self._phases.evaluate_while_training, sets)
 
@@ -334,13 +338,18 @@ class FineTuningRun(TrainingRun[RecordSet]):
 
     @property
     def _more_facts(self) -> Sequence[tuple[str, object]]:
-        facts = [(name.replace("_", " "), value) for name, value in self._asked.items()]
+        facts: list[tuple[str, object]] = [(name.replace("_", " "), value) for name, value in self._asked.items()]
+        if self._unlabelled:
+            facts.append(("unlabelled examples", f"{self._unlabelled:,} beside those with labels"))
         if self._repeated is not None:
             facts.append(("examples in an epoch", f"{self._repeated:,} (some rows several times)"))
         return facts
 
     def _plan(self, records: RecordSet, seed: int) -> BatchPlan:
-        options, lengths, repeats = self._options, records.lengths, self._task.repeats(records)
+        options, lengths, repeats = self._options, records.lengths, self._task.repeats(_labelled(records))
+        self._unlabelled = len(records) - len(_labelled(records))
+        if repeats is not None and self._unlabelled:
+            repeats = repeats.with_single(self._unlabelled)
         self._repeated = None if repeats is None else len(repeats)
         if options.pack_sequences:
             slots = self._padding.most[TOKENS]
@@ -348,11 +357,15 @@ class FineTuningRun(TrainingRun[RecordSet]):
         return BatchPlan(lengths, options.train_batch_size, seed, options.bucket_by_length, repeats)
 
     def _fingerprint(self, records: RecordSet) -> dict[str, Any]:
+        if isinstance(records, MixedRecords):
+            unlabelled = [files.sha256_of_file(path) for path in records.unlabelled.paths]
+            return {**self._fingerprint(records.labelled), "unlabelled": unlabelled}
         return {"train": [files.sha256_of_file(path) for path in records.paths], "train_data_size": len(records)}
 
     def _described(self, records: RecordSet) -> str:
         lengths, repeated = records.lengths, "" if self._repeated is None else f", {self._repeated:,} in an epoch"
-        return f"{len(records):,} examples{repeated} (mean {lengths.mean():.0f} tokens, longest {lengths.max()})"
+        of_them = f", {self._unlabelled:,} of them without label" if self._unlabelled else ""
+        return f"{len(records):,} examples{of_them}{repeated} (mean {lengths.mean():.0f} tokens, longest {lengths.max()})"
 
     def _schedule(self, plan: TrainingPlan) -> Schedule:
         schedule, steps = super()._schedule(plan), self._options.num_train_steps
@@ -361,6 +374,11 @@ class FineTuningRun(TrainingRun[RecordSet]):
     def _google_steps(self) -> int | None:
         if self._options.steps_rounding != "google":
             return None
+        if self._unlabelled:
+            raise UserError(
+                "--steps_rounding=google counts rows with labels, and an epoch holds others besides (--unlabelled_data_path); "
+                "leave one of them out"
+            )
         if self._repeated is not None:
             raise UserError(
                 "--steps_rounding=google counts the rows of the files, and an epoch holds some several times (--oversample); "
@@ -490,6 +508,10 @@ def _inputs(task: Task, records: RecordSet) -> np.ndarray | None:
     if not task.bounds_inputs or not len(records):
         return None
     return records.sizes_of(np.arange(len(records)))[CHOICES]
+
+
+def _labelled(records: RecordSet) -> RecordSet:
+    return records.labelled if isinstance(records, MixedRecords) else records
 
 
 def kinds_identity(options: Any) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from bert_tf2.jobs.fine_tuning.regularisation_options import RegularisationOptio
 from bert_tf2.jobs.fine_tuning.sweeps.options import SweepOptions
 from bert_tf2.jobs.fine_tuning.teaching.replacing_options import ReplacingOptions
 from bert_tf2.jobs.fine_tuning.xlnet_flags import XLNetFlags, settle_directories
-from bert_tf2.jobs.training.distillation_options import DistillationOptions
+from bert_tf2.jobs.training.distillation_options import DISTILLATION, DistillationOptions
 from bert_tf2.jobs.training.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
-from bert_tf2.options import at_least, ignored_option, option, refuse_given, require_given
+from bert_tf2.options import at_least, ignored_option, option, refuse_given, refused_option, require_given
 from bert_tf2.tasks.kind_options import of_kind
 from bert_tf2.tasks.question_answering.options import ANSWER_HEADS, ANSWER_LABELS, ANSWER_LABELS_HELP, START_CONDITIONED
 
@@ -164,6 +164,12 @@ class SquadOptions(
     keep_tokens: str | None = shared_options.keep_tokens(TEXT)
     num_train_steps: int | None = shared_options.num_train_steps(OPTIMIZATION)
     steps_rounding: str = shared_options.steps_rounding(OPTIMIZATION)
+    unlabelled_data_path: str | None = refused_option(
+        None,
+        "a training row of SQuAD is a window with the places of its answer, and no records are made of questions without; "
+        "run_classifier.py takes it",
+        section=DISTILLATION,
+    )
 
     @property
     def is_tf1_dialect(self) -> bool:

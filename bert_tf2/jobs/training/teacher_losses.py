@@ -23,6 +23,7 @@ def losses_of(options: DistillationOptions, student: BertConfig, teacher: BertCo
         layers = layer_map(options.layer_map, student.num_hidden_layers, teacher.num_hidden_layers)
     return Losses(
         alpha=options.distillation_alpha if SOFT in weights else 0.0,
+        unlabelled=float(SOFT in weights and getattr(options, "unlabelled_data_path", None) is not None),
         temperature=options.distillation_temperature,
         hidden=weights.get(HIDDEN, 0.0),
         cosine=weights.get(COSINE, 0.0),

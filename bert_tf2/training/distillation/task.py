@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from bert_tf2.data.records.mixed_records import UNLABELLED
 from bert_tf2.models.observation import States, observed
 from bert_tf2.tasks.base import Batch, Task
 from bert_tf2.tasks.several_inputs import rows_computed
@@ -26,6 +27,7 @@ from bert_tf2.training.task_in_training import TaskInTraining
 _TOKENS, _PAIRS = "distilled_tokens", "distilled_pairs"
 # Counted with what is measured of the losses, whose means are over steps.
 _STEPS = "distilled_steps"
+_OF_LABELLED = "labelled/"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Losses:
 
     Attributes:
       alpha: the share of the teacher's outputs; 0 where they are not looked at.
+      unlabelled: their share for an example without label, of which the task's own loss is none: 1, or 0 where they are not
+        looked at.
       temperature: see `Task.soft_loss`.
       hidden, cosine, attention, minilm: weights; see `layer_losses`.
       layers: pairs of layers for `hidden` and `attention`.
@@ -42,6 +46,7 @@ class Losses:
     """
 
     alpha: float = 0.0
+    unlabelled: float = 0.0
     temperature: float = 1.0
     hidden: float = 0.0
     cosine: float = 0.0
@@ -52,8 +57,9 @@ class Losses:
 
     @property
     def weights(self) -> dict[str, float]:
-        """By name the weights of what is learned from the teacher."""
-        weights = dict(zip(LOSSES, (self.alpha, self.hidden, self.cosine, self.attention, self.minilm), strict=True))
+        """By name the weights of what is learned from the teacher; of its outputs for examples with a label, if any have one."""
+        soft = self.alpha or self.unlabelled
+        weights = dict(zip(LOSSES, (soft, self.hidden, self.cosine, self.attention, self.minilm), strict=True))
         return {name: weight for name, weight in weights.items() if weight}
 
     @property
@@ -80,7 +86,13 @@ class _Outputs:
 class DistilledTask(TaskInTraining):
     """A task with a teacher's losses, for the training alone; all else is the task's.
 
-    Besides what the task measures, `soft_loss`, `hidden_loss` and the like are told, without their weights.
+    Besides what the task measures, `soft_loss`, `hidden_loss` and the like are told, without their weights and shares.
+
+    Where a batch may hold examples without label (`UNLABELLED`), each example has its own share of the teacher's outputs:
+
+        loss = sum_i w_i ((1 - a_i) hard_i + a_i soft_i) / sum_i w_i,    a_i = alpha, or 1 without label
+
+    Where labels have weights, hard_i has them too, and is divided by their mean over the labelled examples of the batch.
 
     Args:
       task: of student and teacher.
@@ -99,6 +111,9 @@ class DistilledTask(TaskInTraining):
     def loss_denominators(self, batch: Batch) -> dict[str, tf.Tensor]:
         """The task's, and the weights of all tokens and of their pairs where layers are compared."""
         denominators = self._task.loss_denominators(batch)
+        if UNLABELLED in batch:
+            of_labelled = self._task.loss_denominators(self._labelled(batch))
+            denominators |= {_OF_LABELLED + name: value for name, value in of_labelled.items()}
         if not self._losses.observes:
             return denominators
         weights = _token_weights(batch)
@@ -114,22 +129,53 @@ class DistilledTask(TaskInTraining):
 
     def loss(self, outputs: _Outputs, batch: Batch, denominators: dict[str, tf.Tensor]) -> tf.Tensor:
         """See `Losses`."""
-        losses, shares = self._losses, {}
-        loss = tf.constant(0.0)
-        if losses.learns_labels:
-            loss += (1 - losses.alpha) * self._task.loss(outputs.given, batch, denominators)
-        if losses.alpha:
-            lesson = outputs.lesson.outputs
-            shares[SOFT] = self._task.soft_loss(outputs.given, lesson, batch, denominators, losses.temperature)
+        losses, lesson, found = self._losses, outputs.lesson.outputs, {}
+        if SOFT in losses.weights:
+            found[SOFT] = self._task.soft_loss(outputs.given, lesson, batch, denominators, losses.temperature)
         if losses.observes:
-            shares |= self._layer_losses(outputs, batch, denominators)
-        for name, weight in losses.weights.items():
-            loss += weight * shares[name]
-            outputs.measured[measured_as(name)] = shares[name]
+            found |= self._layer_losses(outputs, batch, denominators)
+        outputs.measured.update({measured_as(name): value for name, value in found.items()})
         # The parts of a step together are one.
         counted, part = next(iter(self.loss_denominators(batch).items()))
         outputs.measured[_STEPS] = tf.math.divide_no_nan(part, denominators[counted])
+        if UNLABELLED in batch:
+            loss = self._loss_of_mixed(outputs, batch, denominators)
+        else:
+            loss = tf.constant(0.0)
+            if losses.learns_labels:
+                loss += (1 - losses.alpha) * self._task.loss(outputs.given, batch, denominators)
+            if losses.alpha:
+                loss += losses.alpha * found[SOFT]
+        for name, weight in losses.weights.items():
+            if name != SOFT:
+                loss += weight * found[name]
         return loss
+
+    def _loss_of_mixed(self, outputs: _Outputs, batch: Batch, denominators: dict[str, tf.Tensor]) -> tf.Tensor:
+        """The task's own loss and that against the teacher's outputs; see the class."""
+        losses = self._losses
+        of_labelled = {
+            name.removeprefix(_OF_LABELLED): value for name, value in denominators.items() if name.startswith(_OF_LABELLED)
+        }
+        first = next(iter(of_labelled))
+        share = tf.math.divide_no_nan(of_labelled[first], denominators[first])
+        loss = (1 - losses.alpha) * share * self._task.loss(outputs.given, self._labelled(batch), of_labelled)
+        if SOFT not in losses.weights:
+            return loss
+        shares = tf.where(batch[UNLABELLED] == 1, losses.unlabelled, losses.alpha)
+        weighted = batch | {"example_weight": batch["example_weight"] * shares}
+        return loss + self._task.soft_loss(outputs.given, outputs.lesson.outputs, weighted, denominators, losses.temperature)
+
+    def _labelled(self, batch: Batch) -> Batch:
+        """The batch, in which examples without label weigh nothing."""
+        without = batch[UNLABELLED] == 1
+        changed = {"example_weight": tf.where(without, 0.0, batch["example_weight"])}
+        for spec in self.features:
+            if spec.name == self._task.answer_feature:
+                # What stands there need not be an answer, and no weight helps against a loss that is not a number.
+                answers = batch[spec.key]
+                changed[spec.key] = tf.where(tf.reshape(without, [-1] + [1] * (answers.shape.rank - 1)), 0, answers)
+        return batch | changed
 
     def _layer_losses(self, outputs: _Outputs, batch: Batch, denominators: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         losses, mine, other = self._losses, outputs.states, outputs.lesson.states

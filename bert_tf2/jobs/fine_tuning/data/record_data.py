@@ -87,6 +87,14 @@ class RecordData(RunData):
         records = self._all_training_records(task)
         return records if self.fold is None else records.chosen(~self.held_out(task))
 
+    def with_unlabelled(self, records: "RecordSet", task: "Task") -> "RecordSet":
+        """With those of `--unlabelled_data_path`."""
+        if self._options.unlabelled_data_path is None:
+            return records
+        from bert_tf2.jobs.fine_tuning.data.unlabelled_records import with_unlabelled
+
+        return with_unlabelled(records, self._options.unlabelled_data_path, self.meta, task, self._config)
+
     def _all_training_records(self, task: "Task") -> "RecordSet":
         records, number = self._records("train", task), self._options.train_data_size
         if number is None:

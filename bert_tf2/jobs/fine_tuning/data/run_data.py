@@ -43,6 +43,17 @@ class RunData(abc.ABC):
           UserError: data that cannot be used.
         """
 
+    def with_unlabelled(self, records: "RecordSet", task: "Task") -> "RecordSet":
+        """What is trained on, with the records besides that have no label and are learned from a teacher alone; as it is where
+        there are none.
+
+        Args:
+          records: those of `training_records`, checked.
+          task: what they hold.
+        """
+        del task
+        return records
+
     def part_of_training(self) -> dict[str, Any]:
         """What identifies the part of the training data that is trained on; nothing where it is the whole."""
         return {}

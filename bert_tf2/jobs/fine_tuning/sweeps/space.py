@@ -32,6 +32,7 @@ _ELSEWHERE = {
     "train_data_path": "trials are compared on the same data",
     "eval_data_path": "trials are compared on the same data",
     "test_data_path": "trials are compared on the same data",
+    "unlabelled_data_path": "trials are compared on the same data",
     "predict_file": "trials are compared on the same data",
     "eval_batch_size": "it changes no result",
     "predict_batch_size": "it changes no result",

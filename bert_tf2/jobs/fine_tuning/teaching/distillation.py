@@ -58,7 +58,7 @@ class Distillation(AfterTeacher):
 
     def begin(self, training: Training) -> tuple[Task, Records]:
         """The task with the teacher's losses; the records with its outputs, where they are kept."""
-        if not self._losses.alpha and not self._losses.observes:
+        if not (self._losses.alpha or self._losses.unlabelled or self._losses.observes):
             logger.info("--distillation_alpha=0: nothing is learned from the teacher but what the student begins with")
             return super().begin(training)
         records: Records = training.records

@@ -35,6 +35,9 @@ def with_teacher(options: JobOptions, trains: bool) -> JobOptions:
     if options.teacher and getattr(options, "soft_labels", None):
         raise UserError("--soft_labels and --teacher are two sources of probabilities; leave one out")
     if not options.teacher:
+        refuse_given(
+            options, ("unlabelled_data_path",), "is learned from a teacher alone; name one with --teacher, or leave it out"
+        )
         others = OF_SOFT_LABELS if getattr(options, "soft_labels", None) else ()
         refuse_without_teacher(options, others)
         refuse_given(options, OF_REPLACING, "can do nothing without --teacher; name one, or leave it out")
