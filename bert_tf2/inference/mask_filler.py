@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bert_tf2.errors import UserError
 from bert_tf2.inference.filled_texts import with_spaced_token, with_token
-from bert_tf2.inference.pretrained_files import config_and_tokenizer
+from bert_tf2.inference.masked_language_model import MaskedLanguageModel
 from bert_tf2.text.byte_level.tokenizer import ByteLevelBPETokenizer, token_text
 from bert_tf2.text.vocabulary import MASK
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import tensorflow as tf
     import tf_keras
 
-    from bert_tf2.models.checkpoints.source import Source
     from bert_tf2.text.tokenizer import Tokenizer
 
 
@@ -66,43 +65,16 @@ class MaskFiller:
         strip_accents: bool | None = None,
         sp_model_file: str | None = None,
     ) -> "MaskFiller":
-        """Loads the encoder and the masked-LM head of a checkpoint.
-
-        Args:
-          path: a checkpoint of any format (see `models.checkpoints.formats.detect_format`), or the directory of a pre-training
-            run, whose newest checkpoint is taken.
-          vocab_file, bert_config_file, do_lower_case, strip_accents, sp_model_file: see `config_and_tokenizer`.
-
-        Raises:
-          UserError: something is not there, does not fit together, or the checkpoint has no masked-LM head.
-        """
-        import tf_keras
-
-        from bert_tf2.models.checkpoints.formats import open_source
-        from bert_tf2.models.checkpoints.loading import load_encoder_weights
-        from bert_tf2.models.families.base import family_of
-        from bert_tf2.tasks.pretraining.task import PretrainingTask
-
-        source = open_source(path)
-        if not any(one.head("masked_lm") for one in (source, *source.companions.values())):
-            raise UserError(
-                f"{source.path} has no masked-LM head, which guesses the words; give the checkpoint of a pre-training run "
-                "(ckpt-…), Google's bert_model.ckpt or a Hugging Face folder of BertForMaskedLM or BertForPreTraining"
-            )
-        config, tokenizer = config_and_tokenizer(
-            source.path,
+        """Loads the encoder and the masked-LM head of a checkpoint; see `MaskedLanguageModel.from_checkpoint`."""
+        model = MaskedLanguageModel.from_checkpoint(
+            path,
             vocab_file=vocab_file,
             bert_config_file=bert_config_file,
             do_lower_case=do_lower_case,
             strip_accents=strip_accents,
             sp_model_file=sp_model_file,
         )
-        source, config = _masked_lm_in(source, config)
-        tf_keras.utils.set_random_seed(0)
-        encoder = family_of(config).build(config, for_pretraining=True)
-        model = PretrainingTask(config, next_sentence=False).build_model(encoder)
-        load_encoder_weights(encoder, source, config, head_model=model)
-        return cls(encoder, model.masked_lm, tokenizer, config.longest_input)
+        return cls(model.encoder, model.masked_lm, model.tokenizer, model.longest)
 
     def fill(self, text: str, top_k: int = 5) -> list[list[Candidate]]:
         """The likeliest tokens for each [MASK] of a text, the likeliest first.
@@ -191,18 +163,3 @@ class MaskFiller:
             return tf.math.top_k(tf.nn.softmax(logits[:, :tokens]), top_k)
 
         return best
-
-
-def _masked_lm_in(source: "Source", config: Any) -> tuple["Source", Any]:
-    """What of a checkpoint guesses words, and its configuration: the encoder, or one that was trained beside it, a generator."""
-    from bert_tf2.models.families.base import family_of
-
-    family = family_of(config)
-    source = source.of_family(family)
-    for name, beside in source.companions.items():
-        if name in family.companions and beside.head("masked_lm"):
-            sizes = beside.family.weights.sizes(beside.shapes)
-            if beside.num_attention_heads is not None:
-                sizes["num_attention_heads"] = beside.num_attention_heads
-            return beside, family.companions[name].config(config, sizes)
-    return source, config

@@ -6,43 +6,21 @@ import json
 from collections.abc import Iterator
 from typing import TextIO
 
-from bert_tf2 import cli, files
+from bert_tf2 import cli
 from bert_tf2.errors import UserError
 from bert_tf2.inference.filled_texts import MARKS
 from bert_tf2.inference.mask_filler import Candidate, MaskFiller
 from bert_tf2.jobs.commands.asking import Answers, Row, answer_file, answer_lines, check_one_or_many, loading
-from bert_tf2.options import Options, at_least, option, require_given, required
+from bert_tf2.jobs.commands.masked_lm_options import MaskedLMOptions, check_model
+from bert_tf2.options import at_least, option, require_given
 from bert_tf2.runtime import job
 from bert_tf2.text.vocabulary import MASK
 
 
 @dataclasses.dataclass(frozen=True)
-class FillMaskOptions(Options):
+class FillMaskOptions(MaskedLMOptions):
     """Which model, and where texts come from."""
 
-    init_checkpoint: str | None = option(
-        None,
-        "A checkpoint with a masked-LM head: of run_pretraining.py (ckpt-N), of the model garden, google-research's TF1 "
-        "bert_model.ckpt, a Hugging Face folder or model.safetensors. The format is detected.",
-    )
-    model_dir: str | None = option(None, "The directory of a pre-training run, whose newest checkpoint is taken.")
-    bert_config_file: str | None = option(
-        None, "BERT configuration [default: the one beside the checkpoint, or the pre-training run's own]."
-    )
-    vocab_file: str | None = option(
-        None,
-        "Vocabulary of the model: WordPiece's vocab.txt, RoBERTa's vocab.json with merges.txt beside it, the tokenizer.json of "
-        "either, or a folder with one of them [default: the one beside the checkpoint].",
-    )
-    sp_model_file: str | None = option(None, "SentencePiece model, instead of --vocab_file.")
-    do_lower_case: bool | None = option(
-        None,
-        "Lower-case the text; right for uncased vocabularies [default: what tokenizer_config.json beside the vocabulary says, or "
-        "true].",
-    )
-    strip_accents: bool | None = option(
-        None, "Strip the accents of letters [default: what the tokenizer's files say, or as --do_lower_case]."
-    )
     text: str | None = option(
         None,
         "One text with [MASK] where a word is to be found (<mask> too, for a RoBERTa). Without it texts are read from standard "
@@ -97,26 +75,16 @@ def shown(masks: list[list[Candidate]]) -> str:
 def _check(options: FillMaskOptions) -> None:
     needed = {"init_checkpoint or model_dir": "the model that fills"}
     require_given(options, needed | ({} if options.input_file is None else {"output_file": "where the fillings go"}))
-    if options.init_checkpoint and options.model_dir:
-        raise UserError("--init_checkpoint and --model_dir are two models; give the one that fills")
-    if options.vocab_file is not None and options.sp_model_file is not None:
-        raise UserError("--vocab_file and --sp_model_file are two vocabularies; give the model's own")
+    check_model(options)
     check_one_or_many(options, ["text"], ["output_file"], "texts")
     if options.text is not None and not any(mark in options.text for mark in MARKS):
         raise UserError(f"--text holds no {MASK}; write {MASK} where a word is to be found")
 
 
 def _load(options: FillMaskOptions) -> MaskFiller:
-    path = files.expand(required(options.init_checkpoint or options.model_dir))
+    path = options.model_path
     with loading(path):
-        return MaskFiller.from_checkpoint(
-            path,
-            vocab_file=options.vocab_file,
-            bert_config_file=options.bert_config_file,
-            do_lower_case=options.do_lower_case,
-            strip_accents=options.strip_accents,
-            sp_model_file=options.sp_model_file,
-        )
+        return MaskFiller.from_checkpoint(path, **options.beside_model)
 
 
 def _fillings(options: FillMaskOptions) -> Answers:

@@ -110,6 +110,14 @@ class InputFile:
         if empty:
             raise UserError(f"--input_file={self.path} holds no texts")
 
+    def with_texts(self, row: TextRow, text: str, text_b: str | None) -> Any:
+        """The values of a row with other texts: a copy."""
+        values = list(row.values) if self.is_table else dict(row.values)
+        for place, one in ((self._text, text), (self._text_b, text_b)):
+            if place is not None:
+                values[place] = one
+        return values
+
     def id_of(self, row: TextRow) -> Any:
         """What identifies a row; None where no column does, or an object lacks it."""
         if self._id is None:
