@@ -97,6 +97,7 @@ setup(
             "bert-tf2-evaluate-vectors = bert_tf2.jobs.vectors.evaluate_vectors:command",
             "bert-tf2-export = bert_tf2.jobs.export.job:command",
             "bert-tf2-extract-features = bert_tf2.jobs.vectors.extract_features:command",
+            "bert-tf2-augment = bert_tf2.jobs.commands.augment:command",
             "bert-tf2-fill-mask = bert_tf2.jobs.commands.fill_mask:command",
             "bert-tf2-new-task = bert_tf2.jobs.new_task.job:command",
             "bert-tf2-pretraining = bert_tf2.jobs.pretraining.job:command",

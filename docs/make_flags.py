@@ -4,6 +4,7 @@ import pathlib
 
 from bert_tf2 import cli
 from bert_tf2.jobs.commands.answer_questions import AnswerQuestionsOptions
+from bert_tf2.jobs.commands.augment import AugmentCommandOptions
 from bert_tf2.jobs.commands.classify import ClassifyOptions
 from bert_tf2.jobs.commands.convert_checkpoint import ConvertCheckpointOptions
 from bert_tf2.jobs.commands.demo import DemoOptions
@@ -45,6 +46,7 @@ COMMANDS = {
     "python -m bert_tf2.prune": PruneOptions,
     "python -m bert_tf2.compare": CompareOptions,
     "python -m bert_tf2.extract_features": ExtractFeaturesOptions,
+    "python -m bert_tf2.augment": AugmentCommandOptions,
     "python -m bert_tf2.fill_mask": FillMaskOptions,
     "python -m bert_tf2.score_squad": ScoreSquadOptions,
     "python -m bert_tf2.search": SearchOptions,

@@ -116,6 +116,7 @@ COMMANDS = [
     ["-m", "bert_tf2.convert_checkpoint"],
     ["-m", "bert_tf2.demo"],
     ["-m", "bert_tf2.entities"],
+    ["-m", "bert_tf2.augment"],
     ["-m", "bert_tf2.fill_mask"],
     ["-m", "bert_tf2.score_squad"],
 ]

@@ -34,6 +34,7 @@ COMMANDS = [
     ["-m", "bert_tf2.new_task"],
     ["-m", "bert_tf2.prune"],
     ["-m", "bert_tf2.extract_features"],
+    ["-m", "bert_tf2.augment"],
     ["-m", "bert_tf2.fill_mask"],
     ["-m", "bert_tf2.score_squad"],
     ["-m", "bert_tf2.search"],

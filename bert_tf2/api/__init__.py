@@ -8,18 +8,21 @@ from bert_tf2.inference.entity_tagger import EntityTagger
 from bert_tf2.inference.mask_filler import MaskFiller
 from bert_tf2.inference.question_answerer import QuestionAnswerer
 from bert_tf2.inference.search.text_index import TextIndex
+from bert_tf2.inference.text_augmenter import AugmentOptions, TextAugmenter
 from bert_tf2.inference.text_classifier import TextClassifier
 from bert_tf2.inference.vectors.settings import VectorSettings
 from bert_tf2.inference.vectors.text_encoder import TextEncoder
 from bert_tf2.inference.vectors.whitening import Whitening
 
 __all__ = [
+    "AugmentOptions",
     "CheckFailed",
     "ChoiceSelector",
     "Classifier",
     "EntityTagger",
     "MaskFiller",
     "QuestionAnswerer",
+    "TextAugmenter",
     "TextClassifier",
     "TextEncoder",
     "TextIndex",

@@ -9,6 +9,7 @@ import pytest
 from bert_tf2 import cli
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.commands.answer_questions import AnswerQuestionsOptions, answer_questions
+from bert_tf2.jobs.commands.augment import AugmentCommandOptions, augment
 from bert_tf2.jobs.commands.classify import ClassifyOptions, classify
 from bert_tf2.jobs.commands.convert_checkpoint import ConvertCheckpointOptions, convert_checkpoint
 from bert_tf2.jobs.commands.demo import DemoOptions
@@ -101,6 +102,7 @@ COMMANDS = [
     (answer_questions, AnswerQuestionsOptions, "", ["--model", "--context (or --context_file, --input_file)"]),
     (answer_questions, AnswerQuestionsOptions, "--input_file=q", ["--model", "--output_file"]),
     (find_entities, EntitiesOptions, "--input_file=t", ["--model", "--output_file"]),
+    (augment, AugmentCommandOptions, "--input_file=t", ["--init_checkpoint (or --model_dir)", "--output_file"]),
     (fill_mask, FillMaskOptions, "--input_file=t", ["--init_checkpoint (or --model_dir)", "--output_file"]),
     (classify, ClassifyOptions, "--input_file=t", ["--model_dir", "--output_file"]),
     (export, ExportOptions, "", ["--model_dir", "--to", "--output_dir"]),
