@@ -7,6 +7,8 @@ from bert_tf2 import files
 from bert_tf2.errors import UserError
 from bert_tf2.options import Options, option, required
 
+MODEL = "The model that guesses words"
+
 
 @dataclasses.dataclass(frozen=True)
 class MaskedLMOptions(Options):
@@ -16,24 +18,31 @@ class MaskedLMOptions(Options):
         None,
         "A checkpoint with a masked-LM head: of run_pretraining.py (ckpt-N), of the model garden, google-research's TF1 "
         "bert_model.ckpt, a Hugging Face folder or model.safetensors. The format is detected.",
+        section=MODEL,
     )
-    model_dir: str | None = option(None, "The directory of a pre-training run, whose newest checkpoint is taken.")
+    model_dir: str | None = option(None, "The directory of a pre-training run, whose newest checkpoint is taken.", section=MODEL)
     bert_config_file: str | None = option(
-        None, "BERT configuration [default: the one beside the checkpoint, or the pre-training run's own]."
+        None,
+        "BERT configuration [default: the one beside the checkpoint, or the pre-training run's own].",
+        section=MODEL,
     )
     vocab_file: str | None = option(
         None,
         "Vocabulary of the model: WordPiece's vocab.txt, RoBERTa's vocab.json with merges.txt beside it, the tokenizer.json of "
         "either, or a folder with one of them [default: the one beside the checkpoint].",
+        section=MODEL,
     )
-    sp_model_file: str | None = option(None, "SentencePiece model, instead of --vocab_file.")
+    sp_model_file: str | None = option(None, "SentencePiece model, instead of --vocab_file.", section=MODEL)
     do_lower_case: bool | None = option(
         None,
         "Lower-case the text; right for uncased vocabularies [default: what tokenizer_config.json beside the vocabulary says, or "
         "true].",
+        section=MODEL,
     )
     strip_accents: bool | None = option(
-        None, "Strip the accents of letters [default: what the tokenizer's files say, or as --do_lower_case]."
+        None,
+        "Strip the accents of letters [default: what the tokenizer's files say, or as --do_lower_case].",
+        section=MODEL,
     )
 
     @property

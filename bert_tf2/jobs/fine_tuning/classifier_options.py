@@ -13,8 +13,9 @@ from bert_tf2.jobs.fine_tuning.presets import PresetOptions
 from bert_tf2.jobs.fine_tuning.regularisation_options import RegularisationOptions
 from bert_tf2.jobs.fine_tuning.sweeps.options import FoldOptions, SweepOptions
 from bert_tf2.jobs.fine_tuning.teaching.replacing_options import ReplacingOptions
+from bert_tf2.jobs.fine_tuning.teaching.unlabelled_options import UnlabelledOptions
 from bert_tf2.jobs.fine_tuning.xlnet_flags import XLNetFlags, settle_directories
-from bert_tf2.jobs.training.distillation_options import DISTILLATION, DistillationOptions
+from bert_tf2.jobs.training.distillation_options import DistillationOptions
 from bert_tf2.jobs.training.training_options import NEEDED, OPTIMIZATION, VOCABULARY, TrainingOptions
 from bert_tf2.options import (
     at_least,
@@ -40,7 +41,7 @@ MODES = ("train_and_eval", "train", "eval", "predict", "export_only")
 @dataclasses.dataclass(frozen=True)
 class ClassifierOptions(
     KindOptions, XLNetFlags, LayerOptions, RegularisationOptions, PresetOptions, FoldOptions, SweepOptions, PredictionOptions,
-    DistillationOptions, ReplacingOptions, TrainingOptions,
+    DistillationOptions, ReplacingOptions, UnlabelledOptions, TrainingOptions,
 ):  # fmt: skip
     """What to train, evaluate, predict or export, on which data, to which directory; every kind of task adds its own
     (`Kind.run_options`)."""
@@ -56,16 +57,6 @@ class ClassifierOptions(
     eval_data_path: str | None = option(None, "Evaluation records.", section=DATA, comma_separated=True)
     test_data_path: str | None = option(
         None, "Records to predict [default: --eval_data_path].", section=DATA, comma_separated=True
-    )
-    # A run's identity names the bytes of its records, wherever they lie.
-    unlabelled_data_path: str | None = option(
-        None,
-        "Records to train on besides, learned from --teacher alone: nobody reads their labels. Names and wildcards as of "
-        "--train_data_path; create_finetuning_data.py makes them of a --test_file.",
-        section=DISTILLATION,
-        comma_separated=True,
-        may_change=True,
-        of_training=True,
     )
     train_data_size: int | None = option(
         None, "Train on this many examples only, the first ones.", check=at_least(1), section=DATA
