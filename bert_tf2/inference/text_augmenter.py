@@ -201,7 +201,7 @@ class TextAugmenter:
         # The same once more, with numbers below 0 in the place of ids, tells where each of them went.
         end = -sum(map(len, ids))
         numbers = [list(range(end, end + len(ids[0]))), list(range(end + len(ids[0]), 0))]
-        places, _, _ = pack_ids(*numbers, template, self._longest)
+        places, _, _ = pack_ids(numbers[0], numbers[1], template, self._longest)
         place_of = {number: place for place, number in enumerate(places) if number < 0}
         words = []
         for of_text, (text, tokens, its) in enumerate(zip(texts, placed, numbers)):
