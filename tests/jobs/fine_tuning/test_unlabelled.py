@@ -171,7 +171,7 @@ def test_looked_at_before_and_repeated(place, capsys):
     assert f"positive {labels.count('positive')} (" in told
     assert f"train: {LABELLED + UNLABELLED} rows of" in told
     model_dir = distil(place, "seeds", "--num_student_layers=1", "--num_seeds=2", "--mode=train_and_eval", "--num_train_epochs=1")
-    assert len(list(model_dir.glob("*/teacher_outputs/*.npy"))) == 2
+    assert len(list(model_dir.glob("seed_*/teacher_outputs/*.npy"))) == 2
 
 
 @pytest.mark.slow
