@@ -69,7 +69,7 @@ def _check_replacing(options: Any) -> None:
     """Checks what is asked beside layers that take the places of a teacher's."""
     given = f"--replacing_rate={options.replacing_rate:g}"
     because = f"is of losses against the teacher, of which {given} has none; leave one of them out"
-    refuse_given(options, OF_LOSSES, because)
+    refuse_given(options, (*OF_LOSSES, "unlabelled_data_path"), because)
     if not options.makes_student:
         raise UserError(
             f"{given} puts layers of the student between the teacher's, from which they come: give --num_student_layers or "
