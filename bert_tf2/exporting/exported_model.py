@@ -89,15 +89,19 @@ class ExportedModel:
         # In byte-level BPE a space belongs to the word behind it, and before a mask there is none.
         joins = settings["kind"] == "bytelevelbpe"
         chosen = slice(None) if facts["pattern"] is None else slice(facts["pattern"] - 1, facts["pattern"])
-        for pattern in facts["patterns"][chosen]:
+        vectors = facts.get("vectors") or [[]] * len(facts["patterns"])
+        for pattern, places in zip(facts["patterns"][chosen], vectors[chosen]):
+            own = iter(places)
             texts: list[list[int]] = [[], []]
             segments: list[list[Any]] = []
             for segment in pattern.split("[SEP]"):
-                pieces = [piece for piece in re.split(r"(\{\w+\}|\[MASK\])", segment) if piece]
+                pieces = [piece for piece in re.split(r"(\{\w+\}|\[MASK\]|\[P(?:[*:][^\[\]]*)?\])", segment) if piece]
                 segments.append([])
                 for before, piece in zip(["", *pieces], pieces):
                     if piece == "[MASK]":
                         segments[-1].append([facts["mask_id"]] * facts["masks"])
+                    elif places and piece.startswith("[P") and piece.endswith("]"):
+                        segments[-1].append([id for id, _ in next(own)])
                     elif piece.startswith("{") and piece.endswith("}"):
                         space = " " if joins and before != before.rstrip() else ""
                         ids = self.tokenizer.ids(space + (second if piece == "{text_b}" else text))

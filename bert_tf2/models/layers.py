@@ -9,6 +9,7 @@ from bert_tf2.models.config import BertConfig
 from bert_tf2.models.low_rank import MatrixKernel, adapted_product
 from bert_tf2.models.own_weights import OwnWeights, value
 from bert_tf2.models.packing import current
+from bert_tf2.models.prompt_vectors import RowsInstead
 from bert_tf2.models.word_moves import words_used
 
 
@@ -19,7 +20,12 @@ class Embedding(OwnWeights):
       size: rows of the table.
       width: columns of the table.
       initializer: of the table.
+
+    Attributes:
+      instead: what stands for some rows while it is trained; None for nothing.
     """
+
+    instead: RowsInstead | None = None
 
     def __init__(self, size: int, width: int, initializer: tf_keras.initializers.Initializer, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
@@ -33,11 +39,20 @@ class Embedding(OwnWeights):
 
     def call(self, ids: tf.Tensor) -> tf.Tensor:
         """int32 [B, L] -> float32 [B, L, width]; packed [P, L, width]."""
-        return words_used(tf.gather(value(self.embeddings), _in_packs(ids)))
+        ids = _in_packs(ids)
+        found = tf.gather(value(self.embeddings), ids)
+        return words_used(found if self.instead is None else self.instead.placed(found, ids))
 
     def table(self) -> tf.Tensor:
         """The vectors of all ids, float32 [size, width]."""
+        return self._rows()
+
+    def stored_table(self) -> tf.Tensor:
+        """As `table`, of ids for whose rows nothing stands."""
         return value(self.embeddings)
+
+    def _rows(self) -> tf.Tensor:
+        return value(self.embeddings) if self.instead is None else self.instead.in_table(value(self.embeddings))
 
 
 class TiedEmbedding(Embedding):
@@ -101,6 +116,10 @@ class FactorisedEmbedding(Embedding):
 
     def table(self) -> tf.Tensor:
         """The vectors of all ids, float32 [size, width]."""
+        return tf.matmul(self._rows(), value(self.projection))
+
+    def stored_table(self) -> tf.Tensor:
+        """As `table`, of ids for whose rows nothing stands."""
         return tf.matmul(value(self.embeddings), value(self.projection))
 
 

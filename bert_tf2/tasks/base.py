@@ -78,6 +78,21 @@ class Export:
 
 
 @dataclasses.dataclass(frozen=True)
+class Prompt:
+    """Vectors of prompts, which are rows of the table of words of tokens that no text has.
+
+    Attributes:
+      beginnings: by row the row of the word that it begins as; None for a random beginning.
+      groups: those that are trained, in groups that stand in one input.
+      facts: what metadata say of the prompts; a model of the same has its vectors already.
+    """
+
+    beginnings: Mapping[int, int | None]
+    groups: Sequence[Sequence[int]]
+    facts: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
 class Tuning:
     """What an evaluation finds for later predictions, such as a threshold, and where a run keeps it.
 
@@ -122,6 +137,7 @@ class Task(abc.ABC):
         none, or numbers that may differ a little.
       class_names: of what that feature numbers; none where an example has no class.
       equal_inputs_are_one: whether two records with the same ids are the same example.
+      prompt: which rows of the model's table of words are vectors of a prompt; None for none.
       most: no record has more on these axes of its features; what a TPU and XLA fix besides the number of tokens.
       measure_names: what is measured in every training step besides the loss; see `measures`.
       told_metrics: those of `metrics_of_sums` that the terminal tells besides accuracies.
@@ -148,6 +164,7 @@ class Task(abc.ABC):
     answer_feature: str | None = None
     class_names: Sequence[str] = ()
     equal_inputs_are_one: ClassVar[bool] = True
+    prompt: Prompt | None = None
     most: Mapping[str, int] = MappingProxyType({})
     measure_names: tuple[str, ...] = ()
     told_metrics: tuple[str, ...] = ()

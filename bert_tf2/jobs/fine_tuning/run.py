@@ -24,6 +24,13 @@ from bert_tf2.jobs.fine_tuning.classifier_options import ClassifierOptions
 from bert_tf2.jobs.fine_tuning.data.run_data import RunData
 from bert_tf2.jobs.fine_tuning.layers.lora import LoraTraining
 from bert_tf2.jobs.fine_tuning.layers.options import layers_asked
+from bert_tf2.jobs.fine_tuning.layers.prompts import (
+    PromptTraining,
+    check_prompt,
+    prompt_told,
+    trains_vectors_alone,
+    with_beginnings,
+)
 from bert_tf2.jobs.fine_tuning.layers.treatment import rate_factors, values_of_last
 from bert_tf2.jobs.fine_tuning.model_card import write_card
 from bert_tf2.jobs.fine_tuning.phases import Phases
@@ -119,13 +126,16 @@ class FineTuningRun(TrainingRun[RecordSet]):
     ):
         check_preset(options.preset, data.meta)
         task = data.task(config, options)
+        if phases.train:
+            check_prompt(options, task)
         check_task(options, task, data.title if data.meta is None else data.meta.task_type)
         if task.needs_trained_heads and options.init_checkpoint and checkpointing.latest_step(directory.path) is None:
             require_heads(options.init_checkpoint, "init_checkpoint", task.heads, config)
         super().__init__(options, config, strategy, directory, task, data.max_seq_length, given, share)
         self._phases, self._data = phases, data
         self._teaching = teaching_of(options, task, config, data.model_facts(), data.max_seq_length)
-        self._lora: LoraTraining | None = None
+        # What is trained beside the model's own weights, until it is merged with them.
+        self._beside: LoraTraining | PromptTraining | None = None
         # Examples in an epoch where that holds some rows several times.
         self._repeated: int | None = None
         # Examples that are learned from a teacher alone.
@@ -287,6 +297,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
 
     def _build_model(self, seed: int) -> None:
         super()._build_model(seed)
+        self._built_from = seed
         if self._options.freeze_layers is not None:
             freeze(self._encoder, self._options.freeze_layers)
 
@@ -303,14 +314,21 @@ class FineTuningRun(TrainingRun[RecordSet]):
             last = "the last layer" if layers == 1 else f"the last {layers} layers"
             logger.info("%s and the pooler start from random values", last)
         if self._options.lora_rank is not None:
-            self._lora = LoraTraining(self._options, self._config, self._model, self._encoder, self._task, self._strategy)
+            self._beside = LoraTraining(self._options, self._config, self._model, self._encoder, self._task, self._strategy)
+        elif self._task.prompt is not None and self._task.prompt.groups:
+            self._beside = PromptTraining(self._options, self._model, self._encoder, self._task.prompt, self._strategy)
 
     def _derived(self) -> Callable[[], None] | None:
-        return None if self._lora is None else self._lora.merge
+        return None if self._beside is None else self._beside.merge
 
     @property
     def _trained_weights(self) -> str:
-        return super()._trained_weights if self._lora is None else self._lora.trained_weights
+        return super()._trained_weights if self._beside is None else self._beside.trained_weights
+
+    @property
+    def _highest_usual_rate(self) -> float:
+        # Lester et al. 2021 train vectors at 0.3.
+        return 0.5 if trains_vectors_alone(self._options) else super()._highest_usual_rate
 
     def _rate_factors(self) -> Sequence[tuple[tf.Variable, float]]:
         return rate_factors(self._options, self._options.learning_rate, self._model, self._encoder)
@@ -339,6 +357,7 @@ class FineTuningRun(TrainingRun[RecordSet]):
     @property
     def _more_facts(self) -> Sequence[tuple[str, object]]:
         facts: list[tuple[str, object]] = [(name.replace("_", " "), value) for name, value in self._asked.items()]
+        facts += prompt_told(self._options, self._task)
         if self._unlabelled:
             facts.append(("unlabelled examples", f"{self._unlabelled:,} beside those with labels"))
         if self._repeated is not None:
@@ -395,6 +414,8 @@ class FineTuningRun(TrainingRun[RecordSet]):
         return kept, self._data.tokenizer
 
     def _fitted(self, source: Source, begins: bool) -> tuple[Source, dict[str, str]]:
+        if self._task.prompt is not None:
+            source = with_beginnings(source, self._task.prompt, self._built_from)
         return self._data.fitted(source, self._task, begins)
 
     def _load(self, training: TrainingResult | None) -> None:
@@ -403,8 +424,8 @@ class FineTuningRun(TrainingRun[RecordSet]):
         if named is not None or training is None:
             self._data.check_model_of(self._directory, named)
         super()._load(training)
-        if self._lora is not None:
-            self._lora.end(self._directory.path if self._chief else None)
+        if self._beside is not None:
+            self._beside.end(self._directory.path if self._chief else None)
 
     def _collect_evaluation(self, model: tf_keras.Model) -> Any:
         return self._outcome(self._known_watched(), model, predicts=False)

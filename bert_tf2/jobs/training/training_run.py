@@ -438,7 +438,7 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
 
     def _announce(self, records: TrainedOn, plan: TrainingPlan, steps: int, padding: Padding) -> None:
         options = self._options
-        if options.learning_rate > _HIGHEST_USUAL_RATE:
+        if options.learning_rate > self._highest_usual_rate:
             logger.warning("--learning_rate=%g is far above what BERT is trained with (5e-5, LAMB 2e-3)", options.learning_rate)
         if options.train_batch_size > len(records):
             logger.warning(
@@ -458,6 +458,11 @@ class TrainingRun(abc.ABC, Generic[TrainedOn]):
             ", compiled" if self._options.enable_xla else "",
             packed_training.told(padding.packs, self._parts, plan.batch_size),
         )
+
+    @property
+    def _highest_usual_rate(self) -> float:
+        """The learning rate above which a warning is due."""
+        return _HIGHEST_USUAL_RATE
 
     @property
     def _trained_weights(self) -> str:

@@ -140,6 +140,28 @@ class Source:
         companions = {name: one.with_vocabulary(rows) for name, one in self.companions.items()}
         return dataclasses.replace(self, tensors=tensors, reopened={}, companions=companions)
 
+    def with_words(self, rows: Mapping[int, int | None], seed: int) -> "Source":
+        """The same checkpoint with other rows in its embedding table.
+
+        Args:
+          rows: by row that whose values it has; None for random ones, normal with each column's mean and deviation.
+          seed: of these.
+        """
+        tensor = self.tensors[names.WORDS]
+        new = StoredTensor(tensor.stored_name, tensor.shape, _with_rows(tensor, rows, seed))
+        return dataclasses.replace(self, tensors={**self.tensors, names.WORDS: new}, reopened={})
+
+
+def _with_rows(tensor: StoredTensor, rows: Mapping[int, int | None], seed: int) -> Callable[[], np.ndarray]:
+    def read() -> np.ndarray:
+        former = tensor.read()
+        rng, mean, deviation, new = np.random.default_rng(seed), former.mean(axis=0), former.std(axis=0), former.copy()
+        for row, other in rows.items():
+            new[row] = rng.normal(mean, deviation) if other is None else former[other]
+        return new
+
+    return read
+
 
 def _means_of(tensor: StoredTensor, rows: Sequence[Sequence[int]]) -> Callable[[], np.ndarray]:
     def read() -> np.ndarray:

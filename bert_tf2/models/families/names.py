@@ -71,6 +71,10 @@ def _within(place: tuple[str, ...], part: str) -> tuple[str, ...]:
     return (*place, part) if place else ()
 
 
+WORDS = "bert/embeddings/word_embeddings"
+"""The table of words."""
+
+
 def embeddings(width: str, types: bool = True) -> tuple[Weight, ...]:
     """The tables of BERT and their layer normalisation, of a width; without `types` two tables instead of three."""
     return (

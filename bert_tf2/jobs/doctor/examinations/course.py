@@ -51,6 +51,7 @@ def examine(facts: Facts) -> Iterator[Finding]:
 def _rate(facts: Facts) -> Iterator[Finding]:
     options = facts.options
     trains_all = options.hub_module_trainable and getattr(options, "freeze_layers", None) is None
+    trains_all = trains_all and getattr(options, "prompt_tuning", None) != "vectors"
     measured = facts.measured
     if options.optimizer_type != "adamw" or not trains_all or (measured and measured.trained < measured.weights / 2):
         return

@@ -31,7 +31,7 @@ class VerbalizerHead(MaskedLM):
 
     def __init__(self, config: BertConfig, words: Embedding, rule: PromptRule, name: str = "cls/predictions"):
         super().__init__(config, words, name=name)
-        self._rule = rule
+        self._rule, self._stored_table = rule, words.stored_table
         self._words = [(word, label) for label, words in enumerate(rule.verbalizer_ids) for word in words]
 
     def call(self, sequence_output: tf.Tensor, input_word_ids: tf.Tensor) -> tf.Tensor:  # type: ignore[override]
@@ -51,7 +51,8 @@ class VerbalizerHead(MaskedLM):
     def _logits_of_words(self, hidden: tf.Tensor) -> tf.Tensor:
         """The logits of the labels' words of one token, in their order: [N, E] -> float32 [N, K]."""
         tokens = [word[0] for word, _ in self._words]
-        table = tf.cast(tf.gather(self._table(), tokens), self._product_dtype)
+        # No word of a label is a vector of a pattern.
+        table = tf.cast(tf.gather(self._stored_table(), tokens), self._product_dtype)
         product = tf.matmul(hidden, table, transpose_b=True)
         return tf.nn.bias_add(tf.cast(product, tf.float32), tf.gather(value(self.bias), tokens))
 

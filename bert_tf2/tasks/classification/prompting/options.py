@@ -7,6 +7,8 @@ from bert_tf2.tasks.classification.options import LabelLossOptions, PublishedTas
 from bert_tf2.tasks.row_options import LabelOptions, TextRowOptions
 
 _PATTERNS = "Patterns and verbalizers"
+VECTORS, MODEL = "vectors", "model"
+"""What is trained where patterns hold vectors."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,4 +39,20 @@ class PromptRunOptions(LabelLossOptions, TemperatureOptions):
         "predictions, and their scores stand beside.",
         section=_PATTERNS,
         may_change=True,
+    )
+    prompt_tuning: str = option(
+        MODEL,
+        "What is trained where patterns hold vectors, [P]. vectors: these alone, the model stays (prompt tuning). model: "
+        "both (P-tuning).",
+        choices=(VECTORS, MODEL),
+        section=_PATTERNS,
+        of_training=True,
+    )
+    prompt_encoder: str = option(
+        "none",
+        "A small network of the vectors that is trained with them; what it gives is added to them, and part of them in the saved "
+        "model. mlp: it sees each vector. lstm: all of a pattern.",
+        choices=("none", "mlp", "lstm"),
+        section=_PATTERNS,
+        of_training=True,
     )

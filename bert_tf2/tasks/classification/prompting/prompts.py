@@ -3,6 +3,8 @@
     patterns: ["{text} It was [MASK].", "[MASK]! {text}"]
     verbalizers: {pos: [good, great], neg: [bad]}
 
+A pattern may hold vectors that are trained, [P], beside its words (Liu et al. 2021, https://arxiv.org/abs/2103.10385).
+
 (Schick and Schütze 2021, https://arxiv.org/abs/2001.07676, section 3.)
 """
 
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
 
 _KEYS = ("patterns", "verbalizers", "multi_token")
 _SLOTS = {"text": 0, "text_a": 0, "text_b": 1}
-_SIGNS = re.compile(rf"(\{{[^{{}}]*\}}|{re.escape(MASK)}|{re.escape(SEPARATOR)})")
+# [P], [P*5], [P:It was]; and what is near enough to be meant for one.
+_VECTORS = re.compile(r"\[P(?:\*([1-9]\d{0,4})|:([^\[\]]*\S[^\[\]]*))?\]")
+_NEARLY_VECTORS = r"\[[Pp](?:[\s\d*:_][^\[\]]*)?\]"
+_SIGNS = re.compile(rf"(\{{[^{{}}]*\}}|{re.escape(MASK)}|{re.escape(SEPARATOR)}|{_NEARLY_VECTORS})")
 _WORDS = "a word or a list of words"
 _TRUTHS = {"true": True, "false": False}
 
@@ -41,7 +46,20 @@ class Mask:
     """Where the words of labels stand in a pattern."""
 
 
-Part = str | Slot | Mask
+@dataclasses.dataclass(frozen=True)
+class Vectors:
+    """Where vectors stand in a pattern that are trained.
+
+    Attributes:
+      words: what they begin as, a vector for each token; None for random ones.
+      number: how many, where there are no words.
+    """
+
+    words: str | None = None
+    number: int = 1
+
+
+Part = str | Slot | Mask | Vectors
 """What a pattern is made of; a str stands in every input as it is."""
 
 
@@ -64,6 +82,11 @@ class Prompts:
         """Whether they take two texts."""
         return Slot(1) in [part for segment in parts_of(self.patterns[0]) for part in segment]
 
+    def vectors(self) -> list[list[Vectors]]:
+        """By pattern the places of trained vectors, in their order."""
+        parts = ([part for segment in parts_of(pattern) for part in segment] for pattern in self.patterns)
+        return [[part for part in of_pattern if isinstance(part, Vectors)] for of_pattern in parts]
+
 
 def parts_of(pattern: str) -> list[list[Part]]:
     """The parts of a pattern, segment by segment: what [SEP] parts is the second segment of an input."""
@@ -72,9 +95,18 @@ def parts_of(pattern: str) -> list[list[Part]]:
         if piece == SEPARATOR:
             segments.append([])
         else:
-            slot = _SLOTS.get(piece[1:-1]) if piece.startswith("{") else None
-            segments[-1].append(Mask() if piece == MASK else piece if slot is None else Slot(slot))
+            segments[-1].append(_part_of(piece))
     return segments
+
+
+def _part_of(piece: str) -> Part:
+    if piece == MASK:
+        return Mask()
+    if vectors := _VECTORS.fullmatch(piece):
+        number, words = vectors.groups()
+        return Vectors(words, int(number or 1))
+    slot = _SLOTS.get(piece[1:-1]) if piece.startswith("{") else None
+    return piece if slot is None else Slot(slot)
 
 
 def read_prompts(path: str) -> Prompts:
@@ -139,6 +171,9 @@ def check_patterns(place: str, patterns: Sequence[str]) -> None:
                 f"{where} has the unknown placeholder {{{unknown}}}.{did_you_mean(unknown, _SLOTS)} Known: {{text}}, or "
                 "{text_a} and {text_b} of a pair"
             )
+        for sign in signs:
+            if sign[:2].upper() == "[P" and not _VECTORS.fullmatch(sign):
+                raise UserError(f"{where} has '{sign}', which is none of [P], [P*5] and [P:It was]: vectors that are trained")
         if signs.count(MASK) != 1:
             raise UserError(
                 f"{where} must hold {MASK} once, where the word of the label stands; it holds it {signs.count(MASK)} times"

@@ -1,17 +1,28 @@
 """Patterns and verbalizers in the ids of a vocabulary: what metadata keep of them, and what models work by."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bert_tf2.errors import UserError
-from bert_tf2.tasks.classification.prompting.prompts import Mask, Prompts, Slot, check_patterns, parts_of, refuse_shared
+from bert_tf2.tasks.classification.prompting.prompts import (
+    Mask,
+    Prompts,
+    Slot,
+    Vectors,
+    check_patterns,
+    parts_of,
+    refuse_shared,
+)
+from bert_tf2.tasks.classification.prompting.vector_ids import PlacedVectors, placed_vectors, read_vectors
 from bert_tf2.text.byte_level.tokenizer import ByteLevelBPETokenizer
 from bert_tf2.text.template import TextTemplate
 from bert_tf2.text.tokenizer import mask_id_of
 
 PROMPTS = "prompts"
 """The key of metadata under which it stands."""
+VECTORS = "vectors"
+"""Its key there under which trained vectors stand."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,12 +71,14 @@ class PromptRule:
       mask_id: of [MASK].
       masks: how many stand in a pattern, one behind the other.
       verbalizer_ids: the ids of each label's words, label by label in the order of their ids.
+      vectors: the trained vectors of each pattern, sign by sign.
     """
 
     prompts: Prompts
     mask_id: int
     masks: int
     verbalizer_ids: tuple[tuple[tuple[int, ...], ...], ...]
+    vectors: PlacedVectors = ()
 
     @classmethod
     def of(cls, meta: Any) -> "PromptRule":
@@ -82,7 +95,7 @@ class PromptRule:
                 bool(told["multi_token"]),
             )
             ids = tuple(tuple(tuple(map(int, word)) for word in told["verbalizer_ids"][label]) for label in meta.label_list)
-            rule = cls(prompts, int(told["mask_id"]), int(told["masks"]), ids)
+            rule = cls(prompts, int(told["mask_id"]), int(told["masks"]), ids, read_vectors(told.get(VECTORS), prompts))
             check_patterns(PROMPTS, prompts.patterns)
             if not all(word and len(word) <= rule.masks for words in ids for word in words or [()]) or not rule.masks:
                 raise ValueError("a verbalizer without an id, or with more than there are masks")
@@ -95,6 +108,7 @@ class PromptRule:
         """What metadata say of it."""
         prompts, labels = self.prompts, list(self.prompts.verbalizers)
         return {
+            **({VECTORS: [[list(map(list, place)) for place in one] for one in self.vectors]} if self.vectors else {}),
             "patterns": list(prompts.patterns),
             "verbalizers": {label: list(words) for label, words in prompts.verbalizers.items()},
             "multi_token": prompts.multi_token,
@@ -105,10 +119,13 @@ class PromptRule:
 
     def encoded(self, tokenizer: Any) -> list[EncodedPattern]:
         """The patterns in ids, by a `bert_tf2.text.tokenizer.Tokenizer` of the vocabulary."""
-        segments = [[self._segment(parts, tokenizer) for parts in parts_of(pattern)] for pattern in self.prompts.patterns]
-        return [EncodedPattern(tuple(of_pattern)) for of_pattern in segments]
+        found = []
+        for number, pattern in enumerate(self.prompts.patterns):
+            vectors = iter(self.vectors[number] if self.vectors else ())
+            found.append(EncodedPattern(tuple(self._segment(parts, tokenizer, vectors) for parts in parts_of(pattern))))
+        return found
 
-    def _segment(self, parts: Sequence[Any], tokenizer: Any) -> EncodedSegment:
+    def _segment(self, parts: Sequence[Any], tokenizer: Any, vectors: Iterator[Any]) -> EncodedSegment:
         is_byte_level = isinstance(tokenizer, ByteLevelBPETokenizer)
         found: list[tuple[int, ...] | PlacedText] = []
         spaced = False
@@ -117,6 +134,8 @@ class PromptRule:
                 found.append((self.mask_id,) * self.masks)
             elif isinstance(part, Slot):
                 found.append(PlacedText(part.text, spaced))
+            elif isinstance(part, Vectors):
+                found.append(tuple(id for id, _ in next(vectors)))
             else:
                 # There the white space belongs to what stands behind it; before a mask there is none (RoBERTa's own tokenizer).
                 text = part.rstrip() if is_byte_level and number + 1 < len(parts) else part
@@ -139,7 +158,7 @@ def rule_of(prompts: Prompts, tokenizer: Any, labels: Sequence[str], max_seq_len
 
     Raises:
       UserError: labels and verbalizers differ; a word is none of the vocabulary, or more than one token where it may not be; two
-        labels have the same token; or a pattern leaves no room for a text.
+        labels have the same token; a pattern leaves no room for a text; or the vocabulary has no free tokens for its vectors.
     """
     named = f"--prompt_file={path}"
     if lacking := next((label for label in labels if label not in prompts.verbalizers), None):
@@ -180,7 +199,8 @@ def rule_of(prompts: Prompts, tokenizer: Any, labels: Sequence[str], max_seq_len
         of_labels.append(tuple(of_words))
     masks = max(len(ids) for words in of_labels for ids in words)
     ordered = dataclasses.replace(prompts, verbalizers={label: prompts.verbalizers[label] for label in labels})
-    rule = PromptRule(ordered, mask_id_of(tokenizer), masks, tuple(of_labels))
+    vectors = placed_vectors(prompts, tokenizer, named)
+    rule = PromptRule(ordered, mask_id_of(tokenizer), masks, tuple(of_labels), vectors)
     for number, pattern in enumerate(rule.encoded(tokenizer), 1):
         taken = pattern.fixed + pattern.special_tokens(tokenizer.template)
         if taken >= max_seq_length:

@@ -12,7 +12,7 @@ from bert_tf2.data.records.feature_spec import CHOICES
 from bert_tf2.data.records.metadata import MetaData
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder_parts import INPUT_NAMES
-from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Export, Report
+from bert_tf2.tasks.base import Batch, Collected, ExampleSet, Export, Prompt, Report
 from bert_tf2.tasks.classification.files import write_predictions
 from bert_tf2.tasks.classification.prompting.model import SCORES, build_prompt_model, build_row_model, mean_probabilities
 from bert_tf2.tasks.classification.prompting.preparation import prompt_features
@@ -61,6 +61,7 @@ class PromptTask(ClassificationTask):
         self.most = {CHOICES: len(rule.prompts.patterns)}
         self.bounds_inputs = number is None
         self.facts = {} if number is None else {"pattern": number}
+        self.prompt = _prompt(rule, number)
         self._config, self._rule, self._number = config, rule, number
 
     def build_model(self, encoder: tf_keras.Model) -> tf_keras.Model:
@@ -153,6 +154,15 @@ class PromptTask(ClassificationTask):
     def _used(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         chosen = slice(None) if self._number is None else slice(self._number - 1, self._number)
         return {name: np.asarray(batch[name])[:, chosen] for name in INPUT_NAMES}
+
+
+def _prompt(rule: PromptRule, number: int | None) -> Prompt | None:
+    if not rule.vectors:
+        return None
+    by_pattern = [[vector for place in of_pattern for vector in place] for of_pattern in rule.vectors]
+    used = by_pattern if number is None else by_pattern[number - 1 : number]
+    groups = [[id for id, _ in vectors] for vectors in used if vectors]
+    return Prompt({id: word for vectors in by_pattern for id, word in vectors}, groups, rule.facts)
 
 
 def _flat(scores: tf.Tensor) -> tf.Tensor:
