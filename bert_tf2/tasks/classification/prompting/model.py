@@ -32,7 +32,22 @@ class VerbalizerHead(MaskedLM):
     def __init__(self, config: BertConfig, words: Embedding, rule: PromptRule, name: str = "cls/predictions"):
         super().__init__(config, words, name=name)
         self._rule, self._stored_table = rule, words.stored_table
+        # By way of a function, so that the layer is none of this one's.
+        self._trains_words = lambda: words.trainable
         self._words = [(word, label) for label, words in enumerate(rule.verbalizer_ids) for word in words]
+
+    @property
+    def trainable_weights(self) -> list[tf.Variable]:
+        """Without the table of words where the encoder's embeddings stay as they are: it is theirs."""
+        found = super().trainable_weights
+        return found if self._trains_words() else [one for one in found if one is not self.embedding_table]
+
+    @property
+    def non_trainable_weights(self) -> list[tf.Variable]:
+        """The others."""
+        found = super().non_trainable_weights
+        frozen = self.trainable and not self._trains_words()
+        return [self.embedding_table, *found] if frozen else found
 
     def call(self, sequence_output: tf.Tensor, input_word_ids: tf.Tensor) -> tf.Tensor:  # type: ignore[override]
         """The scores of labels; the masks are looked for in the ids."""

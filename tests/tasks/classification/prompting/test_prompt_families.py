@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from bert_tf2.models.checkpoints.loading import load_encoder_weights
 from bert_tf2.models.checkpoints.source import Source, StoredTensor
+from bert_tf2.models.encoder_layers import freeze
 from bert_tf2.models.families import names
 from bert_tf2.models.families.base import config_of, family_of
 from bert_tf2.tasks.classification.prompting.prompts import Prompts
@@ -52,3 +53,18 @@ def test_scores_are_the_logits_of_the_pretrained_head(name):
     load_encoder_weights(pretrained, source, config, head_model=whole)
     sequence = pretrained({**inputs, "output_positions": np.array([[2], [1]], np.int32)})["sequence_output"]
     np.testing.assert_allclose(found, whole.masked_lm.logits(sequence, tf.constant([0, 1])).numpy()[:, WORDS], atol=1e-6)
+
+
+def test_the_head_leaves_frozen_words_as_they_are():
+    """The table that it shares with the encoder is trained where the encoder's is."""
+    config = config_of(FAMILIES["bert"])
+    rule = PromptRule(Prompts(("{text} [MASK]",), {"a": ("x",), "b": ("y",)}), MASK_ID, 1, (((WORDS[0],),), ((WORDS[1],),)))
+    encoder = family_of(config).build(config)
+    model = PromptTask(["a", "b"], [], config, rule).build_model(encoder)
+    table, before = encoder._embedding_layer.embeddings, [variable.name for variable in model.weights]
+    assert any(one is table for one in model.trainable_variables)
+    freeze(encoder, 1)
+    assert not any(one is table for one in model.trainable_variables)
+    assert any(one is table for one in model.non_trainable_variables)
+    assert sorted(before) == sorted(variable.name for variable in model.weights)
+    assert any("predictions" in one.name for one in model.trainable_variables)
