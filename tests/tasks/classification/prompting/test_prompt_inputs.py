@@ -1,9 +1,16 @@
 """Texts in patterns: what is cut, where masks stand, and the same in the graph."""
 
+import json
+import pathlib
+import types
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from bert_tf2.errors import UserError
+from bert_tf2.exporting.exported_model import ExportedModel
+from bert_tf2.exporting.tokenizer_files import template_settings
 from bert_tf2.tasks.classification.prompting.in_graph import InGraphPrompts
 from bert_tf2.tasks.classification.prompting.packing import text_packer
 from bert_tf2.tasks.classification.prompting.prompts import Prompts
@@ -12,6 +19,7 @@ from bert_tf2.text.tokenizer import load_tokenizer
 
 SINGLE = ("{text} It was [MASK].", "[MASK]: {text}", "was it [MASK] ? [SEP] {text}")
 PAIRS = ("{text_a} ? [SEP] [MASK] , {text_b}", "{text_b} [MASK]{text_a}", "{text_a} [SEP] {text_b} was [MASK] !")
+SOFT = ("[P] {text} [P*2] [MASK].", "{text} [P:the movie] [MASK] [SEP] [P:good] was")
 TEXTS = ["the movie was good", "", "a [MASK] in the text", "very " * 30, "good . . bad", "é x7", "so-so!"]
 
 
@@ -41,6 +49,49 @@ def test_in_the_graph_inputs_are_the_same(tokenizer, patterns):
             assert (wanted, [1] * length) == (ids[row, number, :length].tolist(), mask[row, number, :length].tolist())
             assert mask[row, number, length:].sum() == 0
             assert types[row, number, :length].tolist() == tokenizer.template.segment_ids(first, length)
+
+
+def with_free_tokens(tmp_path, tiny_vocab_file, *free):
+    path = tmp_path / "free.txt"
+    path.write_text(pathlib.Path(tiny_vocab_file).read_text() + "".join(f"{token}\n" for token in free))
+    return str(path)
+
+
+def test_vectors_have_the_free_tokens_in_every_form_of_the_inputs(tmp_path, tiny_vocab_file):
+    """In records, in the graph, and in the program that exports carry; numbered as the vocabulary numbers them."""
+    free = [f"[unused{number}]" for number in (10, 9, 1, 2, 3, 4)]
+    tokenizer = load_tokenizer(vocab_file=with_free_tokens(tmp_path, tiny_vocab_file, *free))
+    prompts = rule(tokenizer, SOFT)
+    ids = {token: tokenizer.vocabulary[token] for token in (*free, "the", "movie", "good")}
+    first, *others = [ids[f"[unused{number}]"] for number in (1, 2, 3, 4, 9, 10)]
+    begins = [None, None, None, ids["the"], ids["movie"], ids["good"]]
+    told = [pair for of_pattern in prompts.vectors for place in of_pattern for pair in place]
+    assert told == list(zip([first, *others], begins))
+    meta = types.SimpleNamespace(extra={"prompts": json.loads(json.dumps(prompts.facts))}, label_list=["yes", "no"])
+    assert PromptRule.of(meta) == prompts
+    meta.extra["prompts"]["vectors"][0].pop()
+    with pytest.raises(UserError, match="its vectors are not those of the patterns"):
+        PromptRule.of(meta)
+
+    packed = text_packer(prompts, tokenizer, 16)(TEXTS, [None] * len(TEXTS))
+    assert [tokenizer.id_to_token(id) for id in packed[1].ids[1]] == [
+        "[CLS]", "[unused4]", "[unused9]", "[MASK]", "[SEP]", "[unused10]", "was", "[SEP]",
+    ]  # fmt: skip
+    in_graph = InGraphPrompts(prompts, tokenizer, 16)(tf.constant(TEXTS))["input_word_ids"].numpy()
+    exported = ExportedModel.__new__(ExportedModel)
+    exported.settings = {"tokenizer": {"kind": "wordpiece", "unk_id": tokenizer.unk_id}, "max_seq_length": 16}
+    exported.facts, exported.template = {**prompts.facts, "pattern": None}, template_settings(tokenizer)
+    exported.tokenizer = types.SimpleNamespace(ids=tokenizer.encode)
+    for text, inputs, row in zip(TEXTS, packed, in_graph):
+        assert [ids for ids, _ in exported.rows(text)] == [list(one) for one in inputs.ids]
+        assert [[id for id in ids if id] for ids in row.tolist()] == [list(one) for one in inputs.ids]
+    exported.facts["pattern"] = 2
+    assert [ids for ids, _ in exported.rows("good")] == [text_packer(prompts, tokenizer, 16)(["good"], [None])[0].ids[1]]
+
+
+def test_byte_level_vocabularies_have_no_free_tokens(byte_level_folder):
+    with pytest.raises(UserError, match="has no free tokens"):
+        rule(load_tokenizer(vocab_file=byte_level_folder), ("[P] {text} [MASK]",))
 
 
 def test_what_is_cut_is_the_longer_text(tiny_vocab_file):
