@@ -100,7 +100,9 @@ def _run_program(program: str) -> None:
 
 @pytest.fixture
 def directory(tmp_path, monkeypatch, tiny_vocabulary, tiny_config_dict):
-    material.write_material(tmp_path, tiny_vocabulary, tiny_config_dict)
+    # Patterns may hold vectors, which have the places of free tokens.
+    vocabulary = [*tiny_vocabulary, *(f"[unused{number}]" for number in range(12))]
+    material.write_material(tmp_path, vocabulary, tiny_config_dict | {"vocab_size": len(vocabulary)})
     (tmp_path / "data_prep").symlink_to(pages.ROOT / "data_prep")
     (tmp_path / "docs").symlink_to(pages.ROOT / "docs")
     (tmp_path / "run_classifier.py").symlink_to(pages.ROOT / "run_classifier.py")
