@@ -71,6 +71,7 @@ class FewLabelOptions(Options):
     ways: str = option(",".join(WAYS), "What is compared, comma-separated.")
     sizes: str = option("16,64,256", "Numbers of labels, comma-separated.", check=_are_numbers)
     drawings: str = option("1,2", "A random order of the training rows for each of these, comma-separated.", check=_are_numbers)
+    pattern: int | None = option(None, "Use this pattern only, from 1 [default: all].", check=at_least(1))
     steps: int = option(100, "Training steps of 16 rows.", check=at_least(1))
     learning_rate: float = option(3e-4, "Peak rate where the model is trained.", check=positive)
     vector_rate: float = option(1e-2, "Peak rate where vectors alone are.", check=positive)
@@ -117,12 +118,14 @@ class FewLabels:
         options = self._options
         prompts = {"usual": None, "untrained": "hard", "patterns": "hard"}.get(way, "soft")
         records = self._records(prompts, drawing, size)
-        common = {
+        common: dict[str, object] = {
             "input_meta_data_path": str(records / "meta_data.json"),
             "bert_config_file": str(next(self._weights / name for name in _CONFIGS if (self._weights / name).is_file())),
             "init_checkpoint": str(self._weights),
             "model_dir": str(self._work / f"{way}_{drawing}_{size}"),
         }
+        if prompts is not None:
+            common["pattern"] = options.pattern
         if way != "untrained":
             asked: dict[str, object] = {"mode": "train", "num_train_steps": options.steps, "train_batch_size": 16, "seed": 1}
             asked |= {"train_data_path": str(records / "train.tf_record"), "save_checkpoints_steps": options.steps}

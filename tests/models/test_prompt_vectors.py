@@ -12,6 +12,7 @@ SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "i
 FAMILIES = {
     "bert": {"max_position_embeddings": 64, "type_vocab_size": 2, **SIZES},
     "albert": {"model_type": "albert", "embedding_size": 8, "max_position_embeddings": 64, **SIZES},
+    "chinese_albert": {"ln_type": "postln", "embedding_size": 8, "max_position_embeddings": 64, "type_vocab_size": 2, **SIZES},
 }
 IDS = np.array([[5, 3, 8, 1, 6], [1, 1, 11, 3, 0]], np.int32)
 INPUTS = {"input_word_ids": IDS, "input_mask": (IDS > 0).astype(np.int32), "input_type_ids": np.zeros_like(IDS)}

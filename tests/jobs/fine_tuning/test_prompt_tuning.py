@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from classifier_workplace import Workplace, write_rows
+from job_processes import finish, history, start
 from test_prompt_jobs import KIND, predicted, prepared, refused, texts_of, theirs, write_pretrained
 
 from bert_tf2.data.records.metadata import read_meta_data
@@ -253,3 +254,27 @@ def test_an_ensemble_has_its_own_vectors_for_each_pattern(place, tmp_path):
     for number, vectors in ((1, 3), (2, 3)):
         report = (ensemble / f"pattern_{number}" / "report.md").read_text(encoding="utf-8")
         assert f"({vectors} vectors of 16) beside " in report
+
+
+@pytest.mark.slow
+def test_devices_parts_and_compilation_change_nothing(place, tmp_path):
+    """Two devices, a batch in parts, a compiled step; and what --dtype=bf16 comes to is near."""
+    assert prepared(place, SOFT) == 0
+    flags = ["--mode=train_and_eval", "--num_train_steps=6", "--log_steps=1", f"--init_checkpoint={place.pretrained}"]
+    flags += ["--prompt_tuning=vectors", "--learning_rate=0.1"]
+    ways = {
+        "one": [],
+        "two": ["--num_logical_cpus=2"],
+        "parts": ["--gradient_accumulation_steps=4"],
+        "compiled": ["--num_logical_cpus=2", "--enable_xla"],
+        "bf16": ["--dtype=bf16"],
+        "fp16": ["--dtype=fp16"],
+    }
+    losses = {}
+    for name, way in ways.items():
+        directory = tmp_path / name
+        finish(start("run_classifier.py", *place.arguments(*flags, *way, f"--model_dir={directory}")))
+        losses[name] = [entry["loss"] for entry in history(directory, "train")]
+        assert len(losses[name]) == 6
+        np.testing.assert_allclose(losses[name], losses["one"], rtol=5e-2 if name in ("bf16", "fp16") else 1e-4, err_msg=name)
+    assert losses["one"][-1] < losses["one"][0]
