@@ -134,10 +134,12 @@ class PromptTraining:
         with strategy.scope():
             ours = begin_prompt(encoder, prompt.groups, options.prompt_encoder)
         number, width = ours.vectors.shape
-        trained, vectors = _size(model.trainable_variables), f"{number} vector{'s' if number > 1 else ''} of {width}"
-        told = vectors if options.prompt_encoder == "none" else f"{vectors} and what is added to them, {_size(ours.variables):,}"
-        frozen = whole + _size(ours.variables) - trained
-        self.trained_weights = f"{trained:,} ({told})" + (f" beside {frozen:,} frozen" if frozen else "")
+        told = f"{number} vector{'s' if number > 1 else ''} of {width}"
+        told += "" if options.prompt_encoder == "none" else " and their network"
+        trained, of_prompt = _size(model.trainable_variables), _size(ours.variables)
+        frozen = whole + of_prompt - trained
+        self.trained_weights = f"{trained:,} ({told}{'' if trained == of_prompt else ' among them'})"
+        self.trained_weights += f" beside {frozen:,} frozen" if frozen else ""
 
     def merge(self) -> None:
         """Brings the table of words up to date."""
