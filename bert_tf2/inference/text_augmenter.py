@@ -153,7 +153,9 @@ class TextAugmenter:
         inputs = [self._input(pair) for _, pair in texts]
         draws = [self._draws(number, len(one.words)) for (number, _), one in zip(texts, inputs)]
         # A word that no copy replaces needs no guess.
-        wanted = [(row, word) for row, (replaced, _) in enumerate(draws) for word in np.flatnonzero(replaced.any(axis=0))]
+        wanted = [
+            (row, word) for row, (replaced, _) in enumerate(draws) for word in np.flatnonzero(replaced.any(axis=0)).tolist()
+        ]
         guesses = dict(zip(wanted, self._guesses([(inputs[row], inputs[row].words[word]) for row, word in wanted])))
         for row, (_, pair) in enumerate(texts):
             words = inputs[row].words

@@ -93,7 +93,7 @@ def augment(options: AugmentCommandOptions) -> AugmentResult:
       JobError: the copies could not be written; nothing is left of them.
     """
     _check(options)
-    source = InputFile(files.require_file(options.input_file, "input_file"), options.text_column, options.text_b_column)
+    source = InputFile(files.require_file(required(options.input_file), "input_file"), options.text_column, options.text_b_column)
     target = files.expand(required(options.output_file))
     # All of it is looked at before the model is loaded.
     count = sum(1 for _ in source.rows())

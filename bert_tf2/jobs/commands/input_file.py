@@ -112,7 +112,7 @@ class InputFile:
 
     def with_texts(self, row: TextRow, text: str, text_b: str | None) -> Any:
         """The values of a row with other texts: a copy."""
-        values = list(row.values) if self.is_table else dict(row.values)
+        values: Any = list(row.values) if self.is_table else dict(row.values)
         for place, one in ((self._text, text), (self._text_b, text_b)):
             if place is not None:
                 values[place] = one
