@@ -129,6 +129,7 @@ def test_with_all_replaced_it_is_the_smaller_one_alone_and_with_none_the_larger_
         np.testing.assert_allclose(gradients[name], whole[2][name], atol=1e-4, rtol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [{}, {"output_range": 1}], ids=["all_tokens", "first_token"])
 def test_compiled_with_dropout_it_is_the_same(kind):
     config = dataclasses.replace(CONFIG, hidden_dropout_prob=0.2, attention_probs_dropout_prob=0.2)
