@@ -15,6 +15,7 @@ import gc
 import json
 import pathlib
 import sys
+from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
@@ -32,7 +33,7 @@ WAYS = {
     "model": "P-tuning",
     "lstm": "P-tuning, LSTM",
 }
-_DATA = {
+_DATA: dict[str, dict[str, Any]] = {
     "SST-2": {
         "data_dir": "../shared/data/glue/SST-2",
         "has_header": True,
@@ -86,7 +87,8 @@ class FewLabels:
     """
 
     def __init__(self, options: FewLabelOptions):
-        self._options, self._set = options, _DATA[options.data_set]
+        self._options = options
+        self._set = _DATA[options.data_set]
         self._work = pathlib.Path(files.expand(options.work_dir)).resolve() / options.data_set
         self._weights = pathlib.Path(files.expand(options.weights_dir or "")).resolve()
         directory = pathlib.Path(files.expand(options.data_dir or self._set["data_dir"]))
@@ -151,8 +153,10 @@ class FewLabels:
         order = np.random.default_rng(drawing).permutation(len(self._rows))[:size]
         self._write(place / "train.tsv", [self._rows[row] for row in order])
         kind = {} if prompts is None else {"prompt_file": str(self._work / f"{prompts}.json")}
+        # The options of every kind of task, of which the class has no fields of its own.
+        options: Any = FinetuningDataOptions
         create_finetuning_data(
-            FinetuningDataOptions(
+            options(
                 fine_tuning_task_type="classification" if prompts is None else "prompt_classification",
                 train_file=str(place / "train.tsv"),
                 eval_file=str(self._work / "dev.tsv"),
