@@ -257,24 +257,16 @@ def test_an_ensemble_has_its_own_vectors_for_each_pattern(place, tmp_path):
 
 
 @pytest.mark.slow
-def test_devices_parts_and_compilation_change_nothing(place, tmp_path):
-    """Two devices, a batch in parts, a compiled step; and what --dtype=bf16 comes to is near."""
+def test_devices_and_parts_change_nothing(place, tmp_path):
+    """Two devices, and a batch in parts."""
     assert prepared(place, SOFT) == 0
     flags = ["--mode=train_and_eval", "--num_train_steps=6", "--log_steps=1", f"--init_checkpoint={place.pretrained}"]
     flags += ["--prompt_tuning=vectors", "--learning_rate=0.1"]
-    ways = {
-        "one": [],
-        "two": ["--num_logical_cpus=2"],
-        "parts": ["--gradient_accumulation_steps=4"],
-        "compiled": ["--num_logical_cpus=2", "--enable_xla"],
-        "bf16": ["--dtype=bf16"],
-        "fp16": ["--dtype=fp16"],
-    }
     losses = {}
-    for name, way in ways.items():
+    for name, way in {"one": [], "two": ["--num_logical_cpus=2"], "parts": ["--gradient_accumulation_steps=4"]}.items():
         directory = tmp_path / name
         finish(start("run_classifier.py", *place.arguments(*flags, *way, f"--model_dir={directory}")))
         losses[name] = [entry["loss"] for entry in history(directory, "train")]
         assert len(losses[name]) == 6
-        np.testing.assert_allclose(losses[name], losses["one"], rtol=5e-2 if name in ("bf16", "fp16") else 1e-4, err_msg=name)
+        np.testing.assert_allclose(losses[name], losses["one"], rtol=1e-4, err_msg=name)
     assert losses["one"][-1] < losses["one"][0]
