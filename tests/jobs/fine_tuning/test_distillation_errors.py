@@ -51,7 +51,7 @@ def refused(place: Workplace, capsys, *flags: str, with_config: bool = True) -> 
         (["--teacher={teacher}/ckpt-77"], "there is no such checkpoint"),
         (["--teacher={teacher}", "--mode=eval"], "--teacher is for training"),
         (["--teacher={student}"], "is the directory to train in"),
-        (["--teacher={teacher}", "--distillation_losses=soft,hard"], "must be some of soft, hidden, attention, minilm"),
+        (["--teacher={teacher}", "--distillation_losses=soft,hard"], "must be some of soft, hidden, cosine, attention, minilm"),
         (["--teacher={teacher}", "--distillation_losses=soft:2"], "must not give soft a weight"),
         (["--teacher={teacher}", "--distillation_losses=hidden:0"], "must give hidden a weight above 0"),
         (["--teacher={teacher}", "--distillation_losses=hidden,hidden"], "must name hidden once"),
