@@ -1,5 +1,6 @@
 """The head of a checkpoint: restored, in whatever order its labels are, or said to be random; never random predictions."""
 
+import importlib
 import json
 import pathlib
 
@@ -143,6 +144,8 @@ def test_a_head_of_other_labels_gives_no_predictions_and_is_trained_as_far_as_it
 )
 def test_rows_of_labels_on_both_sides_are_kept_for_training(tmp_path, labels, rows, told):
     (tmp_path / "meta_data.json").write_text(json.dumps({"label_list": ["a", "b", "c"]}))
+    # The table of transitions is a head's that the kind of task registers.
+    importlib.import_module("bert_tf2.tasks.tagging.task")
     weights = np.arange(12, dtype=np.float32).reshape(3, 4)
     bias, table = np.arange(3, dtype=np.float32) + 1, np.arange(25, dtype=np.float32).reshape(5, 5)
     tensors = {
