@@ -257,7 +257,7 @@ class TextAugmenter:
     def _likeliest(self, some: Sequence[tuple[_Input, _Word]]) -> list[list[int]]:
         """The likeliest words in the place of one of each input; fewer where there are fewer, then -1."""
         length = max(len(one.ids) for one, _ in some)
-        ids = np.full((len(some), length), self._model.tokenizer.pad_id, np.int32)
+        ids: np.ndarray = np.full((len(some), length), self._model.tokenizer.pad_id, np.int32)
         mask, types = np.zeros_like(ids), np.zeros_like(ids)
         for row, (one, word) in enumerate(some):
             used = slice(len(one.ids))
