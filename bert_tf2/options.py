@@ -361,6 +361,11 @@ def fraction(value: float) -> str | None:
     return None if 0 <= value <= 1 else "must be between 0 and 1"
 
 
+def share(value: float) -> str | None:
+    """Accepts what is above 0, and at most 1."""
+    return None if 0 < value <= 1 else "must be above 0, and at most 1"
+
+
 def between(minimum: int, maximum: int) -> Callable[[int], str | None]:
     """Accepts whole numbers from `minimum` to `maximum`."""
     return lambda value: None if minimum <= value <= maximum else f"must be from {minimum} to {maximum}"

@@ -14,21 +14,11 @@ from bert_tf2.jobs.commands.asking import loading
 from bert_tf2.jobs.commands.input_file import InputFile, TextRow
 from bert_tf2.jobs.commands.masked_lm_options import MaskedLMOptions, check_model
 from bert_tf2.jobs.commands.row_output import cells_of, line_of, output_form, write_lines
-from bert_tf2.options import at_least, fraction, option, require_given, required
+from bert_tf2.options import at_least, between, option, require_given, required, share
 from bert_tf2.progress import track
 from bert_tf2.runtime import job
 
 logger = logging.getLogger(__name__)
-
-_MOST_CANDIDATES = 1000
-
-
-def _above_zero(value: float) -> str | None:
-    return "must be greater than 0" if value == 0 else fraction(value)
-
-
-def _candidates(value: int) -> str | None:
-    return None if 1 <= value <= _MOST_CANDIDATES else f"must be from 1 to {_MOST_CANDIDATES}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,8 +40,8 @@ class AugmentCommandOptions(MaskedLMOptions):
     num_copies: int = option(
         20, "How many copies of each text are drawn; those that equal it or each other are left out.", check=at_least(1)
     )
-    top_k: int = option(15, "Among how many of the model's guesses a word is drawn.", check=_candidates)
-    replace_probability: float = option(0.4, "With which probability each word is replaced.", check=_above_zero)
+    top_k: int = option(15, "Among how many of the model's guesses a word is drawn.", check=between(1, 1000))
+    replace_probability: float = option(0.4, "With which probability each word is replaced.", check=share)
     max_seq_length: int = option(
         128, "Longest input in tokens; words beyond it stay [at most the model's longest].", check=at_least(5)
     )

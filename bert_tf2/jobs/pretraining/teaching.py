@@ -11,7 +11,7 @@ import tf_keras
 from bert_tf2.jobs.pretraining.inputs import PretrainingInputs
 from bert_tf2.jobs.pretraining.options import PretrainingOptions
 from bert_tf2.jobs.pretraining.teacher import PretrainedTeacher, judges_pairs
-from bert_tf2.jobs.training.distillation_checks import student_of
+from bert_tf2.jobs.training.distillation_checks import student_of, told_layers
 from bert_tf2.jobs.training.distillation_options import described_options
 from bert_tf2.jobs.training.teacher_losses import losses_of, with_projections, without_projections
 from bert_tf2.models.block_loop import unlooped
@@ -98,8 +98,7 @@ class PretrainingDistillation(PretrainingTeaching):
         self._losses = losses_of(options, config, teacher.config)
         self._layers = student_of(options, teacher.config.num_hidden_layers)
         if self._layers is not None:
-            word = "layer" if len(self._layers) == 1 else "layers"
-            self.initial_weights = f"{word} {', '.join(map(str, self._layers))} of {teacher.named}"
+            self.initial_weights = told_layers(self._layers, teacher.named)
         self.facts = (("teacher", teacher.described), ("learned from it", self._learned))
 
     def beginning(self) -> Source:

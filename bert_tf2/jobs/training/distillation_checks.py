@@ -100,6 +100,16 @@ def student_of(options: DistillationOptions, layers: int) -> tuple[int, ...] | N
     return spread_layers(options.num_student_layers, layers) if options.num_student_layers else None
 
 
+def told_layers(layers: Sequence[int], teacher: str) -> str:
+    """What a student begins as that is made of layers of a teacher, for people.
+
+    Args:
+      layers: as `student_of` gives them.
+      teacher: what the teacher is called.
+    """
+    return f"{'layer' if len(layers) == 1 else 'layers'} {', '.join(map(str, layers))} of {teacher}"
+
+
 def config_of_layers(options: DistillationOptions, teacher: "BertConfig") -> "BertConfig":
     """The teacher's configuration with as many layers as the student is made of.
 

@@ -5,16 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.layers.lora_options import LoraOptions, check_lora
-from bert_tf2.options import at_least, not_default, option, positive
+from bert_tf2.options import at_least, not_default, option, positive, share
 
 if TYPE_CHECKING:
     from bert_tf2.models.config import BertConfig
 
 LAYERS = "Layers"
-
-
-def _is_decay(value: float) -> str | None:
-    return None if 0 < value <= 1 else "must be above 0, and at most 1"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +27,7 @@ class LayerOptions(LoraOptions):
         1.0,
         "Learning rate of each layer as a share of that of the layer above it: the head's is --learning_rate, the last layer's "
         "this share of it, and so on down to the embeddings.",
-        check=_is_decay,
+        check=share,
         section=LAYERS,
         other_names=("lr_layer_decay_rate",),
     )

@@ -9,7 +9,7 @@ import tf_keras
 
 from bert_tf2.jobs.fine_tuning.teaching.base import Teaching
 from bert_tf2.jobs.fine_tuning.teaching.replacing_options import OF_REPLACING
-from bert_tf2.jobs.training.distillation_checks import student_of
+from bert_tf2.jobs.training.distillation_checks import student_of, told_layers
 from bert_tf2.jobs.training.distillation_options import described_options
 from bert_tf2.jobs.training.training_setup import POLICIES
 from bert_tf2.model_directory.trained_run import TrainedRun
@@ -39,8 +39,7 @@ class AfterTeacher(Teaching):
         self._fingerprint: str | None = None
         self._student = student_of(options, teacher.config.num_hidden_layers)
         if self._student is not None:
-            word = "layer" if len(self._student) == 1 else "layers"
-            self.initial_weights = f"{word} {', '.join(map(str, self._student))} of {teacher.directory}"
+            self.initial_weights = told_layers(self._student, teacher.directory)
 
     def identity(self) -> dict[str, Any]:
         """The teacher's weights, and all options of distillation."""

@@ -3,13 +3,9 @@
 import dataclasses
 
 from bert_tf2.jobs.training.distillation_options import DISTILLATION
-from bert_tf2.options import Options, option
+from bert_tf2.options import Options, option, share
 
 LINEAR, CONSTANT = "linear", "constant"
-
-
-def _is_share(value: float) -> str | None:
-    return None if 0 < value <= 1 else "must be above 0, and at most 1"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +16,7 @@ class ReplacingOptions(Options):
         None,
         "BERT-of-Theseus: train the student's layers in the places of the teacher's instead of with losses against it. In each "
         "step each of them takes the place of its share of the teacher's layers with this probability, such as 0.3.",
-        check=_is_share,
+        check=share,
         section=DISTILLATION,
         of_training=True,
     )
@@ -34,7 +30,7 @@ class ReplacingOptions(Options):
     replacing_proportion: float = option(
         0.7,
         "Share of the training's steps after which it is 1, and the student trains alone.",
-        check=_is_share,
+        check=share,
         section=DISTILLATION,
         of_training=True,
     )
