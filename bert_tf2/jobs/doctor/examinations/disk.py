@@ -24,8 +24,9 @@ def examine(facts: Facts) -> Iterator[Finding]:
         return
     if facts.measured is None:
         return
-    # Weights, and two moments for each that is trained.
-    each = _BYTES * (facts.measured.weights + 2 * facts.measured.trained)
+    # Weights, and for each that is trained two moments and perhaps an average.
+    slots = 2 + (facts.options.ema_decay is not None)
+    each = _BYTES * (facts.measured.weights + slots * facts.measured.trained)
     kept = _kept(facts)
     needed, free = each * kept * facts.times, free_disk(place)
     seeds = f" for each of {facts.times} seeds" if facts.times > 1 else ""
