@@ -354,7 +354,7 @@ class TrainingRun(ModelOfRun, Generic[TrainedOn]):
         facts: list[tuple[str, object]] = [
             ("data", data),
             ("configuration", self._options.bert_config_file),
-            ("checkpoint", f"step {self._step}" if self._origin is None else self._used),
+            ("checkpoint", self._used.removeprefix("checkpoint of ")),
         ]
         if training is not None:
             facts += [

@@ -20,11 +20,28 @@ def test_predictions_and_scores_with_weights_of_8_bits(workplace, capsys):
     assert "inputs outputs differ by at most 0.0" in capsys.readouterr().err
     found = np.loadtxt(results, delimiter="\t")
     assert 0 < np.abs(found - exact).max() < 0.02
+    report = workplace.model_dir / "report.md"
+    assert "| checkpoint | step 10 |" in report.read_text()
+    card = (workplace.model_dir / "README.md").read_text()
+    capsys.readouterr()
     assert workplace.run("--mode=eval", INT8) == 0
+    # It is told of whatever the scores are shown in.
+    assert "checkpoint of step 10 with weights of 8 bits: accuracy" in capsys.readouterr().err
+    assert "| checkpoint | step 10 with weights of 8 bits |" in report.read_text()
+    assert (workplace.model_dir / "README.md").read_text() == card
     after = json.loads(scores.read_text())
     assert after.keys() == before.keys()
     assert after["loss"] == pytest.approx(before["loss"], abs=0.02)
     assert after["loss"] != before["loss"]
+
+
+def test_what_was_tuned_is_that_of_the_whole_model(workplace):
+    """A temperature that predictions in float32 use too must not be found with 8 bits, and is used with these."""
+    assert workplace.run("--mode=train_and_eval", "--num_train_epochs=1", "--fit_temperature") == 0
+    kept = workplace.model_dir / "temperature.json"
+    before = kept.read_bytes()
+    assert workplace.run("--mode=eval", "--fit_temperature", INT8) == 0
+    assert kept.read_bytes() == before
 
 
 @pytest.mark.parametrize(
