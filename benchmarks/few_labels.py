@@ -56,10 +56,6 @@ _DATA: dict[str, dict[str, Any]] = {
 }
 
 
-def _are_numbers(value: str) -> str | None:
-    return None if all(part.isdigit() for part in value.split(",")) else "must be numbers, comma-separated"
-
-
 @dataclasses.dataclass(frozen=True)
 class FewLabelOptions(Options):
     """What is compared, on what."""
@@ -70,8 +66,10 @@ class FewLabelOptions(Options):
     vocab_file: str | None = option(None, "Its vocabulary [default: the one in the folder].")
     work_dir: str = option("benchmark_output/few_labels", "Directory for rows, records, models and results.json.")
     ways: str = option(",".join(WAYS), "What is compared, comma-separated.")
-    sizes: str = option("16,64,256", "Numbers of labels, comma-separated.", check=_are_numbers)
-    drawings: str = option("1,2", "A random order of the training rows for each of these, comma-separated.", check=_are_numbers)
+    sizes: str = option("16,64,256", "Numbers of labels, comma-separated.", check=turns.are_numbers)
+    drawings: str = option(
+        "1,2", "A random order of the training rows for each of these, comma-separated.", check=turns.are_numbers
+    )
     pattern: int | None = option(None, "Use this pattern only, from 1 [default: all].", check=at_least(1))
     steps: int = option(100, "Training steps of 16 rows.", check=at_least(1))
     learning_rate: float = option(3e-4, "Peak rate where the model is trained.", check=positive)

