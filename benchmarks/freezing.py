@@ -87,10 +87,10 @@ def _step(options: FreezingOptions, variant: Variant):
     import numpy as np
     import tensorflow as tf
 
-    from bert_tf2.models.adapters import adapt
     from bert_tf2.models.config import BertConfig
     from bert_tf2.models.encoder_layers import freeze
     from bert_tf2.models.families.base import family_of
+    from bert_tf2.models.parameter_efficient.adapters import adapt
     from bert_tf2.tasks.classification.task import ClassificationTask
     from bert_tf2.tensorflow_internals import create_slots
     from bert_tf2.training.optimization import create_optimizer

@@ -9,10 +9,10 @@ import tf_keras
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.dropout import Draws, Dropout, kept
 from bert_tf2.models.layers import Projection, build_under_name, chosen_tokens, initializer, packed_outputs
-from bert_tf2.models.low_rank import adapted_product, are_adapted
 from bert_tf2.models.observation import note_heads
 from bert_tf2.models.own_weights import keeps_little
 from bert_tf2.models.packing import NEVER, current
+from bert_tf2.models.parameter_efficient.low_rank import adapted_product, are_adapted
 
 
 class AttentionMask(tf_keras.layers.Layer):

@@ -15,11 +15,11 @@ from bert_tf2.models.block_loop import BlockLoop
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.dropout import Dropout
 from bert_tf2.models.layers import Projection, build_under_name, chosen_tokens, initializer
-from bert_tf2.models.low_rank import adapter_variables
 from bert_tf2.models.module_replacement import computed_in_place
 from bert_tf2.models.normalization import LayerNormalization
 from bert_tf2.models.observation import is_observed, note_layer
 from bert_tf2.models.packing import current
+from bert_tf2.models.parameter_efficient.low_rank import adapter_variables
 from bert_tf2.models.recomputation import recomputed
 from bert_tf2.tensorflow_internals import FormerParts
 

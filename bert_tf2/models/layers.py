@@ -6,10 +6,10 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2.models.config import BertConfig
-from bert_tf2.models.low_rank import MatrixKernel, adapted_product
 from bert_tf2.models.own_weights import OwnWeights, value
 from bert_tf2.models.packing import current
-from bert_tf2.models.prompt_vectors import RowsInstead
+from bert_tf2.models.parameter_efficient.low_rank import MatrixKernel, adapted_product
+from bert_tf2.models.parameter_efficient.prompt_vectors import RowsInstead
 from bert_tf2.models.word_moves import words_used
 
 

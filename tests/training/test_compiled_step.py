@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.models.adapters import adapt
 from bert_tf2.models.block_loop import loops_of
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
 from bert_tf2.models.encoder_layers import depths, freeze
+from bert_tf2.models.parameter_efficient.adapters import adapt
 from bert_tf2.tasks.classification.task import ClassificationTask
 from bert_tf2.tensorflow_internals import create_slots
 from bert_tf2.training.optimization import create_optimizer

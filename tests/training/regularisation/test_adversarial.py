@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from bert_tf2.models.adapters import adapt
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.encoder import build_encoder
+from bert_tf2.models.parameter_efficient.adapters import adapt
 from bert_tf2.models.word_moves import moved, noted, words_used
 from bert_tf2.tasks.classification.task import ClassificationTask
 from bert_tf2.tensorflow_internals import create_slots

@@ -11,12 +11,12 @@ import tf_keras
 from bert_tf2 import files
 from bert_tf2.jobs.fine_tuning.layers.lora_options import targets_in
 from bert_tf2.model_directory.model_files import MODEL_FILES, write_whole
-from bert_tf2.models.adapters import adapt, without_adapters
 from bert_tf2.models.checkpoints.loading import living_variables, plain_value
 from bert_tf2.models.checkpoints.lora import LowRank, write_lora
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.families import names
 from bert_tf2.models.families.base import family_of
+from bert_tf2.models.parameter_efficient.adapters import adapt, without_adapters
 from bert_tf2.tasks.base import Task
 
 logger = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from bert_tf2.model_directory.checkpoint_origin import facts_beside
 from bert_tf2.model_directory.model_files import META_DATA
 from bert_tf2.models.block_loop import unlooped
 from bert_tf2.models.checkpoints.source import Source
-from bert_tf2.models.prompt_vectors import begin_prompt, end_prompt, merge_prompt
+from bert_tf2.models.parameter_efficient.prompt_vectors import begin_prompt, end_prompt, merge_prompt
 from bert_tf2.options import not_default
 from bert_tf2.tasks.base import Prompt, Task
 from bert_tf2.tasks.classification.prompting.options import MODEL, VECTORS

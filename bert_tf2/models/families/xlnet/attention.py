@@ -16,8 +16,8 @@ from bert_tf2.models.dropout import Dropout
 from bert_tf2.models.families.xlnet.config import XLNetConfig
 from bert_tf2.models.families.xlnet.context import Context
 from bert_tf2.models.layers import build_under_name, initializer
-from bert_tf2.models.low_rank import MatrixKernel, adapted_back_product, adapted_product, are_adapted
 from bert_tf2.models.own_weights import OwnWeights, value
+from bert_tf2.models.parameter_efficient.low_rank import MatrixKernel, adapted_back_product, adapted_product, are_adapted
 
 
 class HeadKernel(MatrixKernel):

@@ -7,9 +7,9 @@ import tf_keras
 
 from bert_tf2.errors import UserError
 from bert_tf2.jobs.fine_tuning.layers.lora_options import TARGETS
-from bert_tf2.models.adapters import adapt, without_adapters
 from bert_tf2.models.dropout import dropout_seed
 from bert_tf2.models.families.base import families
+from bert_tf2.models.parameter_efficient.adapters import adapt, without_adapters
 from bert_tf2.tasks.classification.task import ClassificationTask
 
 SIZES = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}

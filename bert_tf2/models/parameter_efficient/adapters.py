@@ -9,8 +9,8 @@ import tf_keras
 from bert_tf2.errors import UserError, did_you_mean
 from bert_tf2.models.block_loop import unlooped
 from bert_tf2.models.encoder_layers import blocks_of
-from bert_tf2.models.low_rank import Adapter, MatrixKernel
 from bert_tf2.models.own_weights import OwnWeights
+from bert_tf2.models.parameter_efficient.low_rank import Adapter, MatrixKernel
 
 
 class Adapters(OwnWeights):

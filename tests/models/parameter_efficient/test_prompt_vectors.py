@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2.models.families.base import config_of, family_of
-from bert_tf2.models.prompt_vectors import PromptVectors, begin_prompt, end_prompt
+from bert_tf2.models.parameter_efficient.prompt_vectors import PromptVectors, begin_prompt, end_prompt
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "vocab_size": 50}
 FAMILIES = {

@@ -1,0 +1,1 @@
+"""Few weights that are trained in the place of many: adapters in the blocks, vectors of a prompt."""
