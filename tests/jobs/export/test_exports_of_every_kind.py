@@ -65,10 +65,10 @@ def test_with_weights_of_8_bits_here(place):
     differences = model.differences(records)
     assert differences.rows >= len(records)
     assert 1e-6 < differences.largest < 0.15 * differences.magnitude
-    assert (
-        source.task.scores(source.task.outcome(found, source.examples), source.examples).keys()
-        == source.task.scores(source.task.outcome(exact, source.examples), source.examples).keys()
-    )
+    # What the task scores is finite.
+    scores = source.task.scores(source.task.outcome(found, source.examples), source.examples)
+    assert scores
+    assert all(map(np.isfinite, scores.values()))
 
 
 def check_classes(place, model, task, outcome):
