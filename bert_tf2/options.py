@@ -363,7 +363,7 @@ def fraction(value: float) -> str | None:
 
 def share(value: float) -> str | None:
     """Accepts what is above 0, and at most 1."""
-    return None if 0 < value <= 1 else "must be above 0, and at most 1"
+    return None if 0 < value <= 1 else "must be greater than 0, and at most 1"
 
 
 def between(minimum: int, maximum: int) -> Callable[[int], str | None]:

@@ -201,9 +201,9 @@ def test_answers_to_questions(tmp_path, tiny_vocab_file):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--replacing_rate=0"], "--replacing_rate must be above 0, and at most 1; got 0.0"),
-        (["--replacing_rate=1.5"], "--replacing_rate must be above 0, and at most 1; got 1.5"),
-        (["--replacing_proportion=0"], "--replacing_proportion must be above 0, and at most 1"),
+        (["--replacing_rate=0"], "--replacing_rate must be greater than 0, and at most 1; got 0.0"),
+        (["--replacing_rate=1.5"], "--replacing_rate must be greater than 0, and at most 1; got 1.5"),
+        (["--replacing_proportion=0"], "--replacing_proportion must be greater than 0, and at most 1"),
         (["--replacing_schedule=cosine"], "--replacing_schedule must be one of linear, constant"),
         (
             ["--distillation_losses=hidden"],
