@@ -16,10 +16,9 @@ def most_important(importance: Importance, heads: int, neurons: int, layers: Seq
       heads, neurons: how many stay in each layer.
       layers: the layers that stay.
     """
-    all_heads = tuple(range(heads))
     return Kept(
         tuple(layers),
-        tuple(_largest(importance.heads[layer], heads) if importance.heads.shape[1] else all_heads for layer in layers),
+        tuple(_largest(importance.heads[layer], heads) for layer in layers),
         tuple(_largest(importance.neurons[layer], neurons) for layer in layers),
     )
 

@@ -38,7 +38,7 @@ def curve(rows: OutputRows, importance: Importance, evaluate: Callable[[], float
     """
     layers = range(len(importance.neurons))
     all_heads, all_neurons = importance.heads.shape[1], importance.neurons.shape[1]
-    heads = [max(1, round(share * all_heads)) for share in _SHARES] if all_heads else []
+    heads = [max(1, round(share * all_heads)) for share in _SHARES]
     neurons = [max(1, round(share * all_neurons)) for share in _SHARES]
     whole = evaluate()
 
@@ -61,13 +61,13 @@ def without(rows: OutputRows, kept: Kept) -> Iterator[None]:
       rows: of the model.
       kept: has all layers.
     """
-    former = [(matrix, matrix.numpy()) for matrix in (*rows.heads, *rows.neurons)]
+    matrices = [*rows.heads, *rows.neurons]
+    former = [(matrix, matrix.numpy()) for matrix in matrices]
     try:
-        for matrices, stays in ((rows.heads, kept.heads), (rows.neurons, kept.neurons)):
-            for matrix, numbers in zip(matrices, stays):
-                mask = np.zeros([matrix.shape[0]] + [1] * (matrix.shape.rank - 1), np.float32)
-                mask[list(numbers)] = 1
-                matrix.assign(matrix * tf.constant(mask))
+        for matrix, axis, numbers in zip(matrices, rows.axes(), (*kept.heads, *kept.neurons), strict=True):
+            mask = np.zeros(matrix.shape[axis], np.float32)
+            mask[list(numbers)] = 1
+            matrix.assign(matrix * tf.constant(mask.reshape([-1] + [1] * (matrix.shape.rank - 1 - axis))))
         yield
     finally:
         for matrix, value in former:

@@ -10,7 +10,7 @@ from bert_tf2.data.batches.pipeline import Padding, distributed_batches, next_ba
 from bert_tf2.data.batches.plans import LengthSortedPlan
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.models.checkpoints import loading
-from bert_tf2.models.checkpoints.pruning import HEADS, NEURONS
+from bert_tf2.models.checkpoints.pruning import HEADS
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.families.base import family_of
 from bert_tf2.progress import Progress
@@ -23,7 +23,7 @@ class Importance:
     """What leaving a part out would change of the loss, to first order, at the mean of examples.
 
     Attributes:
-      heads: float64 [layers, heads]; no columns where the family's attention is not pruned.
+      heads: float64 [layers, heads].
       neurons: float64 [layers, inner neurons].
       examples: how many there were.
     """
@@ -39,21 +39,30 @@ class OutputRows:
     its own.
 
     Attributes:
-      heads: variables [heads, head size, H]; none where the family's attention is not pruned.
+      heads: variables [heads, head size, H], or XLNet's, [H, heads, head size].
       neurons: variables [inner neurons, H].
+      axis_of_heads: which axis of `heads` that of the heads is.
     """
 
     heads: list[tf.Variable]
     neurons: list[tf.Variable]
+    axis_of_heads: int
 
     @classmethod
     def of(cls, encoder: tf_keras.Model, config: BertConfig) -> "OutputRows":
         """Those of an encoder of a configuration."""
         family = family_of(config)
-        weights = [weight for weight in family.weights.of(config) if len(weight.shape) == 2]
+        weights = [weight for weight in family.weights.of(config) if weight.place[-2:] == ("output_dense", "kernel")]
+        of_heads = [weight for weight in weights if "attention_layer" in weight.place]
         variables = loading.living_variables(encoder, weights, family)
-        first = {weight.name: weight.shape[0] for weight in weights}
-        return cls(*([one for name, one in variables.items() if first[name] == axis] for axis in (HEADS, NEURONS)))
+        heads = [variables.pop(weight.name) for weight in of_heads if weight.name in variables]
+        # In most tables the columns of all heads lie side by side; the variables have an axis for the heads, the first.
+        axis = of_heads[0].shape.index(HEADS) if HEADS in of_heads[0].shape else 0
+        return cls(heads, list(variables.values()), axis)
+
+    def axes(self) -> list[int]:
+        """Of every matrix, those of the heads first, the axis of what is left out or stays."""
+        return [self.axis_of_heads] * len(self.heads) + [0] * len(self.neurons)
 
 
 def importance_of(task: Task, model: tf_keras.Model, config: BertConfig, records: RecordSet, examples: int) -> Importance:
@@ -86,16 +95,15 @@ def importance_of(task: Task, model: tf_keras.Model, config: BertConfig, records
             loss = task.loss(outputs, batch, task.loss_denominators(batch))
         gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
         return [
-            tf.abs(tf.reduce_sum(weight * gradient, axis=list(range(1, weight.shape.rank))))
-            for weight, gradient in zip(weights, gradients)
+            tf.abs(tf.reduce_sum(weight * gradient, axis=[other for other in range(weight.shape.rank) if other != axis]))
+            for weight, gradient, axis in zip(weights, gradients, rows.axes())
         ]
 
-    sums = [np.zeros(weight.shape[0]) for weight in weights]
+    sums = [np.zeros(weight.shape[axis]) for weight, axis in zip(weights, rows.axes())]
     with Progress("importance", len(chosen), "examples") as progress:
         for _ in range(plan.steps):
             for total, value in zip(sums, of_next()):
                 total += value.numpy()
             progress.advance(1)
     means = [total / len(chosen) for total in sums]
-    heads = np.stack(means[: len(rows.heads)]) if rows.heads else np.zeros((len(rows.neurons), 0))
-    return Importance(heads, np.stack(means[len(rows.heads) :]), len(chosen))
+    return Importance(np.stack(means[: len(rows.heads)]), np.stack(means[len(rows.heads) :]), len(chosen))

@@ -8,11 +8,16 @@ import tf_keras
 from bert_tf2.data.records.record_set import RecordSet
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.families.base import family_of
+from bert_tf2.models.families.xlnet.config import XLNetConfig
 from bert_tf2.pruning.choice import most_important
 from bert_tf2.pruning.importance import Importance, OutputRows, importance_of
 from bert_tf2.tasks.classification.task import ClassificationTask
 
-CONFIG = BertConfig(50, 16, 2, 4, 5, max_position_embeddings=16, hidden_act="relu")
+CONFIGS = {
+    "bert": BertConfig(50, 16, 2, 4, 5, max_position_embeddings=16, hidden_act="relu"),
+    # Its kernels have the axis of the heads elsewhere.
+    "xlnet": XLNetConfig(50, 16, 2, 4, 5, hidden_act="relu"),
+}
 ROWS = 3
 
 
@@ -21,10 +26,15 @@ def task():
     return ClassificationTask(["a", "b", "c"])
 
 
+@pytest.fixture(scope="module", params=CONFIGS.values(), ids=CONFIGS.keys())
+def config(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def model(task):
+def model(task, config):
     tf_keras.utils.set_random_seed(3)
-    model = task.build_model(family_of(CONFIG).build(CONFIG))
+    model = task.build_model(family_of(config).build(config))
     rng = np.random.default_rng(4)
     model.set_weights([value + rng.normal(0, 0.3, value.shape).astype(np.float32) for value in model.get_weights()])
     return model
@@ -54,19 +64,19 @@ def losses(task, compute, model, records):
     return np.array(found)
 
 
-def test_importance_is_what_a_small_change_of_a_part_changes(task, model, records):
-    found = importance_of(task, model, CONFIG, records, ROWS)
+def test_importance_is_what_a_small_change_of_a_part_changes(task, model, config, records):
+    found = importance_of(task, model, config, records, ROWS)
     assert (found.heads.shape, found.neurons.shape, found.examples) == ((2, 4), (2, 5), ROWS)
     encoder = next(layer for layer in model.layers if layer.weights)
-    rows, step, compute = OutputRows.of(encoder, CONFIG), 1e-2, tf.function(model, autograph=False)
-    for matrices, importance in ((rows.heads, found.heads), (rows.neurons, found.neurons)):
+    rows, step, compute = OutputRows.of(encoder, config), 1e-2, tf.function(model, autograph=False)
+    for matrices, axis, importance in ((rows.heads, rows.axis_of_heads, found.heads), (rows.neurons, 0, found.neurons)):
         for layer, matrix in enumerate(matrices):
             value = matrix.numpy()
-            for part in range(len(value)):
+            for part in range(value.shape[axis]):
                 sides = []
                 for factor in (1 + step, 1 - step):
                     changed = value.copy()
-                    changed[part] *= factor
+                    np.moveaxis(changed, axis, 0)[part] *= factor
                     matrix.assign(changed)
                     sides.append(losses(task, compute, model, records))
                 matrix.assign(value)

@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from bert_tf2.errors import UserError
 from bert_tf2.models.checkpoints.source import Source, StoredTensor
 from bert_tf2.models.config import BertConfig
 from bert_tf2.models.families.base import family_of
 from bert_tf2.models.families.names import Weight
 
-HEADS, NEURONS = "attention_width", "intermediate_size"
-"""What the axes of weights are called along which heads and neurons lie."""
+HEADS, COLUMNS, NEURONS = "num_attention_heads", "attention_width", "intermediate_size"
+"""What the axes of weights are called along which heads, the columns of all heads, and neurons lie."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,21 +40,15 @@ def pruned(source: Source, config: BertConfig, kept: Kept) -> tuple[Source, Bert
       source: an opened checkpoint, which fits the configuration.
       config: its configuration.
       kept: layers are those with weights of their own.
-
-    Raises:
-      UserError: the family's attention cannot be parted into heads.
     """
     table, size = family_of(config).weights, config.head_size
-    axes = {axis for weight in table.block(0) for axis in weight.shape}
-    if len(kept.heads[0]) < config.num_attention_heads and HEADS not in axes:
-        raise UserError(f"heads of {config.form.title} are not pruned; leave --num_heads out")
     blocks = {weight.name for index in range(table.blocks_in(source.shapes)) for weight in table.block(index)}
     tensors = {name: tensor for name, tensor in source.tensors.items() if name not in blocks}
     for index, (layer, heads, neurons) in enumerate(zip(kept.layers, kept.heads, kept.neurons, strict=True)):
         columns = [head * size + column for head in heads for column in range(size)]
         for new, old in zip(table.block(index), table.block(layer), strict=True):
             if old.name in source.tensors:
-                tensors[new.name] = _part(source.tensors[old.name], old, {HEADS: columns, NEURONS: neurons})
+                tensors[new.name] = _part(source.tensors[old.name], old, {HEADS: heads, COLUMNS: columns, NEURONS: neurons})
     # Those that the layers have weights of their own for, in the order of the table again.
     known = [weight.name for weight in (*table.encoder(len(kept.layers)), *table.heads())]
     ordered = {name: tensors[name] for name in known if name in tensors} | tensors

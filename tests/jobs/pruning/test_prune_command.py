@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 import tensorflow as tf
-from trained_place import TrainedPlace
+from trained_place import TrainedPlace, xlnet_pieces
 
 from bert_tf2 import cli
 from bert_tf2.jobs.fine_tuning.classifier import run_classifier
@@ -29,8 +29,12 @@ def places(tmp_path_factory, tiny_vocabulary):
     def place(kind: str, family: str = "bert") -> TrainedPlace:
         if (kind, family) not in made:
             directory = tmp_path_factory.mktemp(kind)
-            (directory / "vocab.txt").write_text("\n".join(tiny_vocabulary) + "\n")
-            made[kind, family] = TrainedPlace(directory, kind, family, ("vocab_file", str(directory / "vocab.txt")))
+            if family == "xlnet":
+                vocabulary = ("sp_model_file", xlnet_pieces(directory))
+            else:
+                (directory / "vocab.txt").write_text("\n".join(tiny_vocabulary) + "\n")
+                vocabulary = ("vocab_file", str(directory / "vocab.txt"))
+            made[kind, family] = TrainedPlace(directory, kind, family, vocabulary)
         return made[kind, family]
 
     return place
@@ -44,10 +48,18 @@ def run(place: TrainedPlace, name: str, *flags: str) -> int:
 SLOW = ("multiple_choice", "squad")
 
 
-@pytest.mark.parametrize("kind", ["classification", *(pytest.param(kind, marks=pytest.mark.slow) for kind in SLOW)])
-def test_the_smaller_model_computes_what_the_whole_does_without_those_parts(places, kind):
+@pytest.mark.parametrize(
+    ("kind", "family", "blocks"),
+    [
+        ("classification", "bert", 2),
+        ("classification", "albert", 1),
+        ("classification", "xlnet", 2),
+        *(pytest.param(kind, "bert", 2, marks=pytest.mark.slow) for kind in SLOW),
+    ],
+)
+def test_the_smaller_model_computes_what_the_whole_does_without_those_parts(places, kind, family, blocks):
     """Scores of what was written, and of the whole model with zeros in place of what went."""
-    place = places(kind)
+    place = places(kind, family)
     data = f"--importance_data_path={place.records}"
     assert run(place, "small", "--num_heads=1", "--num_neurons=20", data, *place.check_flags) == 0
     folder = place.directory / "small"
@@ -56,10 +68,10 @@ def test_the_smaller_model_computes_what_the_whole_does_without_those_parts(plac
     trained = open_trained(PruneOptions(model_dir=str(place.model_dir), **flags))
     with np.load(folder / "importance.npz") as arrays:
         importance = Importance(arrays["heads"], arrays["neurons"], 5)
-    assert (importance.heads.shape, importance.neurons.shape) == ((2, 2), (2, 32))
+    assert (importance.heads.shape, importance.neurons.shape) == ((blocks, 2), (blocks, 32))
     assert importance.heads.min() > 0
     rows = OutputRows.of(next(layer for layer in trained.model.layers if layer.weights), trained.config)
-    with without(rows, most_important(importance, 1, 20, range(2))):
+    with without(rows, most_important(importance, 1, 20, range(blocks))):
         collected = predict_all(trained.task, trained.model, tf.distribute.get_strategy(), trained.examples.records, 4)
     scores = trained.task.scores(trained.task.outcome(collected, trained.examples), trained.examples)
     told = (folder / "pruning_report.md").read_text()

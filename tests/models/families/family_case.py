@@ -19,6 +19,8 @@ from bert_tf2.models.dropout import dropout_seed
 from bert_tf2.models.families import names
 from bert_tf2.models.families.base import config_of, families, family_of, read_config
 from bert_tf2.models.packing import Packing, packed
+from bert_tf2.pruning.curve import without
+from bert_tf2.pruning.importance import OutputRows
 from bert_tf2.tasks.classification.task import ClassificationTask
 from bert_tf2.tasks.pretraining.task import PretrainingTask
 from bert_tf2.tensorflow_internals import create_slots
@@ -261,13 +263,9 @@ class FamilyCase:
 
     def test_what_is_pruned_computes_what_the_whole_computes_without_it(self, config, family, tmp_path):
         """The whole encoder with zeros where the rows of the pruned heads and neurons were, and the smaller one."""
-        table = family.weights
-        if pruning.HEADS not in {axis for weight in table.block(0) for axis in weight.shape}:
-            heads = tuple(range(config.num_attention_heads))
-        else:
-            heads = tuple(range(1, config.num_attention_heads))
+        heads = tuple(range(1, config.num_attention_heads))
         neurons = tuple(range(0, config.intermediate_size, 3))
-        layers = tuple(range(getattr(config, table.counts)))
+        layers = tuple(range(getattr(config, family.weights.counts)))
         kept = pruning.Kept(layers, (heads,) * len(layers), (neurons,) * len(layers))
         arrays = random_weights(config, ("classifier",))
         part, small = pruning.pruned(source_of(arrays, family), config, kept)
@@ -276,21 +274,22 @@ class FamilyCase:
         convert.convert(part, small, str(tmp_path / "small"), "tf2")
         encoder = family.build(small)
         assert load_encoder_weights(encoder, open_source(str(tmp_path / "small")).of_family(family), small).missing == []
-        gone = {pruning.HEADS: np.repeat([head not in heads for head in range(config.num_attention_heads)], config.head_size)}
-        gone[pruning.NEURONS] = ~np.isin(np.arange(config.intermediate_size), neurons)
-        for weight in (weight for layer in layers for weight in table.block(layer)):
-            if weight.shape[0] in gone and len(weight.shape) == 2:
-                arrays[weight.name][gone[weight.shape[0]]] = 0
-        whole = family.build(config)
-        load_encoder_weights(whole, source_of(arrays, family), config)
+        encoder_of_few, whole, whole_of_few = (
+            family.build(small, output_range=1),
+            family.build(config),
+            family.build(config, output_range=1),
+        )
+        load_encoder_weights(encoder_of_few, part, small)
+        for model in (whole, whole_of_few):
+            load_encoder_weights(model, source_of(arrays, family), config)
         inputs = self.inputs_of(config)
-        for name, value in whole(inputs).items():
-            for one, other in zip(tf.nest.flatten(value), tf.nest.flatten(encoder(inputs)[name]), strict=True):
-                np.testing.assert_allclose(one, other, atol=2e-5)
-        few = family.build(small, output_range=1), family.build(config, output_range=1)
-        for one, arrays_of in zip(few, (part, source_of(arrays, family)), strict=True):
-            load_encoder_weights(one, arrays_of, small if one is few[0] else config)
-        np.testing.assert_allclose(*(one(inputs)["sequence_output"] for one in few), atol=2e-5)
+        found, of_few = encoder(inputs), encoder_of_few(inputs)["sequence_output"]
+        with without(OutputRows.of(whole, config), kept), without(OutputRows.of(whole_of_few, config), kept):
+            for name, value in whole(inputs).items():
+                for one, other in zip(tf.nest.flatten(value), tf.nest.flatten(found[name]), strict=True):
+                    np.testing.assert_allclose(one, other, atol=2e-5)
+            np.testing.assert_allclose(whole_of_few(inputs)["sequence_output"], of_few, atol=2e-5)
+        assert abs(whole(inputs)["sequence_output"] - found["sequence_output"]).numpy().max() > 0.01
 
 
 class TrainingCase(FamilyCase):

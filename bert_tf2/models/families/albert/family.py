@@ -23,10 +23,10 @@ def _group(index: int) -> tuple[Weight, ...]:
         return layer_norm(f"{name}/{path}", f"{hugging_face}.{theirs}", (*place, reference))
 
     return (
-        *part("attention_1/self/query", "attention.query", "attention_layer", "query_dense"),
-        *part("attention_1/self/key", "attention.key", "attention_layer", "key_dense"),
-        *part("attention_1/self/value", "attention.value", "attention_layer", "value_dense"),
-        *part("attention_1/output/dense", "attention.dense", "attention_layer", "output_dense"),
+        *part("attention_1/self/query", "attention.query", "attention_layer", "query_dense", outputs="attention_width"),
+        *part("attention_1/self/key", "attention.key", "attention_layer", "key_dense", outputs="attention_width"),
+        *part("attention_1/self/value", "attention.value", "attention_layer", "value_dense", outputs="attention_width"),
+        *part("attention_1/output/dense", "attention.dense", "attention_layer", "output_dense", inputs="attention_width"),
         *norm("LayerNorm", "attention.LayerNorm", "attention_layer_norm"),
         *part("ffn_1/intermediate/dense", "ffn", "intermediate_dense", outputs="intermediate_size"),
         # The TF1 code has the second layer inside the first one's scope.

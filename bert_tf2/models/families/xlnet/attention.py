@@ -30,7 +30,7 @@ class HeadKernel(MatrixKernel):
     def __init__(self, config: XLNetConfig, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
         self._shape = [config.hidden_size, config.num_attention_heads, config.head_size]
-        self.matrix_shape = (config.hidden_size, config.num_attention_heads * config.head_size)
+        self.matrix_shape = (config.hidden_size, config.attention_width)
         self._initializer = initializer(config)
 
     def build(self, input_shape: tf.TensorShape) -> None:
@@ -55,6 +55,7 @@ class RelativeAttention(OwnWeights):
     def __init__(self, config: XLNetConfig, salt: int, **kwargs: Any):
         super().__init__(autocast=False, **kwargs)
         self._heads, self._head_size, self._width = config.num_attention_heads, config.head_size, config.hidden_size
+        self._attention_width = config.attention_width
         self._initializer = initializer(config)
         self._scale = 1 / math.sqrt(self._head_size)
         self._query_dense = HeadKernel(config, name="query")
@@ -96,7 +97,7 @@ class RelativeAttention(OwnWeights):
         query, key, values, adder, of_distance = self._terms(hidden, context, outputs, training)
         draws = self._dropout_layer.draws(training)
         of_heads = attend(query, key, values, adder, draws, self._dropout_layer.lowest_kept, of_distance)
-        flat = tf.reshape(tf.transpose(of_heads, [1, 2, 0, 3]), [-1, self._width])
+        flat = tf.reshape(tf.transpose(of_heads, [1, 2, 0, 3]), [-1, self._attention_width])
         if self._output_dense.adapter is not None:
             return adapted_back_product(flat, self._output_dense)
         return tf.matmul(flat, tf.cast(self._output_dense.matrix(), hidden.dtype), transpose_b=True)
