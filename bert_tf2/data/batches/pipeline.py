@@ -1,7 +1,8 @@
 """Batches: the tensors of the rows that a plan gives each step, divided among workers and replicas."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -129,6 +130,7 @@ def distributed_batches(
             return share(first_step + step, worker, replica, local)
 
         per_replica = plan.batch_size // replicas if padding.full_batches else None
+        tensors = _tensors(tuple(records.specs), tuple(sorted(padding.fixed.items())), tuple(counted))
 
         @tf.autograph.experimental.do_not_convert
         def read_in_python(index: tf.Tensor) -> tuple:
@@ -138,9 +140,7 @@ def distributed_batches(
         def parse(
             serialized: tf.Tensor, real: tf.Tensor, sizes: tf.Tensor, samples: tf.Tensor, *packing: tf.Tensor
         ) -> dict[str, tf.Tensor]:
-            of_axes = {**padding.fixed, **{axis: sizes[number] for number, axis in enumerate(counted)}}
-            batch = _tensors(serialized, real, records.specs, of_axes)
-            batch |= zip(PACKING, packing)
+            batch = tensors(serialized, real, sizes) | dict(zip(PACKING, packing))
             return batch if records.finish is None else records.finish(batch, samples)
 
         dataset = tf.data.Dataset.range(np.iinfo(np.int64).max).map(read_in_python)
@@ -261,11 +261,20 @@ def _as_arrays(serialized: list[bytes], *others: np.ndarray) -> tuple[np.ndarray
     return np.array(serialized, dtype=object), *others
 
 
-def _tensors(
-    serialized: tf.Tensor, real: tf.Tensor, specs: Sequence[FeatureSpec], sizes: Mapping[str, int | tf.Tensor]
-) -> dict[str, tf.Tensor]:
-    batch = parse_records(serialized, specs, sizes)
-    batch[EXAMPLE_WEIGHT] = real * batch["weight"] if "weight" in batch else real
-    for name, value in batch.items():
-        batch[name] = tf.ensure_shape(value, serialized.shape[:1].concatenate(value.shape[1:]))
-    return batch
+@functools.lru_cache(maxsize=64)
+def _tensors(specs: tuple[FeatureSpec, ...], fixed: tuple[tuple[str, int], ...], counted: tuple[str, ...]) -> Callable:
+    """From serialized records [B], their weights [B] and the sizes of the axes that are counted to a batch.
+
+    A graph of its own, which is made once: every evaluation of a training begins batches anew.
+    """
+
+    @tf.function(autograph=False)
+    def parse(serialized: tf.Tensor, real: tf.Tensor, sizes: tf.Tensor) -> dict[str, tf.Tensor]:
+        of_axes: dict[str, int | tf.Tensor] = {**dict(fixed), **{axis: sizes[number] for number, axis in enumerate(counted)}}
+        batch = parse_records(serialized, specs, of_axes)
+        batch[EXAMPLE_WEIGHT] = real * batch["weight"] if "weight" in batch else real
+        for name, value in batch.items():
+            batch[name] = tf.ensure_shape(value, serialized.shape[:1].concatenate(value.shape[1:]))
+        return batch
+
+    return parse
