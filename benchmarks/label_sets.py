@@ -45,6 +45,7 @@ class LabelSetOptions(Options):
     epochs: int = option(3, "Passes through the training rows.", check=at_least(1))
     batch_size: int = option(32, "Rows per training step.", check=at_least(1))
     learning_rate: float = option(1e-4, "The peak rate of Hugging Face.", check=positive)
+    adam_epsilon: float = option(1e-6, "Adam's epsilon, of both.", check=positive)
     warmup_proportion: float = option(0.1, "Share of the steps in which the rate rises.", check=fraction)
     max_seq_length: int = option(64, "Longest row in tokens.", check=at_least(3))
 
@@ -93,7 +94,10 @@ class LabelSets:
     def hugging_face(self, seed: int) -> dict[str, np.ndarray]:
         """Logits of `transformers.TFBertForSequenceClassification` by split."""
         options, logits = self._options, self._work / "logits.npz"
-        job = {name: getattr(options, name) for name in ("epochs", "batch_size", "learning_rate", "warmup_proportion")}
+        job = {
+            name: getattr(options, name)
+            for name in ("epochs", "batch_size", "learning_rate", "adam_epsilon", "warmup_proportion")
+        }
         job |= {
             "seed": seed,
             "weights": str(self._weights),
@@ -126,6 +130,7 @@ class LabelSets:
                 f"--train_batch_size={options.batch_size}",
                 f"--num_train_epochs={options.epochs}",
                 f"--learning_rate={turns.googles_rate(options.learning_rate, options.warmup_proportion):.6g}",
+                f"--adam_epsilon={options.adam_epsilon}",
                 f"--warmup_proportion={options.warmup_proportion}",
                 f"--seed={seed}",
                 *flags,

@@ -34,6 +34,7 @@ def main() -> None:
         job["learning_rate"],
         num_train_steps=steps,
         num_warmup_steps=int(steps * job["warmup_proportion"]),
+        adam_epsilon=job["adam_epsilon"],
         weight_decay_rate=0.01,
         adam_global_clipnorm=1.0,
     )

@@ -1,7 +1,7 @@
 """SavedModels that any kind of task may have: one that takes token ids, as the model garden's, and one that takes raw text."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 import tensorflow as tf
 import tf_keras
@@ -9,8 +9,41 @@ import tf_keras
 from bert_tf2.models.encoder_parts import INPUT_NAMES
 from bert_tf2.tasks.base import Export
 
+Method = Callable[..., dict[str, tf.Tensor]]
 Outputs = Callable[[Any], dict[str, tf.Tensor]]
 Tokenize = Callable[[tf.Tensor, tf.Tensor | None], dict[str, tf.Tensor]]
+
+
+class signature:  # noqa: N801
+    """Decorates a method of a `tf.Module` that becomes a signature of a SavedModel: its graph is made once for each module.
+
+    TensorFlow makes that of a method with `tf.function` when it is asked for the signature, and again when the module is saved.
+
+    Args:
+      inputs: one for each argument.
+    """
+
+    def __init__(self, *inputs: tf.TensorSpec):
+        self._inputs = inputs
+
+    def __call__(self, method: Method) -> "signature":
+        self._method, self._name, self.__doc__ = method, method.__name__, method.__doc__
+        return self
+
+    @overload
+    def __get__(self, module: None, owner: type) -> "signature": ...
+
+    @overload
+    def __get__(self, module: tf.Module, owner: type) -> Any: ...
+
+    def __get__(self, module: tf.Module | None, owner: type) -> Any:
+        if module is None:
+            return self
+        function = tf.function(self._method.__get__(module), input_signature=self._inputs, autograph=False)
+        concrete = function.get_concrete_function()
+        # From now on it is found there. To set the attribute would first ask for it.
+        vars(module)[self._name] = concrete
+        return concrete
 
 
 def token_ids_export(model: tf_keras.Model, outputs: Outputs, axes: int = 2) -> Export:
@@ -21,9 +54,8 @@ def token_ids_export(model: tf_keras.Model, outputs: Outputs, axes: int = 2) -> 
       outputs: names what the model gives, for example `{"sentence_prediction": logits}`.
       axes: how many the tensors have; of examples that are several inputs 3, and an input that is not there is a row of zeros.
     """
-    module = _TokenIdsModule(model, outputs)
-    inputs = [tf.TensorSpec([None] * axes, tf.int32, name=name) for name in INPUT_NAMES]
-    return Export(module, {"serving_default": module.serve.get_concrete_function(*inputs)}, "token ids in, logits out")
+    module = _TokenIdsModule(model, outputs, axes)
+    return Export(module, {"serving_default": module.serve}, "token ids in, logits out")
 
 
 def text_export(
@@ -47,10 +79,11 @@ def text_export(
       has_pairs: whether the model was trained on pairs; None where that is not known.
       says: what it takes and gives, for the log.
     """
-    module = _TextModule(model, tokenize, outputs)
-    signatures = {"serving_default": (module.serve_pairs if has_pairs else module.serve).get_concrete_function()}
+    made_of: dict[bool | None, type[_TextModule]] = {False: _SingleTexts, True: _Pairs, None: _TextsAndPairs}
+    module = made_of[has_pairs](model, tokenize, outputs)
+    signatures = {"serving_default": module.serve_pairs if has_pairs else module.serve}
     if has_pairs is not False:
-        signatures["pairs"] = module.serve_pairs.get_concrete_function()
+        signatures["pairs"] = module.serve_pairs
     return Export(module, signatures, says)
 
 
@@ -82,15 +115,15 @@ def bare(model: tf_keras.Model) -> tf.Module:
 
 
 class _TokenIdsModule(tf.Module):
-    def __init__(self, model: tf_keras.Model, outputs: Outputs):
+    def __init__(self, model: tf_keras.Model, outputs: Outputs, axes: int):
         super().__init__()
         self.model = bare(model)
-        self._outputs = lambda inputs: outputs(model(with_a_column(inputs), training=False))
 
-    @tf.function(autograph=False)
-    def serve(self, input_word_ids: tf.Tensor, input_mask: tf.Tensor, input_type_ids: tf.Tensor) -> dict[str, tf.Tensor]:
-        inputs = {"input_word_ids": input_word_ids, "input_mask": input_mask, "input_type_ids": input_type_ids}
-        return self._outputs(inputs)
+        def serve(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+            return outputs(model(with_a_column(dict(zip(INPUT_NAMES, inputs))), training=False))
+
+        inputs = [tf.TensorSpec([None] * axes, tf.int32, name=name) for name in INPUT_NAMES]
+        self.serve = tf.function(serve, autograph=False).get_concrete_function(*inputs)
 
 
 class _TextModule(tf.Module):
@@ -100,10 +133,18 @@ class _TextModule(tf.Module):
         self.tokenize = tokenize
         self._outputs = lambda inputs: outputs(model(with_a_column(inputs), training=False))
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
+
+class _SingleTexts(_TextModule):
+    @signature(tf.TensorSpec([None], tf.string, name="text"))
     def serve(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._outputs(self.tokenize(text, None))
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in ("text", "text_b")], autograph=False)
+
+class _Pairs(_TextModule):
+    @signature(*(tf.TensorSpec([None], tf.string, name=name) for name in ("text", "text_b")))
     def serve_pairs(self, text: tf.Tensor, text_b: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._outputs(self.tokenize(text, text_b))
+
+
+class _TextsAndPairs(_SingleTexts, _Pairs):
+    """Both."""

@@ -32,7 +32,20 @@ def in_graph_ids(tokenizer: Tokenizer) -> tf.Module:
         SentencePieceTokenizer.kind: InGraphSentencePiece,
         ByteLevelBPETokenizer.kind: InGraphByteLevelBPE,
     }
-    return in_graph[tokenizer.kind](tokenizer)
+    return _Ids(in_graph[tokenizer.kind](tokenizer))
+
+
+class _Ids(tf.Module):
+    """A graph of its own, made once for all that asks for ids: it is larger than all that is made of them."""
+
+    def __init__(self, module: tf.Module):
+        super().__init__()
+        self._module = module
+        function = tf.function(module, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
+        self._ids = function.get_concrete_function()
+
+    def __call__(self, text: tf.Tensor) -> tf.RaggedTensor:
+        return self._ids(text)
 
 
 class InGraphTokenizer(tf.Module):
@@ -63,7 +76,8 @@ class InGraphTokenizer(tf.Module):
           `input_word_ids`, `input_mask`, `input_type_ids`: int32 [B, L], L the length of the longest row; padding is 0.
         """
         ids = self.ids(text)
-        ids_b = self.ids(tf.fill(tf.shape(text), "") if text_b is None else text_b)
+        none = tf.RaggedTensor.from_row_lengths(tf.zeros([0], tf.int32), tf.zeros_like(ids.row_lengths()), validate=False)
+        ids_b = none if text_b is None else self.ids(text_b)
         kept, kept_b = self._kept_lengths(ids.row_lengths(), ids_b.row_lengths())
         template, has_b = self._template, kept_b > 0
         begin, end = (special_in_rows(special, ids.nrows()) for special in (template.begin, template.end))

@@ -1,5 +1,6 @@
 """Record files as one numbered sequence with random access: row `i` of an epoch is a slice of bytes."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -191,7 +192,7 @@ class RecordSet:
 
     @during("reading records")
     def _count(self) -> dict[str, np.ndarray]:
-        count = size_counter(self.specs)
+        count = size_counter(tuple(self.specs))
         counted: list[dict[str, np.ndarray]] = []
         for first in range(0, len(self), _PARSE_AT_ONCE):
             rows = range(first, min(first + _PARSE_AT_ONCE, len(self)))
@@ -203,7 +204,8 @@ class RecordSet:
         return {axis: np.concatenate([none, *(sizes[axis] for sizes in counted)]) for axis in counted_axes(self.specs)}
 
 
-def size_counter(specs: Sequence[FeatureSpec]) -> Callable[[Sequence[bytes]], dict[str, np.ndarray]]:
+@functools.lru_cache(maxsize=64)
+def size_counter(specs: tuple[FeatureSpec, ...]) -> Callable[[Sequence[bytes]], dict[str, np.ndarray]]:
     """The function from serialized records to their sizes; see `row_sizes`.
 
     Raises (the function):

@@ -42,7 +42,7 @@ class ShardedRecords:
         self.paths, self.specs, self.own, self.sizes = list(paths), list(specs), list(own), sizes
         self._contents: dict[int, record_frames.Content] = {}
         self._starts: dict[int, np.ndarray] = {}
-        self._count, self._axes = size_counter(specs), counted_axes(specs)
+        self._count, self._axes = size_counter(tuple(specs)), counted_axes(specs)
         self._row_sizes: dict[int, tuple[int, ...]] = {}
 
     @classmethod

@@ -5,7 +5,7 @@ import tf_keras
 
 from bert_tf2.models.encoder_parts import INPUT_NAMES
 from bert_tf2.tasks.base import Export
-from bert_tf2.tasks.exports import with_a_column
+from bert_tf2.tasks.exports import signature, with_a_column
 from bert_tf2.tasks.multiple_choice.packing_options import PackingOptions
 from bert_tf2.text.in_graph import InGraphTokenizer, in_segments, special_in_rows
 from bert_tf2.text.tokenizer import Tokenizer
@@ -20,14 +20,14 @@ def token_ids_export(model: tf_keras.Model) -> Export:
     A choice that a question does not have is a row of zeros. The answer is `logits` float32 [B, C], and `probabilities`.
     """
     module = _TokenIdsModule(model)
-    return Export(module, {"serving_default": module.choose.get_concrete_function()}, "token ids in, logits out")
+    return Export(module, {"serving_default": module.choose}, "token ids in, logits out")
 
 
 def text_export(model: tf_keras.Model, tokenizer: Tokenizer, options: PackingOptions, fills_blank: bool) -> Export:
     """A SavedModel whose `serving_default` is `ChoiceModule.choose`."""
     module = ChoiceModule(model, tokenizer, options, fills_blank)
     says = "questions with choices in, probabilities out"
-    return Export(module, {"serving_default": module.choose.get_concrete_function()}, says)
+    return Export(module, {"serving_default": module.choose}, says)
 
 
 class _TokenIdsModule(tf.Module):
@@ -36,7 +36,7 @@ class _TokenIdsModule(tf.Module):
         self._variables = list(model.variables)
         self._logits_of = lambda inputs: model(inputs, training=False)
 
-    @tf.function(input_signature=[tf.TensorSpec([None] * 3, tf.int32, name=name) for name in INPUT_NAMES], autograph=False)
+    @signature(*(tf.TensorSpec([None] * 3, tf.int32, name=name) for name in INPUT_NAMES))
     def choose(self, input_word_ids: tf.Tensor, input_mask: tf.Tensor, input_type_ids: tf.Tensor) -> dict[str, tf.Tensor]:
         logits = self._logits_of(dict(zip(INPUT_NAMES, (input_word_ids, input_mask, input_type_ids))))
         return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
@@ -68,13 +68,10 @@ class ChoiceModule(tf.Module):
         self._fills_blank = fills_blank
         self._tokenize = InGraphTokenizer(tokenizer, options.max_seq_length)
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([None], tf.string, name="context"),
-            tf.TensorSpec([None], tf.string, name="question"),
-            tf.TensorSpec([None, None], tf.string, name="choices"),
-        ],
-        autograph=False,
+    @signature(
+        tf.TensorSpec([None], tf.string, name="context"),
+        tf.TensorSpec([None], tf.string, name="question"),
+        tf.TensorSpec([None, None], tf.string, name="choices"),
     )
     def choose(self, context: tf.Tensor, question: tf.Tensor, choices: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers each question.

@@ -6,6 +6,7 @@ import tensorflow as tf
 import tf_keras
 
 from bert_tf2.tasks.base import Export
+from bert_tf2.tasks.exports import signature
 from bert_tf2.tasks.question_answering.decoding import DecodingOptions
 from bert_tf2.tasks.question_answering.in_graph_decoding import Highest, SpanDecoder, highest
 from bert_tf2.tasks.question_answering.in_graph_windows import InputPacker, Windows, cut
@@ -58,7 +59,7 @@ class QuestionAnsweringModule(tf.Module):
         """The shapes of `found_in`."""
         return Highest(*[[None, self._decoding.searched]] * 4, *[[None]] * 2)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=name) for name in INPUTS], autograph=False)
+    @signature(*(tf.TensorSpec([None], tf.string, name=name) for name in INPUTS))
     def answer(self, question: tf.Tensor, context: tf.Tensor) -> dict[str, tf.Tensor]:
         """Answers each question from its context.
 
@@ -121,5 +122,5 @@ def answering_export(
     Args and errors: as `QuestionAnsweringModule`, of which `module_class` is one.
     """
     module = module_class(model, tokenizer, windows, decoding)
-    signatures = {"serving_default": module.answer.get_concrete_function()}
+    signatures = {"serving_default": module.answer}
     return Export(module, signatures, "question and context in, answer, score and its place out")

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from bert_tf2.tasks.exports import signature
 from bert_tf2.tasks.tagging import crf
 from bert_tf2.tasks.tagging.in_graph_words import InGraphWords, Joining
 from bert_tf2.tasks.tagging.schemes import OUTSIDE, PLAIN, divided
@@ -71,7 +72,7 @@ class EntityTaggingModule(tf.Module):
         prefixes = ["S" if scheme == PLAIN else prefix for prefix, _ in parts]
         self._prefix_of = tf.constant([_PREFIXES.index(prefix) for prefix in prefixes], tf.int32)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")], autograph=False)
+    @signature(tf.TensorSpec([None], tf.string, name="text"))
     def tag(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
         """Finds the entities of each text.
 

@@ -275,7 +275,7 @@ class TaggingTask(Task):
             joins_signs=not self._words_of_text,
         )
         says = "raw text in, entities with their places out" if self.scheme != PLAIN else "raw text in, words with their tags out"
-        return found | {"_text": Export(module, {"serving_default": module.tag.get_concrete_function()}, says)}
+        return found | {"_text": Export(module, {"serving_default": module.tag}, says)}
 
 
 def _words_first(logits: tf.Tensor, tags: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
