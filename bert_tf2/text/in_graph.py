@@ -18,8 +18,16 @@ from bert_tf2.text.normalization import (
     without_accent_punctuation_apart,
 )
 from bert_tf2.text.pieces.in_graph import InGraphSentencePiece
+from bert_tf2.text.ragged_rows import (
+    empty_rows,
+    in_segments,
+    ones_like,
+    part_of_rows,
+    special_in_rows,
+    special_in_some_rows,
+    without_middle,
+)
 from bert_tf2.text.sentencepiece import SentencePieceTokenizer
-from bert_tf2.text.template import TextTemplate
 from bert_tf2.text.tokenizer import Tokenizer
 from bert_tf2.text.vocabulary import UNKNOWN
 from bert_tf2.text.wordpiece import MAX_CHARACTERS_PER_WORD, WordPieceTokenizer
@@ -76,21 +84,17 @@ class InGraphTokenizer(tf.Module):
           `input_word_ids`, `input_mask`, `input_type_ids`: int32 [B, L], L the length of the longest row; padding is 0.
         """
         ids = self.ids(text)
-        none = tf.RaggedTensor.from_row_lengths(tf.zeros([0], tf.int32), tf.zeros_like(ids.row_lengths()), validate=False)
-        ids_b = none if text_b is None else self.ids(text_b)
+        ids_b = empty_rows(ids.nrows()) if text_b is None else self.ids(text_b)
         kept, kept_b = self._kept_lengths(ids.row_lengths(), ids_b.row_lengths())
         template, has_b = self._template, kept_b > 0
         begin, end = (special_in_rows(special, ids.nrows()) for special in (template.begin, template.end))
-        pairs = tf.cast(has_b, tf.int64)
-        between = tf.RaggedTensor.from_row_lengths(
-            tf.tile(template.between, [tf.reduce_sum(pairs)]), pairs * len(template.between)
-        )
+        between = special_in_some_rows(template.between, has_b)
         packed = tf.concat([begin, self._kept(ids, kept), between, self._kept(ids_b, kept_b), end], axis=1)
         first = tf.where(has_b, kept + template.before_second, packed.row_lengths())
         return {
             "input_word_ids": packed.to_tensor(),
-            "input_mask": tf.ones_like(packed).to_tensor(),
-            "input_type_ids": in_segments(template, first, packed.row_lengths()).to_tensor(),
+            "input_mask": ones_like(packed).to_tensor(),
+            "input_type_ids": in_segments(template, first, packed).to_tensor(),
         }
 
     def ids(self, text: tf.Tensor) -> tf.RaggedTensor:
@@ -100,11 +104,9 @@ class InGraphTokenizer(tf.Module):
     def _kept(self, ids: tf.RaggedTensor, lengths: tf.Tensor) -> tf.RaggedTensor:
         """`lengths` [B] ids of each row: the first ones, or those of the head and the tail."""
         if self._head_share is None:
-            return _head(ids, lengths)
+            return part_of_rows(ids, tf.zeros_like(lengths), lengths)
         head = tf.cast(self._head_share * tf.cast(lengths, tf.float64) + 0.5, tf.int64)
-        place, left_out = tf.ragged.range(ids.row_lengths()), ids.row_lengths() - lengths
-        kept = (place < head[:, tf.newaxis]) | (place >= (head + left_out)[:, tf.newaxis])
-        return tf.ragged.boolean_mask(ids, kept)
+        return without_middle(ids, head, lengths)
 
     def _kept_lengths(self, length: tf.Tensor, length_b: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Where taking tokens from the end of the longer text, from the second of two equally long ones, comes to rest."""
@@ -112,23 +114,6 @@ class InGraphTokenizer(tf.Module):
         most = tf.maximum(tf.cast(self._max_seq_length - special, tf.int64), 0)
         kept = tf.minimum(length, tf.maximum(most - length_b, tf.where(length_b > 0, (most + 1) // 2, most)))
         return kept, tf.minimum(length_b, tf.maximum(most - length, most // 2))
-
-
-def in_segments(template: TextTemplate, first: tf.Tensor, lengths: tf.Tensor) -> tf.RaggedTensor:
-    """The segment ids of inputs with so many tokens, int64 [B], `first` of them in the first segment: int32 [B, (lengths)]."""
-    places = tf.ragged.range(lengths)
-    segments = tf.ragged.map_flat_values(
-        lambda second: tf.where(second, template.segments[1], template.segments[0]), places >= first[:, tf.newaxis]
-    )
-    if template.last_segment is None:
-        return segments
-    is_last = places == lengths[:, tf.newaxis] - 1
-    return segments.with_flat_values(tf.where(is_last.flat_values, template.last_segment, segments.flat_values))
-
-
-def special_in_rows(ids: Sequence[int], rows: tf.Tensor) -> tf.Tensor:
-    """The same ids in each row, which may be none: int32 [rows, len(ids)]."""
-    return tf.tile(tf.constant([ids], tf.int32, [1, len(ids)]), [rows, 1])
 
 
 def with_special(ids: tf.Tensor, place: tf.Tensor, stretches: Sequence[tuple[tf.Tensor | int, Sequence[int]]]) -> tf.Tensor:
@@ -143,11 +128,6 @@ def with_special(ids: tf.Tensor, place: tf.Tensor, stretches: Sequence[tuple[tf.
         for number, id in enumerate(special):
             ids = tf.where(place == begin + number, id, ids)
     return ids
-
-
-def _head(ids: tf.RaggedTensor, lengths: tf.Tensor) -> tf.RaggedTensor:
-    """The first `lengths` [B] ids of each row."""
-    return tf.ragged.boolean_mask(ids, tf.ragged.range(ids.row_lengths()) < lengths[:, tf.newaxis])
 
 
 class _WordPiece(tf.Module):

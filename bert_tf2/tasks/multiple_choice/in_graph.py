@@ -7,7 +7,8 @@ from bert_tf2.models.encoder_parts import INPUT_NAMES
 from bert_tf2.tasks.base import Export
 from bert_tf2.tasks.exports import signature, with_a_column
 from bert_tf2.tasks.multiple_choice.packing_options import PackingOptions
-from bert_tf2.text.in_graph import InGraphTokenizer, in_segments, special_in_rows
+from bert_tf2.text.in_graph import InGraphTokenizer
+from bert_tf2.text.ragged_rows import in_segments, ones_like, part_of_rows, special_in_rows
 from bert_tf2.text.tokenizer import Tokenizer
 
 # What `str.strip` takes away.
@@ -118,15 +119,15 @@ class ChoiceModule(tf.Module):
         first, second = first_ids.row_lengths(), second_ids.row_lengths()
         kept_second = tf.minimum(second, self._most_asked)
         kept_first = tf.minimum(first, tf.where(has_context, self._room, self._most_asked) - kept_second)
-        head = _part(first_ids, tf.where(has_context, tf.constant(0, tf.int64), first - kept_first), kept_first)
-        tail = _part(second_ids, second - kept_second, kept_second)
+        head = part_of_rows(first_ids, tf.where(has_context, tf.constant(0, tf.int64), first - kept_first), kept_first)
+        tail = part_of_rows(second_ids, second - kept_second, kept_second)
         template = self._template
         begin, between, end = (
             special_in_rows(special, tf.size(owner)) for special in (template.begin, template.between, template.end)
         )
         packed = tf.concat([begin, head, between, tail, end], axis=1)
-        segments = in_segments(template, kept_first + template.before_second, packed.row_lengths())
-        ragged = (packed, tf.ones_like(packed), segments)
+        segments = in_segments(template, kept_first + template.before_second, packed)
+        ragged = (packed, ones_like(packed), segments)
         return with_a_column({name: values.to_tensor() for name, values in zip(INPUT_NAMES, ragged)})
 
     def _asked(self, question: tf.Tensor, choice: tf.Tensor, shown: tf.Tensor) -> tf.Tensor:
@@ -143,9 +144,3 @@ class ChoiceModule(tf.Module):
 
 def _is_blank(texts: tf.Tensor) -> tf.Tensor:
     return tf.strings.regex_full_match(texts, _BLANK)
-
-
-def _part(ids: tf.RaggedTensor, begin: tf.Tensor, count: tf.Tensor) -> tf.RaggedTensor:
-    """`count` ids of each row, from `begin` on."""
-    place = tf.ragged.range(ids.row_lengths())
-    return tf.ragged.boolean_mask(ids, (place >= begin[:, tf.newaxis]) & (place < (begin + count)[:, tf.newaxis]))

@@ -4,7 +4,8 @@ import tensorflow as tf
 
 from bert_tf2.models.encoder_parts import INPUT_NAMES
 from bert_tf2.tasks.classification.long_texts.rule import LongText
-from bert_tf2.text.in_graph import InGraphTokenizer, in_segments, special_in_rows
+from bert_tf2.text.in_graph import InGraphTokenizer
+from bert_tf2.text.ragged_rows import in_segments, ones_like, part_of_rows, special_in_rows, special_in_some_rows
 from bert_tf2.text.tokenizer import Tokenizer
 
 
@@ -71,17 +72,14 @@ class InGraphWindows(tf.Module):
         """Windows packed by the template, where they stand: those of text `row`, by `number`."""
         template = self._template
         begin, end = (special_in_rows(special, in_a.nrows()) for special in (template.begin, template.end))
-        pairs = tf.cast(has_b, tf.int64)
-        between = tf.RaggedTensor.from_row_lengths(
-            tf.tile(template.between, [tf.reduce_sum(pairs)]), pairs * len(template.between)
-        )
+        between = special_in_some_rows(template.between, has_b)
         packed = tf.concat([begin, in_a, between, in_b, end], axis=1)
         first = tf.where(has_b, in_a.row_lengths() + template.before_second, packed.row_lengths())
-        segments = in_segments(template, first, packed.row_lengths())
+        segments = in_segments(template, first, packed)
         places = tf.stack([row, number], axis=1)
         most = tf.reduce_max(tf.concat([number, [-1]], 0)) + 1
         found = {}
-        for name, values in zip(INPUT_NAMES, (packed, tf.ones_like(packed), segments)):
+        for name, values in zip(INPUT_NAMES, (packed, ones_like(packed), segments)):
             dense = values.to_tensor()
             found[name] = tf.scatter_nd(places, dense, tf.stack([rows, most, tf.shape(dense, tf.int64)[1]]))
         return found
@@ -91,6 +89,4 @@ def _part(ids: tf.RaggedTensor, row: tf.Tensor, begin: tf.Tensor, count: tf.Tens
     """At most `count` ids from `begin` on of each of these rows, all int64 [W]."""
     length = tf.gather(ids.row_lengths(), row)
     begin = tf.minimum(begin, length)
-    kept = tf.minimum(count, length - begin)
-    places = tf.ragged.range(kept).flat_values + tf.repeat(tf.gather(ids.row_starts(), row) + begin, kept)
-    return tf.RaggedTensor.from_row_lengths(tf.gather(ids.flat_values, places), kept)
+    return part_of_rows(ids, begin, tf.minimum(count, length - begin), row)

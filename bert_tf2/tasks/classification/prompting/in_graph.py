@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from bert_tf2.models.encoder_parts import INPUT_NAMES
 from bert_tf2.tasks.classification.prompting.rule import EncodedPattern, PlacedText, PromptRule
-from bert_tf2.text.in_graph import in_graph_ids, in_segments, special_in_rows
+from bert_tf2.text.in_graph import in_graph_ids
+from bert_tf2.text.ragged_rows import in_segments, ones_like, part_of_rows, special_in_rows, special_in_some_rows
 
 
 class InGraphPrompts(tf.Module):
@@ -62,25 +63,21 @@ class InGraphPrompts(tf.Module):
         segments = []
         for segment in pattern.segments:
             parts = [
-                _head(encoded[part], kept[part.text]) if isinstance(part, PlacedText) else special_in_rows(part, rows)
+                part_of_rows(encoded[part], none, kept[part.text])
+                if isinstance(part, PlacedText)
+                else special_in_rows(part, rows)
                 for part in segment
             ]
             segments.append(_joined(parts))
         begin, end = (special_in_rows(special, rows) for special in (template.begin, template.end))
         if len(segments) == 1:
             ids = _joined([begin, *segments, end])
-            return ids, tf.ones_like(ids), in_segments(template, ids.row_lengths(), ids.row_lengths())
-        has_b = tf.cast(segments[1].row_lengths() > 0, tf.int64)
-        between = tf.RaggedTensor.from_row_lengths(
-            tf.tile(tf.constant(template.between, tf.int32), [tf.reduce_sum(has_b)]), has_b * len(template.between)
-        )
+            return ids, ones_like(ids), in_segments(template, ids.row_lengths(), ids)
+        has_b = segments[1].row_lengths() > 0
+        between = special_in_some_rows(template.between, has_b)
         ids = _joined([begin, segments[0], between, segments[1], end])
-        before = tf.where(has_b > 0, segments[0].row_lengths() + template.before_second, ids.row_lengths())
-        return ids, tf.ones_like(ids), in_segments(template, before, ids.row_lengths())
-
-
-def _head(ids: tf.RaggedTensor, lengths: tf.Tensor) -> tf.RaggedTensor:
-    return tf.ragged.boolean_mask(ids, tf.ragged.range(ids.row_lengths()) < lengths[:, tf.newaxis])
+        before = tf.where(has_b, segments[0].row_lengths() + template.before_second, ids.row_lengths())
+        return ids, ones_like(ids), in_segments(template, before, ids)
 
 
 def _joined(parts: list) -> tf.RaggedTensor:
