@@ -1,6 +1,6 @@
 """Rows of ids in a graph: parts of them, and what stands between them.
 
-TensorFlow's own operations on ragged tensors find out in hundreds of nodes, by comparing and broadcasting shapes, what is known here.
+TensorFlow's own operations on ragged tensors find out in hundreds of nodes, by comparing shapes, what is known here.
 """
 
 from collections.abc import Sequence
