@@ -27,7 +27,7 @@ REAL_DATA = ROOT.parent / "shared" / "data"
 def pytest_collection_modifyitems(items):
     """Marks the variations, before tests are chosen by their marks."""
     for item in items:
-        if item.get_closest_marker("slow") and is_variation(item.nodeid):
+        if is_variation(item.nodeid):
             item.add_marker(pytest.mark.exhaustive)
 
 
