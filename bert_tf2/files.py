@@ -98,7 +98,7 @@ def _beside(path: str) -> str:
         return " (it is a directory)"
     if not os.path.isdir(directory):
         return f" (the directory {directory} does not exist)"
-    names = sorted(os.listdir(directory))
+    names = sorted(name for name in os.listdir(directory) if not name.startswith("."))
     shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
     return f" (in {directory}: {shown or 'nothing'})"
 

@@ -45,6 +45,7 @@ def test_read_json_names_line_and_column(tmp_path):
 
 
 def test_a_missing_file_is_named_with_its_neighbours(tmp_path):
+    (tmp_path / ".hidden").touch()
     (tmp_path / "train.tsv").write_text("")
     with pytest.raises(UserError, match=r"--eval_file: no such file: .*dev\.tsv \(in .*: train\.tsv\)"):
         files.require_file(str(tmp_path / "dev.tsv"), "eval_file")
