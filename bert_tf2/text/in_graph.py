@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_text
@@ -40,20 +41,21 @@ def in_graph_ids(tokenizer: Tokenizer) -> tf.Module:
         SentencePieceTokenizer.kind: InGraphSentencePiece,
         ByteLevelBPETokenizer.kind: InGraphByteLevelBPE,
     }
-    return _Ids(in_graph[tokenizer.kind](tokenizer))
+    return TracedOnce(in_graph[tokenizer.kind](tokenizer))
 
 
-class _Ids(tf.Module):
-    """A graph of its own, made once for all that asks for ids: it is larger than all that is made of them."""
+class TracedOnce(tf.Module):
+    """A module of texts, string [B], with a graph of its own for all that ask: it is larger than what is made of its answers."""
 
     def __init__(self, module: tf.Module):
         super().__init__()
         self._module = module
         function = tf.function(module, input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
-        self._ids = function.get_concrete_function()
+        self._function = function.get_concrete_function()
 
-    def __call__(self, text: tf.Tensor) -> tf.RaggedTensor:
-        return self._ids(text)
+    def __call__(self, text: tf.Tensor) -> Any:
+        """What the module gives."""
+        return self._function(text)
 
 
 class InGraphTokenizer(tf.Module):

@@ -5,6 +5,7 @@ import tensorflow as tf
 from bert_tf2.text import code_points
 from bert_tf2.text.byte_level.in_graph import InGraphByteLevelBPE
 from bert_tf2.text.byte_level.tokenizer import ByteLevelBPETokenizer, token_bytes
+from bert_tf2.text.in_graph import TracedOnce
 from bert_tf2.text.in_graph_offsets import InGraphPlacingTokenizer, PlacedIds
 from bert_tf2.text.offsets import WHITE_SPACE
 from bert_tf2.text.pieces.in_graph_places import InGraphSentencePiecePlacing
@@ -16,11 +17,11 @@ from bert_tf2.text.wordpiece import WordPieceTokenizer
 def in_graph_placing_tokenizer(tokenizer: Tokenizer) -> tf.Module:
     """A module from texts, string [B], to `PlacedIds`: the same ids and the same places as by `placing.placing_tokenizer`."""
     if isinstance(tokenizer, WordPieceTokenizer):
-        return InGraphPlacingTokenizer(tokenizer)
+        return TracedOnce(InGraphPlacingTokenizer(tokenizer))
     if isinstance(tokenizer, ByteLevelBPETokenizer):
-        return InGraphByteLevelPlacing(tokenizer)
+        return TracedOnce(InGraphByteLevelPlacing(tokenizer))
     assert isinstance(tokenizer, SentencePieceTokenizer)
-    return InGraphSentencePiecePlacing(tokenizer)
+    return TracedOnce(InGraphSentencePiecePlacing(tokenizer))
 
 
 class InGraphByteLevelPlacing(tf.Module):

@@ -53,8 +53,9 @@ def span_model(config_dict) -> tf_keras.Model:
     start, end = tf.unstack(logits, axis=-1)
     model = tf_keras.Model(inputs, {"start_positions": start, "end_positions": end})
     rng = np.random.default_rng(3)
-    # Rounding keeps the ones of layer normalisation and drops the random start.
-    model.set_weights([np.round(value) + rng.normal(scale=0.4, size=value.shape) for value in model.get_weights()])
+    # The ones of layer normalisation stay, the random start goes.
+    weights = model.get_weights()
+    model.set_weights([value * (value.ndim == 1) + rng.normal(scale=0.4, size=value.shape) for value in weights])
     return model
 
 
