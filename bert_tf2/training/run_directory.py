@@ -32,7 +32,6 @@ class RunDirectory:
     def __init__(self, path: str):
         self.path = files.expand(path)
         files.refuse_pattern(self.path)
-        self._was_there = files.exists(self.path)
         files.make_directory(self.path)
 
     @staticmethod
@@ -52,20 +51,11 @@ class RunDirectory:
     def locked(self) -> Iterator[None]:
         """Keeps other trainers out. The lock belongs to the process: however that ends, the lock goes with it.
 
-        A command that turns out to be wrong within it leaves no directory that was made for it and is still empty.
-
         Raises:
           DirectoryInUseError: another process holds it.
         """
-        try:
-            with locks.locked(self.path, LOCK, "trainer", "model_dir"):
-                yield
-        except UserError:
-            if not self._was_there:
-                # Nothing but an empty directory is removed.
-                with contextlib.suppress(OSError):
-                    os.rmdir(self.path)
-            raise
+        with locks.locked(self.path, LOCK, "trainer", "model_dir"):
+            yield
 
     def identify(self, run: Mapping[str, Any], about: Mapping[str, Any] | None = None) -> None:
         """Makes this the directory of a run, or makes sure that it is.

@@ -120,16 +120,3 @@ def test_signals_wait_unless_nothing_can_be_lost():
             os.kill(os.getpid(), signal.SIGINT)
     with StopRequest() as stop, pytest.raises(StoppedNow), stop.immediate():
         os.kill(os.getpid(), signal.SIGTERM)
-
-
-@pytest.mark.parametrize("holds", [None, "nothing", "a file"])
-def test_a_wrong_command_leaves_no_empty_directory_that_was_made_for_it(tmp_path, holds):
-    path = tmp_path / "model"
-    if holds is not None:
-        path.mkdir()
-    run = RunDirectory(str(path))
-    if holds == "a file":
-        (path / "kept").touch()
-    with pytest.raises(UserError, match="wrong"), run.locked():
-        raise UserError("wrong")
-    assert path.exists() == (holds is not None)
