@@ -1,7 +1,7 @@
 """SavedModels that any kind of task may have: one that takes token ids, as the model garden's, and one that takes raw text."""
 
 from collections.abc import Callable
-from typing import Any, overload
+from typing import Any
 
 import tensorflow as tf
 import tf_keras
@@ -29,12 +29,6 @@ class signature:  # noqa: N801
     def __call__(self, method: Method) -> "signature":
         self._method, self._name, self.__doc__ = method, method.__name__, method.__doc__
         return self
-
-    @overload
-    def __get__(self, module: None, owner: type) -> "signature": ...
-
-    @overload
-    def __get__(self, module: tf.Module, owner: type) -> Any: ...
 
     def __get__(self, module: tf.Module | None, owner: type) -> Any:
         if module is None:

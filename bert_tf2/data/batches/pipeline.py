@@ -130,7 +130,7 @@ def distributed_batches(
             return share(first_step + step, worker, replica, local)
 
         per_replica = plan.batch_size // replicas if padding.full_batches else None
-        tensors = _tensors(tuple(records.specs), tuple(sorted(padding.fixed.items())), tuple(counted))
+        parsed = _parser(tuple(records.specs), tuple(sorted(padding.fixed.items())), tuple(counted))
 
         @tf.autograph.experimental.do_not_convert
         def read_in_python(index: tf.Tensor) -> tuple:
@@ -140,7 +140,7 @@ def distributed_batches(
         def parse(
             serialized: tf.Tensor, real: tf.Tensor, sizes: tf.Tensor, samples: tf.Tensor, *packing: tf.Tensor
         ) -> dict[str, tf.Tensor]:
-            batch = tensors(serialized, real, sizes) | dict(zip(PACKING, packing))
+            batch = parsed(serialized, real, sizes) | dict(zip(PACKING, packing))
             return batch if records.finish is None else records.finish(batch, samples)
 
         dataset = tf.data.Dataset.range(np.iinfo(np.int64).max).map(read_in_python)
@@ -262,10 +262,10 @@ def _as_arrays(serialized: list[bytes], *others: np.ndarray) -> tuple[np.ndarray
 
 
 @functools.lru_cache(maxsize=64)
-def _tensors(specs: tuple[FeatureSpec, ...], fixed: tuple[tuple[str, int], ...], counted: tuple[str, ...]) -> Callable:
-    """From serialized records [B], their weights [B] and the sizes of the axes that are counted to a batch.
+def _parser(specs: tuple[FeatureSpec, ...], fixed: tuple[tuple[str, int], ...], counted: tuple[str, ...]) -> Callable:
+    """The function from serialized records [B], 1 for the real ones, [B], and the sizes of counted axes to a batch.
 
-    A graph of its own, which is made once: every evaluation of a training begins batches anew.
+    Its graph is made once: every evaluation of a training begins batches anew.
     """
 
     @tf.function(autograph=False)
